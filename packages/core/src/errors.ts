@@ -1,0 +1,93 @@
+/**
+ * One error family. `code` is stable and meant for programs; the message says what was given,
+ * what is allowed and what to do. `instanceof` works across the ESM and CJS copies of a package:
+ * it reads a brand, not the prototype.
+ */
+const BRAND: unique symbol = Symbol.for('dual-encoder.error')
+
+export class DualEncoderError extends Error {
+  static readonly kind: string = 'DualEncoderError'
+  readonly code: string
+  /** The kinds of this error, most general first: what `instanceof` compares. */
+  readonly [BRAND]: readonly string[]
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    const kinds: string[] = []
+    for (
+      let type = new.target as typeof DualEncoderError | null;
+      type?.kind;
+      type = Object.getPrototypeOf(type) as typeof DualEncoderError | null
+    ) {
+      kinds.unshift(type.kind)
+    }
+    this[BRAND] = kinds
+    this.name = kinds.at(-1) ?? 'DualEncoderError'
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    const kinds = (value as { [BRAND]?: readonly string[] } | null | undefined)?.[BRAND]
+    return Array.isArray(kinds) && kinds.includes(this.kind)
+  }
+}
+
+/** A config value, model type or combination that cannot be run. */
+export class ConfigError extends DualEncoderError {
+  static override readonly kind: string = 'ConfigError'
+}
+
+/** An option of a call that does not exist or does not fit. */
+export class OptionError extends DualEncoderError {
+  static override readonly kind: string = 'OptionError'
+}
+
+/** A checkpoint that is damaged, lies about itself, or lacks or exceeds what the model needs. */
+export class CheckpointError extends DualEncoderError {
+  static override readonly kind: string = 'CheckpointError'
+}
+
+/** A file, folder or URL that cannot be read or written. */
+export class SourceError extends DualEncoderError {
+  static override readonly kind: string = 'SourceError'
+}
+
+/** Inputs of a model call whose shapes, types or values do not fit. */
+export class InputError extends DualEncoderError {
+  static override readonly kind: string = 'InputError'
+}
+
+/** An image that cannot be decoded or prepared. */
+export class ImageError extends DualEncoderError {
+  static override readonly kind: string = 'ImageError'
+}
+
+/** Text that cannot be tokenised, or a tokenizer file that cannot be used. */
+export class TokenizerError extends DualEncoderError {
+  static override readonly kind: string = 'TokenizerError'
+}
+
+/** The engine below (ONNX Runtime, TensorFlow.js, WebGPU) refused or failed. */
+export class BackendError extends DualEncoderError {
+  static override readonly kind: string = 'BackendError'
+}
+
+/** Throws an `OptionError` for keys of `options` outside `allowed`. */
+export function checkOptions(options: object, allowed: readonly string[], where: string): void {
+  const unknown = Object.keys(options).filter((key) => !allowed.includes(key))
+  if (unknown.length === 0) return
+  throw new OptionError(
+    'unknown-option',
+    `${where}: unknown option${unknown.length > 1 ? 's' : ''} ${unknown.map((key) => `"${key}"`).join(', ')}` +
+      ` (probably a typo). Allowed: ${allowed.join(', ')}.`,
+  )
+}
+
+/** Two lists as `- only here` / `+ only there`, cut after `limit` lines each. */
+export function bothSides(missing: readonly string[], unexpected: readonly string[], limit = 20): string {
+  const side = (sign: string, names: readonly string[]) => [
+    ...names.slice(0, limit).map((name) => `  ${sign} ${name}`),
+    ...(names.length > limit ? [`  ${sign} … and ${names.length - limit} more`] : []),
+  ]
+  return [...side('-', missing), ...side('+', unexpected)].join('\n')
+}

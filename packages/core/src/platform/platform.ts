@@ -1,0 +1,32 @@
+/** Decoded picture: RGB, row-major, interleaved. */
+export interface RawImage {
+  readonly data: Uint8ClampedArray | Uint8Array
+  readonly width: number
+  readonly height: number
+  readonly channels: 3
+}
+
+/** A file's place on disk, so that an engine may map it instead of copying it through JavaScript. */
+export interface LocalFile {
+  /** Folder and name after resolving symbolic links (the Hugging Face cache is made of them). */
+  readonly folder: string
+  readonly name: string
+  readonly size: number
+}
+
+/** What differs between Node and the browser. Chosen by package conditions: `#platform`. */
+export interface Platform {
+  readonly name: 'node' | 'browser'
+  /** Reads a local file, or `[start, end)` of it; undefined where it does not exist. */
+  readFile(path: string, range?: readonly [number, number]): Promise<Uint8Array | undefined>
+  /** Where a local file really lies; undefined where it does not exist. */
+  locateFile(path: string): Promise<LocalFile | undefined>
+  /** True for a folder that exists. */
+  isFolder(path: string): Promise<boolean>
+  /** Creates or replaces a file from consecutive chunks, with its folders; atomic (written aside, then renamed). */
+  writeFile(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
+  /** Joins a folder and a name in the platform's manner. */
+  joinPath(folder: string, name: string): string
+  /** Decodes an encoded image as Pillow's `Image.open(...).convert('RGB')` after EXIF rotation. */
+  decodeImage(bytes: Uint8Array): Promise<RawImage>
+}

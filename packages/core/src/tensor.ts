@@ -1,0 +1,71 @@
+import { InputError } from './errors'
+
+interface TensorData {
+  float32: Float32Array
+  float64: Float64Array
+  int8: Int8Array
+  uint8: Uint8Array
+  int16: Int16Array
+  uint16: Uint16Array
+  int32: Int32Array
+  uint32: Uint32Array
+  int64: BigInt64Array
+  uint64: BigUint64Array
+  bool: Uint8Array
+}
+
+export type DType = keyof TensorData
+
+/** A host tensor: row-major `data` of `dims`. What every backend takes and returns. */
+export interface Tensor<D extends DType = DType> {
+  readonly dims: readonly number[]
+  readonly dtype: D
+  readonly data: TensorData[D]
+}
+
+const ARRAYS = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+} as const
+
+export const sizeOf = (dims: readonly number[]): number => dims.reduce((size, dim) => size * dim, 1)
+
+function dtypeOf(data: TensorData[DType]): DType {
+  for (const [dtype, type] of Object.entries(ARRAYS)) if (data instanceof type) return dtype as DType
+  throw new InputError('tensor-data', 'A tensor needs a typed array as data.')
+}
+
+/**
+ * A tensor over `data` (not copied). Plain number arrays become float32 unless `dtype` says otherwise.
+ * @throws InputError where the data's length is not the product of `dims`.
+ */
+export function tensor<D extends DType = 'float32'>(
+  data: TensorData[D] | readonly number[] | readonly bigint[],
+  dims: readonly number[],
+  dtype?: D,
+): Tensor<D> {
+  const view = Array.isArray(data)
+    ? fromArray(data as readonly (number | bigint)[], dtype ?? 'float32')
+    : (data as TensorData[DType])
+  const size = sizeOf(dims)
+  if (view.length !== size)
+    throw new InputError(
+      'tensor-size',
+      `tensor: ${view.length} values given for dims [${dims.join(', ')}], which hold ${size}.`,
+    )
+  return { dims: [...dims], dtype: dtype ?? (dtypeOf(view) as D), data: view as TensorData[D] }
+}
+
+function fromArray(values: readonly (number | bigint)[], dtype: DType): TensorData[DType] {
+  if (dtype === 'int64') return BigInt64Array.from(values, (value) => BigInt(value))
+  if (dtype === 'uint64') return BigUint64Array.from(values, (value) => BigInt(value))
+  return ARRAYS[dtype === 'bool' ? 'uint8' : dtype].from(values as readonly number[])
+}

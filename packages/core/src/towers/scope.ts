@@ -1,0 +1,42 @@
+import type { Init, Linear, Norm, Param } from './ops'
+
+/**
+ * A place in a checkpoint's tree of names. Towers name their weights through it:
+ * `w.at('attention.query').linear(768, 768)`.
+ */
+export class Scope {
+  /** @param std standard deviation with which weights are drawn (`initializer_range`). */
+  constructor(
+    readonly path: string,
+    readonly std: number,
+  ) {}
+
+  at(name: string): Scope {
+    return new Scope(this.path === '' ? name : `${this.path}.${name}`, this.std)
+  }
+
+  param(name: string, shape: readonly number[], init: Init = { kind: 'normal', std: this.std }): Param {
+    return { name: this.path === '' ? name : `${this.path}.${name}`, shape, init }
+  }
+
+  /** `weight [out, in]`, `bias [out]`. */
+  linear(inSize: number, outSize: number, options: { bias?: boolean; std?: number } = {}): Linear {
+    const weight = this.param('weight', [outSize, inSize], { kind: 'normal', std: options.std ?? this.std })
+    if (options.bias === false) return { weight }
+    return { weight, bias: this.param('bias', [outSize], { kind: 'zeros' }) }
+  }
+
+  norm(size: number, eps: number): Norm {
+    return {
+      weight: this.param('weight', [size], { kind: 'ones' }),
+      bias: this.param('bias', [size], { kind: 'zeros' }),
+      eps,
+    }
+  }
+
+  /** A patch embedding: `weight [out, channels, height, width]`. */
+  patches(channels: number, outSize: number, patch: readonly [number, number], bias = true): Linear {
+    const weight = this.param('weight', [outSize, channels, ...patch])
+    return bias ? { weight, bias: this.param('bias', [outSize], { kind: 'zeros' }) } : { weight }
+  }
+}

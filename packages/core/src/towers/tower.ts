@@ -1,0 +1,87 @@
+import type { PretrainedConfig, JsonObject } from '../config/pretrained-config'
+import type { Tensor } from '../tensor'
+import type { Ops } from './ops'
+import type { Scope } from './scope'
+
+/** How a tower's one vector is taken where it has no pooler of its own. */
+export type Pooling = 'cls' | 'mean'
+
+/** Which of a tower's outputs are wanted. Only these are computed. */
+export interface Taps {
+  readonly lastHiddenState?: boolean
+  readonly hiddenStates?: boolean
+  readonly attentions?: boolean
+}
+
+/** What a tower computes, every intermediate by name (transformers' `BaseModelOutputWithPooling`). */
+export interface TowerOutput<T> {
+  /** `[B, L, D]`; absent where no tap asks for it. */
+  lastHiddenState?: T
+  /** `[B, D]` */
+  poolerOutput: T
+  /** Embeddings, then the output of each layer. */
+  hiddenStates?: T[]
+  /** `[B, heads, L, L]` for each layer. */
+  attentions?: T[]
+}
+
+export interface VisionInputs<T> {
+  /** `[B, C, H, W]` */
+  readonly pixelValues: T
+  /** H and W of these pixels, numbers while the tower runs. */
+  readonly imageSize: readonly [number, number]
+}
+
+export interface TextInputs<T> {
+  /** `[B, L]` each, int. */
+  readonly inputIds: T
+  readonly tokenTypeIds: T
+  readonly positionIds: T
+  readonly attentionMask: T
+}
+
+/** What any tower's config holds that the rest of the library reads. */
+export interface TowerConfig extends PretrainedConfig {
+  hiddenSize: number
+  initializerRange: number
+  /** Saved with the config; unset where the tower's own pooler is used. */
+  pooling?: Pooling
+}
+
+export interface VisionConfig extends TowerConfig {
+  imageSize: number | readonly [number, number]
+  patchSize: number | readonly [number, number]
+  numChannels: number
+}
+
+export interface TextConfig extends TowerConfig {
+  vocabSize: number
+  maxPositionEmbeddings: number
+  typeVocabSize: number
+  padTokenId: number
+}
+
+interface TowerBase<C extends TowerConfig> {
+  readonly modelType: string
+  readonly config: { fromJSON(json: JsonObject): C }
+  /** Checkpoint names as this tower uses them -> as they are written (transformers 4's generation). */
+  readonly savedPrefix?: string
+  /** Names, beside the ones it runs, that belong to this tower and are kept (`mask_token`). */
+  readonly keptNames?: readonly RegExp[]
+  /** True for tensors that old checkpoints hold and that are computed today (`position_ids`). */
+  readonly staleNames?: readonly RegExp[]
+}
+
+export interface VisionTower<C extends VisionConfig = VisionConfig> extends TowerBase<C> {
+  readonly kind: 'vision'
+  forward<T>(ops: Ops<T>, weights: Scope, config: C, inputs: VisionInputs<T>, taps: Taps): TowerOutput<T>
+}
+
+export interface TextTower<C extends TextConfig = TextConfig> extends TowerBase<C> {
+  readonly kind: 'text'
+  forward<T>(ops: Ops<T>, weights: Scope, config: C, inputs: TextInputs<T>, taps: Taps): TowerOutput<T>
+  /** `[B, L]` positions as the original counts them. */
+  positionIds(config: C, inputIds: Tensor<'int64'>): Tensor<'int64'>
+  /** The longest sequence that the position table holds. */
+  maxLength(config: C): number
+}

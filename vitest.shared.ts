@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config'
+
+/** Tests run the packages' sources: the custom export condition needs no build. */
+export const conditions = ['@dual-encoder/source', 'node', 'import', 'default']
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: { include: ['src/**/*.test.ts', 'test/**/*.test.ts'], testTimeout: 60_000 },
+})
