@@ -43,6 +43,8 @@ export interface AttentionOptions<T> {
   readonly bias?: T
   /** Also return the probabilities `[B, heads, Lq, Lk]`. */
   readonly probs?: boolean
+  /** Rate at which probabilities are dropped while training. */
+  readonly dropout?: number
 }
 
 /**
@@ -66,7 +68,10 @@ export interface Ops<T> {
   addLayerNorm(x: T, residual: T, norm: Norm): { sum: T; normed: T }
   /** ids `[B, L]` of rows of table `[rows, D]` -> `[B, L, D]`. */
   embedding(ids: T, table: Param): T
-  /** pixels `[B, C, H, W]` -> `[B, H/ph * W/pw, D]`, patches row by row. */
+  /**
+   * pixels `[B, C, H, W]` -> `[B, floor(H/ph) * floor(W/pw), D]`, patches row by row; what does not
+   * fill a patch at the right and the bottom is left out.
+   */
   patchEmbed(pixels: T, layer: Linear): T
   /** Multi-head attention over q `[B, Lq, D]`, k and v `[B, Lk, D]` -> context `[B, Lq, D]`. */
   attention(q: T, k: T, v: T, options: AttentionOptions<T>): { context: T; probs?: T }
@@ -88,7 +93,7 @@ export interface Ops<T> {
   expandToBatch(x: T, like: T): T
   /** Joins along the token axis (1). */
   concatTokens(parts: readonly T[]): T
-  /** Tokens `[start, end)` of `[B, L, D]`; `end` undefined = all the rest. */
+  /** Tokens `[start, end)` of `[B, L, D]` (or axis 1 of a bias); `end` undefined = all the rest. */
   sliceTokens(x: T, start: number, end?: number): T
   /** Token `index` of `[B, L, D]` -> `[B, D]`. */
   token(x: T, index: number): T

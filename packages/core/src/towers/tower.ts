@@ -1,6 +1,6 @@
 import type { PretrainedConfig, JsonObject } from '../config/pretrained-config'
 import type { Tensor } from '../tensor'
-import type { Ops } from './ops'
+import type { Ops, Param } from './ops'
 import type { Scope } from './scope'
 
 /** How a tower's one vector is taken where it has no pooler of its own. */
@@ -63,17 +63,19 @@ export interface TextConfig extends TowerConfig {
 
 interface TowerBase<C extends TowerConfig> {
   readonly modelType: string
-  readonly config: { fromJSON(json: JsonObject): C }
-  /** Checkpoint names as this tower uses them -> as they are written (transformers 4's generation). */
-  readonly savedPrefix?: string
-  /** Names, beside the ones it runs, that belong to this tower and are kept (`mask_token`). */
-  readonly keptNames?: readonly RegExp[]
-  /** True for tensors that old checkpoints hold and that are computed today (`position_ids`). */
+  readonly config: { readonly defaults: object; fromJSON(json: JsonObject): C }
+  /** Weights that its checkpoints hold and `forward` does not read (`mask_token`). */
+  idleParams?(weights: Scope, config: C): Param[]
+  /** Names that its checkpoints may hold and that are set aside: computed today, or of pre-training. */
   readonly staleNames?: readonly RegExp[]
+  /** The extra level of names under which transformers 4 writes it (`vision_model` of CLIP); version 5 has none. */
+  readonly innerName?: string
 }
 
 export interface VisionTower<C extends VisionConfig = VisionConfig> extends TowerBase<C> {
   readonly kind: 'vision'
+  /** True where other image sizes need no `interpolatePosEncoding`. */
+  readonly anyImageSize?: boolean
   forward<T>(ops: Ops<T>, weights: Scope, config: C, inputs: VisionInputs<T>, taps: Taps): TowerOutput<T>
 }
 

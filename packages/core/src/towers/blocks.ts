@@ -1,0 +1,156 @@
+import type { Activation } from './activations'
+import type { Linear, Norm, Ops, Param } from './ops'
+import type { Pooling, Taps, TowerOutput } from './tower'
+
+/** The four projections of multi-head self-attention, each `[D, D]`. */
+export interface AttentionLayer {
+  readonly query: Linear
+  readonly key: Linear
+  readonly value: Linear
+  readonly output: Linear
+}
+
+export interface EncoderOptions<T> {
+  readonly layers: number
+  readonly heads: number
+  readonly taps: Taps
+  /** Only token 0 of the last layer is wanted, so only that is computed there. */
+  readonly firstTokenOnly?: boolean
+  readonly hiddenDropout?: number
+  readonly attentionDropout?: number
+  /** `[B, L]` int, 1 = attend. */
+  readonly keyMask?: T
+}
+
+interface EncoderState<T> {
+  hiddenStates: T[]
+  attentions: T[]
+}
+
+const collected = <T>(state: EncoderState<T>, taps: Taps): Pick<TowerOutput<T>, 'hiddenStates' | 'attentions'> => ({
+  ...(taps.hiddenStates ? { hiddenStates: state.hiddenStates } : {}),
+  ...(taps.attentions ? { attentions: state.attentions } : {}),
+})
+
+/** True where no tap needs more than the vector of the first token. */
+export const onlyPooled = (taps: Taps): boolean => !taps.lastHiddenState && !taps.hiddenStates && !taps.attentions
+
+function selfAttention<T>(
+  ops: Ops<T>,
+  x: T,
+  layer: AttentionLayer,
+  options: EncoderOptions<T> & { readonly bias?: T; readonly firstOnly: boolean },
+  state: EncoderState<T>,
+): T {
+  const { heads, keyMask, attentionDropout: dropout, taps, firstOnly } = options
+  const [q, k, v] = firstOnly
+    ? [ops.linear(ops.sliceTokens(x, 0, 1), layer.query), ...ops.linears(x, [layer.key, layer.value])]
+    : ops.linears(x, [layer.query, layer.key, layer.value])
+  const bias = options.bias !== undefined && firstOnly ? ops.sliceTokens(options.bias, 0, 1) : options.bias
+  const { context, probs } = ops.attention(q as T, k as T, v as T, {
+    heads,
+    keyMask,
+    bias,
+    dropout,
+    probs: taps.attentions,
+  })
+  if (taps.attentions) state.attentions.push(probs as T)
+  return ops.dropout(ops.linear(context, layer.output), options.hiddenDropout ?? 0)
+}
+
+/** A layer that normalises before attention and MLP (ViT and its kin). */
+export interface PreNormLayer<T> {
+  readonly norm1: Norm
+  readonly norm2: Norm
+  readonly attention: AttentionLayer
+  readonly mlp: (x: T) => T
+  /** Layer scale `[D]` of either branch. */
+  readonly scale1?: Param
+  readonly scale2?: Param
+  /** `[heads, L, L]`, added to the attention scores. */
+  readonly bias?: T
+  readonly dropPath?: number
+}
+
+/** Two linear layers with an activation between. */
+export function mlp<T>(ops: Ops<T>, fc1: Linear, activation: Activation, fc2: Linear): (x: T) => T {
+  return (x) => ops.linear(ops.linear(x, fc1, activation), fc2)
+}
+
+/**
+ * A stack of pre-norm layers with an optional norm behind it. `x` `[B, L, D]`.
+ * @returns `last`: normalised where `finalNorm` is given; `[B, 1, D]` with `firstTokenOnly`.
+ */
+export function preNormEncoder<T>(
+  ops: Ops<T>,
+  x: T,
+  layerAt: (index: number) => PreNormLayer<T>,
+  finalNorm: Norm | undefined,
+  options: EncoderOptions<T>,
+): { last: T } & Pick<TowerOutput<T>, 'hiddenStates' | 'attentions'> {
+  const { layers, taps, hiddenDropout = 0 } = options
+  const state: EncoderState<T> = { hiddenStates: [], attentions: [] }
+  let stream = x
+  let branch: T | undefined
+  const norm = (by: Norm): T => {
+    if (branch === undefined) return ops.layerNorm(stream, by)
+    const { sum, normed } = ops.addLayerNorm(stream, branch, by)
+    stream = sum
+    branch = undefined
+    return normed
+  }
+  for (let index = 0; index < layers; index++) {
+    const layer = layerAt(index)
+    const firstOnly = options.firstTokenOnly === true && index === layers - 1
+    const residual = (y: T, scale?: Param): T =>
+      ops.dropPath(scale ? ops.mul(y, ops.param(scale)) : y, layer.dropPath ?? 0)
+    const normed = norm(layer.norm1)
+    state.hiddenStates.push(stream)
+    const attended = selfAttention(ops, normed, layer.attention, { ...options, bias: layer.bias, firstOnly }, state)
+    if (firstOnly) stream = ops.sliceTokens(stream, 0, 1)
+    branch = residual(attended, layer.scale1)
+    branch = residual(ops.dropout(layer.mlp(norm(layer.norm2)), hiddenDropout), layer.scale2)
+  }
+  const normed = finalNorm ? norm(finalNorm) : undefined
+  if (branch !== undefined) stream = ops.add(stream, branch)
+  state.hiddenStates.push(stream)
+  return { last: normed ?? stream, ...collected(state, taps) }
+}
+
+/** A layer that normalises after attention and MLP (BERT and its kin). */
+export interface PostNormLayer<T> {
+  readonly attention: AttentionLayer
+  readonly attentionNorm: Norm
+  readonly mlp: (x: T) => T
+  readonly outputNorm: Norm
+}
+
+/** A stack of post-norm layers over x `[B, L, D]`. */
+export function postNormEncoder<T>(
+  ops: Ops<T>,
+  x: T,
+  layerAt: (index: number) => PostNormLayer<T>,
+  options: EncoderOptions<T>,
+): { last: T } & Pick<TowerOutput<T>, 'hiddenStates' | 'attentions'> {
+  const { layers, taps, hiddenDropout = 0 } = options
+  const state: EncoderState<T> = { hiddenStates: [x], attentions: [] }
+  let hidden = x
+  for (let index = 0; index < layers; index++) {
+    const layer = layerAt(index)
+    const firstOnly = options.firstTokenOnly === true && index === layers - 1
+    const attended = selfAttention(ops, hidden, layer.attention, { ...options, firstOnly }, state)
+    const residual = firstOnly ? ops.sliceTokens(hidden, 0, 1) : hidden
+    const middle = ops.addLayerNorm(attended, residual, layer.attentionNorm).normed
+    const expanded = ops.dropout(layer.mlp(middle), hiddenDropout)
+    hidden = ops.addLayerNorm(expanded, middle, layer.outputNorm).normed
+    state.hiddenStates.push(hidden)
+  }
+  return { last: hidden, ...collected(state, taps) }
+}
+
+/** The `pooling` option: the first token, or the mean of the tokens after `prefix` (text: of those attended to). */
+export function pool<T>(ops: Ops<T>, pooling: Pooling, hidden: T, options: { prefix?: number; mask?: T } = {}): T {
+  if (pooling === 'cls') return ops.token(hidden, 0)
+  const { prefix = 0, mask } = options
+  return ops.meanTokens(prefix > 0 ? ops.sliceTokens(hidden, prefix) : hidden, mask)
+}

@@ -1,0 +1,93 @@
+import { type Tensor, tensor } from '../tensor'
+import type { Ops, Param } from './ops'
+
+/** `[height, width]` in patches. */
+export type Grid = readonly [number, number]
+
+type Taps1D = readonly (readonly [index: number, weight: number])[]
+
+/** The source pixels of each target pixel along one axis, as `torch.nn.functional.interpolate` (no antialiasing). */
+function sourceTaps(from: number, to: number, mode: 'bicubic' | 'bilinear'): Taps1D[] {
+  const scale = Math.fround(from / to)
+  const clamp = (index: number) => Math.min(Math.max(index, 0), from - 1)
+  return Array.from({ length: to }, (_, i) => {
+    const centre = Math.fround(Math.fround(scale * (i + 0.5)) - 0.5)
+    if (mode === 'bilinear') {
+      const x = Math.max(centre, 0)
+      const left = Math.floor(x)
+      const weight = Math.fround(x - left)
+      return [[clamp(left), 1 - weight] as const, [clamp(left + 1), weight] as const]
+    }
+    const left = Math.floor(centre)
+    const t = Math.fround(centre - left)
+    return [t + 1, t, 1 - t, 2 - t].map((distance, k) => [clamp(left - 1 + k), cubic(distance)] as const)
+  })
+}
+
+/** Keys' cubic convolution with a = -0.75, as PyTorch's. */
+function cubic(distance: number): number {
+  const a = -0.75
+  if (distance <= 1) return ((a + 2) * distance - (a + 3)) * distance * distance + 1
+  return ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
+}
+
+/**
+ * Resizing a table of positions as one matrix `[kept + to, kept + from]`: rows of a grid are
+ * interpolated, `before` and `after` rows that belong to no patch are carried over. A constant of the
+ * geometry, so that gradients reach the table on every backend.
+ */
+export function resizeMatrix(
+  from: Grid,
+  to: Grid,
+  mode: 'bicubic' | 'bilinear',
+  kept: { readonly before?: number; readonly after?: number } = {},
+): Tensor<'float32'> {
+  const { before = 0, after = 0 } = kept
+  const columns = before + from[0] * from[1] + after
+  const rows = before + to[0] * to[1] + after
+  const data = new Float32Array(rows * columns)
+  const add = (row: number, column: number, weight: number) => {
+    const at = row * columns + column
+    data[at] = (data[at] ?? 0) + weight
+  }
+  for (let i = 0; i < before; i++) add(i, i, 1)
+  for (let i = 0; i < after; i++) add(rows - after + i, columns - after + i, 1)
+  const across = sourceTaps(from[1], to[1], mode)
+  sourceTaps(from[0], to[0], mode).forEach((down, y) => {
+    across.forEach((taps, x) => {
+      for (const [sourceY, weightY] of down)
+        for (const [sourceX, weightX] of taps)
+          add(before + y * to[1] + x, before + sourceY * from[1] + sourceX, weightY * weightX)
+    })
+  })
+  return tensor(data, [rows, columns])
+}
+
+/**
+ * Position embeddings `[1, prefix + patches, D]` for an image of `imageSize`, from a table that was
+ * trained for another one (`interpolate_pos_encoding`). transformers keeps the table as it is for a
+ * square image with as many patches, and otherwise takes it as a square grid.
+ */
+export function positionEmbeddings<T>(
+  ops: Ops<T>,
+  table: Param,
+  options: {
+    readonly trained: Grid
+    readonly wanted: Grid
+    readonly imageSize: readonly [number, number]
+    readonly trainedSize: readonly [number, number]
+    readonly prefix: number
+    readonly hiddenSize: number
+  },
+): T {
+  const { trained, wanted, imageSize, trainedSize, prefix, hiddenSize } = options
+  const patches = trained[0] * trained[1]
+  const rows = ops.reshape(ops.param(table), [prefix + patches, hiddenSize])
+  const sameSize = imageSize[0] === trainedSize[0] && imageSize[1] === trainedSize[1]
+  const keep = sameSize || (imageSize[0] === imageSize[1] && wanted[0] * wanted[1] === patches)
+  if (keep) return ops.reshape(rows, [1, prefix + patches, hiddenSize])
+  const side = Math.floor(Math.sqrt(patches))
+  const grid: Grid = side * side === patches ? [side, side] : trained
+  const matrix = resizeMatrix(grid, wanted, 'bicubic', { before: prefix })
+  return ops.reshape(ops.matMul(ops.constant(matrix), rows), [1, prefix + wanted[0] * wanted[1], hiddenSize])
+}

@@ -1,0 +1,94 @@
+import { configClass } from '../config/pretrained-config'
+import { ConfigError } from '../errors'
+import { onlyPooled, pool, preNormEncoder } from './blocks'
+import { clipLayer, clipMlp } from './clip'
+import type { Linear, Ops } from './ops'
+import { pairOf } from './parameters'
+import { positionEmbeddings } from './positions'
+import type { Scope } from './scope'
+import type { Pooling, VisionTower } from './tower'
+import { gridOf } from './vit'
+
+/** transformers' `SiglipVisionConfig`. */
+export class SiglipVisionConfig extends configClass('siglip_vision_model', {
+  hiddenSize: 768,
+  intermediateSize: 3072,
+  numHiddenLayers: 12,
+  numAttentionHeads: 12,
+  numChannels: 3,
+  imageSize: 224 as number | readonly [number, number],
+  patchSize: 16 as number | readonly [number, number],
+  hiddenAct: 'gelu_pytorch_tanh',
+  layerNormEps: 1e-6,
+  attentionDropout: 0,
+  initializerRange: 0.02,
+  visionUseHead: true,
+  pooling: undefined as Pooling | undefined,
+}) {}
+
+/** Attention from one learned probe over all tokens (transformers' `SiglipMultiheadAttentionPoolingHead`). */
+function attentionPool<T>(ops: Ops<T>, w: Scope, config: SiglipVisionConfig, x: T): T {
+  const { hiddenSize: D, layerNormEps: eps } = config
+  const attention = w.at('attention')
+  const weight = attention.param('in_proj_weight', [3 * D, D])
+  const bias = attention.param('in_proj_bias', [3 * D], { kind: 'zeros' })
+  const part = (index: number): Linear => {
+    const rows = [index * D, (index + 1) * D] as const
+    return { weight: { ...weight, rows }, bias: { ...bias, rows } }
+  }
+  const probe = ops.expandToBatch(ops.param(w.param('probe', [1, 1, D])), x)
+  const [k, v] = ops.linears(x, [part(1), part(2)]) as [T, T]
+  const { context } = ops.attention(ops.linear(probe, part(0)), k, v, { heads: config.numAttentionHeads })
+  const attended = ops.token(ops.linear(context, attention.at('out_proj').linear(D, D)), 0)
+  const normed = ops.layerNorm(attended, w.at('layernorm').norm(D, eps))
+  return ops.add(attended, clipMlp(ops, w.at('mlp'), config)(normed))
+}
+
+/** Zhai et al.'s SigLIP vision transformer (transformers' `SiglipVisionModel`). No class token. */
+export const siglipVision: VisionTower<SiglipVisionConfig> = {
+  kind: 'vision',
+  modelType: 'siglip_vision_model',
+  config: SiglipVisionConfig,
+  innerName: 'vision_model',
+  staleNames: [/^embeddings\.position_ids$/],
+  forward(ops, w, config, { pixelValues, imageSize }, taps) {
+    const { hiddenSize: D, layerNormEps: eps, pooling } = config
+    if (pooling === 'cls' || (!pooling && !config.visionUseHead))
+      throw new ConfigError(
+        'no-pooler',
+        pooling === 'cls'
+          ? 'pooling "cls": siglip_vision_model has no class token. Allowed: "mean", or none for its own attention-pooling head.'
+          : 'This siglip_vision_model has no pooling head (vision_use_head is false). Give vision: { pooling: "mean" }.',
+      )
+    const trainedSize = pairOf(config.imageSize)
+    const trained = gridOf(trainedSize, config.patchSize)
+    const embeddings = w.at('embeddings')
+    const patchLayer = embeddings.at('patch_embedding').patches(config.numChannels, D, pairOf(config.patchSize))
+    const std = D ** -0.5
+    const table = embeddings
+      .at('position_embedding')
+      .param('weight', [trained[0] * trained[1], D], { kind: 'normal', std })
+    const positions = positionEmbeddings(ops, table, {
+      trained,
+      wanted: gridOf(imageSize, config.patchSize),
+      imageSize,
+      trainedSize,
+      prefix: 0,
+      hiddenSize: D,
+    })
+    const { last, ...collected } = preNormEncoder(
+      ops,
+      ops.add(ops.patchEmbed(pixelValues, patchLayer), positions),
+      (index) => clipLayer(ops, w.at(`encoder.layers.${index}`), config, { qkv: std, output: std, fc1: std, fc2: std }),
+      w.at('post_layernorm').norm(D, eps),
+      {
+        layers: config.numHiddenLayers,
+        heads: config.numAttentionHeads,
+        taps,
+        attentionDropout: config.attentionDropout,
+      },
+    )
+    const poolerOutput = pooling ? pool(ops, pooling, last) : attentionPool(ops, w.at('head'), config, last)
+    return { ...(onlyPooled(taps) ? {} : { lastHiddenState: last }), poolerOutput, ...collected }
+  },
+}
