@@ -1,2 +1,7 @@
+export * from './config'
 export * from './errors'
+export * from './losses'
+export * from './model'
 export * from './tensor'
+export * from './towers'
+export type { Warning, WarningListener } from './warnings'

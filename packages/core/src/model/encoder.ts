@@ -4,11 +4,11 @@ import type {
   Taps,
   TextConfig,
   TextInputs,
-  TextTower,
+  TextTowerModule,
   TowerOutput,
   VisionConfig,
   VisionInputs,
-  VisionTower,
+  VisionTowerModule,
 } from '../towers/tower'
 import type { Tensor } from '../tensor'
 
@@ -18,15 +18,17 @@ export type EncoderSpec = VisionEncoderSpec | TextEncoderSpec
 interface EncoderBase {
   /** Size of the shared space; undefined for a tower on its own, which has no projection. */
   readonly projectionDim?: number
+  /** Standard deviation with which a new projection is drawn. */
+  readonly projectionStd?: number
 }
 export interface VisionEncoderSpec extends EncoderBase {
   readonly kind: 'vision'
-  readonly tower: VisionTower
+  readonly tower: VisionTowerModule
   readonly config: VisionConfig
 }
 export interface TextEncoderSpec extends EncoderBase {
   readonly kind: 'text'
-  readonly tower: TextTower
+  readonly tower: TextTowerModule
   readonly config: TextConfig
 }
 
@@ -95,9 +97,11 @@ export function encode<T>(
       ? encoder.tower.forward(ops, weights, encoder.config, inputs as VisionInputs<T>, request)
       : encoder.tower.forward(ops, weights, encoder.config, inputs as TextInputs<T>, request)
   if (encoder.projectionDim !== undefined && (request.features || request.embeds)) {
-    const projection = new Scope(names.projection, std).linear(encoder.config.hiddenSize, encoder.projectionDim, {
-      bias: false,
-    })
+    const projection = new Scope(names.projection, encoder.projectionStd ?? std).linear(
+      encoder.config.hiddenSize,
+      encoder.projectionDim,
+      { bias: false },
+    )
     output.features = ops.linear(output.poolerOutput, projection)
     if (request.embeds) output.embeds = ops.l2Normalize(output.features)
   }

@@ -6,7 +6,7 @@ import type { Ops } from './ops'
 import { pairOf } from './parameters'
 import { type Grid, positionEmbeddings, resizeMatrix } from './positions'
 import type { Scope } from './scope'
-import type { Pooling, VisionTower } from './tower'
+import type { Pooling, VisionTowerModule } from './tower'
 import { gridOf } from './vit'
 
 /** transformers' `BeitConfig`. */
@@ -71,7 +71,7 @@ function relativePositionBias<T>(ops: Ops<T>, w: Scope, heads: number, trained: 
 const TABLE_SCOPE = 'relative_position_bias'
 
 /** Bao et al.'s BEiT (transformers' `BeitModel`). */
-export const beit: VisionTower<BeitConfig> = {
+export const beit: VisionTowerModule<BeitConfig> = {
   kind: 'vision',
   modelType: 'beit',
   config: BeitConfig,

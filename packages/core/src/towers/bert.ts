@@ -5,7 +5,7 @@ import { activationOf } from './activations'
 import { mlp, onlyPooled, pool, postNormEncoder, type PostNormLayer } from './blocks'
 import type { Ops, Param } from './ops'
 import type { Scope } from './scope'
-import type { Pooling, Taps, TextInputs, TextTower, TowerOutput } from './tower'
+import type { Pooling, Taps, TextInputs, TextTowerModule, TowerOutput } from './tower'
 
 export const BERT_DEFAULTS = {
   vocabSize: 30522,
@@ -115,7 +115,7 @@ export function bertForward<T>(
 /** `position_ids` were saved as a buffer before transformers 4.31. */
 export const POSITION_IDS = /^embeddings\.position_ids$/
 
-export const bert: TextTower<BertConfig> = {
+export const bert: TextTowerModule<BertConfig> = {
   kind: 'text',
   modelType: 'bert',
   config: BertConfig,

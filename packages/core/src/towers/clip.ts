@@ -5,7 +5,7 @@ import type { Ops } from './ops'
 import { pairOf } from './parameters'
 import { positionEmbeddings } from './positions'
 import type { Scope } from './scope'
-import type { Pooling, VisionTower } from './tower'
+import type { Pooling, VisionTowerModule } from './tower'
 import { gridOf } from './vit'
 
 const CLIP_VISION_DEFAULTS = {
@@ -83,8 +83,8 @@ function clipStd(config: typeof CLIP_VISION_DEFAULTS): ClipLayerStd {
 /** Radford et al.'s vision transformer (transformers' `CLIPVisionModel`). */
 function clipTower<C extends CLIPVisionConfig | ChineseCLIPVisionConfig>(
   modelType: string,
-  config: VisionTower<C>['config'],
-): VisionTower<C> {
+  config: VisionTowerModule<C>['config'],
+): VisionTowerModule<C> {
   return {
     kind: 'vision',
     modelType,

@@ -1,12 +1,12 @@
 import { configClass } from '../config/pretrained-config'
-import type { VisionTower } from './tower'
+import type { VisionTowerModule } from './tower'
 import { MASK_TOKEN, VIT_DEFAULTS, vitForward } from './vit'
 
 /** transformers' `DeiTConfig`. */
 export class DeiTConfig extends configClass('deit', VIT_DEFAULTS) {}
 
 /** Touvron et al.'s ViT with a distillation token (transformers' `DeiTModel`). */
-export const deit: VisionTower<DeiTConfig> = {
+export const deit: VisionTowerModule<DeiTConfig> = {
   kind: 'vision',
   modelType: 'deit',
   config: DeiTConfig,

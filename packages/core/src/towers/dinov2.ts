@@ -5,7 +5,7 @@ import type { Linear, Ops } from './ops'
 import { pairOf } from './parameters'
 import { positionEmbeddings } from './positions'
 import type { Scope } from './scope'
-import type { Pooling, VisionTower } from './tower'
+import type { Pooling, VisionTowerModule } from './tower'
 import { gridOf } from './vit'
 
 /** transformers' `Dinov2Config`. */
@@ -45,7 +45,7 @@ function swiglu<T>(ops: Ops<T>, w: Scope, hiddenSize: number, expanded: number):
 }
 
 /** Oquab et al.'s DINOv2 (transformers' `Dinov2Model`). */
-export const dinov2: VisionTower<Dinov2Config> = {
+export const dinov2: VisionTowerModule<Dinov2Config> = {
   kind: 'vision',
   modelType: 'dinov2',
   config: Dinov2Config,

@@ -7,7 +7,7 @@ import { deit } from './deit'
 import { dinov2 } from './dinov2'
 import { camembert, roberta, xlmRoberta } from './roberta'
 import { siglipVision } from './siglip'
-import type { TextTower, VisionTower } from './tower'
+import type { TextTowerModule, VisionTowerModule } from './tower'
 import { vit } from './vit'
 
 type Towers<T> = ReadonlyMap<string, T>
@@ -16,7 +16,7 @@ const byModelType = <T extends { readonly modelType: string }>(towers: readonly 
   new Map(towers.map((tower) => [tower.modelType, tower]))
 
 /** The towers by `model_type`. A new one is a module of its own and a line here. */
-export const VISION_TOWERS: Towers<VisionTower> = byModelType<VisionTower>([
+export const VISION_TOWERS: Towers<VisionTowerModule> = byModelType<VisionTowerModule>([
   vit,
   deit,
   beit,
@@ -25,7 +25,7 @@ export const VISION_TOWERS: Towers<VisionTower> = byModelType<VisionTower>([
   chineseClipVision,
   dinov2,
 ])
-export const TEXT_TOWERS: Towers<TextTower> = byModelType<TextTower>([bert, roberta, xlmRoberta, camembert])
+export const TEXT_TOWERS: Towers<TextTowerModule> = byModelType<TextTowerModule>([bert, roberta, xlmRoberta, camembert])
 
 /** Whole dual encoders of transformers whose vision tower can be taken, by their `model_type`. */
 export const WHOLE_MODELS: ReadonlyMap<string, string> = new Map([
@@ -42,9 +42,9 @@ function towerOf<T>(towers: Towers<T>, kind: string, modelType: unknown): T {
 }
 
 /** @throws ConfigError listing the vision towers there are. */
-export const visionTowerOf = (modelType: unknown): VisionTower => towerOf(VISION_TOWERS, 'Vision', modelType)
+export const visionTowerOf = (modelType: unknown): VisionTowerModule => towerOf(VISION_TOWERS, 'Vision', modelType)
 /** @throws ConfigError listing the text towers there are. */
-export const textTowerOf = (modelType: unknown): TextTower => towerOf(TEXT_TOWERS, 'Text', modelType)
+export const textTowerOf = (modelType: unknown): TextTowerModule => towerOf(TEXT_TOWERS, 'Text', modelType)
 
 /**
  * The vision tower's part of a `config.json`: `vision_config` of a whole CLIP, SigLIP or ChineseCLIP

@@ -1,7 +1,7 @@
 import { configClass } from '../config/pretrained-config'
 import { tensor } from '../tensor'
 import { BERT_DEFAULTS, type BertLike, bertForward, POSITION_IDS } from './bert'
-import type { TextTower } from './tower'
+import type { TextTowerModule } from './tower'
 
 /** transformers' `RobertaConfig`. */
 export class RobertaConfig extends configClass('roberta', { ...BERT_DEFAULTS, vocabSize: 50265, padTokenId: 1 }) {}
@@ -18,8 +18,8 @@ export class CamembertConfig extends configClass('camembert', { ...BERT_DEFAULTS
  */
 function robertaTower<C extends BertLike & InstanceType<typeof RobertaConfig | typeof XLMRobertaConfig | typeof CamembertConfig>>(
   modelType: string,
-  config: TextTower<C>['config'],
-): TextTower<C> {
+  config: TextTowerModule<C>['config'],
+): TextTowerModule<C> {
   return {
     kind: 'text',
     modelType,

@@ -6,7 +6,7 @@ import type { Linear, Ops } from './ops'
 import { pairOf } from './parameters'
 import { positionEmbeddings } from './positions'
 import type { Scope } from './scope'
-import type { Pooling, VisionTower } from './tower'
+import type { Pooling, VisionTowerModule } from './tower'
 import { gridOf } from './vit'
 
 /** transformers' `SiglipVisionConfig`. */
@@ -45,7 +45,7 @@ function attentionPool<T>(ops: Ops<T>, w: Scope, config: SiglipVisionConfig, x: 
 }
 
 /** Zhai et al.'s SigLIP vision transformer (transformers' `SiglipVisionModel`). No class token. */
-export const siglipVision: VisionTower<SiglipVisionConfig> = {
+export const siglipVision: VisionTowerModule<SiglipVisionConfig> = {
   kind: 'vision',
   modelType: 'siglip_vision_model',
   config: SiglipVisionConfig,

@@ -43,6 +43,8 @@ export interface TextInputs<T> {
 /** What any tower's config holds that the rest of the library reads. */
 export interface TowerConfig extends PretrainedConfig {
   hiddenSize: number
+  numHiddenLayers: number
+  numAttentionHeads: number
   initializerRange: number
   /** Saved with the config; unset where the tower's own pooler is used. */
   pooling?: Pooling
@@ -72,14 +74,14 @@ interface TowerBase<C extends TowerConfig> {
   readonly innerName?: string
 }
 
-export interface VisionTower<C extends VisionConfig = VisionConfig> extends TowerBase<C> {
+export interface VisionTowerModule<C extends VisionConfig = VisionConfig> extends TowerBase<C> {
   readonly kind: 'vision'
   /** True where other image sizes need no `interpolatePosEncoding`. */
   readonly anyImageSize?: boolean
   forward<T>(ops: Ops<T>, weights: Scope, config: C, inputs: VisionInputs<T>, taps: Taps): TowerOutput<T>
 }
 
-export interface TextTower<C extends TextConfig = TextConfig> extends TowerBase<C> {
+export interface TextTowerModule<C extends TextConfig = TextConfig> extends TowerBase<C> {
   readonly kind: 'text'
   forward<T>(ops: Ops<T>, weights: Scope, config: C, inputs: TextInputs<T>, taps: Taps): TowerOutput<T>
   /** `[B, L]` positions as the original counts them. */

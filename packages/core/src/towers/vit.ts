@@ -5,7 +5,7 @@ import type { Ops } from './ops'
 import { pairOf } from './parameters'
 import { type Grid, positionEmbeddings } from './positions'
 import type { Scope } from './scope'
-import type { Pooling, Taps, TowerOutput, VisionInputs, VisionTower } from './tower'
+import type { Pooling, Taps, TowerOutput, VisionInputs, VisionTowerModule } from './tower'
 
 export const VIT_DEFAULTS = {
   hiddenSize: 768,
@@ -116,7 +116,7 @@ export function vitForward<T>(
 /** `embeddings.mask_token`: only masked pre-training reads it. */
 export const MASK_TOKEN = /^embeddings\.mask_token$/
 
-export const vit: VisionTower<ViTConfig> = {
+export const vit: VisionTowerModule<ViTConfig> = {
   kind: 'vision',
   modelType: 'vit',
   config: ViTConfig,

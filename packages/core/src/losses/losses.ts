@@ -1,0 +1,43 @@
+/** What the losses need of a backend. `T` is its tensor; all are differentiable where the backend is. */
+export interface LossOps<T> {
+  /** Rows of a matrix. */
+  rows(x: T): number
+  /** `[m, k]` x `[n, k]`ᵀ -> `[m, n]`. */
+  matMulTransposed(a: T, b: T): T
+  transposed(x: T): T
+  exp(x: T): T
+  add(a: T, b: T): T
+  sub(a: T, b: T): T
+  mul(a: T, b: T): T
+  scale(x: T, factor: number): T
+  /** log(sum(exp(row))) of each row, `[m, n]` -> `[m]`, safe for large values. */
+  logSumExp(x: T): T
+  /** log(sigmoid(x)), safe for large values. */
+  logSigmoid(x: T): T
+  /** `[n, n]` -> `[n]` */
+  diagonal(x: T): T
+  /** 2 * identity - 1, `[n, n]`: +1 for pairs, -1 for all others. */
+  pairSigns(n: number): T
+  /** Of all values, a scalar. */
+  mean(x: T): T
+  sum(x: T): T
+}
+
+/** `logits_per_text` `[texts, images]`: cosine similarities times exp(logitScale). Embeddings are normalised. */
+export function similarity<T>(ops: LossOps<T>, textEmbeds: T, imageEmbeds: T, logitScale: T): T {
+  return ops.mul(ops.matMulTransposed(textEmbeds, imageEmbeds), ops.exp(logitScale))
+}
+
+/** Cross-entropy with the diagonal as targets. */
+const contrastive = <T>(ops: LossOps<T>, logits: T): T => ops.mean(ops.sub(ops.logSumExp(logits), ops.diagonal(logits)))
+
+/** CLIP's symmetric cross-entropy over `[n, n]` logits, a scalar (Radford et al.; transformers' `clip_loss`). */
+export function clipLoss<T>(ops: LossOps<T>, logitsPerText: T): T {
+  return ops.scale(ops.add(contrastive(ops, logitsPerText), contrastive(ops, ops.transposed(logitsPerText))), 0.5)
+}
+
+/** SigLIP's pairwise sigmoid loss over `[n, n]` logits, bias included, a scalar (Zhai et al.; `SiglipModel`). */
+export function siglipLoss<T>(ops: LossOps<T>, logitsPerText: T): T {
+  const n = ops.rows(logitsPerText)
+  return ops.scale(ops.sum(ops.logSigmoid(ops.mul(logitsPerText, ops.pairSigns(n)))), -1 / n)
+}

@@ -1,0 +1,25 @@
+export {
+  DualEncoderModel,
+  type FeatureOptions,
+  type ForwardInputs,
+  type ForwardOptions,
+  type FromTowersOptions,
+  type ModelClass,
+} from './model'
+export {
+  encode,
+  type EncodeRequest,
+  ENCODER_NAMES,
+  type EncoderOutput,
+  type EncoderRunner,
+  type EncoderSpec,
+  type TextBatch,
+  type TextEncoderSpec,
+  type VisionBatch,
+  type VisionEncoderSpec,
+} from './encoder'
+export type { TextModelInputs, VisionModelInputs } from './inputs'
+export type { CheckpointOptions, LoadedModel, LoadedTower } from './load'
+export type { DualEncoderOutput, DualEncoderTuple, TowerModelOutput } from './outputs'
+export type { SaveOptions } from './save'
+export { TowerBase, type TowerClass, type TowerForwardOptions } from './tower'

@@ -1,0 +1,122 @@
+import { InputError } from '../errors'
+import { type DType, type Tensor, tensor } from '../tensor'
+import { pairOf } from '../towers/parameters'
+import type { TextBatch, TextEncoderSpec, VisionBatch, VisionEncoderSpec } from './encoder'
+
+/** Token ids and masks `[B, L]`, of any integer type. */
+export interface TextModelInputs {
+  inputIds: Tensor
+  /** 1 = attend, 0 = padding; ones where it is left out. */
+  attentionMask?: Tensor
+  tokenTypeIds?: Tensor
+  positionIds?: Tensor
+}
+
+export interface VisionModelInputs {
+  /** `[B, channels, height, width]` float32 */
+  pixelValues: Tensor
+}
+
+const show = (dims: readonly number[]): string => `[${dims.join(', ')}]`
+
+function requireTensor(value: Tensor | undefined, name: string, layout: string): Tensor {
+  if (value && Array.isArray(value.dims) && ArrayBuffer.isView(value.data)) return value
+  const given = value === undefined ? 'missing' : Array.isArray(value) ? 'a nested array' : `a ${typeof value}`
+  throw new InputError(
+    'missing-input',
+    `${name} is ${given}; a tensor { dims, dtype, data } of ${layout} is needed` +
+      (Array.isArray(value) ? ' (call the tokenizer with padding: true to get one).' : '.'),
+  )
+}
+
+function checkBatch(dims: readonly number[], name: string): void {
+  if (dims.some((dim) => dim < 1)) throw new InputError('empty-batch', `${name} is empty: ${show(dims)}. Give at least one item.`)
+}
+
+/** Integers as int64, each within `[0, size)`. */
+function integers(value: Tensor, name: string, size: number, what: string): Tensor<'int64'> {
+  if (['float32', 'float64'].includes(value.dtype) && !(value.data as Float32Array).every(Number.isInteger))
+    throw new InputError('bad-dtype', `${name} holds fractions; integers are needed.`)
+  const data = value.data instanceof BigInt64Array ? value.data : BigInt64Array.from(value.data as Int32Array, BigInt)
+  const limit = BigInt(size)
+  data.forEach((id, index) => {
+    if (id >= 0n && id < limit) return
+    throw new InputError('id-out-of-range', `${name}[${place(index, value.dims)}] is ${id}; ${what} allows 0 to ${size - 1}.`)
+  })
+  return tensor(data, value.dims, 'int64')
+}
+
+const place = (index: number, dims: readonly number[]): string => {
+  const length = dims.at(-1) ?? 1
+  return `${Math.floor(index / length)}, ${index % length}`
+}
+
+const full = (dims: readonly number[], value: bigint): Tensor<'int64'> =>
+  tensor(new BigInt64Array((dims[0] ?? 0) * (dims[1] ?? 0)).fill(value), dims)
+
+/** Checks the inputs of a text tower and completes what the caller may leave out. */
+export function textBatch({ config, tower }: TextEncoderSpec, inputs: TextModelInputs): TextBatch {
+  const ids = requireTensor(inputs.inputIds, 'inputIds', '[batch, length]')
+  const { dims } = ids
+  if (dims.length !== 2) throw new InputError('bad-shape', `inputIds is ${show(dims)}; [batch, length] is needed.`)
+  checkBatch(dims, 'inputIds')
+  const length = dims[1] as number
+  const most = tower.maxLength(config)
+  if (length > most)
+    throw new InputError(
+      'sequence-too-long',
+      `inputIds holds ${length} tokens a row; this ${config.modelType} has positions for ${most}. ` +
+        'Call the processor with truncation: true.',
+    )
+  const inputIds = integers(ids, 'inputIds', config.vocabSize, `the vocabulary of ${config.vocabSize}`)
+  const like = (name: keyof TextModelInputs, size: number, what: string, otherwise: () => Tensor<'int64'>) => {
+    const given = inputs[name]
+    if (given === undefined) return otherwise()
+    requireTensor(given, name, show(dims))
+    if (given.dims.join() !== dims.join())
+      throw new InputError('bad-shape', `${name} is ${show(given.dims)}; it must match inputIds, ${show(dims)}.`)
+    return integers(given, name, size, what)
+  }
+  const { typeVocabSize, maxPositionEmbeddings } = config
+  return {
+    inputIds,
+    attentionMask: like('attentionMask', 2, 'a mask', () => full(dims, 1n)),
+    tokenTypeIds: like('tokenTypeIds', typeVocabSize, `type_vocab_size ${typeVocabSize}`, () => full(dims, 0n)),
+    positionIds: like('positionIds', maxPositionEmbeddings, `max_position_embeddings ${maxPositionEmbeddings}`, () =>
+      tower.positionIds(config, inputIds),
+    ),
+  }
+}
+
+/** Checks the inputs of a vision tower. */
+export function visionBatch(
+  { config, tower }: VisionEncoderSpec,
+  inputs: VisionModelInputs,
+  interpolatePosEncoding: boolean,
+): VisionBatch {
+  const pixels = requireTensor(inputs.pixelValues, 'pixelValues', '[batch, channels, height, width]')
+  const { dims, dtype } = pixels
+  const [height, width] = pairOf(config.imageSize)
+  const wanted = `[batch, ${config.numChannels}, ${height}, ${width}]`
+  if (dims.length !== 4) throw new InputError('bad-shape', `pixelValues is ${show(dims)}; ${wanted} is needed.`)
+  if (dtype !== 'float32')
+    throw new InputError('bad-dtype', `pixelValues is ${dtype satisfies DType}; float32 is needed.`)
+  checkBatch(dims, 'pixelValues')
+  const [, channels, h, w] = dims as [number, number, number, number]
+  if (channels !== config.numChannels)
+    throw new InputError(
+      'bad-shape',
+      `pixelValues is ${show(dims)}: ${channels} channels where ${config.numChannels} are needed, ${wanted}.` +
+        (w === config.numChannels ? ' The channels come first, not last.' : ''),
+    )
+  const patch = pairOf(config.patchSize)
+  if (h < patch[0] || w < patch[1])
+    throw new InputError('bad-image-size', `pixelValues is ${show(dims)}: smaller than one patch, ${show(patch)}.`)
+  if ((h !== height || w !== width) && !interpolatePosEncoding && !tower.anyImageSize)
+    throw new InputError(
+      'bad-image-size',
+      `pixelValues is ${show(dims)}; this ${config.modelType} was trained on ${height} x ${width}: ${wanted}. ` +
+        'Resize the images, or set interpolatePosEncoding: true.',
+    )
+  return { pixelValues: pixels as Tensor<'float32'> }
+}

@@ -1,0 +1,188 @@
+import { openWeights } from '../checkpoint/open'
+import { openSource, readJson, type SourceLike, type SourceOptions } from '../checkpoint/source'
+import type { WeightEntry, Weights } from '../checkpoint/weights'
+import {
+  type ConfigOverrides,
+  type DualEncoderConfigValues,
+  override,
+  VisionTextDualEncoderConfig,
+} from '../config/dual-encoder-config'
+import { isJsonObject, type JsonObject } from '../config/pretrained-config'
+import { CheckpointError, ConfigError } from '../errors'
+import type { Param } from '../towers/ops'
+import { encoderParams } from '../towers/parameters'
+import { textTowerOf, visionConfigOf, visionTowerOf } from '../towers/registry'
+import type { TextConfig, VisionConfig } from '../towers/tower'
+import { printWarning, type WarningListener } from '../warnings'
+import { ENCODER_NAMES, type EncoderSpec, type TextEncoderSpec, type VisionEncoderSpec } from './encoder'
+import { memoryWeight, newWeight } from './initialize'
+import { checkWeights, findPrefix, settleTowerNames } from './settle-names'
+import { tensor } from '../tensor'
+
+/** How weights are found and read. */
+export interface CheckpointOptions extends SourceOptions {
+  /** Called instead of `console.warn`. */
+  onWarning?: WarningListener
+}
+
+export const CHECKPOINT_OPTIONS = ['fetch', 'headers', 'signal', 'onProgress', 'onWarning'] as const
+
+/** A model before a backend has it: config, both encoders, weights not yet read. */
+export interface LoadedModel {
+  readonly config: VisionTextDualEncoderConfig
+  readonly vision: VisionEncoderSpec
+  readonly text: TextEncoderSpec
+  /** By the names of a dual encoder's checkpoint. */
+  readonly weights: Weights
+}
+
+/** A tower before a backend has it. */
+export interface LoadedTower<E extends EncoderSpec = EncoderSpec> {
+  readonly encoder: E
+  /** By the names they have in a dual encoder's checkpoint (`vision_model.*`, `text_model.*`). */
+  readonly weights: Weights
+}
+
+const LOGIT_SCALE: Param = { name: 'logit_scale', shape: [], init: { kind: 'zeros' } }
+
+export function encodersOf(config: VisionTextDualEncoderConfig): { vision: VisionEncoderSpec; text: TextEncoderSpec } {
+  const projection = { projectionDim: config.projectionDim, projectionStd: config.textConfig.initializerRange }
+  const { visionConfig, textConfig } = config
+  return {
+    vision: { kind: 'vision', tower: visionTowerOf(visionConfig.modelType), config: visionConfig, ...projection },
+    text: { kind: 'text', tower: textTowerOf(textConfig.modelType), config: textConfig, ...projection },
+  }
+}
+
+/** Every weight of a dual encoder, by its name. */
+export function modelParams(encoders: { vision: VisionEncoderSpec; text: TextEncoderSpec }): Map<string, Param> {
+  return new Map([
+    [LOGIT_SCALE.name, LOGIT_SCALE],
+    ...encoderParams(encoders.text),
+    ...encoderParams(encoders.vision),
+  ])
+}
+
+const scalar = (entry: WeightEntry): WeightEntry =>
+  entry.shape.length === 1 && entry.shape[0] === 1
+    ? { ...entry, shape: [], read: async () => ({ ...(await entry.read()), dims: [] }) }
+    : entry
+
+/** Reads a dual encoder's folder: its config, and where its weights lie. */
+export async function loadModel(
+  source: SourceLike,
+  options: CheckpointOptions & ConfigOverrides & { config?: VisionTextDualEncoderConfig },
+): Promise<LoadedModel> {
+  const { onWarning: _, ...configOptions } = options
+  const opened = await openSource(source, options)
+  const config = await VisionTextDualEncoderConfig.fromPretrained(opened, configOptions)
+  const encoders = encodersOf(config)
+  const expected = modelParams(encoders)
+  const { weights } = await openWeights(opened, options)
+  const settled = new Map<string, WeightEntry>()
+  for (const { kind, tower, config } of [encoders.vision, encoders.text]) {
+    const prefix = `${ENCODER_NAMES[kind].tower}.`
+    for (const [name, entry] of settleTowerNames(weights, tower, prefix, prefix, expected)) {
+      if (config.pooling && !expected.has(name) && name.startsWith(`${prefix}pooler.`)) continue
+      settled.set(name, entry)
+    }
+  }
+  for (const [name, entry] of weights)
+    if (!Object.values(ENCODER_NAMES).some(({ tower }) => name.startsWith(`${tower}.`))) settled.set(name, scalar(entry))
+  checkWeights(settled, expected, opened.describe)
+  return { config, ...encoders, weights: settled }
+}
+
+type TowerConfigOf = { vision: VisionConfig; text: TextConfig }
+
+/** The tower's config inside a `config.json`: of a base model, of a whole CLIP, or of a dual encoder. */
+function towerConfigJson(kind: 'vision' | 'text', json: JsonObject): JsonObject {
+  const part = json[`${kind}_config`]
+  if (json.model_type === VisionTextDualEncoderConfig.modelType && isJsonObject(part))
+    return kind === 'vision' ? visionConfigOf(part) : part
+  return kind === 'vision' ? visionConfigOf(json) : json
+}
+
+/**
+ * Reads one tower as people have it: a base model, one with a task head (left aside and named in a
+ * warning), a whole CLIP, SigLIP or ChineseCLIP, or a dual encoder.
+ */
+export async function loadTower<K extends 'vision' | 'text'>(
+  kind: K,
+  source: SourceLike,
+  options: CheckpointOptions & { config?: Readonly<Record<string, unknown>> } = {},
+): Promise<LoadedTower<K extends 'vision' ? VisionEncoderSpec : TextEncoderSpec>> {
+  const opened = await openSource(source, options)
+  const json = await readJson(opened, 'config.json')
+  if (!json) throw new ConfigError('no-config', `${opened.describe} holds no config.json.`)
+  const towerJson = towerConfigJson(kind, json)
+  const tower = kind === 'vision' ? visionTowerOf(towerJson.model_type) : textTowerOf(towerJson.model_type)
+  const config = override(tower.config.fromJSON(towerJson) as TowerConfigOf[K], options.config ?? {})
+  const encoder = { kind, tower, config } as unknown as K extends 'vision' ? VisionEncoderSpec : TextEncoderSpec
+  const expected = encoderParams(encoder)
+  const into = `${ENCODER_NAMES[kind].tower}.`
+  const { weights } = await openWeights(opened, options)
+  const prefix = findPrefix(
+    weights,
+    tower,
+    [...expected.keys()].map((name) => name.slice(into.length)),
+  )
+  const settled = settleTowerNames(weights, tower, prefix, into, expected)
+  if (config.pooling)
+    for (const name of settled.keys()) if (!expected.has(name) && name.startsWith(`${into}pooler.`)) settled.delete(name)
+  const aside = prefix === '' ? [] : [...weights.keys()].filter((name) => !name.startsWith(prefix))
+  if (aside.length > 0)
+    (options.onWarning ?? printWarning)({
+      code: 'head-left-aside',
+      message: `${opened.describe}: only the ${kind} tower "${prefix.slice(0, -1)}" is used; left aside: ${short(aside)}.`,
+      names: aside,
+    })
+  checkWeights(settled, expected, opened.describe)
+  return { encoder, weights: settled }
+}
+
+const short = (names: readonly string[]): string =>
+  names.length > 8 ? `${names.slice(0, 8).join(', ')} and ${names.length - 8} more` : names.join(', ')
+
+/** Two towers as one model, with new projections and a new logit scale, which a warning names. */
+export function joinTowers(
+  vision: LoadedTower<VisionEncoderSpec>,
+  text: LoadedTower<TextEncoderSpec>,
+  options: DualEncoderConfigValues & { config?: VisionTextDualEncoderConfig; seed?: number; onWarning?: WarningListener },
+): LoadedModel {
+  const { config: given, seed = 0, onWarning = printWarning, ...values } = options
+  const config = (
+    given ?? VisionTextDualEncoderConfig.fromVisionTextConfigs(vision.encoder.config, text.encoder.config)
+  ).with(values)
+  const encoders = encodersOf(config)
+  const expected = modelParams(encoders)
+  const weights = new Map<string, WeightEntry>([...vision.weights, ...text.weights])
+  const drawn = [...expected.values()].filter(({ name }) => !weights.has(name) && isNew(name))
+  for (const param of drawn) weights.set(param.name, newScaleOrWeight(param, config, seed))
+  checkWeights(weights, expected, 'The towers')
+  onWarning({
+    code: 'new-weights',
+    message:
+      `Newly initialised: ${drawn.map(({ name }) => name).join(', ')}. ` +
+      'Logits mean nothing until these are trained on image-text pairs.',
+    names: drawn.map(({ name }) => name),
+  })
+  return { config, ...encoders, weights }
+}
+
+const isNew = (name: string): boolean =>
+  name === LOGIT_SCALE.name || Object.values(ENCODER_NAMES).some(({ projection }) => name.startsWith(projection))
+
+const newScaleOrWeight = (param: Param, config: VisionTextDualEncoderConfig, seed: number): WeightEntry =>
+  param.name === LOGIT_SCALE.name
+    ? memoryWeight(param.name, tensor(new Float32Array([config.logitScaleInitValue]), []))
+    : newWeight(param, seed)
+
+/** A model whose every weight is new: the same for the same seed. */
+export function initializeModel(config: VisionTextDualEncoderConfig, seed: number): LoadedModel {
+  if (!Number.isInteger(seed)) throw new CheckpointError('bad-seed', `seed is ${seed}; it must be an integer.`)
+  const encoders = encodersOf(config)
+  const weights = new Map<string, WeightEntry>()
+  for (const param of modelParams(encoders).values()) weights.set(param.name, newScaleOrWeight(param, config, seed))
+  return { config, ...encoders, weights }
+}
