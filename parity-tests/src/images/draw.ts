@@ -1,0 +1,36 @@
+/** Pictures made of integers alone, the same as `draw` in tools/reference/images.py. */
+export type Kind = 'noise' | 'blocks' | 'smooth'
+
+export interface Drawing {
+  data: Uint8Array
+  width: number
+  height: number
+  channels: 3
+}
+
+/** One byte for each index: MurmurHash3's finaliser over index and seed. */
+function hashed(index: number, seed: number): number {
+  let x = Math.imul(index, 0x9e3779b1) ^ seed
+  x ^= x >>> 16
+  x = Math.imul(x, 0x85ebca6b)
+  x ^= x >>> 13
+  x = Math.imul(x, 0xc2b2ae35)
+  x ^= x >>> 16
+  return x >>> 24
+}
+
+export function draw(kind: Kind, height: number, width: number, seed: number): Drawing {
+  const data = new Uint8Array(height * width * 3)
+  for (let y = 0, at = 0; y < height; y++)
+    for (let x = 0; x < width; x++)
+      for (let c = 0; c < 3; c++, at++) {
+        if (kind === 'noise') data[at] = hashed(at, seed)
+        else if (kind === 'blocks') data[at] = hashed((Math.floor(y / 11) * 4096 + Math.floor(x / 7)) * 3 + c, seed)
+        else {
+          const wave = (x * (3 + c + (seed % 5)) + y * (5 - c + (seed % 3))) % 512
+          const value = (wave > 255 ? 511 - wave : wave) + (hashed(at, seed) >> 5) - 4
+          data[at] = Math.min(Math.max(value, 0), 255)
+        }
+      }
+  return { data, width, height, channels: 3 }
+}

@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs'
+
+import { describe, expect, it } from 'vitest'
+
+import { checkProcessor, type ProcessorFixture } from './processors'
+
+const fixture = JSON.parse(
+  readFileSync(new URL('../../fixtures/images/processors.json', import.meta.url), 'utf8'),
+) as ProcessorFixture
+
+describe.each(['torchvision', 'pil'] as const)('image processors, %s backend', (backend) => {
+  it('holds at least 400 tensors of at least 7 classes', () => {
+    const tensors = fixture.cases.filter((item) => 'sha256' in item[backend])
+    expect(tensors.length).toBeGreaterThanOrEqual(400)
+    expect(new Set(tensors.map((item) => item.config.image_processor_type ?? 'old')).size).toBeGreaterThanOrEqual(7)
+  })
+
+  it('equals transformers bit for bit, and fails where it fails', async () => {
+    const differences: string[] = []
+    for (const item of fixture.cases) {
+      const difference = await checkProcessor(item, backend)
+      if (difference) differences.push(difference)
+    }
+    expect(differences).toEqual([])
+  })
+})

@@ -1,0 +1,74 @@
+import { readSafetensors, type Tensor } from '@dual-encoder/core'
+import { afterAll, describe, expect, it } from 'vitest'
+import { BACKENDS } from './backends'
+import { difference, namedOutputs } from './compare'
+import { casesIn, firstRows, inputsOf } from './fixtures'
+import { ParityReport } from './report'
+import { violation } from './tolerances'
+
+/** Fixtures may hold outputs of other calls under these names; they are compared by their own tests below. */
+const OTHER_CALLS = /^(loss|loss_logits_per_text|text_features|image_features)$/
+
+describe.each(BACKENDS)('$name', (backend) => {
+  const report = new ParityReport(backend)
+  afterAll(() => {
+    if (process.env.PARITY_REPORT) report.write()
+  })
+
+  describe.each(casesIn('towers'))('$name', ({ name: caseName, folder, forwardOptions }) => {
+    /** Compares and returns what is too far off. */
+    const compare = (name: string, given: Tensor | undefined, wanted: Tensor): string | undefined => {
+      if (!given) return `${name} is missing`
+      const worst = difference(given, wanted)
+      report.note(caseName, name, worst)
+      return violation(name, worst, backend.tolerances)
+    }
+    const load = () => backend.Model.fromPretrained(folder)
+
+    it('gives every output of forward', async () => {
+      const [model, inputs] = [await load(), await inputsOf(folder)]
+      const output = await model.forward(inputs, {
+        ...forwardOptions,
+        outputHiddenStates: true,
+        outputAttentions: true,
+      })
+      const named = namedOutputs(output)
+      const expected = [...(await readSafetensors(`${folder}/expected.safetensors`))]
+      const compared = expected.filter(([name]) => !OTHER_CALLS.test(name))
+      expect(compared.length).toBeGreaterThan(8)
+      expect(compared.map(([name, wanted]) => compare(name, named.get(name), wanted)).filter(Boolean)).toEqual([])
+      // The fused attention, which gives way to the composite one above.
+      const fused = namedOutputs(await model.forward(inputs, { ...forwardOptions }))
+      const plain = compared.filter(([name]) => fused.has(name))
+      expect(plain.length).toBeGreaterThanOrEqual(6)
+      expect(plain.map(([name, wanted]) => compare(name, fused.get(name), wanted)).filter(Boolean)).toEqual([])
+      await model.dispose()
+    })
+
+    it('gives features, normalised features and the loss', async () => {
+      const [model, inputs] = [await load(), await inputsOf(folder)]
+      const expected = await readSafetensors(`${folder}/expected.safetensors`)
+      const want = (name: string) => expected.get(name) as Tensor
+      const { interpolatePosEncoding } = forwardOptions as { interpolatePosEncoding?: boolean }
+      const { pixelValues, ...text } = inputs
+      const images = (normalize: boolean) =>
+        model.getImageFeatures({ pixelValues }, { normalize, interpolatePosEncoding })
+      const count = want('loss_logits_per_text').dims[0] as number
+      const pairs = Object.fromEntries(
+        Object.entries(inputs).map(([name, value]) => [name, firstRows(value as Tensor | undefined, count)]),
+      ) as unknown as typeof inputs
+      const { loss, logitsPerText } = await model.forward(pairs, { ...forwardOptions, returnLoss: true })
+      expect(
+        [
+          compare('text_features', await model.getTextFeatures(text), want('text_features')),
+          compare('image_features', await images(false), want('image_features')),
+          compare('text_embeds', await model.getTextFeatures(text, { normalize: true }), want('text_embeds')),
+          compare('image_embeds', await images(true), want('image_embeds')),
+          compare('loss', loss, want('loss')),
+          compare('logits_per_text', logitsPerText, want('loss_logits_per_text')),
+        ].filter(Boolean),
+      ).toEqual([])
+      await model.dispose()
+    })
+  })
+})

@@ -1,0 +1,57 @@
+// Classifies and searches real pictures with the embedded emoji model, and says how far its logits
+// are from Python's. Run by `npm run demo`, which installs and builds what it needs first.
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { tensor, topK, VisionTextDualEncoderProcessor } from '@dual-encoder/core'
+import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+
+const folder = fileURLToPath(new URL('../../parity-tests/models/emoji-vit-bert', import.meta.url))
+const expected = JSON.parse(await readFile(`${folder}/expected.json`, 'utf8'))
+const { images, labels } = expected
+const files = images.map((name) => `${folder}/samples/${name}`)
+const bar = (share, width = 20) => '█'.repeat(Math.round(share * width)).padEnd(width, '·')
+const heading = (text) => console.log(`\n\x1b[1m${text}\x1b[0m`)
+
+const started = performance.now()
+const model = await VisionTextDualEncoderModel.fromPretrained(folder)
+const processor = await VisionTextDualEncoderProcessor.fromPretrained(folder)
+const inputs = await processor({ text: labels, images: files })
+const { logitsPerImage, imageEmbeds } = await model.forward(inputs)
+console.log(
+  `Loaded emoji-vit-bert (ViT + BERT, ${Math.round(performance.now() - started)} ms with the first ${images.length} x ${labels.length} logits).`,
+)
+
+heading('Zero-shot classification: probability of the best three labels')
+let right = 0
+images.forEach((name, row) => {
+  const logits = [...logitsPerImage.data.slice(row * labels.length, (row + 1) * labels.length)]
+  const max = Math.max(...logits)
+  const sum = logits.reduce((total, logit) => total + Math.exp(logit - max), 0)
+  const ranked = logits
+    .map((logit, index) => ({ label: labels[index], share: Math.exp(logit - max) / sum }))
+    .sort((a, b) => b.share - a.share)
+  const correct = ranked[0].label === labels[row]
+  right += correct
+  const [best, ...next] = ranked.slice(0, 3).map(({ label, share }) => `${label} ${(100 * share).toFixed(1)}%`)
+  console.log(`${correct ? '✓' : '✗'} ${name.padEnd(19)} ${bar(ranked[0].share)} ${best.padEnd(22)} ${next.join(', ')}`)
+})
+console.log(`${right} of ${images.length} right.`)
+
+heading('Search by text: the three nearest pictures')
+const queries = ['a dog', 'food', 'something that flies', 'winter', 'music', 'a sport with a ball']
+const text = await processor({ text: queries })
+const queryEmbeds = await model.getTextFeatures(text, { normalize: true })
+topK(queryEmbeds, imageEmbeds, 3).forEach((hits, row) => {
+  const found = hits.map(({ index, score }) => `${images[index].replace('.png', '')} (${score.toFixed(2)})`)
+  console.log(`${queries[row].padEnd(22)} ${found.join(', ')}`)
+})
+
+heading('Against Python (transformers 5.18, PyTorch): largest difference of any logit')
+for (const backend of ['torchvision', 'pil']) {
+  const imageProcessing = await VisionTextDualEncoderProcessor.fromPretrained(folder, { backend })
+  const { logitsPerImage: logits } = await model.forward(await imageProcessing({ text: labels, images: files }))
+  const wanted = tensor(Float32Array.from(expected.logits_per_image[backend].flat()), logits.dims)
+  const worst = logits.data.reduce((most, value, i) => Math.max(most, Math.abs(value - wanted.data[i])), 0)
+  console.log(`onnx, images as ${backend.padEnd(12)} ${worst.toExponential(2)}`)
+}
+await model.dispose()
