@@ -6,6 +6,11 @@ export interface RawImage {
   readonly channels: 3
 }
 
+export interface ImageLimits {
+  /** Pictures with more pixels are refused before they are decoded. */
+  readonly maxPixels: number
+}
+
 /** A file's place on disk, so that an engine may map it instead of copying it through JavaScript. */
 export interface LocalFile {
   /** Folder and name after resolving symbolic links (the Hugging Face cache is made of them). */
@@ -28,5 +33,7 @@ export interface Platform {
   /** Joins a folder and a name in the platform's manner. */
   joinPath(folder: string, name: string): string
   /** Decodes an encoded image as Pillow's `Image.open(...).convert('RGB')` after EXIF rotation. */
-  decodeImage(bytes: Uint8Array): Promise<RawImage>
+  decodeImage(bytes: Uint8Array, limits: ImageLimits): Promise<RawImage>
+  /** The pixels of an object that only this platform knows (sharp instance; image element, canvas, ImageBitmap). */
+  readPixels(source: object, limits: ImageLimits): Promise<RawImage | undefined>
 }

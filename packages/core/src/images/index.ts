@@ -1,0 +1,13 @@
+export { loadImage } from './load'
+export type { ImageSource, LoadImageOptions, RawPixels } from './load'
+export { createImageProcessor, ImageProcessor } from './processors/processor'
+export type {
+  ImageBackend,
+  ImageBatch,
+  ImageCallOptions,
+  ImageFailure,
+  ImageProcessorOptions,
+} from './processors/processor'
+export type { ImageOverrides } from './processors/settings'
+export type { SizeLike } from './processors/size'
+export type { ResampleName } from './resize/filters'

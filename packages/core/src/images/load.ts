@@ -1,0 +1,163 @@
+import { platform } from '#platform'
+
+import { checkOptions, ImageError, InputError, SourceError } from '../errors'
+import type { RawImage } from '../platform/platform'
+import { checkPixels, DEFAULT_MAX_PIXELS } from './limits'
+
+/** Pixels as a caller may hold them: row-major, interleaved; 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels. */
+export interface RawPixels {
+  readonly data: Uint8Array | Uint8ClampedArray
+  readonly width: number
+  readonly height: number
+  readonly channels: number
+}
+
+/** Anything `sharp(...)` returned; typed by shape, because sharp is optional. */
+export interface SharpLike {
+  clone(): SharpLike
+  metadata(): Promise<unknown>
+}
+
+/**
+ * A path or URL (`file:`, `http(s):`, `data:`), an encoded file (`Blob`, `File`, bytes), or pixels
+ * (`ImageData`, raw pixels, a sharp instance; in browsers also an image element, a canvas or an `ImageBitmap`).
+ */
+export type ImageSource =
+  | string
+  | URL
+  | Blob
+  | Uint8Array
+  | ArrayBuffer
+  | ImageData
+  | RawPixels
+  | SharpLike
+  | HTMLImageElement
+  | HTMLCanvasElement
+  | OffscreenCanvas
+  | ImageBitmap
+
+export interface LoadImageOptions {
+  /** Refuse pictures with more pixels, before they are decoded. Default: Pillow's limit, 178,956,970. */
+  maxPixels?: number
+  /** For URLs. */
+  fetch?: typeof globalThis.fetch
+  headers?: Record<string, string>
+  signal?: AbortSignal
+}
+
+export const LOAD_OPTIONS: readonly (keyof LoadImageOptions)[] = ['maxPixels', 'fetch', 'headers', 'signal']
+
+/**
+ * One picture as RGB bytes, equal to Pillow's `Image.open(...).convert('RGB')` after EXIF rotation
+ * (transformers' `load_image`): alpha is dropped, colour profiles are ignored.
+ * @throws SourceError where the file or URL cannot be read
+ * @throws ImageError where the picture is damaged, too large or of an unsupported kind
+ */
+export async function loadImage(source: ImageSource, options: LoadImageOptions = {}): Promise<RawImage> {
+  checkOptions(options, LOAD_OPTIONS, 'loadImage')
+  options.signal?.throwIfAborted()
+  const limits = { maxPixels: options.maxPixels ?? DEFAULT_MAX_PIXELS }
+  if (isRawPixels(source)) return fromPixels(source, limits.maxPixels)
+  const bytes = await bytesOf(source, options)
+  if (bytes) {
+    if (bytes.length === 0) throw new ImageError('image-empty', 'The image file is empty.')
+    return platform.decodeImage(bytes, limits)
+  }
+  const image = typeof source === 'object' && source !== null ? await platform.readPixels(source, limits) : undefined
+  if (image) return image
+  throw new InputError(
+    'image-source',
+    `${describe(source)} is no image. Give a path or URL, a Blob or File, the bytes of an image file, ImageData,` +
+      ' { data, width, height, channels }, a sharp instance, or in browsers an image element, canvas or ImageBitmap.',
+  )
+}
+
+function describe(source: unknown): string {
+  if (typeof source !== 'object' || source === null) return `${typeof source} ${String(source)}`
+  return `An object of type ${source.constructor?.name ?? 'Object'}`
+}
+
+async function bytesOf(source: ImageSource, options: LoadImageOptions): Promise<Uint8Array | undefined> {
+  if (source instanceof Uint8Array) return source
+  if (source instanceof ArrayBuffer) return new Uint8Array(source)
+  if (typeof Blob !== 'undefined' && source instanceof Blob) return new Uint8Array(await source.arrayBuffer())
+  if (typeof source === 'string' || source instanceof URL) return readLocation(String(source), options)
+  return undefined
+}
+
+async function readLocation(location: string, options: LoadImageOptions): Promise<Uint8Array> {
+  if (/^data:/i.test(location)) return readDataUrl(location)
+  if (/^https?:/i.test(location) || /^blob:/i.test(location)) return download(location, options)
+  if (platform.name === 'browser') return download(new URL(location, globalThis.location?.href).href, options)
+  const path = /^file:/i.test(location) ? pathOf(new URL(location)) : location
+  const bytes = await platform.readFile(path)
+  if (bytes) return bytes
+  throw new SourceError('image-not-found', `There is no file "${path}".`)
+}
+
+/** `file:///C:/a%20b` -> `C:/a b` */
+const pathOf = (url: URL): string => decodeURIComponent(url.pathname).replace(/^\/([A-Za-z]:)/, '$1')
+
+/** Not through `fetch`, which a content security policy may forbid for `data:`. */
+function readDataUrl(url: string): Uint8Array {
+  const comma = url.indexOf(',')
+  const body = url.slice(comma + 1)
+  try {
+    if (comma < 0) throw new Error('no comma')
+    const text = decodeURIComponent(body)
+    const binary = /;base64$/i.test(url.slice(0, comma)) ? atob(text) : text
+    return Uint8Array.from(binary, (char) => char.charCodeAt(0))
+  } catch (cause) {
+    throw new SourceError('image-data-url', 'A data: URL that cannot be read: it needs `data:image/...;base64,...`.', {
+      cause,
+    })
+  }
+}
+
+async function download(url: string, options: LoadImageOptions): Promise<Uint8Array> {
+  const { fetch = globalThis.fetch, headers, signal } = options
+  let response: Response
+  let bytes: Uint8Array
+  try {
+    response = await fetch(url, { ...(headers && { headers }), ...(signal && { signal }) })
+    bytes = new Uint8Array(await response.arrayBuffer())
+  } catch (cause) {
+    signal?.throwIfAborted()
+    throw new SourceError('image-fetch', `${url} could not be fetched: ${String(cause)}.`, { cause })
+  }
+  if (!response.ok)
+    throw new SourceError('image-fetch', `${url} answered ${response.status} ${response.statusText}`.trimEnd() + '.')
+  if (/^text\/html\b/i.test(response.headers.get('content-type') ?? ''))
+    throw new SourceError('image-fetch', `${url} answered a web page instead of an image.`)
+  return bytes
+}
+
+function isRawPixels(source: unknown): source is RawPixels | ImageData {
+  if (typeof source !== 'object' || source === null) return false
+  const { data, width, height } = source as Partial<RawPixels>
+  const bytes = data instanceof Uint8Array || data instanceof Uint8ClampedArray
+  return bytes && typeof width === 'number' && typeof height === 'number'
+}
+
+/** Grey is repeated and alpha dropped, as Pillow's `convert('RGB')` does. */
+export function fromPixels(source: RawPixels | ImageData, maxPixels: number): RawImage {
+  const { data, width, height } = source
+  const channels = 'channels' in source ? source.channels : 4
+  if (![1, 2, 3, 4].includes(channels))
+    throw new InputError('image-channels', `An image of ${channels} channels: give 1, 2, 3 or 4, interleaved.`)
+  checkPixels(width, height, maxPixels, 'The image')
+  if (data.length !== width * height * channels)
+    throw new InputError(
+      'image-data-size',
+      `${data.length} bytes given for ${width}x${height}x${channels}, which hold ${width * height * channels}.`,
+    )
+  if (channels === 3) return { data, width, height, channels }
+  const rgb = new Uint8Array(width * height * 3)
+  const [green, blue] = channels === 4 ? [1, 2] : [0, 0]
+  for (let from = 0, to = 0; to < rgb.length; from += channels) {
+    rgb[to++] = data[from]!
+    rgb[to++] = data[from + green]!
+    rgb[to++] = data[from + blue]!
+  }
+  return { data: rgb, width, height, channels: 3 }
+}

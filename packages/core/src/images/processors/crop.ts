@@ -1,0 +1,38 @@
+import type { RawImage } from '../../platform/platform'
+import type { Rounding } from '../resize/coefficients'
+import type { Window } from '../resize/resize'
+import type { HeightWidth } from './size'
+
+/**
+ * Where a center crop lies in an image of `size`; beyond its edges where the image is smaller. An odd remainder goes
+ * to the top left with Pillow's processors and to the bottom right with torchvision's.
+ */
+export function centerWindow(size: HeightWidth, crop: HeightWidth, backend: Rounding): Window {
+  const round = backend === 'pil' ? Math.floor : Math.trunc
+  const y0 = round((size.height - crop.height) / 2)
+  const x0 = round((size.width - crop.width) / 2)
+  return { x0, y0, x1: x0 + crop.width, y1: y0 + crop.height }
+}
+
+/** The part of `window` that lies inside an image of `size`. */
+export function insideOf(window: Window, { height, width }: HeightWidth): Window {
+  return {
+    x0: Math.max(window.x0, 0),
+    y0: Math.max(window.y0, 0),
+    x1: Math.min(window.x1, width),
+    y1: Math.min(window.y1, height),
+  }
+}
+
+/** Sets `image`, whose top left pixel lies at (x, y), into `window`; the rest is 0. */
+export function onZeros(image: RawImage, x: number, y: number, window: Window): RawImage {
+  const width = window.x1 - window.x0
+  const height = window.y1 - window.y0
+  if (image.width === width && image.height === height) return image
+  const data = new Uint8Array(width * height * 3)
+  for (let row = 0; row < image.height; row++) {
+    const from = row * image.width * 3
+    data.set(image.data.subarray(from, from + image.width * 3), ((y - window.y0 + row) * width + x - window.x0) * 3)
+  }
+  return { data, width, height, channels: 3 }
+}

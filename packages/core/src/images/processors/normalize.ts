@@ -1,0 +1,53 @@
+import type { RawImage } from '../../platform/platform'
+import type { Rounding } from '../resize/coefficients'
+
+export interface Normalization {
+  /** Undefined: not rescaled. */
+  readonly factor?: number
+  /** Undefined: not normalised. */
+  readonly mean?: readonly [number, number, number]
+  readonly std?: readonly [number, number, number]
+}
+
+/**
+ * What each of the 256 byte values becomes in each channel: `[3][256]`.
+ * Pillow's processors rescale in float64 and normalise in float32; torchvision's fold the factor into mean and std.
+ */
+export function byteTables({ factor, mean, std }: Normalization, backend: Rounding): Float32Array[] {
+  const f = Math.fround
+  return [0, 1, 2].map((channel) =>
+    Float32Array.from({ length: 256 }, (_, byte) => {
+      if (!mean || !std) {
+        if (factor === undefined) return byte
+        return backend === 'pil' ? byte * factor : byte * f(factor)
+      }
+      if (backend === 'torchvision' && factor !== undefined) {
+        const unit = f(1 / factor)
+        return f(byte - f(f(mean[channel]!) * unit)) / f(f(std[channel]!) * unit)
+      }
+      const value = factor === undefined ? byte : f(byte * factor)
+      return f(value - f(mean[channel]!)) / f(std[channel]!)
+    }),
+  )
+}
+
+/**
+ * Writes `image` as planes into the top left corner of `[3, height, width]` at `target[offset]`; the rest stays.
+ */
+export function writePlanes(
+  image: RawImage,
+  tables: readonly Float32Array[],
+  target: Float32Array,
+  offset: number,
+  height: number,
+  width: number,
+): void {
+  for (let channel = 0; channel < 3; channel++) {
+    const table = tables[channel]!
+    for (let y = 0; y < image.height; y++) {
+      let from = y * image.width * 3 + channel
+      let to = offset + (channel * height + y) * width
+      for (const end = to + image.width; to < end; to++, from += 3) target[to] = table[image.data[from]!]!
+    }
+  }
+}

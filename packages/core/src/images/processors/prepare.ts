@@ -1,0 +1,49 @@
+import type { RawImage } from '../../platform/platform'
+import { checkPixels } from '../limits'
+import type { Rounding } from '../resize/coefficients'
+import { resize, type Window } from '../resize/resize'
+import { centerWindow, insideOf, onZeros } from './crop'
+import type { Settings } from './settings'
+import { fitShortestEdge, targetSize, type HeightWidth } from './size'
+
+/** Resizing and cropping of one image; still bytes. Only the part that a crop keeps is resized. */
+export function prepare(image: RawImage, settings: Settings, backend: Rounding, maxPixels: number): RawImage {
+  const plan = planOf(image, settings, backend)
+  const whole = { x0: 0, y0: 0, x1: plan.size.width, y1: plan.size.height }
+  const first = plan.windows[0] ?? whole
+  const kept = insideOf(first, plan.size)
+  checkPixels(first.x1 - first.x0, first.y1 - first.y0, maxPixels, 'The resized image')
+
+  const resample = settings.resize?.resample ?? 'nearest'
+  const resized = resize(image, plan.size.width, plan.size.height, resample, backend, kept)
+  const [, ...crops] = plan.windows
+  return crops.reduce((result, window) => cut(result, window), onZeros(resized, kept.x0, kept.y0, first))
+}
+
+/** The size to resize to, and the crops that follow one another. */
+function planOf(image: RawImage, settings: Settings, backend: Rounding): { size: HeightWidth; windows: Window[] } {
+  const windows: Window[] = []
+  let size: HeightWidth = { height: image.height, width: image.width }
+  let current = size
+  const crop = (to: HeightWidth) => {
+    windows.push(centerWindow(current, to, backend))
+    current = to
+  }
+  if (settings.resize) {
+    const { size: asked, cropPct } = settings.resize
+    if (cropPct === undefined) current = size = targetSize(image, asked)
+    else {
+      // ConvNeXT: below 384 pixels a larger resize and a crop, from there on a square without regard to the ratio.
+      const edge = asked.shortest_edge!
+      current = size = edge < 384 ? fitShortestEdge(image, Math.trunc(edge / cropPct)) : { height: edge, width: edge }
+      if (edge < 384) crop({ height: edge, width: edge })
+    }
+  }
+  if (settings.crop) crop(settings.crop)
+  return { size, windows }
+}
+
+function cut(image: RawImage, window: Window): RawImage {
+  const kept = insideOf(window, image)
+  return onZeros(resize(image, image.width, image.height, 'nearest', 'pil', kept), kept.x0, kept.y0, window)
+}

@@ -1,0 +1,229 @@
+import { Callable } from '../../callable'
+import { isJsonObject, type JsonObject } from '../../config/pretrained-config'
+import {
+  checkOptions,
+  ConfigError,
+  DualEncoderError,
+  ImageError,
+  InputError,
+  OptionError,
+  SourceError,
+} from '../../errors'
+import type { RawImage } from '../../platform/platform'
+import { tensor, type Tensor } from '../../tensor'
+import { DEFAULT_MAX_PIXELS } from '../limits'
+import { loadImage, LOAD_OPTIONS, type ImageSource, type LoadImageOptions } from '../load'
+import { processorClass, processorDefaults, type ProcessorFields } from './defaults'
+import { byteTables, writePlanes } from './normalize'
+import { prepare } from './prepare'
+import { OVERRIDES, settingsOf, withOverrides, type ImageOverrides, type Settings } from './settings'
+import { sizeDict } from './size'
+
+/** Which of Python's two image backends the pixels equal. */
+export type ImageBackend = 'torchvision' | 'pil'
+
+export interface ImageProcessorOptions {
+  /** Default `'torchvision'`, as in transformers 5. */
+  backend?: ImageBackend
+  /** The model type, for a config that does not name its processor class. */
+  modelType?: string
+}
+
+export interface ImageCallOptions extends ImageOverrides, LoadImageOptions {
+  /** `'skip'` leaves bad images out and reports them in `errors`; default `'throw'`. */
+  onError?: 'throw' | 'skip'
+  /** Where to write the pixels: at least `N * 3 * H * W` long. The result's `data` is a view of it. */
+  out?: Float32Array
+  /** Images decoded at a time; default 4. */
+  concurrency?: number
+}
+
+export interface ImageFailure {
+  /** The place of the image among the inputs. */
+  readonly index: number
+  readonly error: DualEncoderError
+}
+
+export interface ImageBatch {
+  /** `[N, 3, H, W]` */
+  readonly pixelValues: Tensor<'float32'>
+  /** With `onError: 'skip'`: the input that each row was made of. */
+  readonly indices?: readonly number[]
+  /** With `onError: 'skip'`: the inputs that are in no row. */
+  readonly errors?: readonly ImageFailure[]
+}
+
+const CALL_OPTIONS = [...OVERRIDES, ...LOAD_OPTIONS, 'onError', 'out', 'concurrency']
+const BACKENDS: readonly ImageBackend[] = ['torchvision', 'pil']
+
+/** transformers' image processors of one class and one backend: images in, `[N, 3, H, W]` float32 out. */
+export class ImageProcessor extends Callable<
+  [images: ImageSource | readonly ImageSource[], options?: ImageCallOptions],
+  Promise<ImageBatch>
+> {
+  readonly backend: ImageBackend
+  /** The class in transformers, e.g. `ViTImageProcessor`. */
+  readonly type: string
+  readonly modelInputNames: readonly string[] = ['pixel_values']
+  readonly #given: JsonObject
+  readonly #fields: ProcessorFields
+
+  /**
+   * @param config a `preprocessor_config.json`, or a `processor_config.json` that holds one
+   * @throws ConfigError for a processor class that is not supported
+   */
+  constructor(config: object, options: ImageProcessorOptions = {}) {
+    super()
+    checkOptions(options, ['backend', 'modelType'], 'createImageProcessor')
+    const { backend = 'torchvision', modelType } = options
+    if (!BACKENDS.includes(backend))
+      throw new OptionError('image-backend', `backend: got "${String(backend)}". Allowed: ${BACKENDS.join(', ')}.`)
+    if (!isJsonObject(config))
+      throw new ConfigError('preprocessor-config', 'A preprocessor config must be a JSON object.')
+    const given = isJsonObject(config.image_processor) ? config.image_processor : config
+    const type = processorClass(given, modelType)
+    const fields = processorDefaults(type) as Record<string, unknown>
+    for (const key of new Set([...Object.keys(fields), ...FIELDS]))
+      if (given[key] !== undefined) fields[key] = given[key]
+
+    this.backend = backend
+    this.type = type
+    this.#given = given
+    this.#fields = fields
+    fields.size = sizeDict(fields.size, (fields.default_to_square as boolean | null) ?? false, 'size')
+    fields.crop_size = sizeDict(fields.crop_size, true, 'crop_size')
+    fields.pad_size = sizeDict(fields.pad_size, true, 'pad_size')
+  }
+
+  /** What `preprocessor_config.json` holds: the fields as resolved, and keys that we do not know as they came. */
+  toJSON(): JsonObject {
+    const { feature_extractor_type: _older, ...given } = this.#given
+    const fields = Object.entries(this.#fields).filter(([key, value]) => {
+      if (value === undefined) return false
+      return key !== 'default_to_square' || given[key] !== undefined
+    })
+    return { ...given, ...(Object.fromEntries(fields) as JsonObject), image_processor_type: this.type }
+  }
+
+  get config(): JsonObject {
+    return this.toJSON()
+  }
+
+  protected async invoke(
+    images: ImageSource | readonly ImageSource[],
+    options: ImageCallOptions = {},
+  ): Promise<ImageBatch> {
+    checkOptions(options, CALL_OPTIONS, 'imageProcessor')
+    const { onError = 'throw', concurrency = 4, out } = options
+    if (onError !== 'throw' && onError !== 'skip')
+      throw new OptionError('image-on-error', `onError: got "${String(onError)}". Allowed: throw, skip.`)
+    const settings = settingsOf(this.type, withOverrides(this.#fields, options), this.backend)
+    const list = Array.isArray(images) ? (images as readonly ImageSource[]) : [images as ImageSource]
+    if (list.length === 0) throw new InputError('image-batch-empty', 'No images given. Give at least one.')
+
+    const load: LoadImageOptions = {}
+    for (const key of LOAD_OPTIONS) if (options[key] !== undefined) Object.assign(load, { [key]: options[key] })
+    const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS
+    const errors: ImageFailure[] = []
+    const prepared = await mapConcurrently(list, concurrency, async (source, index) => {
+      try {
+        return { index, image: prepare(await loadImage(source, load), settings, this.backend, maxPixels) }
+      } catch (error) {
+        const failure = named(error, index, list.length)
+        if (onError === 'throw') throw failure
+        errors.push({ index, error: failure })
+        return undefined
+      }
+    })
+    const rows = prepared.filter((row) => row !== undefined)
+    const pixelValues = stack(rows, settings, this.backend, out)
+    if (onError === 'throw') return { pixelValues }
+    errors.sort((a, b) => a.index - b.index)
+    return { pixelValues, indices: rows.map((row) => row.index), errors }
+  }
+}
+
+const FIELDS: readonly (keyof ProcessorFields)[] = [
+  'do_convert_rgb',
+  'do_center_crop',
+  'crop_size',
+  'do_pad',
+  'pad_size',
+]
+
+/** The error of one image with its place in the batch; what is no fault of the image goes on as it is. */
+function named(error: unknown, index: number, count: number): DualEncoderError {
+  const place = count > 1 ? `images[${index}]: ` : ''
+  const ofImage = [ImageError, SourceError, InputError].find((type) => error instanceof type)
+  if (!ofImage) throw error
+  const { code, message } = error as DualEncoderError
+  return new ofImage(code, place + message, { cause: error })
+}
+
+/** `[N, 3, H, W]` from images of one size, or padded at the right and bottom with zeros. */
+function stack(
+  rows: readonly { index: number; image: RawImage }[],
+  settings: Settings,
+  backend: ImageBackend,
+  out?: Float32Array,
+): Tensor<'float32'> {
+  const first = rows[0]?.image
+  let height = first?.height ?? 0
+  let width = first?.width ?? 0
+  if (settings.pad === 'batch') {
+    height = rows.reduce((max, { image }) => Math.max(max, image.height), 0)
+    width = rows.reduce((max, { image }) => Math.max(max, image.width), 0)
+  } else if (settings.pad) ({ height, width } = settings.pad)
+
+  for (const { image, index } of rows) {
+    const fits = settings.pad
+      ? image.height <= height && image.width <= width
+      : image.height === height && image.width === width
+    if (fits) continue
+    throw new InputError(
+      'image-batch-sizes',
+      `images[${index}] is ${image.height}x${image.width} (height x width) after resizing and cropping, ` +
+        (settings.pad
+          ? `larger than padSize ${height}x${width}.`
+          : `images[${rows[0]!.index}] ${height}x${width}: they make no batch. Set size or cropSize to a fixed height and width, or doPad.`),
+    )
+  }
+
+  const perImage = 3 * height * width
+  const total = rows.length * perImage
+  if (out && out.length < total)
+    throw new OptionError('image-out-size', `out holds ${out.length} values; ${total} are needed.`)
+  const data = out ? out.subarray(0, total) : new Float32Array(total)
+  if (out && settings.pad) data.fill(0)
+  const tables = byteTables(settings.normalization, backend)
+  rows.forEach(({ image }, row) => writePlanes(image, tables, data, row * perImage, height, width))
+  return tensor(data, [rows.length, 3, height, width], 'float32')
+}
+
+/** `map` with at most `limit` calls under way, results in order; the first failure ends it. */
+async function mapConcurrently<T, R>(
+  items: readonly T[],
+  limit: number,
+  task: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const results = new Array<R>(items.length)
+  let next = 0
+  let failed = false
+  const worker = async () => {
+    while (next < items.length && !failed) {
+      const index = next++
+      try {
+        results[index] = await task(items[index]!, index)
+      } catch (error) {
+        failed = true
+        throw error
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(Math.max(1, limit), items.length) }, worker))
+  return results
+}
+
+/** The image processor that a `preprocessor_config.json` describes. */
+export const createImageProcessor = (config: object, options?: ImageProcessorOptions): ImageProcessor =>
+  new ImageProcessor(config, options)
