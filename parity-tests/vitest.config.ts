@@ -1,1 +1,20 @@
-export { default } from '../vitest.shared'
+import { defineConfig } from 'vitest/config'
+import shared from '../vitest.shared'
+
+const project = (name: string, include: string, timeout: number) => ({
+  ...shared,
+  test: { name, include: [include], testTimeout: timeout, hookTimeout: timeout },
+})
+
+export default defineConfig({
+  test: {
+    projects: [
+      // Sources against Python's outputs.
+      project('parity', 'src/**/*.test.ts', 60_000),
+      // Built and packed packages, as a user installs them.
+      project('consume', 'consume/**/*.test.ts', 300_000),
+      // Bundles of the built packages in headless Chromium.
+      project('browser', 'browser/**/*.test.ts', 120_000),
+    ],
+  },
+})
