@@ -1,3 +1,9 @@
+import { platform } from '#platform'
+import { isJsonObject, type JsonObject } from '../config/pretrained-config'
+import { SourceError } from '../errors'
+import type { LocalFile } from '../platform/platform'
+import { HttpFiles } from './http'
+
 /** A byte range `[start, end)`. */
 export type ByteRange = readonly [start: number, end: number]
 
@@ -9,3 +15,119 @@ export interface FileReader {
 
 /** Where a checkpoint or a processor lies: a folder's path, a URL, picked files, or a reader. */
 export type SourceLike = string | URL | readonly File[] | FileReader
+
+export interface Progress {
+  readonly file: string
+  /** Bytes of this file that have arrived, and that are being fetched in all (undefined where unknown). */
+  readonly loaded: number
+  readonly total?: number
+}
+
+export interface SourceOptions {
+  /** Replaces the global `fetch`. */
+  fetch?: typeof globalThis.fetch
+  headers?: Readonly<Record<string, string>>
+  signal?: AbortSignal
+  onProgress?: (progress: Progress) => void
+}
+
+/** A source made ready to read from. */
+export interface Source extends FileReader {
+  /** For messages: the folder, the URL, or what else was given. */
+  readonly describe: string
+  /** Where a file lies on this machine; undefined elsewhere. */
+  locate(name: string): Promise<LocalFile | undefined>
+}
+
+const isUrl = (text: string): boolean => /^(https?|file|data|blob):/i.test(text)
+
+/**
+ * The name of a file within its source.
+ * @throws SourceError for a name that leaves the folder.
+ */
+export function checkName(name: string): string {
+  let decoded = name
+  try {
+    decoded = decodeURIComponent(name)
+  } catch {
+    // A percent sign that encodes nothing is a plain character of a file's name.
+  }
+  const parts = decoded.split(/[\\/]/)
+  if (decoded === '' || /^([\\/]|[a-z]:)/i.test(decoded) || parts.includes('..') || decoded.includes('\0'))
+    throw new SourceError('name-escapes', `The file name "${name}" leads out of its folder. Only names below it are allowed.`)
+  return name
+}
+
+function folderSource(folder: string): Source {
+  const at = (name: string) => platform.joinPath(folder, checkName(name))
+  return {
+    describe: folder,
+    read: async (name, range) => platform.readFile(at(name), range),
+    locate: async (name) => platform.locateFile(at(name)),
+  }
+}
+
+function fileListSource(files: readonly File[]): Source {
+  const find = (name: string): File | undefined =>
+    files.find((file) => file.name === name || file.webkitRelativePath.split('/').slice(1).join('/') === name)
+  return {
+    describe: `${files.length} files`,
+    async read(name, range) {
+      const file = find(checkName(name))
+      return file && new Uint8Array(await (range ? file.slice(...range) : file).arrayBuffer())
+    },
+    locate: () => Promise.resolve(undefined),
+  }
+}
+
+function readerSource(reader: FileReader): Source {
+  if ('describe' in reader && 'locate' in reader) return reader as Source
+  return {
+    describe: 'the given reader',
+    read: async (name, range) => reader.read(checkName(name), range),
+    locate: () => Promise.resolve(undefined),
+  }
+}
+
+/** @throws SourceError for what is neither a folder, a URL, files nor a reader. */
+export async function openSource(source: SourceLike, options: SourceOptions = {}): Promise<Source> {
+  if (source instanceof URL || (typeof source === 'string' && isUrl(source))) {
+    const url = new URL(source)
+    if (url.protocol === 'file:') return openFolder(decodeURIComponent(url.pathname))
+    if (!/^https?:$/.test(url.protocol))
+      throw new SourceError('bad-source', `A source cannot be a ${url.protocol} URL. Give http(s): or file:.`)
+    return new HttpFiles(url, options)
+  }
+  if (typeof source === 'string') return openFolder(source)
+  if (Array.isArray(source)) return fileListSource(source as readonly File[])
+  if (typeof (source as FileReader | undefined)?.read === 'function') return readerSource(source as FileReader)
+  throw new SourceError(
+    'bad-source',
+    `A source must be a folder's path, a URL, a list of File, or an object { read(name, range) }; ${typeof source} was given.`,
+  )
+}
+
+async function openFolder(path: string): Promise<Source> {
+  if (await platform.isFolder(path)) return folderSource(path)
+  if (/^[\w.-]+\/[\w.-]+$/.test(path) && !path.startsWith('.'))
+    throw new SourceError(
+      'hub-not-supported',
+      `"${path}" is no folder here, and names on the Hugging Face hub are not read yet. ` +
+        'Download the repository and give its folder, or give its URL ending in /resolve/main.',
+    )
+  throw new SourceError('source-not-found', `"${path}" is not a folder. Give the folder that holds config.json, or a URL.`)
+}
+
+/** A JSON object of the source; undefined where the file is absent. @throws SourceError for anything else. */
+export async function readJson(source: Source, name: string): Promise<JsonObject | undefined> {
+  const bytes = await source.read(name)
+  if (!bytes) return undefined
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    throw new SourceError('bad-json', `${name} of ${source.describe} is not JSON: ${(cause as Error).message}`, { cause })
+  }
+  if (!isJsonObject(value)) throw new SourceError('bad-json', `${name} of ${source.describe} is not a JSON object.`)
+  return value
+}

@@ -78,7 +78,7 @@ export async function loadModel(
   const config = await VisionTextDualEncoderConfig.fromPretrained(opened, configOptions)
   const encoders = encodersOf(config)
   const expected = modelParams(encoders)
-  const { weights } = await openWeights(opened, options)
+  const { weights } = await openWeights(opened)
   const settled = new Map<string, WeightEntry>()
   for (const { kind, tower, config } of [encoders.vision, encoders.text]) {
     const prefix = `${ENCODER_NAMES[kind].tower}.`
@@ -121,7 +121,7 @@ export async function loadTower<K extends 'vision' | 'text'>(
   const encoder = { kind, tower, config } as unknown as K extends 'vision' ? VisionEncoderSpec : TextEncoderSpec
   const expected = encoderParams(encoder)
   const into = `${ENCODER_NAMES[kind].tower}.`
-  const { weights } = await openWeights(opened, options)
+  const { weights } = await openWeights(opened)
   const prefix = findPrefix(
     weights,
     tower,

@@ -1,1 +1,5 @@
-export {}
+import { decodeImage, readPixels } from './decode/node'
+import { nodeFiles } from './node-files'
+import type { Platform } from './platform'
+
+export const platform: Platform = { name: 'node', ...nodeFiles, decodeImage, readPixels }

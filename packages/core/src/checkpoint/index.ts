@@ -1,0 +1,6 @@
+export { readEntries } from './read-entries'
+export { readSafetensors } from './safetensors/read'
+export { writeSafetensors } from './safetensors/write'
+export type { ByteRange, FileReader, Progress, SourceLike, SourceOptions } from './source'
+export type { TargetLike, Writer } from './target'
+export type { StorageType, WeightEntry, WeightLocation, Weights } from './weights'

@@ -1,0 +1,83 @@
+import { CheckpointError } from '../../errors'
+import { sizeOf, type Tensor } from '../../tensor'
+import type { StorageType } from '../weights'
+import { encode, STORAGE, STORAGE_OF } from './dtypes'
+
+/** A tensor to be written, read when its turn comes. */
+export interface WritableTensor {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly storage: StorageType
+  read(): Promise<Tensor> | Tensor
+}
+
+const sizeInFile = ({ shape, storage }: WritableTensor): number => sizeOf(shape) * STORAGE[storage].size
+
+/** The order of the reference implementation: wide types first, so that all are aligned; then by name. */
+const inOrder = (tensors: readonly WritableTensor[]): WritableTensor[] =>
+  [...tensors].sort(
+    (a, b) => STORAGE[b.storage].size - STORAGE[a.storage].size || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
+  )
+
+function headerBytes(ordered: readonly WritableTensor[], metadata: Readonly<Record<string, string>>): Uint8Array {
+  const json: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {}
+  let offset = 0
+  for (const tensor of ordered) {
+    if (Object.hasOwn(json, tensor.name))
+      throw new CheckpointError('duplicate-names', `Two tensors are named "${tensor.name}".`)
+    const end = offset + sizeInFile(tensor)
+    json[tensor.name] = { dtype: tensor.storage, shape: tensor.shape, data_offsets: [offset, end] }
+    offset = end
+  }
+  const text = new TextEncoder().encode(JSON.stringify(json))
+  const padded = Math.ceil(text.length / 8) * 8
+  const bytes = new Uint8Array(8 + padded).fill(0x20)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true)
+  bytes.set(text, 8)
+  return bytes
+}
+
+/**
+ * A safetensors file piece by piece: never more than one tensor is held.
+ * @throws CheckpointError naming a tensor whose values half precision cannot hold.
+ */
+export async function* safetensorsChunks(
+  tensors: readonly WritableTensor[],
+  metadata: Readonly<Record<string, string>>,
+): AsyncGenerator<Uint8Array> {
+  const ordered = inOrder(tensors)
+  yield headerBytes(ordered, metadata)
+  for (const entry of ordered) {
+    const { bytes, overflow } = encode(await entry.read(), entry.storage)
+    if (overflow > 0)
+      throw new CheckpointError(
+        'overflow',
+        `${overflow} values of "${entry.name}" are too large for ${entry.storage}. Save as bfloat16 or float32.`,
+      )
+    if (bytes.length !== sizeInFile(entry))
+      throw new CheckpointError('wrong-size', `"${entry.name}" gave ${bytes.length} bytes, ${sizeInFile(entry)} were announced.`)
+    yield bytes
+  }
+}
+
+/** A whole safetensors file in memory. */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const pairs: [string, Tensor][] =
+    tensors instanceof Map ? [...(tensors as ReadonlyMap<string, Tensor>)] : Object.entries(tensors)
+  const ordered = inOrder(
+    pairs.map(([name, value]) => ({ name, shape: value.dims, storage: STORAGE_OF[value.dtype], read: () => value })),
+  )
+  const header = headerBytes(ordered, metadata)
+  const bytes = new Uint8Array(ordered.reduce((size, entry) => size + sizeInFile(entry), header.length))
+  bytes.set(header)
+  let at = header.length
+  for (const entry of ordered) {
+    const raw = encode(entry.read() as Tensor, entry.storage).bytes
+    bytes.set(raw, at)
+    at += raw.length
+  }
+  return bytes
+}
