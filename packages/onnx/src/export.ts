@@ -1,0 +1,66 @@
+import {
+  checkOptions,
+  type EncoderSpec,
+  openTarget,
+  type TargetLike,
+  type Tensor,
+  type WeightEntry,
+  type Weights,
+} from '@dual-encoder/core'
+import { encoderGraph } from './graph/encoder-graph'
+import { serialize } from './graph/proto'
+import { placeParams } from './place-params'
+import { encoderWeights } from './runner'
+
+export interface ExportOptions {
+  /** `[height, width]` that the vision graph is made for; the config's image size by default. */
+  imageSize?: readonly [number, number]
+}
+
+/** Bytes of weights above which they lie in a file of their own: an ONNX file ends at 2 GiB. */
+const MAX_INLINE = 1.5 * 2 ** 30
+
+/**
+ * Writes `vision.onnx` and `text.onnx` for other runtimes: operators of the ONNX standard only
+ * (opset 17), outputs `features`, `embeds` and `pooler_output`. Weights above 1.5 GiB lie beside as `*.onnx.data`.
+ */
+export async function exportEncoders(
+  target: TargetLike,
+  encoders: readonly EncoderSpec[],
+  weights: Weights,
+  options: ExportOptions,
+): Promise<void> {
+  checkOptions(options, ['imageSize'], 'exportOnnx')
+  const writer = await openTarget(target)
+  for (const encoder of encoders) {
+    const entries = encoderWeights(encoder, weights)
+    const size = entries.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0)
+    const name = `${encoder.kind}.onnx`
+    const values = new Map<string, Uint8Array | { location: string; offset: number; length: number }>()
+    if (size > MAX_INLINE) {
+      let offset = 0
+      for (const { name: weight, shape } of entries) {
+        const length = 4 * shape.reduce((a, b) => a * b, 1)
+        values.set(weight, { location: `${name}.data`, offset, length })
+        offset += length
+      }
+      await writer.write(`${name}.data`, chunks(entries))
+    } else for (const entry of entries) values.set(entry.name, bytesOf(await entry.read()))
+    const place = placeParams(weights, (entry) => values.get(entry.name) as Uint8Array)
+    const graphOptions = { imageSize: imageSizeOf(encoder, options), standardOnly: true }
+    const request = { features: true, embeds: true, poolerOutput: true }
+    await writer.write(name, [serialize(encoderGraph(encoder, request, place, graphOptions))])
+  }
+}
+
+async function* chunks(entries: readonly WeightEntry[]): AsyncGenerator<Uint8Array> {
+  for (const entry of entries) yield bytesOf(await entry.read())
+}
+
+const bytesOf = ({ data }: Tensor): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+
+function imageSizeOf(encoder: EncoderSpec, { imageSize }: ExportOptions): readonly [number, number] | undefined {
+  if (encoder.kind === 'text') return undefined
+  const { imageSize: trained } = encoder.config
+  return imageSize ?? (typeof trained === 'number' ? [trained, trained] : trained)
+}

@@ -1,0 +1,66 @@
+import type { Activation } from '@dual-encoder/core'
+import { type GraphBuilder, MICROSOFT } from './builder'
+
+type Write = (graph: GraphBuilder, x: string) => string
+
+const gelu: Write = (graph, x) => {
+  const erf = graph.node('Erf', [graph.node('Mul', [x, graph.float(Math.SQRT1_2)])])
+  return graph.node('Mul', [graph.node('Mul', [x, graph.float(0.5)]), graph.node('Add', [erf, graph.float(1)])])
+}
+
+const geluTanh: Write = (graph, x) => {
+  const cube = graph.node('Mul', [graph.node('Mul', [x, x]), x])
+  const inner = graph.node('Add', [x, graph.node('Mul', [cube, graph.float(0.044715)])])
+  const tanh = graph.node('Tanh', [graph.node('Mul', [inner, graph.float(Math.sqrt(2 / Math.PI))])])
+  return graph.node('Mul', [graph.node('Mul', [x, graph.float(0.5)]), graph.node('Add', [tanh, graph.float(1)])])
+}
+
+const timesSigmoid =
+  (factor: number): Write =>
+  (graph, x) =>
+    graph.node('Mul', [x, graph.node('Sigmoid', [factor === 1 ? x : graph.node('Mul', [x, graph.float(factor)])])])
+
+const clip = (graph: GraphBuilder, x: string, low: number, high: number): string =>
+  graph.node('Clip', [x, graph.float(low), graph.float(high)])
+
+const one =
+  (op: string): Write =>
+  (graph, x) =>
+    graph.node(op, [x])
+
+/** Every activation in operators of the ONNX standard. */
+const STANDARD: Readonly<Record<Activation, Write>> = {
+  gelu,
+  gelu_tanh: geluTanh,
+  gelu_10: (graph, x) => clip(graph, gelu(graph, x), -10, 10),
+  quick_gelu: timesSigmoid(1.702),
+  hardswish: one('HardSwish'),
+  laplace: (graph, x) => {
+    const shifted = graph.node('Sub', [x, graph.float(0.707107)])
+    const erf = graph.node('Erf', [graph.node('Div', [shifted, graph.float(0.282095 * Math.SQRT2)])])
+    return graph.node('Mul', [graph.node('Add', [erf, graph.float(1)]), graph.float(0.5)])
+  },
+  relu: one('Relu'),
+  relu2: (graph, x) => {
+    const relu = graph.node('Relu', [x])
+    return graph.node('Mul', [relu, relu])
+  },
+  relu6: (graph, x) => clip(graph, x, 0, 6),
+  leaky_relu: (graph, x) => graph.node('LeakyRelu', [x], { alpha: { float: 0.01 } }),
+  silu: timesSigmoid(1),
+  mish: (graph, x) => graph.node('Mul', [x, graph.node('Tanh', [graph.node('Softplus', [x])])]),
+  sigmoid: one('Sigmoid'),
+  sqrtsoftplus: (graph, x) => graph.node('Sqrt', [graph.node('Softplus', [x])]),
+  tanh: one('Tanh'),
+  linear: (_graph, x) => x,
+}
+
+/** ONNX Runtime's own kernels, where they are faster. */
+const FUSED: Partial<Record<Activation, Write>> = {
+  gelu: (graph, x) => graph.node('Gelu', [x], {}, MICROSOFT),
+  quick_gelu: (graph, x) => graph.node('QuickGelu', [x], { alpha: { float: 1.702 } }, MICROSOFT),
+}
+
+export function writeActivation(graph: GraphBuilder, x: string, name: Activation, standardOnly: boolean): string {
+  return ((standardOnly ? undefined : FUSED[name]) ?? STANDARD[name])(graph, x)
+}

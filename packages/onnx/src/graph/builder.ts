@@ -1,0 +1,107 @@
+import type { Tensor } from '@dual-encoder/core'
+import type { Attribute, Element, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfo } from './proto'
+
+/** Contributed operators of ONNX Runtime. */
+export const MICROSOFT = 'com.microsoft'
+
+const OPSET = 17
+
+/** Collects nodes and initializers; what no output needs is left out of the model. */
+export class GraphBuilder {
+  readonly #nodes: NodeProto[] = []
+  readonly #initializers = new Map<string, TensorProto>()
+  readonly #inputs: ValueInfo[] = []
+  readonly #constants = new Map<string, string>()
+  #count = 0
+
+  constructor(readonly name: string) {}
+
+  input(name: string, element: Element, dims: readonly (number | string)[]): string {
+    this.#inputs.push({ name, element, dims })
+    return name
+  }
+
+  /** Adds an operator with one output. */
+  node(op: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}, domain = ''): string {
+    return this.nodeWithOutputs(op, inputs, [true], attributes, domain)[0] as string
+  }
+
+  /** Adds an operator; an output that is not wanted gets the name ''. */
+  nodeWithOutputs(
+    op: string,
+    inputs: readonly string[],
+    wanted: readonly boolean[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    domain = '',
+  ): string[] {
+    const id = `${op}_${this.#count++}`
+    const outputs = wanted.map((isWanted, i) => (isWanted ? `${id}_${i}` : ''))
+    this.#nodes.push({ op, domain, inputs, outputs, attributes })
+    return outputs
+  }
+
+  initializer(tensor: TensorProto): string {
+    if (!this.#initializers.has(tensor.name)) this.#initializers.set(tensor.name, tensor)
+    return tensor.name
+  }
+
+  /** int64 values; the same values are stored once. */
+  ints(values: readonly number[], scalar = false): string {
+    const key = `ints:${scalar ? 'scalar' : values.join(',')}:${values.join(',')}`
+    const dims = scalar ? [] : [values.length]
+    return this.#constant(key, 'int64', dims, BigInt64Array.from(values, BigInt))
+  }
+
+  float(value: number): string {
+    return this.#constant(`float:${value}`, 'float32', [], Float32Array.of(value))
+  }
+
+  /** A host tensor, float32 or integers. */
+  tensor({ dims, dtype, data }: Tensor): string {
+    const isFloat = dtype === 'float32'
+    const values = isFloat ? (data as Float32Array) : BigInt64Array.from(data as Int32Array, BigInt)
+    return this.#constant(`tensor:${this.#count++}`, isFloat ? 'float32' : 'int64', dims, values)
+  }
+
+  #constant(key: string, element: Element, dims: readonly number[], values: Float32Array | BigInt64Array): string {
+    const known = this.#constants.get(key)
+    if (known !== undefined) return known
+    const name = `constant_${this.#constants.size}`
+    this.#constants.set(key, name)
+    const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+    return this.initializer({ name, element, dims, data })
+  }
+
+  /** The model that computes `outputs` (name -> value and its shape), and nothing else. */
+  build(outputs: ReadonlyMap<string, { readonly value: string; readonly dims: readonly (number | string)[] }>): ModelProto {
+    const ends: NodeProto[] = [...outputs].map(([name, { value }]) => ({
+      op: 'Identity',
+      domain: '',
+      inputs: [value],
+      outputs: [name],
+      attributes: {},
+    }))
+    const needed = new Set(ends.flatMap(({ inputs }) => inputs))
+    const kept: NodeProto[] = []
+    for (const node of [...this.#nodes].reverse()) {
+      if (!node.outputs.some((name) => needed.has(name))) continue
+      kept.unshift({ ...node, outputs: withoutUnused(node.outputs, needed) })
+      for (const name of node.inputs) needed.add(name)
+    }
+    const graph: GraphProto = {
+      name: this.name,
+      nodes: [...kept, ...ends],
+      initializers: [...this.#initializers.values()].filter(({ name }) => needed.has(name)),
+      inputs: this.#inputs.filter(({ name }) => needed.has(name)),
+      outputs: [...outputs].map(([name, { dims }]) => ({ name, element: 'float32', dims })),
+    }
+    const usesMicrosoft = kept.some(({ domain }) => domain === MICROSOFT)
+    return { graph, opsets: { '': OPSET, ...(usesMicrosoft ? { [MICROSOFT]: 1 } : {}) } }
+  }
+}
+
+function withoutUnused(outputs: readonly string[], needed: ReadonlySet<string>): string[] {
+  const names = outputs.map((name) => (needed.has(name) ? name : ''))
+  while (names.at(-1) === '') names.pop()
+  return names
+}

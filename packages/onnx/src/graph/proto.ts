@@ -1,0 +1,129 @@
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
+
+/** The part of onnx.proto that a graph of ours needs, as plain values. Field numbers are those of onnx.proto3. */
+export interface ModelProto {
+  readonly graph: GraphProto
+  /** Version of each operator domain. */
+  readonly opsets: Readonly<Record<string, number>>
+}
+export interface GraphProto {
+  readonly name: string
+  readonly nodes: readonly NodeProto[]
+  readonly initializers: readonly TensorProto[]
+  readonly inputs: readonly ValueInfo[]
+  readonly outputs: readonly ValueInfo[]
+}
+export interface NodeProto {
+  readonly op: string
+  readonly domain: string
+  /** '' stands for an optional value that is left out. */
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly attributes: Readonly<Record<string, Attribute>>
+}
+/** A float attribute is wrapped, since 1 and 1.0 are one number here. */
+export type Attribute = number | string | readonly number[] | { readonly float: number }
+
+export const ELEMENT = { float32: 1, int32: 6, int64: 7, bool: 9 } as const
+export type Element = keyof typeof ELEMENT
+
+export interface TensorProto {
+  readonly name: string
+  readonly element: Element
+  readonly dims: readonly number[]
+  /** Its little-endian bytes, or where they lie. */
+  readonly data: Uint8Array | { readonly location: string; readonly offset: number; readonly length: number }
+}
+export interface ValueInfo {
+  readonly name: string
+  readonly element: Element
+  readonly dims: readonly (number | string)[]
+}
+
+const IR_VERSION = 8
+const EXTERNAL = 1
+
+const message = (writer: BinaryWriter, field: number, write: (writer: BinaryWriter) => void): void => {
+  writer.tag(field, WireType.LengthDelimited).fork()
+  write(writer)
+  writer.join()
+}
+const text = (writer: BinaryWriter, field: number, value: string): void =>
+  void writer.tag(field, WireType.LengthDelimited).string(value)
+const int = (writer: BinaryWriter, field: number, value: number): void =>
+  void writer.tag(field, WireType.Varint).int64(value)
+
+function writeAttribute(writer: BinaryWriter, name: string, value: Attribute): void {
+  text(writer, 1, name)
+  const type = (kind: number) => int(writer, 20, kind)
+  if (typeof value === 'number') {
+    int(writer, 3, value)
+    type(2)
+  } else if (typeof value === 'string') {
+    text(writer, 4, value)
+    type(3)
+  } else if ('float' in value) {
+    writer.tag(2, WireType.Bit32).float(value.float)
+    type(1)
+  } else {
+    for (const item of value) int(writer, 8, item)
+    type(7)
+  }
+}
+
+function writeNode(writer: BinaryWriter, node: NodeProto): void {
+  for (const name of node.inputs) text(writer, 1, name)
+  for (const name of node.outputs) text(writer, 2, name)
+  text(writer, 4, node.op)
+  for (const [name, value] of Object.entries(node.attributes)) message(writer, 5, (w) => writeAttribute(w, name, value))
+  if (node.domain) text(writer, 7, node.domain)
+}
+
+function writeTensor(writer: BinaryWriter, { name, element, dims, data }: TensorProto): void {
+  for (const dim of dims) int(writer, 1, dim)
+  int(writer, 2, ELEMENT[element])
+  text(writer, 8, name)
+  if (data instanceof Uint8Array) {
+    writer.tag(9, WireType.LengthDelimited).bytes(data)
+    return
+  }
+  for (const [key, value] of Object.entries(data))
+    message(writer, 13, (w) => {
+      text(w, 1, key)
+      text(w, 2, String(value))
+    })
+  int(writer, 14, EXTERNAL)
+}
+
+function writeValueInfo(writer: BinaryWriter, { name, element, dims }: ValueInfo): void {
+  text(writer, 1, name)
+  message(writer, 2, (type) =>
+    message(type, 1, (tensor) => {
+      int(tensor, 1, ELEMENT[element])
+      message(tensor, 2, (shape) => {
+        for (const dim of dims)
+          message(shape, 1, (w) => (typeof dim === 'number' ? int(w, 1, dim) : text(w, 2, dim)))
+      })
+    }),
+  )
+}
+
+/** An ONNX file. */
+export function serialize({ graph, opsets }: ModelProto): Uint8Array {
+  const writer = new BinaryWriter()
+  int(writer, 1, IR_VERSION)
+  text(writer, 2, 'dual-encoder')
+  message(writer, 7, (w) => {
+    for (const node of graph.nodes) message(w, 1, (inner) => writeNode(inner, node))
+    text(w, 2, graph.name)
+    for (const tensor of graph.initializers) message(w, 5, (inner) => writeTensor(inner, tensor))
+    for (const value of graph.inputs) message(w, 11, (inner) => writeValueInfo(inner, value))
+    for (const value of graph.outputs) message(w, 12, (inner) => writeValueInfo(inner, value))
+  })
+  for (const [domain, version] of Object.entries(opsets))
+    message(writer, 8, (w) => {
+      text(w, 1, domain)
+      int(w, 2, version)
+    })
+  return writer.finish()
+}

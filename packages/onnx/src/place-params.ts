@@ -1,0 +1,17 @@
+import { BackendError, type Param, type WeightEntry, type Weights } from '@dual-encoder/core'
+import type { TensorProto } from './graph/proto'
+import type { PlaceParam } from './ops'
+
+/** The bytes of a weight, or of some of its rows, from where the whole of it lies. */
+export function placeParams(weights: Weights, place: (entry: WeightEntry) => TensorProto['data']): PlaceParam {
+  return ({ name, shape, rows }: Param) => {
+    const entry = weights.get(name)
+    if (!entry) throw new BackendError('no-weight', `There is no weight "${name}".`)
+    const whole = place(entry)
+    if (!rows) return whole
+    const rowBytes = 4 * shape.slice(1).reduce((a, b) => a * b, 1)
+    const [start, end] = rows
+    if (whole instanceof Uint8Array) return whole.subarray(start * rowBytes, end * rowBytes)
+    return { ...whole, offset: whole.offset + start * rowBytes, length: (end - start) * rowBytes }
+  }
+}

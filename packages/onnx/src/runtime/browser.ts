@@ -1,0 +1,35 @@
+import { BackendError, readEntries, type WeightEntry } from '@dual-encoder/core'
+import type { Engine, PlacedWeights, Runtime } from './runtime'
+import { float32Bytes, isRawFloat32 } from './weight-bytes'
+
+const PROVIDERS = ['wasm', 'webgpu']
+
+async function load(providers: readonly string[]): Promise<Engine> {
+  const absent = providers.filter((name) => !PROVIDERS.includes(name) || (name === 'webgpu' && !('gpu' in navigator)))
+  if (absent.length > 0)
+    throw new BackendError(
+      'provider-unavailable',
+      `Execution provider ${absent.map((name) => `"${name}"`).join(', ')} is not available in this browser. ` +
+        `Allowed: ${PROVIDERS.join(', ')} (webgpu where navigator.gpu exists).`,
+    )
+  const ort = providers.includes('webgpu') ? await import('onnxruntime-web/webgpu') : await import('onnxruntime-web/wasm')
+  return { create: (model, options) => ort.InferenceSession.create(model, options), Tensor: ort.Tensor }
+}
+
+/** Only the bytes of the weights asked for are fetched, neighbours in one request; each becomes an external file. */
+async function placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeights> {
+  const bytes = await readEntries(entries.filter(isRawFloat32))
+  for (const entry of entries) if (!bytes.has(entry.name)) bytes.set(entry.name, await float32Bytes(entry))
+  const externalData = [...bytes].map(([path, data]) => ({ path, data }))
+  return {
+    place: ({ name }) => ({ location: name, offset: 0, length: bytes.get(name)?.length ?? 0 }),
+    sessionOptions: { externalData },
+    release: () => {
+      bytes.clear()
+      externalData.length = 0
+      return Promise.resolve()
+    },
+  }
+}
+
+export const runtime: Runtime = { defaultProviders: ['wasm'], serial: true, load, placeWeights }

@@ -1,0 +1,101 @@
+import { createRequire } from 'node:module'
+import { mkdtemp, open, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { BackendError, type WeightEntry } from '@dual-encoder/core'
+import type { InferenceSession } from 'onnxruntime-common'
+import type { TensorProto } from '../graph/proto'
+import type { Engine, PlacedWeights, Runtime } from './runtime'
+import { float32Bytes, isRawFloat32 } from './weight-bytes'
+
+type OrtNode = typeof import('onnxruntime-node')
+
+let ort: OrtNode | undefined
+
+/** onnxruntime-node is CommonJS: the same copy for ESM and CJS callers. */
+function loadOrt(): OrtNode {
+  try {
+    return (ort ??= createRequire(import.meta.url)('onnxruntime-node') as OrtNode)
+  } catch (cause) {
+    throw new BackendError('engine-missing', `onnxruntime-node could not be loaded: ${(cause as Error).message}`, { cause })
+  }
+}
+
+function load(providers: readonly string[]): Promise<Engine> {
+  const { InferenceSession, Tensor, listSupportedBackends } = loadOrt()
+  const supported = listSupportedBackends().map(({ name }) => name)
+  const absent = providers.filter((name) => !supported.includes(name))
+  if (absent.length > 0)
+    throw new BackendError(
+      'provider-unavailable',
+      `Execution provider ${absent.map((name) => `"${name}"`).join(', ')} is not in this onnxruntime-node. Allowed: ${supported.join(', ')}.`,
+    )
+  return Promise.resolve({ create: (model, options) => InferenceSession.create(model, options), Tensor })
+}
+
+/** Bytes that may go into the graph itself where most weights are mapped from the checkpoint. */
+const MAX_INLINE = 32 * 2 ** 20
+const FOLDER_KEY = 'model_external_initializers_file_folder_path'
+
+const folderOptions = (folder: string): InferenceSession.SessionOptions => ({ extra: { session: { [FOLDER_KEY]: folder } } })
+
+/**
+ * ONNX Runtime maps float32 weights straight from the checkpoint. Where they are stored otherwise
+ * (half precision, another format, over HTTP), they are written to a temporary file once and mapped
+ * from there, because buffers given from JavaScript are copied several times.
+ */
+async function placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeights> {
+  const mapped = entries.filter((entry) => isRawFloat32(entry) && entry.location?.local)
+  const folder = mapped[0]?.location?.local?.folder
+  const rest = entries.filter((entry) => !mapped.includes(entry) || entry.location?.local?.folder !== folder)
+  const restBytes = rest.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0)
+  if (folder === undefined || restBytes > MAX_INLINE) return writeAside(entries)
+  const inline = new Map<string, Uint8Array>()
+  for (const entry of rest) inline.set(entry.name, await float32Bytes(entry))
+  return {
+    place: ({ name, location }) =>
+      inline.get(name) ?? {
+        location: location?.local?.name ?? '',
+        offset: location?.offset ?? 0,
+        length: location?.length ?? 0,
+      },
+    sessionOptions: folderOptions(folder),
+    release: () => Promise.resolve(),
+  }
+}
+
+async function writeAside(entries: readonly WeightEntry[]): Promise<PlacedWeights> {
+  const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-'))
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  process.once('exit', remove)
+  const release = async () => {
+    // Windows keeps a mapped file until the process ends.
+    const removed = await rm(folder, { recursive: true, force: true }).then(
+      () => true,
+      () => false,
+    )
+    if (removed) process.removeListener('exit', remove)
+  }
+  const places = new Map<string, TensorProto['data']>()
+  try {
+    const file = await open(join(folder, 'weights'), 'wx')
+    try {
+      let offset = 0
+      for (const entry of entries) {
+        const bytes = await float32Bytes(entry)
+        for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done)).bytesWritten
+        places.set(entry.name, { location: 'weights', offset, length: bytes.length })
+        offset += bytes.length
+      }
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    await release()
+    throw error
+  }
+  return { place: ({ name }) => places.get(name) as TensorProto['data'], sessionOptions: folderOptions(folder), release }
+}
+
+export const runtime: Runtime = { defaultProviders: ['cpu'], serial: false, load, placeWeights }

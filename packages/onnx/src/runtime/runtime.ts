@@ -1,0 +1,29 @@
+import type { WeightEntry } from '@dual-encoder/core'
+import type { InferenceSession, TensorConstructor } from 'onnxruntime-common'
+import type { TensorProto } from '../graph/proto'
+
+/** Weights made ready for a session. */
+export interface PlacedWeights {
+  /** Where a graph finds the bytes of a weight, from its first row. */
+  place(entry: WeightEntry): TensorProto['data']
+  /** What the session needs to find them. */
+  readonly sessionOptions: InferenceSession.SessionOptions
+  /** Called when the session has taken the weights, and when it could not. */
+  release(): Promise<void>
+}
+
+export interface Engine {
+  create(model: Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession>
+  readonly Tensor: TensorConstructor
+}
+
+/** What differs between onnxruntime-node and onnxruntime-web. Chosen by package conditions: `#runtime`. */
+export interface Runtime {
+  /** Providers used where the caller asks for none. */
+  readonly defaultProviders: readonly string[]
+  /** True where a session takes one call at a time. */
+  readonly serial: boolean
+  /** @throws BackendError where a provider is not to be had. */
+  load(providers: readonly string[]): Promise<Engine>
+  placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeights>
+}

@@ -1,0 +1,11 @@
+import type { Tensor, WeightEntry } from '@dual-encoder/core'
+
+/** Little-endian float32 bytes of a weight. */
+export async function float32Bytes(entry: WeightEntry): Promise<Uint8Array> {
+  const { data }: Tensor = await entry.read()
+  const floats = data instanceof Float32Array ? data : Float32Array.from(data as Int32Array, Number)
+  return new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength)
+}
+
+/** True where the stored bytes are the ones that a graph needs. */
+export const isRawFloat32 = (entry: WeightEntry): boolean => entry.storage === 'F32' && entry.location !== undefined
