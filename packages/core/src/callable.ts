@@ -1,17 +1,18 @@
 /**
- * A class whose instances are called like functions, as Python's `__call__`.
+ * The base of classes whose instances are called like functions, as Python's `__call__`.
  * (`extends Function` would compile source text, which a content security policy forbids.)
  */
-export abstract class Callable<Args extends unknown[], Result> {
+abstract class CallableInstance<Args extends unknown[], Result> {
   constructor() {
-    const instance = (...args: Args): Result => (instance as unknown as Callable<Args, Result>).invoke(...args)
+    const instance = (...args: Args): Result => (instance as unknown as this).invoke(...args)
     return Object.setPrototypeOf(instance, new.target.prototype) as this
   }
 
   protected abstract invoke(...args: Args): Result
 }
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
-export interface Callable<Args extends unknown[], Result> {
-  (...args: Args): Result
-}
+export type Callable<Args extends unknown[], Result> = CallableInstance<Args, Result> & ((...args: Args) => Result)
+
+/** `class Tokenizer extends callable<[text: string], Encoding>() { protected invoke(text) {} }` */
+export const callable = <Args extends unknown[], Result>() =>
+  CallableInstance as unknown as abstract new () => Callable<Args, Result>

@@ -1,14 +1,9 @@
-import { Callable } from '../../callable'
+import { callable } from '../../callable'
+import { openSource, readJson, type SourceLike, type SourceOptions } from '../../checkpoint/source'
+import { openTarget, type TargetLike } from '../../checkpoint/target'
 import { isJsonObject, type JsonObject } from '../../config/pretrained-config'
-import {
-  checkOptions,
-  ConfigError,
-  DualEncoderError,
-  ImageError,
-  InputError,
-  OptionError,
-  SourceError,
-} from '../../errors'
+import type { DualEncoderError } from '../../errors'
+import { checkOptions, ConfigError, ImageError, InputError, OptionError, SourceError } from '../../errors'
 import type { RawImage } from '../../platform/platform'
 import { tensor, type Tensor } from '../../tensor'
 import { DEFAULT_MAX_PIXELS } from '../limits'
@@ -57,10 +52,10 @@ const CALL_OPTIONS = [...OVERRIDES, ...LOAD_OPTIONS, 'onError', 'out', 'concurre
 const BACKENDS: readonly ImageBackend[] = ['torchvision', 'pil']
 
 /** transformers' image processors of one class and one backend: images in, `[N, 3, H, W]` float32 out. */
-export class ImageProcessor extends Callable<
+export class ImageProcessor extends callable<
   [images: ImageSource | readonly ImageSource[], options?: ImageCallOptions],
   Promise<ImageBatch>
-> {
+>() {
   readonly backend: ImageBackend
   /** The class in transformers, e.g. `ViTImageProcessor`. */
   readonly type: string
@@ -82,7 +77,7 @@ export class ImageProcessor extends Callable<
       throw new ConfigError('preprocessor-config', 'A preprocessor config must be a JSON object.')
     const given = isJsonObject(config.image_processor) ? config.image_processor : config
     const type = processorClass(given, modelType)
-    const fields = processorDefaults(type) as Record<string, unknown>
+    const fields: Record<string, unknown> = { ...processorDefaults(type) }
     for (const key of new Set([...Object.keys(fields), ...FIELDS]))
       if (given[key] !== undefined) fields[key] = given[key]
 
@@ -98,15 +93,51 @@ export class ImageProcessor extends Callable<
   /** What `preprocessor_config.json` holds: the fields as resolved, and keys that we do not know as they came. */
   toJSON(): JsonObject {
     const { feature_extractor_type: _older, ...given } = this.#given
-    const fields = Object.entries(this.#fields).filter(([key, value]) => {
+    const fields = Object.entries(this.#fields as JsonObject).filter(([key, value]) => {
       if (value === undefined) return false
       return key !== 'default_to_square' || given[key] !== undefined
     })
-    return { ...given, ...(Object.fromEntries(fields) as JsonObject), image_processor_type: this.type }
+    return { ...given, ...Object.fromEntries(fields), image_processor_type: this.type }
   }
 
   get config(): JsonObject {
     return this.toJSON()
+  }
+
+  /**
+   * Reads `processor_config.json` where it holds an image processor, else `preprocessor_config.json`; the class is
+   * taken from `config.json` where neither names it.
+   */
+  static async fromPretrained(
+    source: SourceLike,
+    options: ImageProcessorOptions & SourceOptions = {},
+  ): Promise<ImageProcessor> {
+    const { backend, modelType, ...sourceOptions } = options
+    checkOptions(sourceOptions, ['fetch', 'headers', 'signal', 'onProgress'], 'ImageProcessor.fromPretrained')
+    const files = await openSource(source, sourceOptions)
+    const nested = await readJson(files, 'processor_config.json')
+    const config = isJsonObject(nested?.image_processor)
+      ? nested.image_processor
+      : await readJson(files, 'preprocessor_config.json')
+    if (!config)
+      throw new SourceError(
+        'image-processor-not-found',
+        `There is no preprocessor_config.json in ${files.describe}, and no image processor in processor_config.json.`,
+      )
+    const named = config.image_processor_type ?? config.feature_extractor_type ?? modelType
+    const model = named === undefined ? await readJson(files, 'config.json') : undefined
+    const vision = isJsonObject(model?.vision_config) ? model.vision_config.model_type : undefined
+    const found = modelType ?? vision ?? model?.model_type
+    return new ImageProcessor(config, {
+      ...(backend && { backend }),
+      ...(typeof found === 'string' && { modelType: found }),
+    })
+  }
+
+  /** Writes `preprocessor_config.json`, as Python reads it. */
+  async savePretrained(target: TargetLike): Promise<void> {
+    const json = `${JSON.stringify(this, null, 2)}\n`
+    await (await openTarget(target)).write('preprocessor_config.json', [new TextEncoder().encode(json)])
   }
 
   protected async invoke(

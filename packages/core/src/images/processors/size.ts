@@ -37,15 +37,16 @@ const isPixels = (value: unknown): value is number => typeof value === 'number' 
  */
 export function sizeDict(value: unknown, square: boolean, field: string): Size | null | undefined {
   if (value === null || value === undefined) return value
+  const list: readonly unknown[] | undefined = Array.isArray(value) ? value : undefined
   let size: unknown
   if (typeof value === 'number') size = square ? { height: value, width: value } : { shortest_edge: value }
-  else if (Array.isArray(value)) size = value.length === 2 ? { height: value[0], width: value[1] } : undefined
+  else if (list) size = list.length === 2 ? { height: list[0], width: list[1] } : undefined
   else size = value
 
   if (typeof size === 'object' && size !== null) {
     const keys = Object.keys(size).sort()
     const known = FORMS.some((form) => form.length === keys.length && form.every((key, i) => key === keys[i]))
-    if (known && Object.values(size).every(isPixels)) return size as Size
+    if (known && Object.values(size).every(isPixels)) return size
   }
   throw new OptionError(
     'image-size',

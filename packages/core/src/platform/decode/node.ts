@@ -3,6 +3,8 @@ import type { Sharp, SharpOptions } from 'sharp'
 import { ImageError } from '../../errors'
 import { checkPixels } from '../../images/limits'
 import type { ImageLimits, RawImage } from '../platform'
+import { decodeBmp } from './bmp'
+import { decodeGif } from './gif'
 import { readHeader, type ImageHeader } from './header'
 
 type SharpModule = (input: Uint8Array, options: SharpOptions) => Sharp
@@ -31,6 +33,8 @@ export async function decodeImage(bytes: Uint8Array, limits: ImageLimits): Promi
   const { format, width, height } = header
   if (width !== undefined && height !== undefined)
     checkPixels(width, height, limits.maxPixels, `The ${format.toUpperCase()} image`)
+  if (format === 'gif') return decodeGif(bytes, limits)
+  if (format === 'bmp') return decodeBmp(bytes, limits)
   const sharp = await loadSharp()
   try {
     return await withSharp(sharp, bytes, header, limits)
@@ -51,8 +55,25 @@ async function withSharp(
     limitInputPixels: limits.maxPixels,
     sequentialRead: true,
   }).autoOrient()
-  if (header.components === 4) return fromCmyk(picture)
+  const { cmyk, grey16 } = header.format === 'tiff' ? await tiffKind(picture) : kindOf(header)
+  if (cmyk) return fromCmyk(picture)
+  if (grey16) return fromGrey16(picture)
   return rgb(picture)
+}
+
+interface Kind {
+  readonly cmyk: boolean
+  readonly grey16: boolean
+}
+
+const kindOf = ({ components, bitDepth, colorType }: ImageHeader): Kind => ({
+  cmyk: components === 4,
+  grey16: bitDepth === 16 && colorType === 0,
+})
+
+async function tiffKind(picture: Sharp): Promise<Kind> {
+  const { space, depth, channels } = await picture.metadata()
+  return { cmyk: space === 'cmyk', grey16: depth === 'ushort' && channels === 1 }
 }
 
 async function rgb(picture: Sharp): Promise<RawImage> {
@@ -77,6 +98,20 @@ async function fromCmyk(picture: Sharp): Promise<RawImage> {
     const light = 255 - data[from + 3]!
     for (let ink = 0; ink < 3; ink++) target[to++] = Math.max(0, light - mulDiv255(data[from + ink]!, light))
   }
+  return { data: target, width, height, channels: 3 }
+}
+
+/** Pillow's conversion of 16-bit grey to RGB clips instead of scaling. */
+async function fromGrey16(picture: Sharp): Promise<RawImage> {
+  const { data, info } = await picture
+    .toColourspace('grey16')
+    .removeAlpha()
+    .raw({ depth: 'ushort' })
+    .toBuffer({ resolveWithObject: true })
+  const grey = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2)
+  const { width, height } = info
+  const target = new Uint8Array(width * height * 3)
+  grey.forEach((value, i) => target.fill(Math.min(value, 255), i * 3, i * 3 + 3))
   return { data: target, width, height, channels: 3 }
 }
 
