@@ -32,12 +32,13 @@ export default defineConfig(() => {
     format: ['esm', 'cjs'],
     target: 'es2022',
     platform: 'neutral',
-    external: [/^#/],
+    external: [/^#/, /^node:/],
     // One copy of each class per format, whichever entry asks for it.
     splitting: true,
     treeshake: true,
     sourcemap: true,
     clean: true,
     silent: true,
+    removeNodeProtocol: false,
   }
 })

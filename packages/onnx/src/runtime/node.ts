@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module'
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,21 +8,16 @@ import type { TensorProto } from '../graph/proto'
 import type { Engine, PlacedWeights, Runtime } from './runtime'
 import { float32Bytes, isRawFloat32 } from './weight-bytes'
 
-type OrtNode = typeof import('onnxruntime-node')
-
-let ort: OrtNode | undefined
-
-/** onnxruntime-node is CommonJS: the same copy for ESM and CJS callers. */
-function loadOrt(): OrtNode {
-  try {
-    return (ort ??= createRequire(import.meta.url)('onnxruntime-node') as OrtNode)
-  } catch (cause) {
+/** onnxruntime-node is CommonJS: one copy for ESM and CJS callers. */
+async function loadOrt(): Promise<(typeof import('onnxruntime-node'))['default']> {
+  const module = await import('onnxruntime-node').catch((cause: unknown) => {
     throw new BackendError('engine-missing', `onnxruntime-node could not be loaded: ${(cause as Error).message}`, { cause })
-  }
+  })
+  return module.default
 }
 
-function load(providers: readonly string[]): Promise<Engine> {
-  const { InferenceSession, Tensor, listSupportedBackends } = loadOrt()
+async function load(providers: readonly string[]): Promise<Engine> {
+  const { InferenceSession, Tensor, listSupportedBackends } = await loadOrt()
   const supported = listSupportedBackends().map(({ name }) => name)
   const absent = providers.filter((name) => !supported.includes(name))
   if (absent.length > 0)
@@ -31,7 +25,7 @@ function load(providers: readonly string[]): Promise<Engine> {
       'provider-unavailable',
       `Execution provider ${absent.map((name) => `"${name}"`).join(', ')} is not in this onnxruntime-node. Allowed: ${supported.join(', ')}.`,
     )
-  return Promise.resolve({ create: (model, options) => InferenceSession.create(model, options), Tensor })
+  return { create: (model, options) => InferenceSession.create(model, options), Tensor }
 }
 
 /** Bytes that may go into the graph itself where most weights are mapped from the checkpoint. */

@@ -1,0 +1,1 @@
+export { type ProcessorInputs, type ProcessorOutput, VisionTextDualEncoderProcessor } from './processor'

@@ -1,0 +1,104 @@
+import { callable } from '../callable'
+import type { SourceLike, SourceOptions } from '../checkpoint/source'
+import { openTarget, type TargetLike } from '../checkpoint/target'
+import { checkOptions, InputError, OptionError } from '../errors'
+import {
+  type ImageBackend,
+  type ImageBatch,
+  type ImageCallOptions,
+  ImageProcessor,
+  type ImageSource,
+} from '../images'
+import type { Tensor } from '../tensor'
+import { Tokenizer, type TokenizerCallOptions, type TokenRows } from '../tokenizers'
+import { TOKENIZER_OPTIONS } from '../tokenizers/options'
+
+export interface ProcessorInputs extends TokenizerCallOptions, ImageCallOptions {
+  text?: string | readonly string[]
+  images?: ImageSource | readonly ImageSource[]
+}
+
+interface TextHalf {
+  readonly inputIds: Tensor<'int64'>
+  readonly attentionMask: Tensor<'int64'>
+  readonly tokenTypeIds?: Tensor<'int64'>
+  readonly specialTokensMask?: Tensor<'int64'>
+}
+
+/** What a call gives: the halves that were asked for. */
+export type ProcessorOutput<I> = (I extends { text: string | readonly string[] } ? TextHalf : Partial<TextHalf>) &
+  (I extends { images: ImageSource | readonly ImageSource[] } ? ImageBatch : Partial<ImageBatch>)
+
+type Call = <I extends ProcessorInputs>(inputs: I) => Promise<ProcessorOutput<I>>
+
+/**
+ * transformers' `VisionTextDualEncoderProcessor`: an image processor and a tokenizer. Texts are padded
+ * to the longest of the call unless `padding` says otherwise, because a model takes tensors.
+ */
+export class VisionTextDualEncoderProcessor extends callable<[inputs: ProcessorInputs], Promise<object>>() {
+  readonly imageProcessor: ImageProcessor
+  readonly tokenizer: Tokenizer
+
+  constructor(imageProcessor: ImageProcessor, tokenizer: Tokenizer) {
+    super()
+    if (!imageProcessor) throw new OptionError('no-image-processor', 'A processor needs an image processor. Give one first.')
+    if (!tokenizer) throw new OptionError('no-tokenizer', 'A processor needs a tokenizer. Give one second.')
+    this.imageProcessor = imageProcessor
+    this.tokenizer = tokenizer
+  }
+
+  /** Both halves from one folder, or either from a folder of its own. */
+  static async fromPretrained(
+    source: SourceLike,
+    options: SourceOptions & { backend?: ImageBackend; imageProcessor?: SourceLike; tokenizer?: SourceLike } = {},
+  ): Promise<VisionTextDualEncoderProcessor & Call> {
+    const { backend, imageProcessor = source, tokenizer = source, ...rest } = options
+    checkOptions(rest, ['fetch', 'headers', 'signal', 'onProgress'], 'VisionTextDualEncoderProcessor.fromPretrained')
+    const [images, texts] = await Promise.all([
+      ImageProcessor.fromPretrained(imageProcessor, { ...rest, ...(backend && { backend }) }),
+      Tokenizer.fromPretrained(tokenizer, rest),
+    ])
+    return new VisionTextDualEncoderProcessor(images, texts) as VisionTextDualEncoderProcessor & Call
+  }
+
+  get modelInputNames(): readonly string[] {
+    return [...this.tokenizer.modelInputNames, ...this.imageProcessor.modelInputNames]
+  }
+
+  protected async invoke({ text, images, ...options }: ProcessorInputs): Promise<object> {
+    if (text === undefined && images === undefined)
+      throw new InputError('no-inputs', 'Neither text nor images were given. Give at least one of them.')
+    const isText = (key: string) => (TOKENIZER_OPTIONS as readonly string[]).includes(key)
+    const part = (ofText: boolean) =>
+      Object.fromEntries(Object.entries(options).filter(([key]) => isText(key) === ofText))
+    const tokens = text === undefined ? {} : this.#tokens(text, part(true))
+    const pixels = images === undefined ? {} : await this.imageProcessor(images, part(false))
+    return { ...tokens, ...pixels }
+  }
+
+  #tokens(text: string | readonly string[], options: TokenizerCallOptions): object {
+    const output = this.tokenizer(text, { padding: true, ...options })
+    for (const [name, rows] of Object.entries(output) as [string, TokenRows][])
+      if (Array.isArray(rows))
+        throw new InputError(
+          'ragged-texts',
+          `${name}: the texts have ${new Set(rows.map((row) => row.length)).size} different lengths and make no tensor. Use padding: true, or call the tokenizer by itself.`,
+        )
+    return output
+  }
+
+  decode(...args: Parameters<Tokenizer['decode']>): string {
+    return this.tokenizer.decode(...args)
+  }
+
+  batchDecode(...args: Parameters<Tokenizer['batchDecode']>): string[] {
+    return this.tokenizer.batchDecode(...args)
+  }
+
+  /** Writes what `fromPretrained` and Python read: tokenizer and image processor. */
+  async savePretrained(target: TargetLike): Promise<void> {
+    const writer = await openTarget(target)
+    await this.tokenizer.savePretrained(writer)
+    await this.imageProcessor.savePretrained(writer)
+  }
+}

@@ -1,0 +1,1 @@
+export { type Hit, topK } from './top-k'
