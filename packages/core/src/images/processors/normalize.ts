@@ -42,12 +42,16 @@ export function writePlanes(
   height: number,
   width: number,
 ): void {
-  for (let channel = 0; channel < 3; channel++) {
-    const table = tables[channel]!
-    for (let y = 0; y < image.height; y++) {
-      let from = y * image.width * 3 + channel
-      let to = offset + (channel * height + y) * width
-      for (const end = to + image.width; to < end; to++, from += 3) target[to] = table[image.data[from]!]!
+  const [red, green, blue] = tables as [Float32Array, Float32Array, Float32Array]
+  const { data } = image
+  const plane = height * width
+  let from = 0
+  for (let y = 0; y < image.height; y++) {
+    let to = offset + y * width
+    for (const end = to + image.width; to < end; to++, from += 3) {
+      target[to] = red[data[from]!]!
+      target[to + plane] = green[data[from + 1]!]!
+      target[to + 2 * plane] = blue[data[from + 2]!]!
     }
   }
 }

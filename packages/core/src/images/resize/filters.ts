@@ -3,6 +3,8 @@ import { OptionError } from '../../errors'
 /** Resampling filters by the names and numbers of `PIL.Image.Resampling`. */
 export const RESAMPLE = { nearest: 0, lanczos: 1, bilinear: 2, bicubic: 3, box: 4, hamming: 5 } as const
 export type ResampleName = keyof typeof RESAMPLE
+/** The filters that are convolutions. */
+export type KernelName = Exclude<ResampleName, 'nearest'>
 
 /** A convolution kernel that is zero beyond `support` input pixels (at scale 1) from the centre. */
 export interface Kernel {
@@ -45,7 +47,7 @@ function hamming(x: number): number {
   return (Math.sin(angle) / angle) * (HAMMING_BASE + HAMMING_SWING * Math.cos(angle))
 }
 
-export const KERNELS: Readonly<Record<Exclude<ResampleName, 'nearest'>, Kernel>> = {
+export const KERNELS: Readonly<Record<KernelName, Kernel>> = {
   bilinear: { support: 1, at: bilinear },
   bicubic: { support: 2, at: bicubic },
   lanczos: { support: 3, at: lanczos },

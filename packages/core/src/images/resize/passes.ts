@@ -1,3 +1,4 @@
+import type { RawImage } from '../../platform/platform'
 import type { Pass } from './coefficients'
 
 /*
@@ -5,13 +6,39 @@ import type { Pass } from './coefficients'
  * both are held to the same fixtures.
  */
 
+/** Rows `[firstRow, endRow)` and columns from `x0` of a picture, through one pass or both. */
+export function plainPasses(
+  image: RawImage,
+  x0: number,
+  columns: number,
+  firstRow: number,
+  endRow: number,
+  horizontal: Pass | undefined,
+  vertical: Pass | undefined,
+): Uint8Array {
+  const between = horizontal
+    ? horizontalPass(image.data, image.width, firstRow, endRow - firstRow, horizontal)
+    : copyRows(image, x0, columns, firstRow, endRow)
+  return vertical ? verticalPass(between, columns * 3, firstRow, vertical) : between
+}
+
+export function copyRows(image: RawImage, x0: number, columns: number, firstRow: number, endRow: number): Uint8Array {
+  const line = columns * 3
+  const target = new Uint8Array(line * (endRow - firstRow))
+  for (let y = firstRow; y < endRow; y++) {
+    const from = (y * image.width + x0) * 3
+    target.set(image.data.subarray(from, from + line), (y - firstRow) * line)
+  }
+  return target
+}
+
 const clampByte = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value)
 
 /**
  * Horizontal pass over the rows `[firstRow, firstRow + rows)` of a picture `width` wide.
  * @returns `[rows, outputs, 3]`
  */
-export function horizontalPass(
+function horizontalPass(
   source: Uint8Array | Uint8ClampedArray,
   width: number,
   firstRow: number,
@@ -50,7 +77,7 @@ export function horizontalPass(
  * Vertical pass over lines of `line` bytes, the first of which is input row `firstRow`.
  * @returns `[outputs, line]`
  */
-export function verticalPass(source: Uint8Array, line: number, firstRow: number, pass: Pass): Uint8Array {
+function verticalPass(source: Uint8Array, line: number, firstRow: number, pass: Pass): Uint8Array {
   const { precision, taps, starts, counts, weights } = pass
   const outputs = starts.length
   const target = new Uint8Array(outputs * line)

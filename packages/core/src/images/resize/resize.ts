@@ -1,8 +1,9 @@
 import type { RawImage } from '../../platform/platform'
-import { passWeights, type Rounding } from './coefficients'
-import { KERNELS, type ResampleName } from './filters'
+import { passWeights, type Pass, type Rounding } from './coefficients'
+import { KERNELS, type KernelName, type ResampleName } from './filters'
 import { nearestIndices } from './nearest'
-import { horizontalPass, verticalPass } from './passes'
+import { copyRows, plainPasses } from './passes'
+import { simdPasses } from './simd'
 
 /** A part of the resized picture: `[y0, y1) x [x0, x1)`. */
 export interface Window {
@@ -29,7 +30,7 @@ export function resize(
   const result = (data: Uint8Array): RawImage => ({ data, width: x1 - x0, height: y1 - y0, channels: 3 })
   if (width === image.width && height === image.height) {
     const whole = x0 === 0 && y0 === 0 && x1 === width && y1 === height
-    return whole ? image : result(copyRows(image, x0, x1, y0, y1))
+    return whole ? image : result(copyRows(image, x0, x1 - x0, y0, y1))
   }
   if (resample === 'nearest') {
     const columns = nearestIndices(image.width, width, rounding).subarray(x0, x1)
@@ -37,23 +38,35 @@ export function resize(
     return result(gather(image, columns, rows))
   }
 
-  const kernel = KERNELS[resample]
-  const vertical = height === image.height ? undefined : passWeights(image.height, height, kernel, rounding, y0, y1)
+  const vertical = height === image.height ? undefined : cachedWeights(image.height, height, resample, rounding, y0, y1)
   const last = y1 - y0 - 1
   const firstRow = vertical ? vertical.starts[0]! : y0
   const endRow = vertical ? vertical.starts[last]! + vertical.counts[last]! : y1
 
-  const between =
-    width === image.width
-      ? copyRows(image, x0, x1, firstRow, endRow)
-      : horizontalPass(
-          image.data,
-          image.width,
-          firstRow,
-          endRow - firstRow,
-          passWeights(image.width, width, kernel, rounding, x0, x1),
-        )
-  return result(vertical ? verticalPass(between, (x1 - x0) * 3, firstRow, vertical) : between)
+  const horizontal = width === image.width ? undefined : cachedWeights(image.width, width, resample, rounding, x0, x1)
+  const part = [image, x0, x1 - x0, firstRow, endRow, horizontal, vertical] as const
+  return result(simdPasses(...part) ?? plainPasses(...part))
+}
+
+const CACHED = 16
+const cache = new Map<string, Pass>()
+
+/** Pictures of a data set tend to have the same size, and their weights take as long as a small resize. */
+function cachedWeights(
+  inSize: number,
+  outSize: number,
+  resample: KernelName,
+  rounding: Rounding,
+  from: number,
+  to: number,
+): Pass {
+  const key = [inSize, outSize, resample, rounding, from, to].join()
+  const pass = cache.get(key) ?? passWeights(inSize, outSize, KERNELS[resample], rounding, from, to)
+  // The most recently used come last.
+  cache.delete(key)
+  if (pass.weights.length < 1 << 16) cache.set(key, pass)
+  if (cache.size > CACHED) cache.delete(cache.keys().next().value!)
+  return pass
 }
 
 /** The pixels at `rows` x `columns`. */
@@ -67,16 +80,6 @@ function gather(image: RawImage, columns: Int32Array, rows: Int32Array): Uint8Ar
       target[to++] = image.data[from + 1]!
       target[to++] = image.data[from + 2]!
     }
-  }
-  return target
-}
-
-function copyRows(image: RawImage, x0: number, x1: number, firstRow: number, endRow: number): Uint8Array {
-  const line = (x1 - x0) * 3
-  const target = new Uint8Array(line * (endRow - firstRow))
-  for (let y = firstRow; y < endRow; y++) {
-    const from = (y * image.width + x0) * 3
-    target.set(image.data.subarray(from, from + line), (y - firstRow) * line)
   }
   return target
 }

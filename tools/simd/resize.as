@@ -1,0 +1,177 @@
+/*
+ * AssemblyScript. The two passes of packages/core/src/images/resize/passes.ts in WebAssembly SIMD.
+ *
+ * Weights are 16-bit (torchvision) or 22-bit (Pillow) integers. `i32x4.dot_i16x8_s` multiplies pairs of 16-bit
+ * numbers, so taps come in pairs, and a 22-bit weight is kept as `high * 4096 + low`, both of which fit.
+ * Sums wrap at 32 bits like those of the plain version, so every value is the same.
+ *
+ * Memory: for every output its first input and its number of quads or pairs of taps as i32, and its weights in
+ * `perOutput` bytes.
+ */
+
+/** Four taps of RGB, `[r g b r g b r g b r g b ....]`, as pairs of taps in 16 bits: r0 r1 g0 g1 b0 b1 0 0. */
+// @ts-ignore: decorator
+@inline
+function firstPair(pixels: v128): v128 {
+  return i8x16.shuffle(pixels, i8x16.splat(0), 0, 16, 3, 16, 1, 16, 4, 16, 2, 16, 5, 16, 16, 16, 16, 16)
+}
+// @ts-ignore: decorator
+@inline
+function secondPair(pixels: v128): v128 {
+  return i8x16.shuffle(pixels, i8x16.splat(0), 6, 16, 9, 16, 7, 16, 10, 16, 8, 16, 11, 16, 16, 16, 16, 16)
+}
+
+/** The low bytes of each 32-bit sum, saturated: the first four bytes of the result. */
+// @ts-ignore: decorator
+@inline
+function narrow(sums: v128): u32 {
+  const words = i16x8.narrow_i32x4_s(sums, sums)
+  return i32x4.extract_lane(i8x16.narrow_i16x8_u(words, words), 0)
+}
+
+/** Rows of `stride` bytes to rows of `line` bytes. Weights: `quads * 4` i16. */
+export function horizontal16(
+  source: usize, stride: i32, rows: i32, target: usize, line: i32, outputs: i32,
+  starts: usize, quads: usize, weights: usize, perOutput: i32, precision: i32,
+): void {
+  const half = i32x4.splat(1 << (precision - 1))
+  for (let y = 0; y < rows; y++) {
+    let w = weights
+    for (let x = 0; x < outputs; x++) {
+      let p = source + <usize>(load<i32>(starts + (<usize>x << 2)) * 3)
+      const n = load<i32>(quads + (<usize>x << 2))
+      let k = w
+      let sums = half
+      for (let i = 0; i < n; i++) {
+        const pixels = v128.load(p)
+        sums = i32x4.add(sums, i32x4.dot_i16x8_s(firstPair(pixels), v128.load32_splat(k)))
+        sums = i32x4.add(sums, i32x4.dot_i16x8_s(secondPair(pixels), v128.load32_splat(k, 4)))
+        p += 12
+        k += 8
+      }
+      store<u32>(target, narrow(i32x4.shr_s(sums, precision)))
+      target += 3
+      w += <usize>perOutput
+    }
+    source += <usize>stride
+    target += <usize>(line - outputs * 3)
+  }
+}
+
+/** As `horizontal16`; weights: `quads` times [high01, high23, low01, low23], two i16 each. */
+export function horizontal22(
+  source: usize, stride: i32, rows: i32, target: usize, line: i32, outputs: i32,
+  starts: usize, quads: usize, weights: usize, perOutput: i32, precision: i32,
+): void {
+  const half = i32x4.splat(1 << (precision - 1))
+  for (let y = 0; y < rows; y++) {
+    let w = weights
+    for (let x = 0; x < outputs; x++) {
+      let p = source + <usize>(load<i32>(starts + (<usize>x << 2)) * 3)
+      const n = load<i32>(quads + (<usize>x << 2))
+      let k = w
+      let high = i32x4.splat(0)
+      let low = half
+      for (let i = 0; i < n; i++) {
+        const pixels = v128.load(p)
+        const first = firstPair(pixels)
+        const second = secondPair(pixels)
+        high = i32x4.add(high, i32x4.dot_i16x8_s(first, v128.load32_splat(k)))
+        high = i32x4.add(high, i32x4.dot_i16x8_s(second, v128.load32_splat(k, 4)))
+        low = i32x4.add(low, i32x4.dot_i16x8_s(first, v128.load32_splat(k, 8)))
+        low = i32x4.add(low, i32x4.dot_i16x8_s(second, v128.load32_splat(k, 12)))
+        p += 12
+        k += 16
+      }
+      store<u32>(target, narrow(i32x4.shr_s(i32x4.add(i32x4.shl(high, 12), low), precision)))
+      target += 3
+      w += <usize>perOutput
+    }
+    source += <usize>stride
+    target += <usize>(line - outputs * 3)
+  }
+}
+
+/** 16 bytes of two lines, as pairs in 16 bits: four vectors of eight. */
+// @ts-ignore: decorator
+@inline
+function pairsLow(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+}
+// @ts-ignore: decorator
+@inline
+function pairsHigh(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+}
+
+/** `line` is a multiple of 16. Weights: `pairs` times two i16. */
+export function vertical16(
+  source: usize, line: i32, target: usize, outputs: i32,
+  starts: usize, pairs: usize, weights: usize, perOutput: i32, precision: i32,
+): void {
+  const half = i32x4.splat(1 << (precision - 1))
+  for (let y = 0; y < outputs; y++) {
+    const first = source + <usize>(load<i32>(starts + (<usize>y << 2)) * line)
+    const n = load<i32>(pairs + (<usize>y << 2))
+    for (let x = 0; x < line; x += 16) {
+      let p = first + <usize>x
+      let k = weights
+      let a = half, b = half, c = half, d = half
+      for (let i = 0; i < n; i++) {
+        const upper = v128.load(p)
+        const lower = v128.load(p + <usize>line)
+        const weight = v128.load32_splat(k)
+        const left = pairsLow(upper, lower)
+        const right = pairsHigh(upper, lower)
+        a = i32x4.add(a, i32x4.dot_i16x8_s(i16x8.extend_low_i8x16_u(left), weight))
+        b = i32x4.add(b, i32x4.dot_i16x8_s(i16x8.extend_high_i8x16_u(left), weight))
+        c = i32x4.add(c, i32x4.dot_i16x8_s(i16x8.extend_low_i8x16_u(right), weight))
+        d = i32x4.add(d, i32x4.dot_i16x8_s(i16x8.extend_high_i8x16_u(right), weight))
+        p += <usize>(line << 1)
+        k += 4
+      }
+      const left = i16x8.narrow_i32x4_s(i32x4.shr_s(a, precision), i32x4.shr_s(b, precision))
+      const right = i16x8.narrow_i32x4_s(i32x4.shr_s(c, precision), i32x4.shr_s(d, precision))
+      v128.store(target + <usize>x, i8x16.narrow_i16x8_u(left, right))
+    }
+    target += <usize>line
+    weights += <usize>perOutput
+  }
+}
+
+/** As `vertical16`; weights: `pairs` times [high, low], two i16 each. */
+export function vertical22(
+  source: usize, line: i32, target: usize, outputs: i32,
+  starts: usize, pairs: usize, weights: usize, perOutput: i32, precision: i32,
+): void {
+  const half = i32x4.splat(1 << (precision - 1))
+  for (let y = 0; y < outputs; y++) {
+    const first = source + <usize>(load<i32>(starts + (<usize>y << 2)) * line)
+    const n = load<i32>(pairs + (<usize>y << 2))
+    for (let x = 0; x < line; x += 8) {
+      let p = first + <usize>x
+      let k = weights
+      let highLeft = i32x4.splat(0), highRight = i32x4.splat(0)
+      let lowLeft = half, lowRight = half
+      for (let i = 0; i < n; i++) {
+        const rows = pairsLow(v128.load64_zero(p), v128.load64_zero(p + <usize>line))
+        const left = i16x8.extend_low_i8x16_u(rows)
+        const right = i16x8.extend_high_i8x16_u(rows)
+        const high = v128.load32_splat(k)
+        const low = v128.load32_splat(k, 4)
+        highLeft = i32x4.add(highLeft, i32x4.dot_i16x8_s(left, high))
+        highRight = i32x4.add(highRight, i32x4.dot_i16x8_s(right, high))
+        lowLeft = i32x4.add(lowLeft, i32x4.dot_i16x8_s(left, low))
+        lowRight = i32x4.add(lowRight, i32x4.dot_i16x8_s(right, low))
+        p += <usize>(line << 1)
+        k += 8
+      }
+      const left = i32x4.shr_s(i32x4.add(i32x4.shl(highLeft, 12), lowLeft), precision)
+      const right = i32x4.shr_s(i32x4.add(i32x4.shl(highRight, 12), lowRight), precision)
+      const words = i16x8.narrow_i32x4_s(left, right)
+      v128.store64_lane(target + <usize>x, i8x16.narrow_i16x8_u(words, words), 0)
+    }
+    target += <usize>line
+    weights += <usize>perOutput
+  }
+}
