@@ -46,6 +46,19 @@ export class HttpFiles implements Source {
     return (await whole)?.subarray(...range)
   }
 
+  async size(name: string): Promise<number | undefined> {
+    checkName(name)
+    const known = this.#whole.get(name)
+    if (known) return (await known)?.length
+    const response = await this.#request(name, [0, 1])
+    if (!response) return undefined
+    await response.body?.cancel()
+    if (response.status === 206) return Number(/\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]) || undefined
+    // Asked again as a range, the server's whole answer is kept.
+    await this.read(name, [0, 1])
+    return (await this.#whole.get(name))?.length
+  }
+
   #url(name: string): URL {
     const url = new URL(name.split('/').map(encodeURIComponent).join('/'), this.#base)
     url.search = this.#base.search

@@ -37,6 +37,8 @@ export interface Source extends FileReader {
   readonly describe: string
   /** Where a file lies on this machine; undefined elsewhere. */
   locate(name: string): Promise<LocalFile | undefined>
+  /** Bytes of a file that lies elsewhere; undefined where it is absent or the source cannot tell. */
+  size?(name: string): Promise<number | undefined>
 }
 
 const isUrl = (text: string): boolean => /^(https?|file|data|blob):/i.test(text)
@@ -77,6 +79,7 @@ function fileListSource(files: readonly File[]): Source {
       return file && new Uint8Array(await (range ? file.slice(...range) : file).arrayBuffer())
     },
     locate: () => Promise.resolve(undefined),
+    size: (name) => Promise.resolve(find(checkName(name))?.size),
   }
 }
 

@@ -25,6 +25,8 @@ export interface WeightLocation {
 export interface WeightEntry {
   /** Its name in the model (after old names are settled). */
   readonly name: string
+  /** Its name in the file, where that is another framework's. */
+  readonly origin?: string
   /** PyTorch's layout. */
   readonly shape: readonly number[]
   readonly storage: StorageType

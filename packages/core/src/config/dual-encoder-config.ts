@@ -2,6 +2,7 @@ import { ConfigError } from '../errors'
 import { textTowerOf, visionTowerOf, WHOLE_MODELS } from '../towers/registry'
 import type { TextConfig, VisionConfig } from '../towers/tower'
 import { openSource, readJson, type SourceLike, type SourceOptions } from '../checkpoint/source'
+import { settleConfig } from './hybrid-clip'
 import { isJsonObject, type Json, type JsonObject } from './pretrained-config'
 
 export const MODEL_TYPE = 'vision-text-dual-encoder'
@@ -77,7 +78,7 @@ export class VisionTextDualEncoderConfig {
 
   /** @throws ConfigError for another kind of model, an unsupported tower or a missing tower config. */
   static fromJSON(json: JsonObject): VisionTextDualEncoderConfig {
-    const { model_type: modelType, vision_config: vision, text_config: text, ...rest } = json
+    const { model_type: modelType, vision_config: vision, text_config: text, ...rest } = settleConfig(json)
     if (modelType !== undefined && modelType !== MODEL_TYPE) throw wrongModelType(String(modelType))
     if (!isJsonObject(vision) || !isJsonObject(text))
       throw new ConfigError(

@@ -1,4 +1,4 @@
-import { openWeights } from '../checkpoint/open'
+import { openWeights, type WeightFormat } from '../checkpoint/open'
 import { openSource, readJson, type SourceLike, type SourceOptions } from '../checkpoint/source'
 import type { WeightEntry, Weights } from '../checkpoint/weights'
 import {
@@ -7,6 +7,7 @@ import {
   override,
   VisionTextDualEncoderConfig,
 } from '../config/dual-encoder-config'
+import { settleConfig } from '../config/hybrid-clip'
 import { isJsonObject, type JsonObject } from '../config/pretrained-config'
 import { CheckpointError, ConfigError } from '../errors'
 import type { Param } from '../towers/ops'
@@ -21,11 +22,13 @@ import { tensor } from '../tensor'
 
 /** How weights are found and read. */
 export interface CheckpointOptions extends SourceOptions {
+  /** What the weights are stored as; by default what lies in the folder. */
+  format?: WeightFormat
   /** Called instead of `console.warn`. */
   onWarning?: WarningListener
 }
 
-export const CHECKPOINT_OPTIONS = ['fetch', 'headers', 'signal', 'onProgress', 'onWarning'] as const
+export const CHECKPOINT_OPTIONS = ['fetch', 'headers', 'signal', 'onProgress', 'onWarning', 'format'] as const
 
 /** A model before a backend has it: config, both encoders, weights not yet read. */
 export interface LoadedModel {
@@ -73,12 +76,12 @@ export async function loadModel(
   source: SourceLike,
   options: CheckpointOptions & ConfigOverrides & { config?: VisionTextDualEncoderConfig },
 ): Promise<LoadedModel> {
-  const { onWarning: _, ...configOptions } = options
+  const { onWarning: _, format, ...configOptions } = options
   const opened = await openSource(source, options)
   const config = await VisionTextDualEncoderConfig.fromPretrained(opened, configOptions)
   const encoders = encodersOf(config)
   const expected = modelParams(encoders)
-  const { weights } = await openWeights(opened)
+  const { weights, framework } = await openWeights(opened, format)
   const settled = new Map<string, WeightEntry>()
   for (const { kind, tower, config } of [encoders.vision, encoders.text]) {
     const prefix = `${ENCODER_NAMES[kind].tower}.`
@@ -90,6 +93,11 @@ export async function loadModel(
   for (const [name, entry] of weights)
     if (!Object.values(ENCODER_NAMES).some(({ tower }) => name.startsWith(`${tower}.`))) settled.set(name, scalar(entry))
   checkWeights(settled, expected, opened.describe)
+  if (framework === 'flax') {
+    const { asFlaxComputes } = await import('../checkpoint/formats/as-flax-computes')
+    for (const encoder of [encoders.vision, encoders.text])
+      asFlaxComputes(settled, encoder, `${ENCODER_NAMES[encoder.kind].tower}.`, true)
+  }
   return { config, ...encoders, weights: settled }
 }
 
@@ -113,15 +121,16 @@ export async function loadTower<K extends 'vision' | 'text'>(
   options: CheckpointOptions & { config?: Readonly<Record<string, unknown>> } = {},
 ): Promise<LoadedTower<K extends 'vision' ? VisionEncoderSpec : TextEncoderSpec>> {
   const opened = await openSource(source, options)
-  const json = await readJson(opened, 'config.json')
-  if (!json) throw new ConfigError('no-config', `${opened.describe} holds no config.json.`)
+  const file = await readJson(opened, 'config.json')
+  if (!file) throw new ConfigError('no-config', `${opened.describe} holds no config.json.`)
+  const json = settleConfig(file)
   const towerJson = towerConfigJson(kind, json)
   const tower = kind === 'vision' ? visionTowerOf(towerJson.model_type) : textTowerOf(towerJson.model_type)
   const config = override(tower.config.fromJSON(towerJson) as TowerConfigOf[K], options.config ?? {})
   const encoder = { kind, tower, config } as unknown as K extends 'vision' ? VisionEncoderSpec : TextEncoderSpec
   const expected = encoderParams(encoder)
   const into = `${ENCODER_NAMES[kind].tower}.`
-  const { weights } = await openWeights(opened)
+  const { weights, framework } = await openWeights(opened, options.format)
   const prefix = findPrefix(
     weights,
     tower,
@@ -138,6 +147,10 @@ export async function loadTower<K extends 'vision' | 'text'>(
       names: aside,
     })
   checkWeights(settled, expected, opened.describe)
+  if (framework === 'flax') {
+    const { asFlaxComputes } = await import('../checkpoint/formats/as-flax-computes')
+    asFlaxComputes(settled, encoder as EncoderSpec, into, json.model_type === VisionTextDualEncoderConfig.modelType)
+  }
   return { encoder, weights: settled }
 }
 

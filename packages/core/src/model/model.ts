@@ -139,8 +139,8 @@ export abstract class DualEncoderModel {
       known,
       'fromVisionTextPretrained',
     )
-    const { vision: visionConfig, text: textConfig, seed, fetch, headers, signal, onProgress, onWarning, ...values } = rest
-    const checkpoint = { fetch, headers, signal, onProgress, onWarning }
+    const { vision: visionConfig, text: textConfig, seed, fetch, headers, signal, onProgress, onWarning, format, ...values } = rest
+    const checkpoint = { fetch, headers, signal, onProgress, onWarning, format }
     const visionTower =
       vision instanceof TowerBase
         ? vision.loadedAs('vision')

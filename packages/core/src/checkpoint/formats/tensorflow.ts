@@ -1,0 +1,29 @@
+import { decode } from '../safetensors/dtypes'
+import type { Source } from '../source'
+import type { WeightEntry } from '../weights'
+import { FileView } from './file-view'
+import { readHdf5 } from './hdf5'
+
+/**
+ * The datasets of one `tf_model.h5` by TensorFlow's names (`vision_model/vit/...:0`) and in its layouts;
+ * undefined where absent. A whole Keras file puts `layer/model/` before each name, a shard nothing.
+ */
+export async function openTensorFlow(source: Source, file: string): Promise<Map<string, WeightEntry> | undefined> {
+  const view = await FileView.open(source, file, 'HDF5 file')
+  if (!view) return undefined
+  const { datasets, attributes } = await readHdf5(view)
+  const whole = attributes.includes('keras_version') || attributes.includes('backend')
+  const weights = new Map<string, WeightEntry>()
+  for (const { path, shape, storage, offset, length } of datasets) {
+    const name = whole ? path.split('/').slice(2).join('/') : path
+    if (weights.has(name)) view.fail('duplicate-names', `it holds "${name}" twice`)
+    weights.set(name, {
+      name,
+      shape,
+      storage,
+      location: { file, offset, length, read: (at, size) => view.read(at, size) },
+      read: async () => decode(await view.read(offset, length), storage, shape),
+    })
+  }
+  return weights
+}
