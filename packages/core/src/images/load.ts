@@ -2,7 +2,7 @@ import { platform } from '#platform'
 
 import { checkOptions, ImageError, InputError, SourceError } from '../errors'
 import type { RawImage } from '../platform/platform'
-import { checkPixels, DEFAULT_MAX_PIXELS } from './limits'
+import { checkPixels, pixelLimit } from './limits'
 
 /** Pixels as a caller may hold them: row-major, interleaved; 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels. */
 export interface RawPixels {
@@ -56,7 +56,7 @@ export const LOAD_OPTIONS: readonly (keyof LoadImageOptions)[] = ['maxPixels', '
 export async function loadImage(source: ImageSource, options: LoadImageOptions = {}): Promise<RawImage> {
   checkOptions(options, LOAD_OPTIONS, 'loadImage')
   options.signal?.throwIfAborted()
-  const limits = { maxPixels: options.maxPixels ?? DEFAULT_MAX_PIXELS }
+  const limits = { maxPixels: pixelLimit(options.maxPixels) }
   if (isRawPixels(source)) return fromPixels(source, limits.maxPixels)
   const bytes = await bytesOf(source, options)
   if (bytes) {
@@ -146,6 +146,8 @@ export function fromPixels(source: RawPixels | ImageData, maxPixels: number): Ra
   if (![1, 2, 3, 4].includes(channels))
     throw new InputError('image-channels', `An image of ${channels} channels: give 1, 2, 3 or 4, interleaved.`)
   checkPixels(width, height, maxPixels, 'The image')
+  if (!Number.isInteger(width) || !Number.isInteger(height))
+    throw new InputError('image-data-size', `An image of ${width}x${height} pixels: give whole numbers.`)
   if (data.length !== width * height * channels)
     throw new InputError(
       'image-data-size',

@@ -1,5 +1,5 @@
 import type { RawImage } from '../../platform/platform'
-import { checkPixels } from '../limits'
+import { checkPixels, checkSides } from '../limits'
 import type { Rounding } from '../resize/coefficients'
 import { resize, type Window } from '../resize/resize'
 import { centerWindow, insideOf, onZeros } from './crop'
@@ -9,6 +9,7 @@ import { fitShortestEdge, targetSize, type HeightWidth } from './size'
 /** Resizing and cropping of one image; still bytes. Only the part that a crop keeps is resized. */
 export function prepare(image: RawImage, settings: Settings, backend: Rounding, maxPixels: number): RawImage {
   const plan = planOf(image, settings, backend)
+  checkSides(plan.size.width, plan.size.height)
   const whole = { x0: 0, y0: 0, x1: plan.size.width, y1: plan.size.height }
   const first = plan.windows[0] ?? whole
   const kept = insideOf(first, plan.size)

@@ -6,7 +6,7 @@ import type { DualEncoderError } from '../../errors'
 import { checkOptions, ConfigError, ImageError, InputError, OptionError, SourceError } from '../../errors'
 import type { RawImage } from '../../platform/platform'
 import { tensor, type Tensor } from '../../tensor'
-import { DEFAULT_MAX_PIXELS } from '../limits'
+import { checkPixels, pixelLimit } from '../limits'
 import { loadImage, LOAD_OPTIONS, type ImageSource, type LoadImageOptions } from '../load'
 import { processorClass, processorDefaults, type ProcessorFields } from './defaults'
 import { byteTables, writePlanes } from './normalize'
@@ -148,13 +148,15 @@ export class ImageProcessor extends callable<
     const { onError = 'throw', concurrency = 4, out } = options
     if (onError !== 'throw' && onError !== 'skip')
       throw new OptionError('image-on-error', `onError: got "${String(onError)}". Allowed: throw, skip.`)
+    if (!(concurrency >= 1))
+      throw new OptionError('image-concurrency', `concurrency: got ${String(concurrency)}. Give 1 or more.`)
     const settings = settingsOf(this.type, withOverrides(this.#fields, options), this.backend)
     const list = Array.isArray(images) ? (images as readonly ImageSource[]) : [images as ImageSource]
     if (list.length === 0) throw new InputError('image-batch-empty', 'No images given. Give at least one.')
 
     const load: LoadImageOptions = {}
     for (const key of LOAD_OPTIONS) if (options[key] !== undefined) Object.assign(load, { [key]: options[key] })
-    const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS
+    const maxPixels = pixelLimit(options.maxPixels)
     const errors: ImageFailure[] = []
     const prepared = await mapConcurrently(list, concurrency, async (source, index) => {
       try {
@@ -167,7 +169,7 @@ export class ImageProcessor extends callable<
       }
     })
     const rows = prepared.filter((row) => row !== undefined)
-    const pixelValues = stack(rows, settings, this.backend, out)
+    const pixelValues = stack(rows, settings, this.backend, maxPixels, out)
     if (onError === 'throw') return { pixelValues }
     errors.sort((a, b) => a.index - b.index)
     return { pixelValues, indices: rows.map((row) => row.index), errors }
@@ -196,6 +198,7 @@ function stack(
   rows: readonly { index: number; image: RawImage }[],
   settings: Settings,
   backend: ImageBackend,
+  maxPixels: number,
   out?: Float32Array,
 ): Tensor<'float32'> {
   const first = rows[0]?.image
@@ -220,6 +223,7 @@ function stack(
     )
   }
 
+  if (settings.pad && first) checkPixels(width, height, maxPixels, 'The padded image')
   const perImage = 3 * height * width
   const total = rows.length * perImage
   if (out && out.length < total)
@@ -251,7 +255,7 @@ async function mapConcurrently<T, R>(
       }
     }
   }
-  await Promise.all(Array.from({ length: Math.min(Math.max(1, limit), items.length) }, worker))
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker))
   return results
 }
 
