@@ -95,8 +95,8 @@ export async function loadModel(
   checkWeights(settled, expected, opened.describe)
   if (framework === 'flax') {
     const { asFlaxComputes } = await import('../checkpoint/formats/as-flax-computes')
-    for (const encoder of [encoders.vision, encoders.text])
-      asFlaxComputes(settled, encoder, `${ENCODER_NAMES[encoder.kind].tower}.`, true)
+    const placed = [encoders.vision, encoders.text].map((encoder) => ({ encoder, prefix: `${ENCODER_NAMES[encoder.kind].tower}.` }))
+    asFlaxComputes(settled, placed, true)
   }
   return { config, ...encoders, weights: settled }
 }
@@ -149,7 +149,7 @@ export async function loadTower<K extends 'vision' | 'text'>(
   checkWeights(settled, expected, opened.describe)
   if (framework === 'flax') {
     const { asFlaxComputes } = await import('../checkpoint/formats/as-flax-computes')
-    asFlaxComputes(settled, encoder as EncoderSpec, into, json.model_type === VisionTextDualEncoderConfig.modelType)
+    asFlaxComputes(settled, [{ encoder, prefix: into }], json.model_type === VisionTextDualEncoderConfig.modelType)
   }
   return { encoder, weights: settled }
 }

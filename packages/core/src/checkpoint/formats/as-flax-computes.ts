@@ -1,34 +1,44 @@
 import { sizeOf, type Tensor, tensor } from '../../tensor'
 import type { EncoderSpec } from '../../model/encoder'
-import type { WeightEntry } from '../weights'
+import { decode, encode } from '../safetensors/dtypes'
+import type { StorageType, WeightEntry } from '../weights'
 
 /**
- * Flax's towers compute some things otherwise than PyTorch's do with the same weights. These weights
- * make PyTorch's computation give Flax's numbers, here and in Python after saving.
- * @param weights of a Flax checkpoint, by PyTorch's names; `prefix` leads to this tower's
- * @param dual whether Flax ran the tower within a dual encoder
+ * Flax computes some things otherwise than PyTorch does with the same weights. The weights changed here
+ * make PyTorch's computation give Flax's numbers, in this library and in Python after saving.
+ * @param weights of a Flax checkpoint, by a dual encoder's names
+ * @param dual whether Flax ran the towers within a dual encoder
  */
 export function asFlaxComputes(
   weights: Map<string, WeightEntry>,
-  { kind, tower, config }: EncoderSpec,
-  prefix: string,
+  encoders: readonly { readonly encoder: EncoderSpec; readonly prefix: string }[],
   dual: boolean,
 ): void {
-  const change = (test: RegExp, by: (value: Tensor) => Tensor): void => {
-    for (const [name, { location: _, ...entry }] of [...weights])
-      if (name.startsWith(prefix) && test.test(name.slice(prefix.length)))
-        weights.set(name, { ...entry, read: async () => by(await entry.read()) })
+  const change = (test: (name: string) => boolean, by: (value: Tensor, storage: StorageType) => Tensor): void => {
+    for (const [name, { location: _, storage, ...entry }] of [...weights])
+      if (test(name)) weights.set(name, { ...entry, storage: 'F32', read: async () => by(await entry.read(), storage) })
   }
-  // FlaxVisionTextDualEncoderModel counts positions 0, 1, 2 ... where RoBERTa's kin begin at padding_idx + 1.
-  if (kind === 'text' && dual) {
-    const word = tensor([BigInt(config.padTokenId === 0 ? 1 : 0)], [1, 1], 'int64')
-    const first = Number(tower.positionIds(config, word).data[0])
-    if (first > 0) change(/^embeddings\.position_embeddings\.weight$/, (table) => shiftRows(table, first))
+  // exp(logit_scale) is computed in the scale's own type.
+  change((name) => name === 'logit_scale', expRounded)
+  for (const { encoder, prefix } of encoders) {
+    const first = dual ? firstPosition(encoder) : 0
+    // FlaxVisionTextDualEncoderModel counts positions 0, 1, 2 ... where RoBERTa's kin begin at padding_idx + 1.
+    if (first > 0) change((name) => name === `${prefix}embeddings.position_embeddings.weight`, (table) => shiftRows(table, first))
+    // FlaxDinov2LayerScale multiplies its parameter by layerscale_value, twice.
+    const { layerscaleValue = 1 } = encoder.config as { layerscaleValue?: number }
+    if (encoder.tower.modelType === 'dinov2' && layerscaleValue !== 1)
+      change(
+        (name) => name.startsWith(prefix) && /\.layer_scale[12]\.lambda1$/.test(name),
+        (value, storage) => scaled(scaled(value, layerscaleValue, storage), layerscaleValue, storage),
+      )
   }
-  // FlaxDinov2LayerScale multiplies its parameter by layerscale_value, twice.
-  const { layerscaleValue } = config as { layerscaleValue?: number }
-  if (tower.modelType === 'dinov2' && layerscaleValue !== undefined && layerscaleValue !== 1)
-    change(/layer_scale[12]\.lambda1$/, (value) => scaled(value, Math.fround(layerscaleValue)))
+}
+
+/** The position of a sequence's first word, as PyTorch's tower counts. */
+function firstPosition({ kind, tower, config }: EncoderSpec): number {
+  if (kind === 'vision') return 0
+  const word = tensor([BigInt(config.padTokenId === 0 ? 1 : 0)], [1, 1], 'int64')
+  return Number(tower.positionIds(config, word).data[0])
 }
 
 /** Row i becomes row `by` + i; the first rows stay, the last `by` have no place any more. */
@@ -39,7 +49,14 @@ function shiftRows(table: Tensor, by: number): Tensor {
   return { ...table, data }
 }
 
-const scaled = (value: Tensor, factor: number): Tensor => ({
-  ...value,
-  data: (value.data as Float32Array).map((x) => Math.fround(x * factor) * factor),
-})
+/** float32 values as they are after a computation in `storage`. */
+const rounded = (value: Tensor, storage: StorageType): Tensor =>
+  storage === 'BF16' || storage === 'F16' ? decode(encode(value, storage).bytes, storage, value.dims) : value
+
+const mapped = (value: Tensor, by: (x: number) => number): Tensor => ({ ...value, data: (value.data as Float32Array).map(by) })
+
+const scaled = (value: Tensor, factor: number, storage: StorageType): Tensor =>
+  rounded(mapped(value, (x) => x * Math.fround(factor)), storage)
+
+const expRounded = (scale: Tensor, storage: StorageType): Tensor =>
+  storage === 'F32' ? scale : mapped(rounded(mapped(scale, Math.exp), storage), Math.log)

@@ -40,7 +40,7 @@ export class FileView {
     const bytes = await this.source.read(this.file, [offset, offset + length])
     if (bytes?.length !== length)
       this.fail('truncated', `${length} bytes were asked for at ${offset}, ${bytes?.length ?? 0} came`)
-    return bytes as Uint8Array
+    return bytes
   }
 
   /** A few bytes of structure, through a window that neighbours share. */

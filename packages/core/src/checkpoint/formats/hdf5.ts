@@ -146,7 +146,7 @@ function datasetOf(view: FileView, path: string, of: (type: number) => DataView 
   const part = (type: number, what: string, least: number): DataView => {
     const data = of(type)
     if (!data || data.byteLength < least) view.fail('bad-hdf5', `dataset "${path}" has no ${what}`)
-    return data as DataView
+    return data
   }
   if (of(MESSAGE.filters)) view.fail('unsupported-hdf5', `dataset "${path}" is compressed; only plain ones are read`)
   const space = part(MESSAGE.dataspace, 'dataspace', 4)

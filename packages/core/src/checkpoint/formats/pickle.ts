@@ -93,7 +93,7 @@ export function unpickle(bytes: Uint8Array, allowed: ReadonlySet<string>, fail: 
     const args = pop()
     const target = pop()
     if (!(target instanceof Global) || !Array.isArray(args)) fail('bad-pickle', `a call at ${at} has no target`)
-    const { name } = target as Global
+    const { name } = target
     stack.push(name === 'collections.OrderedDict' ? new Map() : new Called(name, args as Pickled[]))
   }
   const long = (length: number) => {
@@ -107,7 +107,7 @@ export function unpickle(bytes: Uint8Array, allowed: ReadonlySet<string>, fail: 
   const recall = (key: number) => {
     const value = memo.get(key)
     if (value === undefined) fail('bad-pickle', `it recalls value ${key}, which it never kept`)
-    stack.push(value as Slot)
+    stack.push(value)
   }
 
   const opcodes: Readonly<Record<string, () => void>> = {
