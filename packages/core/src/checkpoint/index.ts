@@ -1,3 +1,6 @@
+export { convert, type ConvertedWeight, type ConvertOptions, type ConvertReport } from './convert'
+export type { Framework } from './formats/names'
+export type { WeightFormat } from './open'
 export { readEntries } from './read-entries'
 export { readSafetensors } from './safetensors/read'
 export { writeSafetensors } from './safetensors/write'

@@ -27,6 +27,8 @@ export interface WeightEntry {
   readonly name: string
   /** Its name in the file, where that is another framework's. */
   readonly origin?: string
+  /** What was done to the file's values, in words. */
+  readonly change?: string
   /** PyTorch's layout. */
   readonly shape: readonly number[]
   readonly storage: StorageType

@@ -1,5 +1,7 @@
 import { saveWeights } from '../checkpoint/save'
 import { openTarget, type TargetLike } from '../checkpoint/target'
+import type { WeightEntry } from '../checkpoint/weights'
+import { pythonJson } from '../config/python-json'
 import { checkOptions } from '../errors'
 import { ENCODER_NAMES } from './encoder'
 import type { LoadedModel } from './load'
@@ -12,18 +14,22 @@ export interface SaveOptions {
   maxShardSize?: number
 }
 
+/** A model's weights by the names under which they are written. */
+export function savedWeights(model: LoadedModel): WeightEntry[] {
+  return [...model.weights.values()].map((entry) => {
+    const encoder = entry.name.startsWith(`${ENCODER_NAMES.vision.tower}.`) ? model.vision : model.text
+    const name = savedName(entry.name, `${ENCODER_NAMES[encoder.kind].tower}.`, encoder.tower)
+    return { ...entry, name, read: () => entry.read() }
+  })
+}
+
 /** Writes `config.json` and the weights, under the names that every version of transformers loads. */
 export async function saveModel(target: TargetLike, model: LoadedModel, options: SaveOptions): Promise<void> {
   checkOptions(options, ['dtype', 'maxShardSize'], 'savePretrained')
   const { dtype = 'float32' } = options
   const opened = await openTarget(target)
-  const weights = [...model.weights.values()].map((entry) => {
-    const encoder = entry.name.startsWith(`${ENCODER_NAMES.vision.tower}.`) ? model.vision : model.text
-    const name = savedName(entry.name, `${ENCODER_NAMES[encoder.kind].tower}.`, encoder.tower)
-    return { ...entry, name, read: () => entry.read() }
-  })
   const { dtype: _, torch_dtype: __, ...config } = model.config.toJSON()
-  const json = JSON.stringify({ ...config, dtype, torch_dtype: dtype }, null, 2)
-  await saveWeights(opened, weights, { ...options, dtype, metadata: { format: 'pt' } })
+  const json = pythonJson({ ...config, dtype, torch_dtype: dtype })
+  await saveWeights(opened, savedWeights(model), { ...options, dtype, metadata: { format: 'pt' } })
   await opened.write('config.json', [new TextEncoder().encode(`${json}\n`)])
 }

@@ -32,7 +32,7 @@ export function settleTowerNames(
     const other = settled.get(name)
     if (other)
       throw new CheckpointError('duplicate-names', `The checkpoint holds "${name}" twice, under an old and a new name.`)
-    settled.set(name, entry.name === name ? entry : { ...entry, name, read: () => entry.read() })
+    settled.set(name, entry.name === name ? entry : { ...entry, name, origin: entry.origin ?? entry.name, read: () => entry.read() })
   }
   return settled
 }

@@ -14,21 +14,29 @@ export function asFlaxComputes(
   encoders: readonly { readonly encoder: EncoderSpec; readonly prefix: string }[],
   dual: boolean,
 ): void {
-  const change = (test: (name: string) => boolean, by: (value: Tensor, storage: StorageType) => Tensor): void => {
+  type Change = (value: Tensor, storage: StorageType) => Tensor
+  const alter = (test: (name: string) => boolean, change: string, by: Change): void => {
     for (const [name, { location: _, storage, ...entry }] of [...weights])
-      if (test(name)) weights.set(name, { ...entry, storage: 'F32', read: async () => by(await entry.read(), storage) })
+      if (test(name)) weights.set(name, { ...entry, change, storage: 'F32', read: async () => by(await entry.read(), storage) })
   }
   // exp(logit_scale) is computed in the scale's own type.
-  change((name) => name === 'logit_scale', expRounded)
+  if (weights.get('logit_scale')?.storage !== 'F32')
+    alter((name) => name === 'logit_scale', 'its exponential is rounded to half precision, as Flax does', expRounded)
   for (const { encoder, prefix } of encoders) {
     const first = dual ? firstPosition(encoder) : 0
     // FlaxVisionTextDualEncoderModel counts positions 0, 1, 2 ... where RoBERTa's kin begin at padding_idx + 1.
-    if (first > 0) change((name) => name === `${prefix}embeddings.position_embeddings.weight`, (table) => shiftRows(table, first))
+    if (first > 0)
+      alter(
+        (name) => name === `${prefix}embeddings.position_embeddings.weight`,
+        `rows moved down by ${first}: Flax counts positions from 0, PyTorch from ${first} (texts may be ${first} tokens shorter)`,
+        (table) => shiftRows(table, first),
+      )
     // FlaxDinov2LayerScale multiplies its parameter by layerscale_value, twice.
     const { layerscaleValue = 1 } = encoder.config as { layerscaleValue?: number }
     if (encoder.tower.modelType === 'dinov2' && layerscaleValue !== 1)
-      change(
+      alter(
         (name) => name.startsWith(prefix) && /\.layer_scale[12]\.lambda1$/.test(name),
+        `multiplied twice by layerscale_value ${layerscaleValue}, as Flax does`,
         (value, storage) => scaled(scaled(value, layerscaleValue, storage), layerscaleValue, storage),
       )
   }
@@ -59,4 +67,4 @@ const scaled = (value: Tensor, factor: number, storage: StorageType): Tensor =>
   rounded(mapped(value, (x) => x * Math.fround(factor)), storage)
 
 const expRounded = (scale: Tensor, storage: StorageType): Tensor =>
-  storage === 'F32' ? scale : mapped(rounded(mapped(scale, Math.exp), storage), Math.log)
+  mapped(rounded(mapped(scale, Math.exp), storage), Math.log)

@@ -66,6 +66,7 @@ function transposed({ name: origin, shape, storage, ...entry }: WeightEntry, nam
   return {
     name,
     origin,
+    change: 'transposed',
     shape: axes.map((axis) => shape[axis] as number),
     storage,
     read: async () => permute(await entry.read(), axes),

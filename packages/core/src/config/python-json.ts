@@ -1,0 +1,27 @@
+import type { JsonObject } from './pretrained-config'
+
+/** Config values that transformers 5 takes as Python floats only: `1` in place of `1.0` is refused there. */
+const FLOATS = new Set([
+  'auxiliary_loss_weight',
+  'initializer_factor',
+  'initializer_range',
+  'layer_norm_eps',
+  'layer_scale_init_value',
+  'layerscale_value',
+  'logit_scale_init_value',
+  'pos_embed_jitter',
+  'pos_embed_rescale',
+  'pos_embed_shift',
+  'rope_theta',
+])
+const MARK = '\u0000float:'
+
+/** The text of a `config.json` that Python reads as it wrote it: whole floats keep their `.0`. */
+export function pythonJson(json: JsonObject): string {
+  const text = JSON.stringify(
+    json,
+    (key, value: unknown) => (FLOATS.has(key) && Number.isInteger(value) ? `${MARK}${String(value)}` : value),
+    2,
+  )
+  return text.replace(/"\\u0000float:(-?\d+)"/g, '$1.0')
+}
