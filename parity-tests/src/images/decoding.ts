@@ -2,7 +2,8 @@ import { DualEncoderError, loadImage } from '@dual-encoder/core'
 
 import { sha256 } from './processors'
 
-export type Decoded = { width: number; height: number; sha256: string } | { error: string }
+/** `rgb` are Pillow's bytes in base64, where decoders are known to round apart. */
+export type Decoded = { width: number; height: number; sha256: string; rgb?: string } | { error: string }
 
 export interface DecodingFixture {
   pillow: string

@@ -5,6 +5,7 @@ import { decodeBmp } from './bmp'
 import { checkComplete } from './complete'
 import { decodeGif } from './gif'
 import { readHeader } from './header'
+import { decodeJpeg } from './jpeg/decode'
 import { decodeGrey16 } from './png-grey16'
 import { orient } from './orient'
 import { readBitmap } from './webgl'
@@ -28,12 +29,8 @@ export async function decodeImage(bytes: Uint8Array, limits: ImageLimits): Promi
     )
   checkComplete(bytes, format)
   if (format === 'png' && header.bitDepth === 16 && header.colorType === 0) return decodeGrey16(bytes, header)
-  if (header.components === 4)
-    throw new ImageError(
-      'image-unsupported-format',
-      'CMYK JPEG images are not read in browsers. Convert the picture to RGB, or prepare it in Node.',
-    )
-
+  // Browsers turn CMYK into RGB each in its own way.
+  if (header.components === 4) return decodeJpeg(bytes, limits)
   // Browsers differ in whether they turn WebP pictures: the tag is hidden from them.
   const { file, orientation } = format === 'webp' ? withoutExif(bytes) : { file: bytes, orientation: 1 as const }
   let bitmap: ImageBitmap
