@@ -1,30 +1,84 @@
+import { loadImage, type ImageSource } from '@dual-encoder/core'
+
 import { checkDecoding, type DecodingFixture } from './decoding'
+import { draw } from './draw'
 import { checkProcessor, type ProcessorFixture } from './processors'
 
-/** What the page found to differ, by backend and by file. */
-export interface BrowserResult {
-  torchvision: string[]
-  pil: string[]
-  files: Record<string, string>
-}
+const json = async (url: string): Promise<unknown> => (await fetch(url)).json()
 
-/** Runs every image fixture where the page runs: a window or a worker. `fixtures` is the folder's URL. */
-export async function checkImages(fixtures: string): Promise<BrowserResult> {
-  const json = async (name: string): Promise<unknown> => (await fetch(`${fixtures}/${name}`)).json()
-  const { cases } = (await json('processors.json')) as ProcessorFixture
-  const { files } = (await json('decoding.json')) as DecodingFixture
-  const result: BrowserResult = { torchvision: [], pil: [], files: {} }
+/** The processor cases that differ. `fixtures` is the folder's URL. */
+async function checkProcessors(fixtures: string): Promise<string[]> {
+  const { cases } = (await json(`${fixtures}/processors.json`)) as ProcessorFixture
+  const differences: string[] = []
   for (const backend of ['torchvision', 'pil'] as const)
     for (const item of cases) {
       const difference = await checkProcessor(item, backend)
-      if (difference) result[backend].push(difference)
+      if (difference) differences.push(difference)
     }
+  return differences
+}
+
+/** The files that differ, and how. */
+async function checkFiles(fixtures: string): Promise<Record<string, string>> {
+  const { files } = (await json(`${fixtures}/decoding.json`)) as DecodingFixture
+  const differences: Record<string, string> = {}
   for (const [name, expected] of Object.entries(files)) {
     const bytes = new Uint8Array(await (await fetch(`${fixtures}/files/${name}`)).arrayBuffer())
     const difference = await checkDecoding(bytes, expected)
-    if (difference) result.files[name] = difference
+    if (difference) differences[name] = difference
   }
-  return result
+  return differences
 }
 
-Object.assign(globalThis, { checkImages })
+/** The kinds of source that only a window has, and a picture too large to be read back at once: those that differ. */
+async function checkSources(fixtures: string): Promise<string[]> {
+  const url = `${fixtures}/files/c6d8.png`
+  const element = new Image()
+  element.src = url
+  await element.decode()
+  const large = draw('noise', 1800, 2600, 1)
+  const canvas = new OffscreenCanvas(large.width, large.height)
+  const context = canvas.getContext('2d')!
+  const pixels = context.createImageData(large.width, large.height)
+  pixels.data.fill(255)
+  for (let i = 0; i < large.data.length; i++) pixels.data[Math.floor(i / 3) * 4 + (i % 3)] = large.data[i]!
+  context.putImageData(pixels, 0, 0)
+  const blob = await canvas.convertToBlob({ type: 'image/png' })
+  const bytes = new Uint8Array(await (await fetch(url)).arrayBuffer())
+  const small = await loadImage(bytes)
+
+  const sources: [what: string, source: ImageSource, expected: { data: Uint8Array | Uint8ClampedArray }][] = [
+    ['relative URL', new URL(url).pathname, small],
+    ['URL', new URL(url), small],
+    ['File', new File([bytes], 'picture.png'), small],
+    ['ImageBitmap', await createImageBitmap(new Blob([bytes]), { premultiplyAlpha: 'none' }), small],
+    ['image element', element, small],
+    ['ImageData', pixels, large],
+    ['canvas', canvas, large],
+    ['large Blob', blob, large],
+    ['object URL', URL.createObjectURL(blob), large],
+  ]
+  const differences: string[] = []
+  for (const [what, source, { data }] of sources) {
+    const image = await loadImage(source).catch((error: unknown) => String(error))
+    const same =
+      typeof image === 'object' && data.length === image.data.length && data.every((v, i) => v === image.data[i])
+    if (!same) differences.push(`${what}: ${typeof image === 'object' ? 'other bytes' : image}`)
+  }
+  return differences
+}
+
+/** A browser without WebGL2. */
+function withoutWebgl(): void {
+  const { prototype } = OffscreenCanvas
+  const getContext = Object.getOwnPropertyDescriptor(prototype, 'getContext')!.value as (...args: unknown[]) => unknown
+  Object.assign(prototype, {
+    getContext(this: OffscreenCanvas, kind: string, ...rest: unknown[]) {
+      return kind === 'webgl2' ? null : getContext.call(this, kind, ...rest)
+    },
+  })
+}
+
+const checks = { checkProcessors, checkFiles, checkSources, withoutWebgl }
+export type Checks = typeof checks
+Object.assign(globalThis, { checks })

@@ -93,7 +93,7 @@ const dcFirst =
   (index, offset) => {
     const { component, dc } = scan.components[index]!
     predictions[index] = predictions[index]! + reader.signed(reader.symbol(needed(dc)) & 15)
-    component.coefficients[offset] = predictions[index]! << scan.low
+    component.coefficients[offset] = predictions[index] << scan.low
   }
 
 const dcRefine =
