@@ -12,7 +12,9 @@ const { values, positionals } = parseArgs({
 })
 const [source, target] = positionals
 if (!source || !target) {
-  console.error('Usage: node tools/convert.mjs <source> <target> [--dtype float32|float16|bfloat16] [--max-shard-size BYTES] [--format FORMAT]')
+  console.error(
+    'Usage: node tools/convert.mjs <source> <target> [--dtype float32|float16|bfloat16] [--max-shard-size BYTES] [--format FORMAT]',
+  )
   process.exit(2)
 }
 const size = values['max-shard-size']

@@ -38,7 +38,10 @@ describe.each(BACKENDS)('$name', ({ Model, tolerances }) => {
       await model.dispose()
       expect(tooFar(await forward(target), expected)).toEqual([])
       const json = JSON.parse(await readFile(`${target}/config.json`, 'utf8')) as object
-      expect(json).toMatchObject({ model_type: 'vision-text-dual-encoder', architectures: ['VisionTextDualEncoderModel'] })
+      expect(json).toMatchObject({
+        model_type: 'vision-text-dual-encoder',
+        architectures: ['VisionTextDualEncoderModel'],
+      })
     })
 
     it("gives the original's features and loss, tower by tower", async () => {
@@ -47,7 +50,8 @@ describe.each(BACKENDS)('$name', ({ Model, tolerances }) => {
       const { pixelValues, inputIds, attentionMask } = inputs
       // The originals' features were taken without token types.
       const given = new Map<string, Tensor>()
-      if (expected.has('text_features')) given.set('text_features', await model.getTextFeatures({ inputIds, attentionMask }))
+      if (expected.has('text_features'))
+        given.set('text_features', await model.getTextFeatures({ inputIds, attentionMask }))
       if (expected.has('image_features')) given.set('image_features', await model.getImageFeatures({ pixelValues }))
       if (expected.has('loss')) {
         const count = pixelValues.dims[0] as number

@@ -20,9 +20,14 @@ it('turns a Flax hybrid-clip into what Python loads, and reports what it did', a
     shape: [48, 3, 6, 6],
     change: 'transposed',
   })
-  expect(report.weights.find(({ to }) => to.endsWith('position_embeddings.weight'))?.change).toContain('rows moved down by 2')
+  expect(report.weights.find(({ to }) => to.endsWith('position_embeddings.weight'))?.change).toContain(
+    'rows moved down by 2',
+  )
   const text = await readFile(`${target}/config.json`, 'utf8')
-  expect(JSON.parse(text)).toMatchObject({ model_type: 'vision-text-dual-encoder', vision_config: { model_type: 'clip_vision_model' } })
+  expect(JSON.parse(text)).toMatchObject({
+    model_type: 'vision-text-dual-encoder',
+    vision_config: { model_type: 'clip_vision_model' },
+  })
   // Python refuses a whole number where it wants a float.
   expect(text).toContain('"initializer_factor": 1.0')
   const tensors = await readSafetensors(`${target}/model.safetensors`)
@@ -61,7 +66,13 @@ it('writes to whatever takes names and bytes', async () => {
 
 it('refuses a format that is not there, and unknown options', async () => {
   const target = await folder()
-  await expect(convert(`${ORIGINALS}/tf-vit-bert`, target, { format: 'flax' })).rejects.toMatchObject({ code: 'no-weights' })
-  await expect(convert(`${ORIGINALS}/tf-vit-bert`, target, { format: 'keras' as 'flax' })).rejects.toMatchObject({ code: 'bad-format' })
-  await expect(convert(`${ORIGINALS}/tf-vit-bert`, target, { dype: 'float16' } as object)).rejects.toMatchObject({ code: 'unknown-option' })
+  await expect(convert(`${ORIGINALS}/tf-vit-bert`, target, { format: 'flax' })).rejects.toMatchObject({
+    code: 'no-weights',
+  })
+  await expect(convert(`${ORIGINALS}/tf-vit-bert`, target, { format: 'keras' as 'flax' })).rejects.toMatchObject({
+    code: 'bad-format',
+  })
+  await expect(convert(`${ORIGINALS}/tf-vit-bert`, target, { dype: 'float16' } as object)).rejects.toMatchObject({
+    code: 'unknown-option',
+  })
 })

@@ -55,7 +55,11 @@ const CARRIED = [
  * h5, hybrid-clip) into the safetensors checkpoint that today's Python loads, one weight at a time.
  * `dtype` keeps half precision where every weight has it, and is float32 otherwise, unless given.
  */
-export async function convert(source: SourceLike, target: TargetLike, options: ConvertOptions = {}): Promise<ConvertReport> {
+export async function convert(
+  source: SourceLike,
+  target: TargetLike,
+  options: ConvertOptions = {},
+): Promise<ConvertReport> {
   checkOptions(options, ['fetch', 'headers', 'signal', 'onProgress', 'format', 'dtype', 'maxShardSize'], 'convert')
   const { format, dtype: wanted, maxShardSize, ...sourceOptions } = options
   const [opened, writer] = [await openSource(source, sourceOptions), await openTarget(target)]
@@ -76,7 +80,12 @@ export async function convert(source: SourceLike, target: TargetLike, options: C
     file,
     framework,
     dtype,
-    weights: weights.map(({ name, origin = name, shape, change }) => ({ from: origin, to: name, shape, ...(change ? { change } : {}) })),
+    weights: weights.map(({ name, origin = name, shape, change }) => ({
+      from: origin,
+      to: name,
+      shape,
+      ...(change ? { change } : {}),
+    })),
     carried: await carry(opened, writer),
   }
 }

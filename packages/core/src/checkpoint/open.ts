@@ -45,7 +45,8 @@ const FORMATS: readonly Format[] = [
   {
     name: 'pytorch',
     file: 'pytorch_model.bin',
-    open: async (source, file) => as('pytorch', await (await import('./formats/pytorch-bin')).openPyTorch(source, file)),
+    open: async (source, file) =>
+      as('pytorch', await (await import('./formats/pytorch-bin')).openPyTorch(source, file)),
   },
   {
     name: 'flax',
@@ -55,7 +56,8 @@ const FORMATS: readonly Format[] = [
   {
     name: 'tensorflow',
     file: 'tf_model.h5',
-    open: async (source, file) => as('tensorflow', await (await import('./formats/tensorflow')).openTensorFlow(source, file)),
+    open: async (source, file) =>
+      as('tensorflow', await (await import('./formats/tensorflow')).openTensorFlow(source, file)),
   },
 ]
 
@@ -67,7 +69,10 @@ export async function openWeights(source: Source, format: WeightFormat = 'auto')
   const insisted = format === 'flax' || format === 'tensorflow' ? format : undefined
   const formats = FORMATS.filter(({ name }) => [name, 'auto'].includes(format) || (insisted && name === 'safetensors'))
   if (formats.length === 0)
-    throw new OptionError('bad-format', `format is "${String(format)}". Should be one of: auto, ${FORMATS.map(({ name }) => name).join(', ')}.`)
+    throw new OptionError(
+      'bad-format',
+      `format is "${String(format)}". Should be one of: auto, ${FORMATS.map(({ name }) => name).join(', ')}.`,
+    )
   for (const candidate of formats) {
     if (candidate.name !== 'safetensors' && !(await has(source, candidate))) continue
     const whole = await candidate.open(source, candidate.file)
@@ -98,12 +103,16 @@ async function openShards(source: Source, format: Format): Promise<OpenedFile | 
   const shards = new Map<string, OpenedFile>()
   for (const file of new Set(places.values())) {
     const shard = await format.open(source, checkName(file))
-    if (!shard) throw new CheckpointError('missing-shard', `${name} of ${source.describe} names ${file}, which is not there.`)
+    if (!shard)
+      throw new CheckpointError('missing-shard', `${name} of ${source.describe} names ${file}, which is not there.`)
     shards.set(file, shard)
   }
   const [framework = 'pytorch', other] = new Set([...shards.values()].map((shard) => shard.framework))
   if (other)
-    throw new CheckpointError('bad-index', `${name} of ${source.describe} names files of two frameworks: ${framework}, ${other}.`)
+    throw new CheckpointError(
+      'bad-index',
+      `${name} of ${source.describe} names files of two frameworks: ${framework}, ${other}.`,
+    )
   const found = new Map<string, WeightEntry>()
   const missing: string[] = []
   for (const [listed, file] of places) {

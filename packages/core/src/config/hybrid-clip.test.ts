@@ -4,15 +4,30 @@ import { settleConfig } from './hybrid-clip'
 
 const text = { model_type: 'bert', hidden_size: 40, num_attention_heads: 5 }
 const vision = { hidden_size: 48, num_attention_heads: 4, image_size: 30, patch_size: 6 }
-const settled = { model_type: 'vision-text-dual-encoder', text_config: text, vision_config: { ...vision, model_type: 'clip_vision_model' } }
+const settled = {
+  model_type: 'vision-text-dual-encoder',
+  text_config: text,
+  vision_config: { ...vision, model_type: 'clip_vision_model' },
+}
 
 it.each([
   ['type clip', { text_config: text, vision_config: { ...vision, model_type: 'clip' } }],
   ['type clip_vision_model', { text_config: text, vision_config: { ...vision, model_type: 'clip_vision_model' } }],
   ['*_config_dict', { text_config_dict: text, vision_config_dict: { ...vision, model_type: 'clip' } }],
-  ['*_config_dict beside null', { text_config: null, text_config_dict: text, vision_config: null, vision_config_dict: { ...vision, model_type: 'clip' } }],
+  [
+    '*_config_dict beside null',
+    {
+      text_config: null,
+      text_config_dict: text,
+      vision_config: null,
+      vision_config_dict: { ...vision, model_type: 'clip' },
+    },
+  ],
   ['a whole CLIP', { text_config: text, vision_config: { model_type: 'clip', vision_config: vision } }],
-  ['a whole CLIP with *_config_dict', { text_config: text, vision_config: { model_type: 'clip', vision_config_dict: vision } }],
+  [
+    'a whole CLIP with *_config_dict',
+    { text_config: text, vision_config: { model_type: 'clip', vision_config_dict: vision } },
+  ],
 ])('a hybrid-clip with %s is a vision-text-dual-encoder', (_, parts) => {
   const json = { model_type: 'hybrid-clip', architectures: ['HybridCLIP'], projection_dim: 32, ...parts }
   expect(settleConfig(json)).toEqual({ ...settled, projection_dim: 32 })
@@ -26,5 +41,7 @@ it('leaves every other config as it is', () => {
 })
 
 it('names the tower config that is missing', () => {
-  expect(() => VisionTextDualEncoderConfig.fromJSON({ model_type: 'hybrid-clip', text_config: text })).toThrow(/vision_config/)
+  expect(() => VisionTextDualEncoderConfig.fromJSON({ model_type: 'hybrid-clip', text_config: text })).toThrow(
+    /vision_config/,
+  )
 })

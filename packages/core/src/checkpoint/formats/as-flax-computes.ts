@@ -17,7 +17,8 @@ export function asFlaxComputes(
   type Change = (value: Tensor, storage: StorageType) => Tensor
   const alter = (test: (name: string) => boolean, change: string, by: Change): void => {
     for (const [name, { location: _, storage, ...entry }] of [...weights])
-      if (test(name)) weights.set(name, { ...entry, change, storage: 'F32', read: async () => by(await entry.read(), storage) })
+      if (test(name))
+        weights.set(name, { ...entry, change, storage: 'F32', read: async () => by(await entry.read(), storage) })
   }
   // exp(logit_scale) is computed in the scale's own type.
   if (weights.get('logit_scale')?.storage !== 'F32')
@@ -61,10 +62,16 @@ function shiftRows(table: Tensor, by: number): Tensor {
 const rounded = (value: Tensor, storage: StorageType): Tensor =>
   storage === 'BF16' || storage === 'F16' ? decode(encode(value, storage).bytes, storage, value.dims) : value
 
-const mapped = (value: Tensor, by: (x: number) => number): Tensor => ({ ...value, data: (value.data as Float32Array).map(by) })
+const mapped = (value: Tensor, by: (x: number) => number): Tensor => ({
+  ...value,
+  data: (value.data as Float32Array).map(by),
+})
 
 const scaled = (value: Tensor, factor: number, storage: StorageType): Tensor =>
-  rounded(mapped(value, (x) => x * Math.fround(factor)), storage)
+  rounded(
+    mapped(value, (x) => x * Math.fround(factor)),
+    storage,
+  )
 
 const expRounded = (scale: Tensor, storage: StorageType): Tensor =>
   mapped(rounded(mapped(scale, Math.exp), storage), Math.log)

@@ -56,7 +56,13 @@ export class FileView {
   }
 
   #check(offset: number, length: number): void {
-    if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0 || offset + length > this.size)
+    if (
+      !Number.isSafeInteger(offset) ||
+      !Number.isSafeInteger(length) ||
+      offset < 0 ||
+      length < 0 ||
+      offset + length > this.size
+    )
       this.fail('truncated', `${length} bytes are needed at ${offset}, and it holds ${this.size}`)
   }
 }
@@ -84,4 +90,6 @@ export function uint64(view: DataView, at: number): number {
 }
 
 export const text = (view: DataView | Uint8Array): string =>
-  new TextDecoder().decode(view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
+  new TextDecoder().decode(
+    view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength),
+  )

@@ -85,7 +85,8 @@ async function readTree(
   if (depth > MAX_DEPTH) view.fail('too-deep', `its maps are nested more than ${MAX_DEPTH} deep`)
   if (token.kind === 'extension') return add(path, await readArray(view, token))
   if (token.kind === 'other' && token.value === null) return
-  if (token.kind !== 'map') view.fail('bad-msgpack', `"${path}" is a ${token.kind}, where a map or an array of numbers belongs`)
+  if (token.kind !== 'map')
+    view.fail('bad-msgpack', `"${path}" is a ${token.kind}, where a map or an array of numbers belongs`)
   const { count } = token as { count: number }
   for (let i = 0; i < count; i++) {
     const key = await scanner.string(await scanner.next())
@@ -99,7 +100,10 @@ async function readTree(
 async function readArray(view: FileView, token: Token & { kind: 'extension' }): Promise<StoredArray> {
   const { type, offset, length } = token
   if (type !== NDARRAY && type !== NPSCALAR)
-    view.fail('bad-msgpack', `the extension at ${offset} is of type ${type}; Flax writes ${NDARRAY} (array) and ${NPSCALAR} (scalar)`)
+    view.fail(
+      'bad-msgpack',
+      `the extension at ${offset} is of type ${type}; Flax writes ${NDARRAY} (array) and ${NPSCALAR} (scalar)`,
+    )
   const inner = new MsgpackScanner(view, offset, offset + length)
   const lies = (what: string): never => view.fail('bad-array', `the array at ${offset} ${what}`)
   const head = await inner.next()
@@ -109,7 +113,8 @@ async function readArray(view: FileView, token: Token & { kind: 'extension' }): 
   const shape: number[] = []
   for (let i = 0; i < dims.count; i++) {
     const dim = await inner.next()
-    if (dim.kind !== 'number' || !Number.isSafeInteger(dim.value) || dim.value < 0) return lies('has a dimension that is no size')
+    if (dim.kind !== 'number' || !Number.isSafeInteger(dim.value) || dim.value < 0)
+      return lies('has a dimension that is no size')
     shape.push(dim.value)
   }
   const dtype = await inner.string(await inner.next())
@@ -132,11 +137,13 @@ async function readChunked(view: FileView, scanner: MsgpackScanner, count: numbe
   for (let i = 1; i < count; i++) {
     const key = await scanner.string(await scanner.next())
     const map = await scanner.next()
-    if (map.kind !== 'map' || !['shape', 'chunks'].includes(key)) return lies(`holds a "${key}" that Flax does not write`)
+    if (map.kind !== 'map' || !['shape', 'chunks'].includes(key))
+      return lies(`holds a "${key}" that Flax does not write`)
     for (let j = 0; j < map.count; j++) {
       if ((await scanner.string(await scanner.next())) !== String(j)) lies(`does not count its ${key} from 0`)
       const value = await scanner.next()
-      if (key === 'shape' && value.kind === 'number' && Number.isSafeInteger(value.value) && value.value >= 0) shape.push(value.value)
+      if (key === 'shape' && value.kind === 'number' && Number.isSafeInteger(value.value) && value.value >= 0)
+        shape.push(value.value)
       else if (key === 'chunks' && value.kind === 'extension') chunks.push(await readArray(view, value))
       else lies(`holds a ${key} of a kind that Flax does not write`)
     }
@@ -146,6 +153,7 @@ async function readChunked(view: FileView, scanner: MsgpackScanner, count: numbe
   const pieces = chunks.flatMap((chunk) => chunk.pieces)
   const held = pieces.reduce((sum, { length }) => sum + length, 0)
   const needed = sizeOf(shape) * STORAGE[storage].size
-  if (held !== needed) lies(`claims shape [${shape.join(', ')}], which takes ${needed} bytes, and its chunks hold ${held}`)
+  if (held !== needed)
+    lies(`claims shape [${shape.join(', ')}], which takes ${needed} bytes, and its chunks hold ${held}`)
   return { shape, storage, pieces }
 }

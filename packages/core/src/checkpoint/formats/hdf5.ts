@@ -24,7 +24,15 @@ export interface Hdf5File {
 
 const UNDEFINED = Infinity
 const MAX_DEPTH = 64
-const MESSAGE = { dataspace: 0x01, datatype: 0x03, layout: 0x08, filters: 0x0b, attribute: 0x0c, continuation: 0x10, symbols: 0x11 }
+const MESSAGE = {
+  dataspace: 0x01,
+  datatype: 0x03,
+  layout: 0x08,
+  filters: 0x0b,
+  attribute: 0x0c,
+  continuation: 0x10,
+  symbols: 0x11,
+}
 
 type Message = { readonly type: number; readonly data: DataView }
 
@@ -34,7 +42,10 @@ export async function readHdf5(view: FileView): Promise<Hdf5File> {
   const superblock = await view.peek(0, 96)
   const version = superblock.getUint8(8)
   if (version > 1)
-    view.fail('unsupported-hdf5', `it has superblock version ${version} (libver="latest"); rewrite it with h5py's default layout`)
+    view.fail(
+      'unsupported-hdf5',
+      `it has superblock version ${version} (libver="latest"); rewrite it with h5py's default layout`,
+    )
   if (superblock.getUint8(13) !== 8 || superblock.getUint8(14) !== 8)
     view.fail('unsupported-hdf5', 'its addresses are not of 8 bytes')
   const base = version === 1 ? 28 : 24
@@ -43,13 +54,22 @@ export async function readHdf5(view: FileView): Promise<Hdf5File> {
   const root = uint64(superblock, base + 32 + 8)
   const datasets: Dataset[] = []
   await readObject(view, root, '', new Set(), datasets)
-  const attributes = (await readMessages(view, root)).filter(({ type }) => type === MESSAGE.attribute).map(attributeName)
+  const attributes = (await readMessages(view, root))
+    .filter(({ type }) => type === MESSAGE.attribute)
+    .map(attributeName)
   return { datasets, attributes }
 }
 
 /** A group's members, or a dataset. `above` are the groups that lead here: a link back to one is damage. */
-async function readObject(view: FileView, address: number, path: string, above: ReadonlySet<number>, found: Dataset[]): Promise<void> {
-  if (above.size > MAX_DEPTH || above.has(address)) view.fail('too-deep', `the groups at "${path}" are nested without end`)
+async function readObject(
+  view: FileView,
+  address: number,
+  path: string,
+  above: ReadonlySet<number>,
+  found: Dataset[],
+): Promise<void> {
+  if (above.size > MAX_DEPTH || above.has(address))
+    view.fail('too-deep', `the groups at "${path}" are nested without end`)
   const messages = await readMessages(view, address)
   const of = (type: number) => messages.find((message) => message.type === type)?.data
   const symbols = of(MESSAGE.symbols)
@@ -75,10 +95,11 @@ async function readMessages(view: FileView, address: number): Promise<Message[]>
   for (let block = blocks.shift(); block; block = blocks.shift()) {
     if (messages.length > 0xffff) view.fail('bad-hdf5', `the object header at ${address} has no end`)
     const bytes = copy(await view.peek(block.at, block.length))
-    for (let at = 0; at + 8 <= bytes.byteLength; ) {
+    for (let at = 0; at + 8 <= bytes.byteLength;) {
       const [type, size] = [bytes.getUint16(at, true), bytes.getUint16(at + 2, true)]
       at += 8
-      if (at + size > bytes.byteLength) view.fail('bad-hdf5', `a message of the object header at ${address} leaves its block`)
+      if (at + size > bytes.byteLength)
+        view.fail('bad-hdf5', `a message of the object header at ${address} leaves its block`)
       const data = new DataView(bytes.buffer, bytes.byteOffset + at, size)
       if (type === MESSAGE.continuation) {
         if (blocks.length > 1000 || size < 16) view.fail('bad-hdf5', `the object header at ${address} has no end`)
@@ -92,7 +113,8 @@ async function readMessages(view: FileView, address: number): Promise<Message[]>
   return messages
 }
 
-const copy = (view: DataView): DataView => new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength))
+const copy = (view: DataView): DataView =>
+  new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength))
 
 interface Child {
   /** Offset of its name in the heap. */
@@ -121,7 +143,10 @@ async function readSymbols(view: FileView, address: number): Promise<Child[]> {
   if (text(head).slice(0, 4) !== 'SNOD') view.fail('bad-hdf5', `no symbol node lies at ${address}`)
   const count = head.getUint16(6, true)
   const entries = await view.peek(address + 8, count * 40)
-  return Array.from({ length: count }, (_, i) => ({ name: uint64(entries, i * 40), address: uint64(entries, i * 40 + 8) }))
+  return Array.from({ length: count }, (_, i) => ({
+    name: uint64(entries, i * 40),
+    address: uint64(entries, i * 40 + 8),
+  }))
 }
 
 /** Names of a group's members, by their offset in its local heap. */
@@ -139,7 +164,10 @@ async function readHeap(view: FileView, address: number): Promise<(offset: numbe
 function attributeName({ data }: Message): string {
   const length = data.getUint16(2, true)
   const start = data.getUint8(0) === 3 ? 9 : 8
-  return text(new Uint8Array(data.buffer, data.byteOffset + start, Math.min(length, data.byteLength - start))).replace(/\0.*$/s, '')
+  return text(new Uint8Array(data.buffer, data.byteOffset + start, Math.min(length, data.byteLength - start))).replace(
+    /\0.*$/s,
+    '',
+  )
 }
 
 function datasetOf(view: FileView, path: string, of: (type: number) => DataView | undefined): Dataset {
@@ -152,7 +180,8 @@ function datasetOf(view: FileView, path: string, of: (type: number) => DataView 
   const space = part(MESSAGE.dataspace, 'dataspace', 4)
   const rank = space.getUint8(1)
   const start = space.getUint8(0) === 1 ? 8 : 4
-  if (space.byteLength < start + rank * 8) view.fail('bad-hdf5', `dataset "${path}" has fewer dimensions than it claims`)
+  if (space.byteLength < start + rank * 8)
+    view.fail('bad-hdf5', `dataset "${path}" has fewer dimensions than it claims`)
   const shape = Array.from({ length: rank }, (_, i) => uint64(space, start + i * 8))
   const { storage, size } = storageOf(view, path, part(MESSAGE.datatype, 'datatype', 8))
   const layout = part(MESSAGE.layout, 'layout', 4)
@@ -166,7 +195,10 @@ function datasetOf(view: FileView, path: string, of: (type: number) => DataView 
   const [offset, length] = [uint64(layout, 2), uint64(layout, 10)]
   const needed = shape.reduce((product, dim) => product * dim, size)
   if (needed !== length)
-    view.fail('shape-mismatch', `dataset "${path}" of shape [${shape.join(', ')}] takes ${needed} bytes, ${length} are stored`)
+    view.fail(
+      'shape-mismatch',
+      `dataset "${path}" of shape [${shape.join(', ')}] takes ${needed} bytes, ${length} are stored`,
+    )
   if (length > 0 && (offset === UNDEFINED || offset + length > view.size))
     view.fail('truncated', `dataset "${path}" ends at byte ${offset + length}, and the file holds ${view.size}`)
   return { path, shape, storage, offset: length === 0 ? 0 : offset, length }
@@ -187,6 +219,9 @@ function storageOf(view: FileView, path: string, type: DataView): { storage: Sto
   }
   const storage = names[kind === 1 ? `1:${size}:${exponent}` : `${kind}:${size}`]
   if (!storage || flags & 1)
-    return view.fail('unsupported-hdf5', `dataset "${path}" holds neither little-endian floats nor integers (class ${kind}, ${size} bytes)`)
+    return view.fail(
+      'unsupported-hdf5',
+      `dataset "${path}" holds neither little-endian floats nor integers (class ${kind}, ${size} bytes)`,
+    )
   return { storage, size }
 }

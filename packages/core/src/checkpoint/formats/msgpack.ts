@@ -103,7 +103,10 @@ export class MsgpackScanner {
   /** A container needs a byte for each value at least: a count beyond that is a lie. */
   #container(kind: 'map' | 'array', count: number): Token {
     if (count * (kind === 'map' ? 2 : 1) > this.end - this.at)
-      this.view.fail('truncated', `a ${kind} of ${count} values is announced at ${this.at}, and ${this.end - this.at} bytes are left`)
+      this.view.fail(
+        'truncated',
+        `a ${kind} of ${count} values is announced at ${this.at}, and ${this.end - this.at} bytes are left`,
+      )
     return { kind, count }
   }
 

@@ -56,13 +56,23 @@ export function toPyTorch(weights: Weights, framework: Framework, where: string)
     const { name, axes } = pytorchName(entry.name, entry.shape.length, framework)
     const other = renamed.get(name)
     if (other)
-      throw new CheckpointError('duplicate-names', `${where}: "${entry.name}" and "${other.origin}" are both PyTorch's "${name}".`)
-    renamed.set(name, axes ? transposed(entry, name, axes) : { ...entry, name, origin: entry.name, location: aligned(entry) })
+      throw new CheckpointError(
+        'duplicate-names',
+        `${where}: "${entry.name}" and "${other.origin}" are both PyTorch's "${name}".`,
+      )
+    renamed.set(
+      name,
+      axes ? transposed(entry, name, axes) : { ...entry, name, origin: entry.name, location: aligned(entry) },
+    )
   }
   return renamed
 }
 
-function transposed({ name: origin, shape, storage, ...entry }: WeightEntry, name: string, axes: readonly number[]): WeightEntry {
+function transposed(
+  { name: origin, shape, storage, ...entry }: WeightEntry,
+  name: string,
+  axes: readonly number[],
+): WeightEntry {
   return {
     name,
     origin,

@@ -2,15 +2,7 @@ import type { Fail } from './file-view'
 
 /** Values that a pickle machine makes: nothing of them is ever called. */
 export type Pickled =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly Pickled[]
-  | Map<Pickled, Pickled>
-  | Global
-  | Called
-  | PersistentId
+  null | boolean | number | string | readonly Pickled[] | Map<Pickled, Pickled> | Global | Called | PersistentId
 
 /** `module.name`, not looked up anywhere. */
 export class Global {
@@ -183,7 +175,8 @@ export function unpickle(bytes: Uint8Array, allowed: ReadonlySet<string>, fail: 
     const opcode = String.fromCharCode(u8())
     if (opcode === '.') return pop()
     const run = Object.hasOwn(opcodes, opcode) ? opcodes[opcode] : undefined
-    if (!run) fail('bad-pickle', `opcode 0x${opcode.charCodeAt(0).toString(16)} at ${at - 1} is not one that checkpoints use`)
+    if (!run)
+      fail('bad-pickle', `opcode 0x${opcode.charCodeAt(0).toString(16)} at ${at - 1} is not one that checkpoints use`)
     run?.()
   }
 }

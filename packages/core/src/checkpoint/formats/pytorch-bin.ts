@@ -37,7 +37,8 @@ interface TensorView {
 export async function openPyTorch(source: Source, file: string): Promise<Map<string, WeightEntry> | undefined> {
   const view = await FileView.open(source, file, 'PyTorch checkpoint')
   if (!view) return undefined
-  if (view.size < 4 || (await view.peek(0, 4)).getUint32(0, true) !== 0x04034b50) refuseLegacy(view, await view.peek(0, Math.min(2, view.size)))
+  if (view.size < 4 || (await view.peek(0, 4)).getUint32(0, true) !== 0x04034b50)
+    refuseLegacy(view, await view.peek(0, Math.min(2, view.size)))
   const members = await readZip(view)
   const pickle = [...members.values()].find(({ name }) => /^[^/]+\/data\.pkl$/.test(name))
   if (!pickle) return view.fail('bad-pickle', 'its archive holds no data.pkl')
@@ -63,7 +64,12 @@ function refuseLegacy(view: FileView, head: DataView): never {
   return view.fail('bad-zip', 'it does not begin as a zip archive')
 }
 
-function tensorOf(view: FileView, name: string, value: Pickled, find: (key: string) => ZipMember | undefined): TensorView {
+function tensorOf(
+  view: FileView,
+  name: string,
+  value: Pickled,
+  find: (key: string) => ZipMember | undefined,
+): TensorView {
   const lies = (what: string): never => view.fail('bad-pickle', `"${name}" ${what}`)
   if (value instanceof Called && value.name === PARAMETER) return tensorOf(view, name, value.args[0] ?? null, find)
   if (!(value instanceof Called) || value.name !== TENSOR) return lies('is not a tensor')
@@ -80,16 +86,23 @@ function tensorOf(view: FileView, name: string, value: Pickled, find: (key: stri
   const { size } = STORAGE[storage]
   if (count * size > member.length) lies(`claims a storage of ${count * size} bytes, and ${member.length} are there`)
   const last = sizeOf(shape) === 0 ? -1 : shape.reduce((sum, dim, i) => sum + (dim - 1) * (strides[i] as number), start)
-  if ((last + 1) * size > member.length) lies(`of shape [${shape.join(', ')}] reaches beyond its storage of ${member.length} bytes`)
+  if ((last + 1) * size > member.length)
+    lies(`of shape [${shape.join(', ')}] reaches beyond its storage of ${member.length} bytes`)
   // A stride of 0 repeats values that are stored once: a few bytes must not become a tensor of any size.
-  if (sizeOf(shape) * size > member.length) lies(`of shape [${shape.join(', ')}] is larger than its storage of ${member.length} bytes`)
+  if (sizeOf(shape) * size > member.length)
+    lies(`of shape [${shape.join(', ')}] is larger than its storage of ${member.length} bytes`)
   return { member, storage, start, shape, strides }
 }
 
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 const isSizes = (value: unknown): value is readonly number[] => Array.isArray(value) && value.every(isSize)
 
-function entryOf(view: FileView, name: string, tensor: TensorView, local: Awaited<ReturnType<Source['locate']>>): WeightEntry {
+function entryOf(
+  view: FileView,
+  name: string,
+  tensor: TensorView,
+  local: Awaited<ReturnType<Source['locate']>>,
+): WeightEntry {
   const { member, storage, start, shape, strides } = tensor
   const { size } = STORAGE[storage]
   const count = sizeOf(shape)

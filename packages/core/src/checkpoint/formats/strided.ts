@@ -16,7 +16,7 @@ export function gatherStrided({ data, dtype }: Tensor, shape: readonly number[],
   const last = shape.length - 1
   const [width, step] = last < 0 ? [1, 0] : [shape[last] as number, strides[last] as number]
   const index = new Array<number>(shape.length).fill(0)
-  for (let i = 0, from = 0; i < out.length; ) {
+  for (let i = 0, from = 0; i < out.length;) {
     for (let column = 0, at = from; column < width; column++, at += step) out[i++] = data[at] as never
     for (let axis = last - 1; axis >= 0; axis--) {
       from += strides[axis] as number

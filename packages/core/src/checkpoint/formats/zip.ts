@@ -25,7 +25,11 @@ export async function readZip(view: FileView): Promise<Map<string, ZipMember>> {
   let at = tail.length - 22
   while (at >= 0 && bytes.getUint32(at, true) !== END) at--
   if (at < 0) fail('truncated', 'it has no directory at its end, as a zip archive has')
-  let [count, length, offset] = [bytes.getUint16(at + 10, true), bytes.getUint32(at + 12, true), bytes.getUint32(at + 16, true)]
+  let [count, length, offset] = [
+    bytes.getUint16(at + 10, true),
+    bytes.getUint32(at + 12, true),
+    bytes.getUint32(at + 16, true),
+  ]
   if (at >= 20 && bytes.getUint32(at - 20, true) === LOCATOR64) {
     const end = await view.peek(uint64(bytes, at - 20 + 8), 56)
     if (end.getUint32(0, true) !== END64) fail('bad-zip', 'its zip64 directory is not where it should be')
@@ -50,7 +54,11 @@ function centralRecords(view: FileView, directory: DataView, count: number): Cen
   for (let i = 0; i < count; i++) {
     if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== CENTRAL)
       view.fail('bad-zip', `its directory ends after ${i} of ${count} members`)
-    const [method, nameLength, extraLength] = [10, 28, 30].map((o) => directory.getUint16(at + o, true)) as [number, number, number]
+    const [method, nameLength, extraLength] = [10, 28, 30].map((o) => directory.getUint16(at + o, true)) as [
+      number,
+      number,
+      number,
+    ]
     const next = at + 46 + nameLength + extraLength + directory.getUint16(at + 32, true)
     if (next > directory.byteLength) view.fail('bad-zip', 'its directory is cut short')
     const name = text(new DataView(directory.buffer, directory.byteOffset + at + 46, nameLength))
@@ -71,7 +79,7 @@ function centralRecords(view: FileView, directory: DataView, count: number): Cen
 }
 
 function zip64Values(directory: DataView, start: number, length: number): number[] {
-  for (let at = start; at + 4 <= start + length; ) {
+  for (let at = start; at + 4 <= start + length;) {
     const [id, size] = [directory.getUint16(at, true), directory.getUint16(at + 2, true)]
     if (id === 1 && at + 4 + size <= start + length)
       return Array.from({ length: Math.floor(size / 8) }, (_, i) => uint64(directory, at + 4 + i * 8))
@@ -86,6 +94,7 @@ async function locate(view: FileView, { name, length, header }: Central): Promis
   const local = new DataView(bytes.buffer, bytes.byteOffset, 30)
   if (local.getUint32(0, true) !== LOCAL) view.fail('bad-zip', `"${name}" is not where its directory says`)
   const offset = header + 30 + local.getUint16(26, true) + local.getUint16(28, true)
-  if (offset + length > view.size) view.fail('truncated', `"${name}" ends at byte ${offset + length}, and the file holds ${view.size}`)
+  if (offset + length > view.size)
+    view.fail('truncated', `"${name}" ends at byte ${offset + length}, and the file holds ${view.size}`)
   return { name, offset, length }
 }

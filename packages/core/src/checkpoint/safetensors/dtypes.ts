@@ -90,7 +90,7 @@ export function toBFloat16(value: number): number {
 /** The tensor of raw little-endian bytes; half precision becomes float32. Copies only what is not aligned. */
 export function decode(bytes: Uint8Array, storage: StorageType, shape: readonly number[]): Tensor {
   const { size, dtype } = STORAGE[storage]
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice()
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes)
   const { buffer, byteOffset, byteLength } = aligned
   if (storage === 'F16' || storage === 'BF16') {
     const halves = new Uint16Array(buffer, byteOffset, byteLength / 2)
