@@ -16,7 +16,10 @@ export async function openTensorFlow(source: Source, file: string): Promise<Map<
   const weights = new Map<string, WeightEntry>()
   for (const { path, shape, storage, offset, length } of datasets) {
     const name = whole ? path.split('/').slice(2).join('/') : path
-    if (weights.has(name)) view.fail('duplicate-names', `it holds "${name}" twice`)
+    const other = weights.get(name)
+    // Keras stores a weight that layers share (a tied embedding) once for each of them.
+    if (other && other.shape.join() === shape.join()) continue
+    if (other) view.fail('duplicate-names', `it holds "${name}" twice, in different shapes`)
     weights.set(name, {
       name,
       shape,
