@@ -60,7 +60,7 @@ describe('loadImage', () => {
       bytes.buffer,
       expected,
       { data: rgba, width, height, channels: 4 },
-      { data: rgba, width, height, colorSpace: 'srgb' } as unknown as ImageData,
+      { data: rgba, width, height, colorSpace: 'srgb' } as ImageData,
       sharp(path),
     ]
     for (const source of sources) {

@@ -18,23 +18,14 @@ export interface SharpLike {
   metadata(): Promise<unknown>
 }
 
-/**
- * A path or URL (`file:`, `http(s):`, `data:`), an encoded file (`Blob`, `File`, bytes), or pixels
- * (`ImageData`, raw pixels, a sharp instance; in browsers also an image element, a canvas or an `ImageBitmap`).
- */
-export type ImageSource =
-  | string
-  | URL
-  | Blob
-  | Uint8Array
-  | ArrayBuffer
-  | ImageData
-  | RawPixels
-  | SharpLike
-  | HTMLImageElement
-  | HTMLCanvasElement
-  | OffscreenCanvas
-  | ImageBitmap
+/** `ImageData`, and in browsers an image element, a canvas or an `ImageBitmap`; by shape, because Node has no such types. */
+export interface PictureLike {
+  readonly width: number
+  readonly height: number
+}
+
+/** A path or URL (`file:`, `http(s):`, `data:`, `blob:`), an encoded file (`Blob`, `File`, bytes), or pixels. */
+export type ImageSource = string | URL | Blob | Uint8Array | ArrayBuffer | RawPixels | SharpLike | PictureLike
 
 export interface LoadImageOptions {
   /** Refuse pictures with more pixels, before they are decoded. Default: Pillow's limit, 178,956,970. */
@@ -88,11 +79,26 @@ async function bytesOf(source: ImageSource, options: LoadImageOptions): Promise<
 async function readLocation(location: string, options: LoadImageOptions): Promise<Uint8Array> {
   if (/^data:/i.test(location)) return readDataUrl(location)
   if (/^https?:/i.test(location) || /^blob:/i.test(location)) return download(location, options)
-  if (platform.name === 'browser') return download(new URL(location, globalThis.location?.href).href, options)
+  if (platform.name === 'browser') return download(absolute(location), options)
   const path = /^file:/i.test(location) ? pathOf(new URL(location)) : location
   const bytes = await platform.readFile(path)
   if (bytes) return bytes
   throw new SourceError('image-not-found', `There is no file "${path}".`)
+}
+
+/** A URL relative to the page or worker. */
+function absolute(location: string): string {
+  try {
+    return new URL(location, globalThis.location?.href).href
+  } catch (cause) {
+    throw new SourceError(
+      'image-not-found',
+      `"${location}" is no URL, and there is no page that it could be relative to.`,
+      {
+        cause,
+      },
+    )
+  }
 }
 
 /** `file:///C:/a%20b` -> `C:/a b` */
@@ -132,17 +138,16 @@ async function download(url: string, options: LoadImageOptions): Promise<Uint8Ar
   return bytes
 }
 
-function isRawPixels(source: unknown): source is RawPixels | ImageData {
+function isRawPixels(source: unknown): source is Omit<RawPixels, 'channels'> & Partial<RawPixels> {
   if (typeof source !== 'object' || source === null) return false
   const { data, width, height } = source as Partial<RawPixels>
   const bytes = data instanceof Uint8Array || data instanceof Uint8ClampedArray
   return bytes && typeof width === 'number' && typeof height === 'number'
 }
 
-/** Grey is repeated and alpha dropped, as Pillow's `convert('RGB')` does. */
-export function fromPixels(source: RawPixels | ImageData, maxPixels: number): RawImage {
-  const { data, width, height } = source
-  const channels = 'channels' in source ? source.channels : 4
+/** Grey is repeated and alpha dropped, as Pillow's `convert('RGB')` does. `ImageData` does not name its four channels. */
+function fromPixels(source: Omit<RawPixels, 'channels'> & Partial<RawPixels>, maxPixels: number): RawImage {
+  const { data, width, height, channels = 4 } = source
   if (![1, 2, 3, 4].includes(channels))
     throw new InputError('image-channels', `An image of ${channels} channels: give 1, 2, 3 or 4, interleaved.`)
   checkPixels(width, height, maxPixels, 'The image')
