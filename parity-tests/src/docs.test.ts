@@ -1,0 +1,61 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { build } from 'esbuild'
+import { describe, expect, it } from 'vitest'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+/** The folders that the pages speak of. */
+const FOLDERS = {
+  'emoji-vit-bert': 'parity-tests/models/emoji-vit-bert',
+  'flax-clip-roberta': 'parity-tests/fixtures/originals/flax-clip-roberta',
+  'hybrid-clip-roberta': 'parity-tests/fixtures/originals/hybrid-clip-roberta',
+  'tf-vit-bert': 'parity-tests/fixtures/originals/tf-vit-bert',
+}
+
+/** A page's TypeScript blocks are one program; what a line prints stands behind it or below it. */
+async function programOf(page: string): Promise<{ code: string; printed: string[] }> {
+  const markdown = await readFile(`${ROOT}docs/${page}`, 'utf8')
+  const blocks = [...markdown.matchAll(/^```ts\n(.*?)^```/gms)].map(([, block]) => block as string)
+  const printed = [...blocks.join('\n').matchAll(/^console\.log\(.*?\)(?: |\n)\/\/ (.*)$/gm)].map(
+    ([, text]) => text as string,
+  )
+  const imports = blocks.flatMap((block) => block.match(/^import .*$/gm) ?? [])
+  const rest = blocks.map((block) => block.replace(/^import .*$/gm, '')).join('\n')
+  return { code: `${[...new Set(imports)].join('\n')}\n${rest}`, printed }
+}
+
+/** Bundled from the sources into `node_modules`, where the engines are found. */
+async function bundle(code: string, name: string): Promise<string> {
+  const outfile = `${ROOT}packages/onnx/node_modules/.docs/${name}.mjs`
+  await build({
+    stdin: { contents: code, loader: 'ts', resolveDir: `${ROOT}parity-tests` },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    conditions: ['@dual-encoder/source', 'node', 'import'],
+    external: ['onnxruntime-node', 'onnxruntime-web', 'sharp'],
+    logLevel: 'silent',
+    outfile,
+  })
+  return outfile
+}
+
+describe.each(['from-pytorch.md', 'from-flax.md', 'from-tensorflow.md'])('docs/%s', (page) => {
+  it('runs, and prints what it says', async () => {
+    const { code, printed } = await programOf(page)
+    expect(printed.length).toBeGreaterThanOrEqual(5)
+    const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-docs-'))
+    for (const [name, path] of Object.entries(FOLDERS)) await symlink(`${ROOT}${path}`, join(folder, name))
+    const file = await bundle(code, page)
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [file], { cwd: folder })
+    expect(stderr).toBe('')
+    // An object over several lines is compared without its line breaks.
+    const flat = (text: string) => text.replace(/\s+/g, ' ').trim()
+    expect(flat(stdout)).toBe(flat(printed.join('\n')))
+    await rm(folder, { recursive: true })
+  })
+})
