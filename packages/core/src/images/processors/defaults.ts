@@ -101,7 +101,7 @@ const BY_MODEL_TYPE: Readonly<Record<string, string>> = {
   blip: 'BlipImageProcessor',
 }
 
-export const PROCESSOR_CLASSES: readonly string[] = Object.keys(DEFAULTS)
+const PROCESSOR_CLASSES: readonly string[] = Object.keys(DEFAULTS)
 
 /**
  * The class by its rule in `AutoImageProcessor`: `image_processor_type` (without `Fast` or `Pil`), else

@@ -1,3 +1,4 @@
+import { OptionError } from '../../errors'
 import type { RawImage } from '../../platform/platform'
 import { checkPixels, checkSides } from '../limits'
 import type { Rounding } from '../resize/coefficients'
@@ -16,6 +17,13 @@ export function prepare(image: RawImage, settings: Settings, backend: Rounding, 
   checkPixels(first.x1 - first.x0, first.y1 - first.y0, maxPixels, 'The resized image')
 
   const resample = settings.resize?.resample ?? 'nearest'
+  const resizes = plan.size.width !== image.width || plan.size.height !== image.height
+  // As in Python, where a picture that has its size already never meets the filter.
+  if (resizes && backend === 'torchvision' && (resample === 'box' || resample === 'hamming'))
+    throw new OptionError(
+      'image-resample',
+      `resample "${resample}" does not exist in torchvision. Use backend: 'pil', or nearest, lanczos, bilinear, bicubic.`,
+    )
   const resized = resize(image, plan.size.width, plan.size.height, resample, backend, kept)
   const [, ...crops] = plan.windows
   return crops.reduce((result, window) => cut(result, window), onZeros(resized, kept.x0, kept.y0, first))

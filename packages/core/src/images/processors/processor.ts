@@ -150,7 +150,7 @@ export class ImageProcessor extends callable<
       throw new OptionError('image-on-error', `onError: got "${String(onError)}". Allowed: throw, skip.`)
     if (!(concurrency >= 1))
       throw new OptionError('image-concurrency', `concurrency: got ${String(concurrency)}. Give 1 or more.`)
-    const settings = settingsOf(this.type, withOverrides(this.#fields, options), this.backend)
+    const settings = settingsOf(this.type, withOverrides(this.#fields, options))
     const list = Array.isArray(images) ? (images as readonly ImageSource[]) : [images as ImageSource]
     if (list.length === 0) throw new InputError('image-batch-empty', 'No images given. Give at least one.')
 

@@ -1,7 +1,6 @@
 import { snakeCase } from '../../config/names'
 import { OptionError } from '../../errors'
 import { resampleName, type ResampleName } from '../resize/filters'
-import type { Rounding } from '../resize/coefficients'
 import type { ProcessorFields } from './defaults'
 import type { Normalization } from './normalize'
 import { sizeDict, type HeightWidth, type Size, type SizeLike } from './size'
@@ -74,7 +73,7 @@ const snakeKeys = (value: Record<string, unknown>): Record<string, unknown> =>
  * Checks what transformers' `validate_preprocess_arguments` checks, and the values themselves.
  * @param name the processor class: ConvNeXT resizes by its own rule, BEiT and ConvNeXT never pad
  */
-export function settingsOf(name: string, fields: ProcessorFields, backend: Rounding): Settings {
+export function settingsOf(name: string, fields: ProcessorFields): Settings {
   const square = fields.default_to_square ?? false
   const size = sizeDict(fields.size, square, 'size')
   const crop = heightWidth(sizeDict(fields.crop_size, true, 'cropSize'), 'cropSize')
@@ -102,7 +101,7 @@ export function settingsOf(name: string, fields: ProcessorFields, backend: Round
     ...(fields.do_resize && {
       resize: {
         size: size!,
-        resample: resampleOf(fields, backend),
+        resample: resampleName(fields.resample),
         ...(name === 'ConvNextImageProcessor' && { cropPct: cropPct(fields, size!) }),
       },
     }),
@@ -116,16 +115,6 @@ export function settingsOf(name: string, fields: ProcessorFields, backend: Round
     },
     ...(pads && { pad: pad ?? 'batch' }),
   }
-}
-
-function resampleOf(fields: ProcessorFields, backend: Rounding): ResampleName {
-  const resample = resampleName(fields.resample)
-  if (backend === 'torchvision' && (resample === 'box' || resample === 'hamming'))
-    throw new OptionError(
-      'image-resample',
-      `resample "${resample}" does not exist in torchvision. Use backend: 'pil', or nearest, lanczos, bilinear, bicubic.`,
-    )
-  return resample
 }
 
 function heightWidth(size: Size | null | undefined, field: string): HeightWidth | undefined {

@@ -1,7 +1,7 @@
 import { OptionError } from '../../errors'
 
 /** Resampling filters by the names and numbers of `PIL.Image.Resampling`. */
-export const RESAMPLE = { nearest: 0, lanczos: 1, bilinear: 2, bicubic: 3, box: 4, hamming: 5 } as const
+const RESAMPLE = { nearest: 0, lanczos: 1, bilinear: 2, bicubic: 3, box: 4, hamming: 5 } as const
 export type ResampleName = keyof typeof RESAMPLE
 /** The filters that are convolutions. */
 export type KernelName = Exclude<ResampleName, 'nearest'>

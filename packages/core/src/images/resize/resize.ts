@@ -16,7 +16,8 @@ export interface Window {
 /**
  * Resizes to `width` x `height` as Pillow or torchvision do, to the bit, and returns the `window` of the result
  * (all of it by default): each output pixel depends on the input alone, so the rest need not be computed.
- * Horizontal pass first, bytes between the passes, a pass is left out where its size does not change.
+ * Horizontal pass first, bytes between the passes, a pass is left out where its size does not change. Pillow takes
+ * the vertical pass first for pictures more than a hundred times as high as wide that get lower.
  */
 export function resize(
   image: RawImage,
@@ -31,6 +32,11 @@ export function resize(
   if (width === image.width && height === image.height) {
     const whole = x0 === 0 && y0 === 0 && x1 === width && y1 === height
     return whole ? image : result(copyRows(image, x0, x1 - x0, y0, y1))
+  }
+  const isStrip = rounding === 'pil' && image.height > image.width * 100 && height < image.height
+  if (isStrip && width !== image.width) {
+    const low = resize(image, image.width, height, resample, rounding, { x0: 0, y0, x1: image.width, y1 })
+    return resize(low, width, low.height, resample, rounding, { x0, y0: 0, x1, y1: low.height })
   }
   if (resample === 'nearest') {
     const columns = nearestIndices(image.width, width, rounding).subarray(x0, x1)

@@ -2,7 +2,7 @@ import { damaged, type Component, type Frame } from './frame'
 import { BitReader, ZIGZAG, type HuffmanTable } from './huffman'
 
 /** A component of a scan with its tables. */
-export interface ScanComponent {
+interface ScanComponent {
   readonly component: Component
   readonly dc: HuffmanTable | undefined
   readonly ac: HuffmanTable | undefined
