@@ -1,7 +1,8 @@
-import { loadImage, type ImageSource } from '@dual-encoder/core'
+import { DualEncoderError, loadImage, type ImageSource } from '@dual-encoder/core'
 
 import { checkDecoding, type DecodingFixture } from './decoding'
 import { draw } from './draw'
+import { generator, mutated } from './mutate'
 import { checkProcessor, type ProcessorFixture } from './processors'
 
 const json = async (url: string): Promise<unknown> => (await fetch(url)).json()
@@ -68,6 +69,25 @@ async function checkSources(fixtures: string): Promise<string[]> {
   return differences
 }
 
+/** Mutated files that gave neither a picture nor a typed error, or took too long. */
+async function checkDamaged(fixtures: string): Promise<string[]> {
+  const { files } = (await json(`${fixtures}/decoding.json`)) as DecodingFixture
+  const random = generator(3)
+  const failures: string[] = []
+  for (let round = 0; round < 3; round++)
+    for (const name of Object.keys(files)) {
+      const bytes = new Uint8Array(await (await fetch(`${fixtures}/files/${name}`)).arrayBuffer())
+      const start = performance.now()
+      try {
+        await loadImage(mutated(bytes, random), { maxPixels: 1e7 })
+      } catch (error) {
+        if (!(error instanceof DualEncoderError)) failures.push(`${name} ${round}: ${String(error)}`)
+      }
+      if (performance.now() - start > 5000) failures.push(`${name} ${round}: took more than 5 s`)
+    }
+  return failures
+}
+
 /** A browser without WebGL2. */
 function withoutWebgl(): void {
   const { prototype } = OffscreenCanvas
@@ -79,6 +99,6 @@ function withoutWebgl(): void {
   })
 }
 
-const checks = { checkProcessors, checkFiles, checkSources, withoutWebgl }
+const checks = { checkProcessors, checkFiles, checkSources, checkDamaged, withoutWebgl }
 export type Checks = typeof checks
 Object.assign(globalThis, { checks })

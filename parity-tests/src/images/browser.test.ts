@@ -62,7 +62,7 @@ describe('images in headless Chromium', () => {
   }
 
   /** Runs one of the page's checks in the page itself or in a worker. */
-  const run = <C extends 'checkProcessors' | 'checkFiles' | 'checkSources'>(page: Page, check: C, inWorker: boolean) =>
+  const run = <C extends Exclude<keyof Checks, 'withoutWebgl'>>(page: Page, check: C, inWorker: boolean) =>
     page.evaluate(
       async ({ check, inWorker, fixtures }): Promise<unknown> => {
         if (!inWorker) return (globalThis as unknown as { checks: Checks }).checks[check](fixtures)
@@ -93,6 +93,10 @@ describe('images in headless Chromium', () => {
 
   it('takes elements, canvases, bitmaps and URLs, and large pictures', { timeout: TIMEOUT }, async () => {
     expect(await run(await open(), 'checkSources', false)).toEqual([])
+  })
+
+  it('gives a picture or a typed error for damaged files', { timeout: TIMEOUT }, async () => {
+    expect(await run(await open(), 'checkDamaged', false)).toEqual([])
   })
 
   it('decodes opaque pictures without WebGL2, and refuses transparent ones', { timeout: TIMEOUT }, async () => {
