@@ -1,5 +1,5 @@
 import { CheckpointError } from '../errors'
-import type { WeightEntry } from './weights'
+import type { WeightEntry, WeightLocation } from './weights'
 
 /** Bytes that are read and thrown away sooner than a further request is made. */
 const GAP = 65_536
@@ -18,26 +18,34 @@ export async function readEntries(entries: Iterable<WeightEntry>): Promise<Map<s
   }
   const bytes = new Map<string, Uint8Array>()
   for (const list of byFile.values()) {
-    list.sort((a, b) => start(a) - start(b))
     for (const run of runs(list)) {
-      const [first, last] = [run[0] as WeightEntry, run.at(-1) as WeightEntry]
-      const whole = await first.location?.read(start(first), end(last) - start(first))
-      for (const entry of run)
-        bytes.set(entry.name, (whole as Uint8Array).subarray(start(entry) - start(first), end(entry) - start(first)))
+      const whole = await run.read(run.start, run.end - run.start)
+      for (const { name, location } of run.entries) {
+        const at = (location?.offset ?? 0) - run.start
+        bytes.set(name, whole.subarray(at, at + (location?.length ?? 0)))
+      }
     }
   }
   return bytes
 }
 
-const start = (entry: WeightEntry): number => entry.location?.offset ?? 0
-const end = (entry: WeightEntry): number => start(entry) + (entry.location?.length ?? 0)
+interface Run {
+  readonly start: number
+  end: number
+  readonly read: WeightLocation['read']
+  readonly entries: WeightEntry[]
+}
 
-function runs(sorted: readonly WeightEntry[]): WeightEntry[][] {
-  const found: WeightEntry[][] = []
-  for (const entry of sorted) {
+/** Entries of one file that lie close together. They may be empty, or share bytes. */
+function runs(entries: readonly WeightEntry[]): Run[] {
+  const found: Run[] = []
+  for (const entry of [...entries].sort((a, b) => (a.location?.offset ?? 0) - (b.location?.offset ?? 0))) {
+    const { offset, length, read } = entry.location as WeightLocation
     const run = found.at(-1)
-    if (run && start(entry) - end(run.at(-1) as WeightEntry) <= GAP) run.push(entry)
-    else found.push([entry])
+    if (run && offset - run.end <= GAP) {
+      run.end = Math.max(run.end, offset + length)
+      run.entries.push(entry)
+    } else found.push({ start: offset, end: offset + length, read, entries: [entry] })
   }
   return found
 }

@@ -2,7 +2,8 @@ import { OptionError } from '../errors'
 import { sizeOf } from '../tensor'
 import { STORAGE } from './safetensors/dtypes'
 import { safetensorsChunks, type WritableTensor } from './safetensors/write'
-import type { Writer } from './target'
+import type { StagedFile } from '../platform/platform'
+import type { Target } from './target'
 import type { StorageType, WeightEntry } from './weights'
 
 export interface SaveWeightsOptions {
@@ -15,15 +16,21 @@ export interface SaveWeightsOptions {
 const FLOATS: readonly StorageType[] = ['F64', 'F32', 'F16', 'BF16']
 const STORED_AS = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const
 
-/** `model.safetensors`, or shards with their index, as Python's `save_pretrained` names them. */
+const WHOLE = 'model.safetensors'
+const INDEX = 'model.safetensors.index.json'
+
+/**
+ * `model.safetensors`, or shards with their index, as Python's `save_pretrained` names them. Files take
+ * their places when all are written: the weights may come from the very files that are replaced.
+ */
 export async function saveWeights(
-  target: Writer,
+  target: Target,
   weights: readonly WeightEntry[],
   { dtype, maxShardSize = Infinity, metadata }: SaveWeightsOptions,
 ): Promise<void> {
   if (!Object.hasOwn(STORED_AS, dtype))
     throw new OptionError('bad-dtype', `dtype is "${dtype}". Should be one of: ${Object.keys(STORED_AS).join(', ')}.`)
-  if (!(maxShardSize > 0))
+  if (typeof maxShardSize !== 'number' || !(maxShardSize > 0))
     throw new OptionError('bad-shard-size', `maxShardSize is ${maxShardSize}; a positive number of bytes is needed.`)
   const tensors = weights.map(
     (entry): WritableTensor => ({
@@ -34,24 +41,37 @@ export async function saveWeights(
     }),
   )
   const shards = shardsOf(tensors, maxShardSize)
-  if (shards.length === 1) {
-    await target.write('model.safetensors', safetensorsChunks(tensors, metadata))
-    return
+  const staged: StagedFile[] = []
+  try {
+    for (const [file, shard] of shards) staged.push(await target.stage(file, safetensorsChunks(shard, metadata)))
+    if (shards.size > 1) staged.push(await target.stage(INDEX, [new TextEncoder().encode(indexOf(shards))]))
+    for (const file of staged) await file.commit()
+  } catch (error) {
+    await Promise.allSettled(staged.map((file) => file.discard()))
+    throw error
   }
-  const number = (n: number) => String(n).padStart(5, '0')
-  const map: Record<string, string> = {}
-  for (const [i, shard] of shards.entries()) {
-    const file = `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`
-    for (const { name } of shard) map[name] = file
-    await target.write(file, safetensorsChunks(shard, metadata))
+  // An earlier save's whole file would be read before the index, and its index would lie beside the whole file.
+  await target.remove(shards.size > 1 ? WHOLE : INDEX)
+}
+
+type Shards = ReadonlyMap<string, readonly WritableTensor[]>
+
+function indexOf(shards: Shards): string {
+  const all = [...shards.values()].flat()
+  const places = [...shards].flatMap(([file, shard]) => shard.map(({ name }) => [name, file] as const))
+  const index = {
+    metadata: {
+      total_parameters: all.reduce((count, { shape }) => count + sizeOf(shape), 0),
+      total_size: all.reduce((size, entry) => size + bytesOf(entry), 0),
+    },
+    weight_map: Object.fromEntries(places.sort(([a], [b]) => (a < b ? -1 : 1))),
   }
-  const index = { metadata: { total_size: tensors.reduce((size, entry) => size + bytesOf(entry), 0) }, weight_map: map }
-  await target.write('model.safetensors.index.json', [new TextEncoder().encode(`${JSON.stringify(index, null, 2)}\n`)])
+  return `${JSON.stringify(index, null, 2)}\n`
 }
 
 const bytesOf = ({ shape, storage }: WritableTensor): number => sizeOf(shape) * STORAGE[storage].size
 
-function shardsOf(tensors: readonly WritableTensor[], limit: number): WritableTensor[][] {
+function shardsOf(tensors: readonly WritableTensor[], limit: number): Shards {
   const shards: WritableTensor[][] = [[]]
   let size = 0
   for (const entry of tensors) {
@@ -63,5 +83,7 @@ function shardsOf(tensors: readonly WritableTensor[], limit: number): WritableTe
     shards.at(-1)?.push(entry)
     size += bytes
   }
-  return shards
+  if (shards.length === 1) return new Map([[WHOLE, tensors]])
+  const number = (n: number) => String(n).padStart(5, '0')
+  return new Map(shards.map((shard, i) => [`model-${number(i + 1)}-of-${number(shards.length)}.safetensors`, shard]))
 }

@@ -70,8 +70,10 @@ function folderSource(folder: string): Source {
 }
 
 function fileListSource(files: readonly File[]): Source {
-  const find = (name: string): File | undefined =>
-    files.find((file) => file.name === name || file.webkitRelativePath.split('/').slice(1).join('/') === name)
+  // A picked folder's files carry paths that begin with the folder; files picked one by one only their names.
+  const path = ({ name, webkitRelativePath }: File): string =>
+    webkitRelativePath ? webkitRelativePath.slice(webkitRelativePath.indexOf('/') + 1) : name
+  const find = (name: string): File | undefined => files.find((file) => path(file) === name)
   return {
     describe: `${files.length} files`,
     async read(name, range) {
@@ -83,11 +85,19 @@ function fileListSource(files: readonly File[]): Source {
   }
 }
 
+/** Also of another realm (a test environment's, a frame's). */
+const isBytes = (value: unknown): value is Uint8Array =>
+  Object.prototype.toString.call(value) === '[object Uint8Array]'
+
 function readerSource(reader: FileReader): Source {
   if ('describe' in reader && 'locate' in reader) return reader as Source
   return {
     describe: 'the given reader',
-    read: async (name, range) => reader.read(checkName(name), range),
+    async read(name, range) {
+      const bytes: unknown = await reader.read(checkName(name), range)
+      if (bytes === undefined || isBytes(bytes)) return bytes
+      throw new SourceError('bad-reader', `The reader answered "${name}" with neither a Uint8Array nor undefined.`)
+    },
     locate: () => Promise.resolve(undefined),
   }
 }
@@ -96,7 +106,8 @@ function readerSource(reader: FileReader): Source {
 export async function openSource(source: SourceLike, options: SourceOptions = {}): Promise<Source> {
   if (source instanceof URL || (typeof source === 'string' && isUrl(source))) {
     const url = new URL(source)
-    if (url.protocol === 'file:') return openFolder(decodeURIComponent(url.pathname))
+    // `/C:/folder` is how Windows' drives stand in a URL.
+    if (url.protocol === 'file:') return openFolder(decodeURIComponent(url.pathname).replace(/^\/(?=[a-z]:)/i, ''))
     if (!/^https?:$/.test(url.protocol))
       throw new SourceError('bad-source', `A source cannot be a ${url.protocol} URL. Give http(s): or file:.`)
     return new HttpFiles(url, options)
@@ -111,6 +122,12 @@ export async function openSource(source: SourceLike, options: SourceOptions = {}
 }
 
 async function openFolder(path: string): Promise<Source> {
+  if (platform.name === 'browser')
+    throw new SourceError(
+      'no-file-system',
+      `"${path}": browsers have no folders. Give a URL (new URL("./model/", location.href)), a list of File, ` +
+        'or an object { read(name, range) }.',
+    )
   if (await platform.isFolder(path)) return folderSource(path)
   if (/^[\w.-]+\/[\w.-]+$/.test(path) && !path.startsWith('.'))
     throw new SourceError(

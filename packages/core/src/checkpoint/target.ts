@@ -1,5 +1,6 @@
 import { platform } from '#platform'
 import { SourceError } from '../errors'
+import type { StagedFile } from '../platform/platform'
 import { checkName } from './source'
 
 type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>
@@ -12,29 +13,63 @@ export interface Writer {
 /** Where a checkpoint is written: a folder's path, a folder picked in a browser, or a writer. */
 export type TargetLike = string | FileSystemDirectoryHandle | Writer
 
-export async function openTarget(target: TargetLike): Promise<Writer> {
-  if (typeof target === 'string')
-    return { write: async (name, chunks) => platform.writeFile(platform.joinPath(target, checkName(name)), chunks) }
-  if (typeof (target as Writer | undefined)?.write === 'function') return target as Writer
+/** A target made ready to write to. */
+export interface Target extends Writer {
+  /** Writes a file aside, so that several can take their places together (a plain writer gets it at once). */
+  stage(name: string, chunks: Chunks): Promise<StagedFile>
+  /** Removes a file, where there is one (a plain writer holds none). */
+  remove(name: string): Promise<void>
+}
+
+export async function openTarget(target: TargetLike): Promise<Target> {
+  if (typeof target === 'string') return folderTarget(target)
+  if (typeof (target as Target | undefined)?.write === 'function')
+    return 'stage' in target ? (target as Target) : writerTarget(target as Writer)
   if (typeof (target as FileSystemDirectoryHandle | undefined)?.getFileHandle === 'function')
-    return handleWriter(target as FileSystemDirectoryHandle)
+    return handleTarget(target as FileSystemDirectoryHandle)
   throw new SourceError(
     'bad-target',
     `A target must be a folder's path, a FileSystemDirectoryHandle or an object { write(name, chunks) }; ${typeof target} was given.`,
   )
 }
 
-const handleWriter = (folder: FileSystemDirectoryHandle): Writer => ({
-  async write(name, chunks) {
-    const file = await folder.getFileHandle(checkName(name), { create: true })
-    // Written aside by the browser and put in place by close().
-    const stream = await file.createWritable()
-    try {
-      for await (const chunk of chunks) await stream.write(chunk as Uint8Array<ArrayBuffer>)
-    } catch (error) {
-      await stream.abort()
-      throw error
-    }
-    await stream.close()
-  },
+const staging = (stage: Target['stage'], remove: Target['remove']): Target => ({
+  stage: (name, chunks) => stage(checkName(name), chunks),
+  remove: (name) => remove(checkName(name)),
+  write: async (name, chunks) => (await stage(checkName(name), chunks)).commit(),
 })
+
+const folderTarget = (folder: string): Target =>
+  staging(
+    (name, chunks) => platform.stageFile(platform.joinPath(folder, name), chunks),
+    (name) => platform.removeFile(platform.joinPath(folder, name)),
+  )
+
+const handleTarget = (folder: FileSystemDirectoryHandle): Target =>
+  staging(
+    async (name, chunks) => {
+      const file = await folder.getFileHandle(name, { create: true })
+      // Written aside by the browser and put in place by close().
+      const stream = await file.createWritable()
+      try {
+        for await (const chunk of chunks) await stream.write(chunk as Uint8Array<ArrayBuffer>)
+      } catch (error) {
+        await stream.abort()
+        throw error
+      }
+      return { commit: () => stream.close(), discard: () => stream.abort() }
+    },
+    (name) =>
+      folder.removeEntry(name).catch((error: unknown) => {
+        if ((error as Error).name !== 'NotFoundError') throw error
+      }),
+  )
+
+const writerTarget = (writer: Writer): Target =>
+  staging(
+    async (name, chunks) => {
+      await writer.write(name, chunks)
+      return { commit: () => Promise.resolve(), discard: () => Promise.resolve() }
+    },
+    () => Promise.resolve(),
+  )

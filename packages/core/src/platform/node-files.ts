@@ -1,15 +1,22 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import type { LocalFile, Platform } from './platform'
+import { SourceError } from '../errors'
+import type { LocalFile, Platform, StagedFile } from './platform'
 
-const absent = (error: unknown): undefined => {
-  if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
-  throw error
+/** What the file system says, as a typed error; whatever else went wrong passes unchanged. */
+const failed = (what: string, path: string) => (error: unknown) => {
+  if (!(error as NodeJS.ErrnoException).syscall) throw error
+  throw new SourceError(`not-${what}`, `${path} cannot be ${what}: ${(error as Error).message}.`, { cause: error })
 }
 
+const unlessAbsent = (path: string) => (error: unknown) =>
+  ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+    ? undefined
+    : failed('readable', path)(error)
+
 async function readFile(path: string, range?: readonly [number, number]): Promise<Uint8Array | undefined> {
-  const file = await open(path).catch(absent)
+  const file = await open(path).catch(unlessAbsent(path))
   if (!file) return undefined
   try {
     if (!range) return await file.readFile()
@@ -23,38 +30,61 @@ async function readFile(path: string, range?: readonly [number, number]): Promis
       done += bytesRead
     }
     return bytes.subarray(0, done)
+  } catch (error) {
+    return failed('readable', path)(error)
   } finally {
     await file.close()
   }
 }
 
 async function locateFile(path: string): Promise<LocalFile | undefined> {
-  const real = await realpath(path).catch(absent)
+  const real = await realpath(path).catch(unlessAbsent(path))
   if (real === undefined) return undefined
-  const { size } = await stat(real)
-  return { folder: dirname(real), name: basename(real), size }
+  const { size, mtimeMs: modified } = await stat(real)
+  return { folder: dirname(real), name: basename(real), size, modified }
 }
 
 async function isFolder(path: string): Promise<boolean> {
-  return (await stat(path).catch(absent))?.isDirectory() ?? false
+  return (await stat(path).catch(unlessAbsent(path)))?.isDirectory() ?? false
 }
 
-async function writeFile(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
+async function stageFile(
+  path: string,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<StagedFile> {
   const aside = `${path}.${randomUUID()}.part`
-  const file = await open(aside, 'wx')
+  const discard = () => rm(aside, { force: true })
+  const commit = () =>
+    rename(aside, path).catch(async (error: unknown) => {
+      await discard()
+      failed('writable', path)(error)
+    })
   try {
-    for await (const chunk of chunks) {
-      for (let done = 0; done < chunk.length; ) done += (await file.write(chunk, done)).bytesWritten
+    await mkdir(dirname(path), { recursive: true })
+    const file = await open(aside, 'wx')
+    try {
+      for await (const chunk of chunks) {
+        let done = 0
+        while (done < chunk.length) done += (await file.write(chunk, done)).bytesWritten
+      }
+    } finally {
+      await file.close()
     }
-    await file.close()
-    await rename(aside, path)
   } catch (error) {
-    await file.close().catch(() => undefined)
-    await rm(aside, { force: true })
-    throw error
+    await discard().catch(() => undefined)
+    failed('writable', path)(error)
   }
+  return { commit, discard }
 }
+
+const removeFile = (path: string): Promise<void> => rm(path, { force: true }).catch(failed('writable', path))
 
 /** The file half of the platform, on Node's file system. */
-export const nodeFiles = { readFile, locateFile, isFolder, writeFile, joinPath: join } satisfies Partial<Platform>
+export const nodeFiles = {
+  readFile,
+  locateFile,
+  isFolder,
+  stageFile,
+  removeFile,
+  joinPath: join,
+} satisfies Partial<Platform>

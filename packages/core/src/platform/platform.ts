@@ -17,6 +17,14 @@ export interface LocalFile {
   readonly folder: string
   readonly name: string
   readonly size: number
+  /** When it was last written, in milliseconds since 1970. */
+  readonly modified: number
+}
+
+/** A file written aside: it takes its place, or is thrown away. */
+export interface StagedFile {
+  commit(): Promise<void>
+  discard(): Promise<void>
 }
 
 /** What differs between Node and the browser. Chosen by package conditions: `#platform`. */
@@ -28,8 +36,10 @@ export interface Platform {
   locateFile(path: string): Promise<LocalFile | undefined>
   /** True for a folder that exists. */
   isFolder(path: string): Promise<boolean>
-  /** Creates or replaces a file from consecutive chunks, with its folders; atomic (written aside, then renamed). */
-  writeFile(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
+  /** Writes a file's consecutive chunks beside its place, and creates its folders; `commit` renames it. */
+  stageFile(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<StagedFile>
+  /** Removes a file, where there is one. */
+  removeFile(path: string): Promise<void>
   /** Joins a folder and a name in the platform's manner. */
   joinPath(folder: string, name: string): string
   /** Decodes an encoded image as Pillow's `Image.open(...).convert('RGB')` after EXIF rotation. */

@@ -74,23 +74,31 @@ function metadataOf(value: unknown, fail: Fail): Record<string, string> {
   return value as unknown as Record<string, string>
 }
 
+/** A value of the file, for a message: of what size or depth it may be is not known. */
+function show(value: unknown): string {
+  const isFlat = typeof value !== 'object' || (Array.isArray(value) && value.every((item) => typeof item !== 'object'))
+  const text = isFlat ? String(JSON.stringify(value)) : 'an object'
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text
+}
+
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
 function entryOf(name: string, value: unknown, base: number, fail: Fail): HeaderEntry {
   if (!isJsonObject(value)) return fail('bad-header', `"${name}" is not described by an object`)
   const { dtype, shape, data_offsets: offsets } = value
   if (typeof dtype !== 'string' || !Object.hasOwn(STORAGE, dtype))
-    return fail('bad-dtype', `"${name}" is of dtype ${JSON.stringify(dtype)}; known: ${Object.keys(STORAGE).join(', ')}`)
+    return fail('bad-dtype', `"${name}" is of dtype ${show(dtype)}; known: ${Object.keys(STORAGE).join(', ')}`)
   const storage = dtype as StorageType
   if (!Array.isArray(shape) || !shape.every(isSize))
-    return fail('bad-shape', `"${name}" has shape ${JSON.stringify(shape)}; non-negative integers are needed`)
+    return fail('bad-shape', `"${name}" has shape ${show(shape)}; non-negative integers are needed`)
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize))
-    return fail('bad-offsets', `"${name}" has data_offsets ${JSON.stringify(offsets)}; two non-negative integers are needed`)
+    return fail('bad-offsets', `"${name}" has data_offsets ${show(offsets)}; two non-negative integers are needed`)
   const [start, end] = offsets as [number, number]
   if (end < start) fail('bad-offsets', `"${name}" ends at ${end}, before its start ${start}`)
   const bytes = (shape as number[]).reduce((size, dim) => size * dim, STORAGE[storage].size)
+  if (!Number.isSafeInteger(bytes)) fail('bad-shape', `"${name}" has shape ${show(shape)}, which no file can hold`)
   if (bytes !== end - start)
-    fail('shape-mismatch', `"${name}" of shape [${shape.join(', ')}] ${storage} takes ${bytes} bytes, its offsets span ${end - start}`)
+    fail('shape-mismatch', `"${name}" of shape ${show(shape)} ${storage} takes ${bytes} bytes, its offsets span ${end - start}`)
   return { name, storage, shape: shape as number[], offset: base + start, length: end - start }
 }
 

@@ -1,6 +1,6 @@
-import { platform } from '#platform'
 import { CheckpointError, SourceError } from '../../errors'
 import type { Tensor } from '../../tensor'
+import { readEntries } from '../read-entries'
 import { openSource, type Source } from '../source'
 import type { WeightEntry } from '../weights'
 import { decode } from './dtypes'
@@ -13,20 +13,36 @@ export interface SafetensorsFile {
 
 /** The weights of one safetensors file, none of them read yet; undefined where the file is absent. */
 export async function openSafetensors(source: Source, file: string): Promise<SafetensorsFile | undefined> {
+  const describe = `${file} of ${source.describe}`
   const local = await source.locate(file)
   const start = await source.read(file, [0, 8])
   if (!start) return undefined
+  const range = async (from: number, to: number) => (await source.read(file, [from, to])) ?? new Uint8Array()
+  let seen = local
+  /** A checkpoint may be saved over while some of its weights are still to be read. */
+  const checkUnchanged = async () => {
+    const now = seen && (await source.locate(file))
+    if (!seen || (now?.modified === seen.modified && now.size === seen.size && now.name === seen.name)) return
+    const again = now && (await readHeader(range, describe, now.size))
+    if (JSON.stringify(again?.entries) !== JSON.stringify(entries))
+      throw new CheckpointError('file-changed', `${describe} was replaced after it was opened. Load the checkpoint again.`)
+    seen = now
+  }
   const read = async (offset: number, length: number): Promise<Uint8Array> => {
+    await checkUnchanged()
     const bytes = await source.read(file, [offset, offset + length])
     if (bytes?.length === length) return bytes
     throw new CheckpointError(
       'truncated',
-      `${file} of ${source.describe}: ${length} bytes were asked for at ${offset}, ${bytes?.length ?? 0} came.`,
+      `${describe}: ${length} bytes were asked for at ${offset}, ${bytes?.length ?? 0} came.`,
     )
   }
-  const headerBytes = async (from: number, to: number) =>
-    from === 0 ? start : ((await source.read(file, [from, to])) ?? new Uint8Array())
-  const { entries, metadata } = await readHeader(headerBytes, `${file} of ${source.describe}`, local?.size)
+  const size = local?.size ?? (await source.size?.(file))
+  const { entries, metadata } = await readHeader(
+    async (from, to) => (from === 0 ? start : range(from, to)),
+    describe,
+    size,
+  )
   const weights = new Map<string, WeightEntry>()
   for (const { name, storage, shape, offset, length } of entries) {
     weights.set(name, {
@@ -45,25 +61,33 @@ const bytesSource = (bytes: Uint8Array): Source => ({
   describe: 'the given bytes',
   read: (_name, range) => Promise.resolve(range ? bytes.subarray(...range) : bytes),
   locate: () => Promise.resolve(undefined),
+  size: () => Promise.resolve(bytes.length),
 })
 
 async function fileSource(path: string | URL): Promise<{ source: Source; file: string }> {
+  const isUrl = path instanceof URL || /^(https?|file):/i.test(path)
   const text = String(path)
-  const query = /^https?:/i.test(text) ? text.slice(text.split('?')[0]?.length ?? 0) : ''
-  const whole = text.slice(0, text.length - query.length)
-  const cut = Math.max(whole.lastIndexOf('/'), platform.name === 'node' ? whole.lastIndexOf('\\') : -1)
+  const query = isUrl ? /\?.*$/.exec(text)?.[0] : undefined
+  const whole = query ? text.slice(0, -query.length) : text
+  const cut = Math.max(whole.lastIndexOf('/'), isUrl ? -1 : whole.lastIndexOf('\\'))
   const folder = cut < 0 ? '.' : whole.slice(0, cut + 1)
-  return { source: await openSource(folder + query), file: decodeURIComponent(whole.slice(cut + 1)) }
+  const name = whole.slice(cut + 1)
+  return { source: await openSource(folder + (query ?? '')), file: isUrl ? decodeURIComponent(name) : name }
 }
 
 /** Every tensor of a safetensors file: a path, a URL or its bytes. Half precision becomes float32. */
 export async function readSafetensors(source: string | URL | Uint8Array): Promise<Map<string, Tensor>> {
   const from =
     source instanceof Uint8Array ? { source: bytesSource(source), file: 'safetensors' } : await fileSource(source)
-  if (source instanceof Uint8Array) await readHeader(async (a, b) => source.subarray(a, b), 'The given data', source.length)
   const opened = await openSafetensors(from.source, from.file)
   if (!opened) throw new SourceError('source-not-found', `There is no file ${String(source)}.`)
   const tensors = new Map<string, Tensor>()
-  for (const [name, entry] of opened.weights) tensors.set(name, await entry.read())
+  const entries = [...opened.weights.values()]
+  // All of a file that is not here comes in one request.
+  const fetched = entries.some(({ location }) => location?.local) ? undefined : await readEntries(entries)
+  for (const entry of entries) {
+    const bytes = fetched?.get(entry.name)
+    tensors.set(entry.name, bytes ? decode(bytes, entry.storage, entry.shape) : await entry.read())
+  }
   return tensors
 }
