@@ -119,12 +119,14 @@ export class HttpFiles implements Source {
     return html && !isHtmlName(name) ? undefined : bytes
   }
 
-  readonly #failed = (name: string) => (cause: unknown): never => {
-    const { signal } = this.#options
-    if (signal?.aborted) throw signal.reason
-    const message = `${this.#describe(name)} could not be fetched: ${(cause as Error).message}.`
-    throw new SourceError('fetch-failed', message, { cause })
-  }
+  readonly #failed =
+    (name: string) =>
+    (cause: unknown): never => {
+      const { signal } = this.#options
+      if (signal?.aborted) throw signal.reason
+      const message = `${this.#describe(name)} could not be fetched: ${(cause as Error).message}.`
+      throw new SourceError('fetch-failed', message, { cause })
+    }
 }
 
 const part = (bytes: Uint8Array | undefined, range: ByteRange | undefined): Uint8Array | undefined =>

@@ -32,14 +32,12 @@ export async function saveWeights(
     throw new OptionError('bad-dtype', `dtype is "${dtype}". Should be one of: ${Object.keys(STORED_AS).join(', ')}.`)
   if (typeof maxShardSize !== 'number' || !(maxShardSize > 0))
     throw new OptionError('bad-shard-size', `maxShardSize is ${maxShardSize}; a positive number of bytes is needed.`)
-  const tensors = weights.map(
-    (entry): WritableTensor => ({
-      name: entry.name,
-      shape: entry.shape,
-      storage: FLOATS.includes(entry.storage) ? STORED_AS[dtype] : entry.storage,
-      read: () => entry.read(),
-    }),
-  )
+  const tensors = weights.map((entry): WritableTensor => ({
+    name: entry.name,
+    shape: entry.shape,
+    storage: FLOATS.includes(entry.storage) ? STORED_AS[dtype] : entry.storage,
+    read: () => entry.read(),
+  }))
   const shards = shardsOf(tensors, maxShardSize)
   const staged: StagedFile[] = []
   try {

@@ -56,7 +56,10 @@ export function checkName(name: string): string {
   }
   const parts = decoded.split(/[\\/]/)
   if (decoded === '' || /^([\\/]|[a-z]:)/i.test(decoded) || parts.includes('..') || decoded.includes('\0'))
-    throw new SourceError('name-escapes', `The file name "${name}" leads out of its folder. Only names below it are allowed.`)
+    throw new SourceError(
+      'name-escapes',
+      `The file name "${name}" leads out of its folder. Only names below it are allowed.`,
+    )
   return name
 }
 
@@ -86,8 +89,7 @@ function fileListSource(files: readonly File[]): Source {
 }
 
 /** Also of another realm (a test environment's, a frame's). */
-const isBytes = (value: unknown): value is Uint8Array =>
-  Object.prototype.toString.call(value) === '[object Uint8Array]'
+const isBytes = (value: unknown): value is Uint8Array => Object.prototype.toString.call(value) === '[object Uint8Array]'
 
 function readerSource(reader: FileReader): Source {
   if ('describe' in reader && 'locate' in reader) return reader as Source
@@ -135,7 +137,10 @@ async function openFolder(path: string): Promise<Source> {
       `"${path}" is no folder here, and names on the Hugging Face hub are not read yet. ` +
         'Download the repository and give its folder, or give its URL ending in /resolve/main.',
     )
-  throw new SourceError('source-not-found', `"${path}" is not a folder. Give the folder that holds config.json, or a URL.`)
+  throw new SourceError(
+    'source-not-found',
+    `"${path}" is not a folder. Give the folder that holds config.json, or a URL.`,
+  )
 }
 
 /** A JSON object of the source; undefined where the file is absent. @throws SourceError for anything else. */
@@ -146,7 +151,9 @@ export async function readJson(source: Source, name: string): Promise<JsonObject
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch (cause) {
-    throw new SourceError('bad-json', `${name} of ${source.describe} is not JSON: ${(cause as Error).message}`, { cause })
+    throw new SourceError('bad-json', `${name} of ${source.describe} is not JSON: ${(cause as Error).message}`, {
+      cause,
+    })
   }
   if (!isJsonObject(value)) throw new SourceError('bad-json', `${name} of ${source.describe} is not a JSON object.`)
   return value

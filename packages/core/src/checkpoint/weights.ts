@@ -3,10 +3,7 @@ import type { Tensor } from '../tensor'
 
 /** The storage types of safetensors that hold numbers. */
 export type StorageType =
-  | 'F64' | 'F32' | 'F16' | 'BF16'
-  | 'I64' | 'I32' | 'I16' | 'I8'
-  | 'U64' | 'U32' | 'U16' | 'U8'
-  | 'BOOL'
+  'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U64' | 'U32' | 'U16' | 'U8' | 'BOOL'
 
 /** Where a weight's raw little-endian bytes lie, in PyTorch's layout. */
 export interface WeightLocation {

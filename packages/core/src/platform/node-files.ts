@@ -48,10 +48,7 @@ async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(unlessAbsent(path)))?.isDirectory() ?? false
 }
 
-async function stageFile(
-  path: string,
-  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-): Promise<StagedFile> {
+async function stageFile(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<StagedFile> {
   const aside = `${path}.${randomUUID()}.part`
   const discard = () => rm(aside, { force: true })
   const commit = () =>

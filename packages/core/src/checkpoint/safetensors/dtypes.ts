@@ -90,7 +90,8 @@ export function toBFloat16(value: number): number {
 let table: Float32Array | undefined
 
 /** Every half-precision number by its bits: looked up, because computing each takes ten times as long. */
-const float16Table = (): Float32Array => (table ??= Float32Array.from({ length: 65_536 }, (_, half) => fromFloat16(half)))
+const float16Table = (): Float32Array =>
+  (table ??= Float32Array.from({ length: 65_536 }, (_, half) => fromFloat16(half)))
 
 /** The tensor of raw little-endian bytes; half precision becomes float32. Copies only what is not aligned. */
 export function decode(bytes: Uint8Array, storage: StorageType, shape: readonly number[]): Tensor {
@@ -116,8 +117,10 @@ export function decode(bytes: Uint8Array, storage: StorageType, shape: readonly 
 /** Raw little-endian bytes of a tensor. @returns how many finite values `storage` cannot hold, as `overflow`. */
 export function encode(value: Tensor, storage: StorageType): { bytes: Uint8Array; overflow: number } {
   const { data, dtype } = value
-  if (storage === 'F16') return narrowed(data, new Uint16Array(data.length), toFloat16, (half) => (half & 0x7fff) === 0x7c00)
-  if (storage === 'BF16') return narrowed(data, new Uint16Array(data.length), toBFloat16, (half) => (half & 0x7fff) === 0x7f80)
+  if (storage === 'F16')
+    return narrowed(data, new Uint16Array(data.length), toFloat16, (half) => (half & 0x7fff) === 0x7c00)
+  if (storage === 'BF16')
+    return narrowed(data, new Uint16Array(data.length), toBFloat16, (half) => (half & 0x7fff) === 0x7f80)
   if (storage === 'F32' && dtype !== 'float32')
     return narrowed(data, new Float32Array(data.length), Math.fround, (single) => !Number.isFinite(single))
   return { bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), overflow: 0 }

@@ -95,11 +95,14 @@ function entryOf(name: string, value: unknown, base: number, fail: Fail): Header
     return fail('bad-offsets', `"${name}" has data_offsets ${show(offsets)}; two non-negative integers are needed`)
   const [start, end] = offsets as [number, number]
   if (end < start) fail('bad-offsets', `"${name}" ends at ${end}, before its start ${start}`)
-  const bytes = (shape as number[]).reduce((size, dim) => size * dim, STORAGE[storage].size)
+  const bytes = shape.reduce((size, dim) => size * dim, STORAGE[storage].size)
   if (!Number.isSafeInteger(bytes)) fail('bad-shape', `"${name}" has shape ${show(shape)}, which no file can hold`)
   if (bytes !== end - start)
-    fail('shape-mismatch', `"${name}" of shape ${show(shape)} ${storage} takes ${bytes} bytes, its offsets span ${end - start}`)
-  return { name, storage, shape: shape as number[], offset: base + start, length: end - start }
+    fail(
+      'shape-mismatch',
+      `"${name}" of shape ${show(shape)} ${storage} takes ${bytes} bytes, its offsets span ${end - start}`,
+    )
+  return { name, storage, shape, offset: base + start, length: end - start }
 }
 
 function checkOffsets(entries: readonly HeaderEntry[], base: number, size: number | undefined, fail: Fail): void {
@@ -110,5 +113,6 @@ function checkOffsets(entries: readonly HeaderEntry[], base: number, size: numbe
     end = offset + length
   }
   if (size !== undefined && end > size) fail('truncated', `its tensors end at byte ${end}, the file holds ${size}`)
-  if (size !== undefined && end < size) fail('trailing-bytes', `${size - end} bytes behind its last tensor belong to nothing`)
+  if (size !== undefined && end < size)
+    fail('trailing-bytes', `${size - end} bytes behind its last tensor belong to nothing`)
 }

@@ -25,7 +25,10 @@ export async function openSafetensors(source: Source, file: string): Promise<Saf
     if (!seen || (now?.modified === seen.modified && now.size === seen.size && now.name === seen.name)) return
     const again = now && (await readHeader(range, describe, now.size))
     if (JSON.stringify(again?.entries) !== JSON.stringify(entries))
-      throw new CheckpointError('file-changed', `${describe} was replaced after it was opened. Load the checkpoint again.`)
+      throw new CheckpointError(
+        'file-changed',
+        `${describe} was replaced after it was opened. Load the checkpoint again.`,
+      )
     seen = now
   }
   const read = async (offset: number, length: number): Promise<Uint8Array> => {

@@ -79,11 +79,27 @@ describe('a file that lies', () => {
     ['has a tensor that is a number', 'bad-header', fileOf({ a: 1 })],
     ['has metadata that is no object', 'bad-header', fileOf({ __metadata__: 'pt' })],
     ['has metadata of numbers', 'bad-header', fileOf({ __metadata__: { format: 1 } })],
-    ['names a tensor twice', 'duplicate-names', fileOf(`{"a":${JSON.stringify(f32([1], 0, 4))},"a":${JSON.stringify(f32([1], 0, 4))}}`, 4)],
-    ['names it twice by an escape', 'duplicate-names', fileOf(`{"a":${JSON.stringify(f32([1], 0, 4))},"\\u0061" :${JSON.stringify(f32([1], 0, 4))}}`, 4)],
-    ['gives two shapes', 'duplicate-names', fileOf('{"a":{"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]}}', 4)],
+    [
+      'names a tensor twice',
+      'duplicate-names',
+      fileOf(`{"a":${JSON.stringify(f32([1], 0, 4))},"a":${JSON.stringify(f32([1], 0, 4))}}`, 4),
+    ],
+    [
+      'names it twice by an escape',
+      'duplicate-names',
+      fileOf(`{"a":${JSON.stringify(f32([1], 0, 4))},"\\u0061" :${JSON.stringify(f32([1], 0, 4))}}`, 4),
+    ],
+    [
+      'gives two shapes',
+      'duplicate-names',
+      fileOf('{"a":{"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]}}', 4),
+    ],
     ['has an unknown dtype', 'bad-dtype', fileOf({ a: { dtype: 'F31', shape: [1], data_offsets: [0, 4] } }, 4)],
-    ['has a dtype of the prototype', 'bad-dtype', fileOf({ a: { dtype: 'toString', shape: [1], data_offsets: [0, 4] } }, 4)],
+    [
+      'has a dtype of the prototype',
+      'bad-dtype',
+      fileOf({ a: { dtype: 'toString', shape: [1], data_offsets: [0, 4] } }, 4),
+    ],
     ['nests a dtype 100,000 deep', 'bad-dtype', fileOf(`{"a":{"dtype":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`)],
     ['has no shape', 'bad-shape', fileOf({ a: { dtype: 'F32', data_offsets: [0, 4] } }, 4)],
     ['has a negative size', 'bad-shape', fileOf({ a: f32([-1], 0, 4) }, 4)],
@@ -124,18 +140,29 @@ describe('a file that lies', () => {
     }
     await refused(readSafetensors(file))
     await refused(readSafetensors(join(folder, 'lies.safetensors')))
-    await refused(openSafetensors(await openSource([new File([file as Uint8Array<ArrayBuffer>], 'lies.safetensors')]), 'lies.safetensors'))
+    await refused(
+      openSafetensors(
+        await openSource([new File([file as Uint8Array<ArrayBuffer>], 'lies.safetensors')]),
+        'lies.safetensors',
+      ),
+    )
     // A plain reader does not tell sizes: what lies behind the end is found when it is read.
     const opened = openSource(reader).then((source) => openSafetensors(source, 'lies.safetensors'))
     if (code === 'trailing-bytes') await opened
-    else await refused(opened.then((found) => Promise.all([...(found?.weights.values() ?? [])].map((entry) => entry.read()))))
+    else
+      await refused(
+        opened.then((found) => Promise.all([...(found?.weights.values() ?? [])].map((entry) => entry.read()))),
+      )
     expect(largest).toBeLessThanOrEqual(file.length)
   })
 })
 
 describe('sound files', () => {
   it('takes tensors out of order, empty ones, and names that objects treat specially', async () => {
-    const file = fileOf(`{"b":${JSON.stringify(f32([1], 4, 8))},"__proto__":${JSON.stringify(f32([0], 4, 4))},"1":${JSON.stringify(f32([1], 0, 4))}}`, 8)
+    const file = fileOf(
+      `{"b":${JSON.stringify(f32([1], 4, 8))},"__proto__":${JSON.stringify(f32([0], 4, 4))},"1":${JSON.stringify(f32([1], 0, 4))}}`,
+      8,
+    )
     new DataView(file.buffer).setFloat32(file.length - 4, 3, true)
     const tensors = await readSafetensors(file)
     expect(tensors.get('b')?.data[0]).toBe(3)
@@ -168,16 +195,28 @@ describe('sound files', () => {
   })
 
   it.each([
-    ['duplicate-names', [['x', tensor([1], [1])], ['x', tensor([2], [1])]]],
+    [
+      'duplicate-names',
+      [
+        ['x', tensor([1], [1])],
+        ['x', tensor([2], [1])],
+      ],
+    ],
     ['duplicate-names', [['__metadata__', tensor([1], [1])]]],
     ['wrong-size', [['x', { dims: [3], dtype: 'float32', data: new Float32Array(2) }]]],
   ] as const)('is not written with %s', (code, tensors) => {
-    expect(() => writeSafetensors(tensors as Iterable<readonly [string, Tensor]>)).toThrow(expect.objectContaining({ code }))
+    expect(() => writeSafetensors(tensors as Iterable<readonly [string, Tensor]>)).toThrow(
+      expect.objectContaining({ code }),
+    )
   })
 
   it('is told to be replaced while it is being read', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-'))
-    const write = (names: string[]) => writeFile(join(folder, 'x.safetensors'), writeSafetensors(names.map((name, i) => [name, tensor([i], [1])] as const)))
+    const write = (names: string[]) =>
+      writeFile(
+        join(folder, 'x.safetensors'),
+        writeSafetensors(names.map((name, i) => [name, tensor([i], [1])] as const)),
+      )
     await write(['a', 'b'])
     const opened = await openSafetensors(await openSource(folder), 'x.safetensors')
     await write(['b', 'c'])

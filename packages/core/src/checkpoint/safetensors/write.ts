@@ -29,7 +29,10 @@ function rawBytes(entry: WritableTensor, value: Tensor): Uint8Array {
       `${overflow} values of "${entry.name}" are too large for ${entry.storage}. Save as bfloat16 or float32.`,
     )
   if (bytes.length !== sizeInFile(entry))
-    throw new CheckpointError('wrong-size', `"${entry.name}" gave ${bytes.length} bytes, ${sizeInFile(entry)} were announced.`)
+    throw new CheckpointError(
+      'wrong-size',
+      `"${entry.name}" gave ${bytes.length} bytes, ${sizeInFile(entry)} were announced.`,
+    )
   return bytes
 }
 
