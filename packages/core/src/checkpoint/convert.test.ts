@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { convert } from './convert'
+import { tensor } from '../tensor'
 import { readSafetensors } from './safetensors/read'
+import { writeSafetensors } from './safetensors/write'
 
 const ORIGINALS = fileURLToPath(new URL('../../../../parity-tests/fixtures/originals', import.meta.url))
 const folder = () => mkdtemp(join(tmpdir(), 'dual-encoder-'))
@@ -50,6 +52,25 @@ it('narrows and keeps half precision, splits into shards, and carries the tokeni
   const report = await convert(half, kept)
   expect(report).toMatchObject({ file: 'model.safetensors.index.json', dtype: 'bfloat16', carried: ['tokenizer.json'] })
   expect(await readFile(`${kept}/tokenizer.json`, 'utf8')).toBe('{}')
+})
+
+it('converts a tower on its own, with its names, its config and what Flax computes otherwise', async () => {
+  const [tower, target] = [await folder(), await folder()]
+  const config = { model_type: 'dinov2', hidden_size: 2, num_attention_heads: 1, layerscale_value: 0.5 }
+  await writeFile(`${tower}/config.json`, JSON.stringify(config))
+  const weights = {
+    'encoder.layer.0.layer_scale1.lambda1': tensor(new Float32Array([1, 4]), [2]),
+    'encoder.layer.0.mlp.fc1.kernel': tensor(new Float32Array([1, 2, 3, 4, 5, 6]), [2, 3]),
+  }
+  await writeFile(`${tower}/model.safetensors`, writeSafetensors(weights, { format: 'flax' }))
+  expect(await convert(tower, target)).toMatchObject({ framework: 'flax', dtype: 'float32' })
+  expect(await readSafetensors(`${target}/model.safetensors`)).toEqual(
+    new Map([
+      ['encoder.layer.0.layer_scale1.lambda1', tensor(new Float32Array([0.25, 1]), [2])],
+      ['encoder.layer.0.mlp.fc1.weight', tensor(new Float32Array([1, 4, 2, 5, 3, 6]), [3, 2])],
+    ]),
+  )
+  expect(JSON.parse(await readFile(`${target}/config.json`, 'utf8'))).toEqual(config)
 })
 
 it('writes to whatever takes names and bytes', async () => {

@@ -3,6 +3,8 @@ import { settleConfig } from '../config/hybrid-clip'
 import { checkOptions, ConfigError } from '../errors'
 import { loadModel } from '../model/load'
 import { saveModel, type SaveOptions, savedWeights } from '../model/save'
+import { VISION_TOWERS } from '../towers/registry'
+import { asFlaxComputes } from './formats/as-flax-computes'
 import type { Framework } from './formats/names'
 import { openWeights, type WeightFormat } from './open'
 import { saveWeights } from './save'
@@ -73,6 +75,12 @@ export async function convert(
     dtype = wanted ?? storedDtype(weights)
     await saveModel(writer, model, { dtype, maxShardSize })
   } else {
+    const tower = VISION_TOWERS.get(String(config.model_type))
+    if (framework === 'flax' && tower) {
+      const encoder = { kind: 'vision', tower, config: tower.config.fromJSON(config) } as const
+      asFlaxComputes(found, [{ encoder, prefix: '' }], false)
+      weights = [...found.values()]
+    }
     await saveWeights(writer, weights, { dtype, maxShardSize, metadata: { format: 'pt' } })
     await writer.write('config.json', [(await opened.read('config.json')) ?? new Uint8Array()])
   }

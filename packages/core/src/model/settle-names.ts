@@ -65,7 +65,7 @@ const isPooler = (name: string): boolean => /(^|\.)pooler\./.test(name)
 /** @throws CheckpointError listing what is missing, unused or of the wrong shape. */
 export function checkWeights(weights: Weights, expected: ReadonlyMap<string, Param>, where: string): void {
   const missing = [...expected.keys()].filter((name) => !weights.has(name))
-  const unused = [...weights.keys()].filter((name) => !expected.has(name))
+  const unused = [...weights.values()].filter(({ name }) => !expected.has(name))
   if (missing.length > 0 && missing.every(isPooler) && unused.length === 0)
     throw new CheckpointError(
       'missing-pooler',
@@ -76,7 +76,7 @@ export function checkWeights(weights: Weights, expected: ReadonlyMap<string, Par
     throw new CheckpointError(
       missing.length > 0 ? 'missing-weights' : 'unused-weights',
       `${where} does not fit its config: ${missing.length} weights are missing (-), ${unused.length} are not used (+).\n` +
-        bothSides(missing, unused),
+        bothSides(missing, unused.map(({ name, origin }) => (origin ? `${name} (in the file: ${origin})` : name))),
     )
   const wrong = [...expected.values()].flatMap(({ name, shape }) => {
     const given = weights.get(name)?.shape ?? []

@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { tensor } from '../../tensor'
@@ -77,6 +79,31 @@ describe('sound files', () => {
     await weights.get('text_projection.weight')?.read()
     expect(size).toEqual([512, 40])
     expect(given.bytes - opened).toBe(512 * 40 * 4)
+  })
+})
+
+describe.each([true, false])('over HTTP, ranges %s', (ranges) => {
+  it.each(['flax-vit-bert', 'tf-vit-bert', 'pt-bin-vit-bert'])('reads %s', async (name) => {
+    const server = createServer((request, response) => {
+      readFile(`${FILES}../originals/${name}${request.url ?? ''}`).then(
+        (bytes) => {
+          const [start, end] = (/bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? []).slice(1).map(Number)
+          if (!ranges || start === undefined || end === undefined) return response.end(bytes)
+          const last = Math.min(end, bytes.length - 1)
+          response.writeHead(206, { 'content-range': `bytes ${start}-${last}/${bytes.length}` })
+          return response.end(bytes.subarray(start, last + 1))
+        },
+        () => response.writeHead(404).end(),
+      )
+    })
+    await new Promise<void>((resolve) => server.listen(0, resolve))
+    const { port } = server.address() as AddressInfo
+    const { weights } = await openWeights(await openSource(`http://localhost:${port}`))
+    const local = await openWeights(await openSource(`${FILES}../originals/${name}`))
+    expect([...weights.keys()]).toEqual([...local.weights.keys()])
+    const table = 'text_model.embeddings.word_embeddings.weight'
+    expect(await weights.get(table)?.read()).toEqual(await local.weights.get(table)?.read())
+    server.close()
   })
 })
 
