@@ -45,25 +45,30 @@ const folderTarget = (folder: string): Target =>
     (name) => platform.removeFile(platform.joinPath(folder, name)),
   )
 
-const handleTarget = (folder: FileSystemDirectoryHandle): Target =>
-  staging(
-    async (name, chunks) => {
-      const file = await folder.getFileHandle(name, { create: true })
-      // Written aside by the browser and put in place by close().
-      const stream = await file.createWritable()
-      try {
-        for await (const chunk of chunks) await stream.write(chunk as Uint8Array<ArrayBuffer>)
-      } catch (error) {
-        await stream.abort()
-        throw error
-      }
-      return { commit: () => stream.close(), discard: () => stream.abort() }
-    },
-    (name) =>
-      folder.removeEntry(name).catch((error: unknown) => {
-        if ((error as Error).name !== 'NotFoundError') throw error
-      }),
-  )
+function handleTarget(folder: FileSystemDirectoryHandle): Target {
+  const remove = (name: string): Promise<void> => folder.removeEntry(name).catch(unlessAbsent)
+  return staging(async (name, chunks) => {
+    const there = await folder.getFileHandle(name).catch(unlessAbsent)
+    const file = there ?? (await folder.getFileHandle(name, { create: true }))
+    // Written aside by the browser and put in place by close().
+    const stream = await file.createWritable()
+    const discard = async () => {
+      await stream.abort()
+      if (!there) await remove(name)
+    }
+    try {
+      for await (const chunk of chunks) await stream.write(chunk as Uint8Array<ArrayBuffer>)
+    } catch (error) {
+      await discard()
+      throw error
+    }
+    return { commit: () => stream.close(), discard }
+  }, remove)
+}
+
+function unlessAbsent(error: unknown): undefined {
+  if ((error as Error).name !== 'NotFoundError') throw error
+}
 
 const writerTarget = (writer: Writer): Target =>
   staging(
