@@ -3,11 +3,11 @@ import * as onnx from '@dual-encoder/onnx'
 
 /** Largest differences from PyTorch's float32 that a backend may show. */
 export interface Tolerances {
-  /** Normalised embeddings and attention probabilities, absolute. */
+  /** Normalised embeddings, absolute. */
   readonly embeds: number
-  /** Logits, absolute (the scale is e^2.6592 = 14.3 and more). */
+  /** Logits, absolute (ten times the embeddings', for their scale). */
   readonly logits: number
-  /** Hidden states, pooled outputs and features: relative to the largest value of the tensor. */
+  /** Hidden states, attentions, pooled outputs and features: relative to the largest value of the tensor. */
   readonly hidden: number
   /** The contrastive loss, absolute. */
   readonly loss: number

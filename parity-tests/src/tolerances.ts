@@ -5,7 +5,7 @@ import type { Difference } from './compare'
 export function limitOf(name: string, tolerances: Tolerances): { limit: number; measure: 'absolute' | 'relative' } {
   if (name.includes('logits')) return { limit: tolerances.logits, measure: 'absolute' }
   if (name === 'loss') return { limit: tolerances.loss, measure: 'absolute' }
-  if (/embeds$|attentions/.test(name)) return { limit: tolerances.embeds, measure: 'absolute' }
+  if (/embeds$/.test(name)) return { limit: tolerances.embeds, measure: 'absolute' }
   return { limit: tolerances.hidden, measure: 'relative' }
 }
 

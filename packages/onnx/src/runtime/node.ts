@@ -8,12 +8,15 @@ import type { TensorProto } from '../graph/proto'
 import type { Engine, PlacedWeights, Runtime } from './runtime'
 import { float32Bytes, isRawFloat32 } from './weight-bytes'
 
+type OrtNode = typeof import('onnxruntime-node')
+
 /** onnxruntime-node is CommonJS: one copy for ESM and CJS callers. */
-async function loadOrt(): Promise<(typeof import('onnxruntime-node'))['default']> {
+async function loadOrt(): Promise<OrtNode> {
   const module = await import('onnxruntime-node').catch((cause: unknown) => {
     throw new BackendError('engine-missing', `onnxruntime-node could not be loaded: ${(cause as Error).message}`, { cause })
   })
-  return module.default
+  // Node gives a CommonJS module's exports as `default` as well; its types do not say so.
+  return (module as unknown as { default: OrtNode }).default
 }
 
 async function load(providers: readonly string[]): Promise<Engine> {

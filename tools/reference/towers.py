@@ -1,0 +1,179 @@
+"""Writes parity-tests/fixtures/towers: small dual encoders and what PyTorch makes of fixed inputs.
+
+    python tools/reference/towers.py [case ...]
+
+Every weight is drawn wide, biases and norms included, so that attention is peaked and no term vanishes.
+The loss is of the first n rows of both inputs, n the smaller batch.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import VisionTextDualEncoderConfig, VisionTextDualEncoderModel
+
+from cases import CASES
+
+ROOT = Path(__file__).resolve().parents[2] / "parity-tests" / "fixtures" / "towers"
+IMAGES, TEXTS, LENGTH = 3, 4, 9
+
+
+def draw(model, generator):
+    """New weights, wide enough that every one of them matters."""
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            noise = torch.randn(p.shape, generator=generator)
+            if name == "logit_scale":
+                p.fill_(2.0)
+            elif p.ndim == 1 and ("norm" in name.lower() and name.endswith("weight")):
+                p.copy_(1 + 0.3 * noise)
+            elif "lambda" in name:
+                p.copy_(0.5 + 0.2 * noise)
+            elif p.ndim == 1:
+                p.copy_(0.2 * noise)
+            elif "relative_position_bias_table" in name:
+                p.copy_(1.0 * noise)
+            elif "q_proj" in name or "k_proj" in name or "query" in name or "key" in name or "in_proj_weight" in name:
+                p.copy_(noise * (1.6 / p.shape[-1] ** 0.5))
+            elif p.ndim == 2 and "embedding" not in name:
+                p.copy_(noise * (1.0 / p.shape[-1] ** 0.5))
+            elif p.ndim == 4:
+                p.copy_(noise * (1.0 / (p.shape[1] * p.shape[2] * p.shape[3]) ** 0.5))
+            else:
+                p.copy_(0.6 * noise)
+
+
+def inputs_of(case, generator):
+    vision, text = case["vision"], case["text"]
+    size = vision.image_size
+    height, width = case["image"] or ((size, size) if isinstance(size, int) else size)
+    pixels = torch.randn((IMAGES, vision.num_channels, height, width), generator=generator)
+    pad = text.pad_token_id
+    ids = torch.randint(5, text.vocab_size, (TEXTS, LENGTH), generator=generator)
+    mask = torch.ones((TEXTS, LENGTH), dtype=torch.long)
+    for row, length in enumerate([LENGTH, 6, 8, 3]):
+        if case.get("padding") == "left":
+            ids[row, : LENGTH - length] = pad
+            mask[row, : LENGTH - length] = 0
+        else:
+            ids[row, length:] = pad
+            mask[row, length:] = 0
+    inputs = {"pixel_values": pixels, "input_ids": ids, "attention_mask": mask}
+    if text.type_vocab_size > 1:
+        types = torch.zeros((TEXTS, LENGTH), dtype=torch.long)
+        types[:, 3:] = 1
+        inputs["token_type_ids"] = types * mask
+    if case.get("position_ids"):
+        inputs["position_ids"] = torch.randint(0, text.max_position_embeddings, (TEXTS, LENGTH), generator=generator)
+    return inputs
+
+
+def outputs_of(model, inputs, interpolate):
+    """All outputs by name. The dual encoder's own forward does not pass interpolate_pos_encoding on, so the
+    two towers are called as it calls them."""
+    options = dict(output_attentions=True, output_hidden_states=True, return_dict=True)
+    extra = {"interpolate_pos_encoding": True} if interpolate else {}
+    text_inputs = {k: v for k, v in inputs.items() if k != "pixel_values"}
+    vision = model.vision_model(pixel_values=inputs["pixel_values"], **extra, **options)
+    text = model.text_model(**text_inputs, **options)
+    image_features = model.visual_projection(vision.pooler_output)
+    text_features = model.text_projection(text.pooler_output)
+    image_embeds = image_features / image_features.norm(dim=-1, keepdim=True)
+    text_embeds = text_features / text_features.norm(dim=-1, keepdim=True)
+    logits = text_embeds @ image_embeds.t() * model.logit_scale.exp()
+    n = min(len(logits), logits.shape[1])
+    square = logits[:n, :n]
+    target = torch.arange(n)
+    loss = (torch.nn.functional.cross_entropy(square, target) + torch.nn.functional.cross_entropy(square.t(), target)) / 2
+    if not interpolate:
+        whole = model(**inputs, **options)
+        assert torch.equal(whole.logits_per_text, logits), "the dual encoder's own forward gives other logits"
+        rows = {k: v[:n] for k, v in inputs.items()}
+        assert torch.allclose(model(**rows, return_loss=True).loss, loss, atol=1e-6)
+    out = {
+        "logits_per_text": logits, "logits_per_image": logits.t(), "text_embeds": text_embeds,
+        "image_embeds": image_embeds, "text_features": text_features, "image_features": image_features,
+        "loss": loss.reshape(1), "loss_logits_per_text": square,
+    }
+    for prefix, output in (("text", text), ("vision", vision)):
+        out[f"{prefix}_last_hidden_state"] = output.last_hidden_state
+        out[f"{prefix}_pooler_output"] = output.pooler_output
+        for i, value in enumerate(output.hidden_states):
+            out[f"{prefix}_hidden_states.{i}"] = value
+        for i, value in enumerate(output.attentions):
+            out[f"{prefix}_attentions.{i}"] = value
+    return out
+
+
+def renamed(folder, kind):
+    """The same checkpoint as older libraries wrote it."""
+    file = folder / "model.safetensors"
+    tensors = {}
+    for name, value in load_file(file).items():
+        if kind == "bert":
+            name = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
+        if kind == "clip" and name.startswith("vision_model.") and not name.startswith("vision_model.vision_model."):
+            name = "vision_model." + name
+        tensors[name] = value
+    if kind == "bert":
+        tensors["text_model.embeddings.position_ids"] = torch.arange(40).reshape(1, -1)
+    if kind == "clip":
+        tensors["vision_model.vision_model.embeddings.position_ids"] = torch.arange(17).reshape(1, -1)
+    if kind == "beit":
+        for name in list(tensors):
+            if name.endswith("relative_position_bias_table"):
+                tensors[name.replace("bias_table", "index")] = torch.zeros((17, 17), dtype=torch.long)
+    save_file(tensors, file, metadata={"format": "pt"})
+
+
+def only_differences(config):
+    """config.json with nothing but what differs from the defaults."""
+    def trim(tower):
+        return {"model_type": tower.model_type, **{k: v for k, v in tower.to_diff_dict().items() if k != "transformers_version"}}
+    return {"model_type": config.model_type, "vision_config": trim(config.vision_config), "text_config": trim(config.text_config),
+            "projection_dim": config.projection_dim}
+
+
+def write(case, index):
+    folder = ROOT / case["name"]
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    generator = torch.Generator().manual_seed(1000 + index)
+    config = VisionTextDualEncoderConfig.from_vision_text_configs(case["vision"], case["text"], projection_dim=32)
+    config._attn_implementation = "eager"
+    model = VisionTextDualEncoderModel(config).eval()
+    model.set_attn_implementation("eager")
+    draw(model, generator)
+    stored = case.get("stored")
+    if stored:
+        model = model.to(getattr(torch, stored))
+    model.save_pretrained(folder, max_shard_size=case.get("shards", "1GB"))
+    model = model.float()
+    if case.get("rename"):
+        renamed(folder, case["rename"])
+    if case.get("defaults_only"):
+        (folder / "config.json").write_text(json.dumps(only_differences(config), indent=1))
+    inputs = inputs_of(case, generator)
+    with torch.no_grad():
+        expected = outputs_of(model, inputs, case["interpolate"])
+        double = outputs_of(model.double(), {k: v.double() if v.is_floating_point() else v for k, v in inputs.items()},
+                            case["interpolate"])
+    for name in ("image_embeds", "text_embeds"):
+        error = (expected[name].double() - double[name]).abs().max().item()
+        assert error < 1e-6, f"{case['name']}: float32 itself is off by {error} in {name}"
+    sharpest = [v.max(-1).values.mean().item() for k, v in expected.items() if "attentions" in k]
+    assert max(sharpest) > 0.3, f"{case['name']}: attention is flat: {sharpest}"
+    save_file({k: v.contiguous() for k, v in inputs.items()}, folder / "inputs.safetensors")
+    save_file({k: v.float().clone().contiguous() for k, v in expected.items()}, folder / "expected.safetensors")
+    options = {"interpolatePosEncoding": True} if case["interpolate"] else {}
+    (folder / "case.json").write_text(json.dumps({"name": case["name"], "forwardOptions": options}, indent=1) + "\n")
+    print(case["name"], "attention", " ".join(f"{v:.2f}" for v in sharpest))
+
+
+if __name__ == "__main__":
+    for index, case in enumerate(CASES):
+        if len(sys.argv) < 2 or case["name"] in sys.argv[1:]:
+            write(case, index)
