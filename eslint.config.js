@@ -57,5 +57,6 @@ export default tseslint.config(
       rules: restrict(upwards(allowed)),
     },
   ]),
+  { files: ['**/*.cjs'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
   { files: ['tools/**', '**/*.test.ts', 'parity-tests/**'], rules: { 'no-console': 'off' } },
 )

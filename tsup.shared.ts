@@ -36,6 +36,8 @@ export default defineConfig(() => {
     // One copy of each class per format, whichever entry asks for it.
     splitting: true,
     treeshake: true,
+    // `import.meta.url` in the CommonJS build.
+    shims: true,
     sourcemap: true,
     clean: true,
     silent: true,

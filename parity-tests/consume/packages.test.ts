@@ -1,0 +1,119 @@
+import { cp, readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { pack, packages } from '../../tools/ci/packages.mjs'
+import { execute, installWithNpm, nodeExecutable, remove } from './install'
+
+const MODEL = resolve(import.meta.dirname, '../models/emoji-vit-bert')
+const names = packages.map(({ name }) => name)
+const folders = new Map<number, string>()
+
+/** Runs a program inside an installed folder and returns what it prints as JSON; stderr must stay empty. */
+async function evaluate(node: string, folder: string, file: string, ...args: string[]): Promise<unknown> {
+  const { code, stdout, stderr } = await execute(node, [file, ...args], folder)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  return JSON.parse(stdout)
+}
+
+beforeAll(async () => {
+  const tarballs = pack(resolve(import.meta.dirname, '../../.cache/tarballs'))
+  const core = JSON.parse(await readFile(resolve(import.meta.dirname, '../../packages/core/package.json'), 'utf8')) as {
+    devDependencies: { sharp: string }
+  }
+  for (const npm of [10, 11]) {
+    const folder = await installWithNpm(npm, [...tarballs, `sharp@${core.devDependencies.sharp}`])
+    folders.set(npm, folder)
+    await cp(resolve(import.meta.dirname, 'programs'), join(folder, 'programs'), { recursive: true })
+  }
+})
+afterAll(() => Promise.all([...folders.values()].map(remove)))
+
+const folderOf = (npm: number): string => folders.get(npm)!
+
+describe.each([10, 11])('installed from tarballs with npm %i', (npm) => {
+  it('has each package once, and no more of this repository', async () => {
+    const installed = await readFile(join(folderOf(npm), 'package-lock.json'), 'utf8')
+    const paths = Object.keys((JSON.parse(installed) as { packages: object }).packages)
+    expect(paths.filter((path) => path.includes('@dual-encoder')).sort()).toEqual(
+      names.map((name) => `node_modules/${name}`).sort(),
+    )
+  })
+
+  it('classifies a picture', async () => {
+    const label = await evaluate(process.execPath, folderOf(npm), 'programs/classify.mjs', MODEL)
+    expect(label).toMatchObject({ best: 'airplane' })
+  })
+})
+
+describe.each([20, 22, 24, 26])('on Node %i', (major) => {
+  let node: string
+  beforeAll(async () => {
+    node = await nodeExecutable(major)
+  })
+
+  it('is that Node', async () => {
+    expect((await execute(node, ['--version'], '/')).stdout).toMatch(`v${major}.`)
+  })
+
+  it.each(names)('%s gives the same names to import and to require, without a word on stderr', async (name) => {
+    const imported = await evaluate(node, folderOf(11), 'programs/names.mjs', name)
+    const required = await evaluate(node, folderOf(11), 'programs/names.cjs', name)
+    expect(imported).toEqual(required)
+    expect(imported).not.toHaveLength(0)
+  })
+
+  it('instanceof holds across the ESM and CJS copies of an error', async () => {
+    expect(await evaluate(node, folderOf(11), 'programs/errors.mjs')).toEqual({
+      sameClass: false,
+      esmIsCjs: true,
+      cjsIsEsm: true,
+      kind: true,
+      otherKind: false,
+      plain: false,
+    })
+  })
+
+  it.each(['classify.mjs', 'classify.cjs'])('%s classifies a picture', async (file) => {
+    const wanted = JSON.parse(await readFile(join(MODEL, 'expected.json'), 'utf8')) as {
+      labels: string[]
+      logits_per_image: Record<string, number[][]>
+    }
+    const given = (await evaluate(node, folderOf(11), `programs/${file}`, MODEL)) as { best: string; logits: number[] }
+    expect(given.best).toBe('airplane')
+    const python = wanted.logits_per_image['torchvision']![0]!
+    expect(given.logits).toHaveLength(python.length)
+    given.logits.forEach((logit, i) => expect(Math.abs(logit - python[i]!)).toBeLessThan(1e-4))
+  })
+})
+
+it('types are found by node16 and bundler resolution, from import and from require', async () => {
+  const folder = folderOf(11)
+  const tsc = resolve(import.meta.dirname, '../../node_modules/typescript/bin/tsc')
+  for (const file of ['types.mts', 'types.cts'])
+    await writeFile(
+      join(folder, file),
+      names
+        .map((name, i) => `import * as package${i} from '${name}'\nexport const names${i} = Object.keys(package${i})`)
+        .join('\n'),
+    )
+  const options = [
+    '--noEmit',
+    '--strict',
+    '--target',
+    'es2022',
+    '--lib',
+    'es2023,esnext.disposable,dom',
+    '--types',
+    '',
+    '--skipLibCheck',
+  ]
+  for (const resolution of [
+    ['--module', 'nodenext', 'types.mts', 'types.cts'],
+    ['--module', 'esnext', '--moduleResolution', 'bundler', 'types.mts'],
+  ]) {
+    expect(await execute(process.execPath, [tsc, ...options, ...resolution], folder)).toMatchObject({
+      code: 0,
+      stdout: '',
+    })
+  }
+})
