@@ -9,4 +9,5 @@ export interface Warning {
 export type WarningListener = (warning: Warning) => void
 
 /** Where warnings go unless a call says otherwise. */
+// eslint-disable-next-line no-console -- the one place where the library prints
 export const printWarning: WarningListener = ({ message }) => console.warn(`[dual-encoder] ${message}`)

@@ -76,7 +76,10 @@ export class OnnxOps implements Ops<OnnxValue> {
     const [start, end] = weight.rows ?? [0, weight.shape[0] ?? 0]
     const inputs = [this.#flat(x), this.#initializer(weight), ...(bias ? [this.#initializer(bias)] : [])]
     const y = this.graph.node('Gemm', inputs, { transB: 1 })
-    return this.#like([...x.dims.slice(0, -1), end - start], writeActivation(this.graph, y, activation, this.standardOnly))
+    return this.#like(
+      [...x.dims.slice(0, -1), end - start],
+      writeActivation(this.graph, y, activation, this.standardOnly),
+    )
   }
 
   /** A value of `dims` whose flat form (its only form below rank 3) is `name`. */
@@ -102,7 +105,13 @@ export class OnnxOps implements Ops<OnnxValue> {
     const inputs = [this.#flat(x), this.#flat(residual), this.#initializer(norm.weight), this.#initializer(norm.bias)]
     const epsilon = { float: norm.eps }
     const wanted = [true, false, false, true]
-    const [normed, , , sum] = this.graph.nodeWithOutputs('SkipLayerNormalization', inputs, wanted, { epsilon }, MICROSOFT)
+    const [normed, , , sum] = this.graph.nodeWithOutputs(
+      'SkipLayerNormalization',
+      inputs,
+      wanted,
+      { epsilon },
+      MICROSOFT,
+    )
     return { sum: this.#like(x.dims, sum as string), normed: this.#like(x.dims, normed as string) }
   }
 
@@ -157,7 +166,9 @@ export class OnnxOps implements Ops<OnnxValue> {
       scores = graph.node('Add', [scores, graph.node('Unsqueeze', [masked, graph.ints([1, 2])])])
     }
     const probs = graph.node('Softmax', [scores], { axis: -1 })
-    const joined = graph.node('Transpose', [graph.node('MatMul', [probs, split(v, [0, 2, 1, 3])])], { perm: [0, 2, 1, 3] })
+    const joined = graph.node('Transpose', [graph.node('MatMul', [probs, split(v, [0, 2, 1, 3])])], {
+      perm: [0, 2, 1, 3],
+    })
     const shaped = graph.node('Reshape', [joined, graph.ints([0, 0, heads * headSize])])
     return {
       context: { dims: q.dims, shaped },
@@ -186,7 +197,10 @@ export class OnnxOps implements Ops<OnnxValue> {
   }
 
   matMul(a: OnnxValue, b: OnnxValue): OnnxValue {
-    return { dims: [a.dims[0] as Dim, b.dims[1] as Dim], shaped: this.graph.node('MatMul', [this.shaped(a), this.shaped(b)]) }
+    return {
+      dims: [a.dims[0] as Dim, b.dims[1] as Dim],
+      shaped: this.graph.node('MatMul', [this.shaped(a), this.shaped(b)]),
+    }
   }
   transpose(x: OnnxValue, axes: readonly number[]): OnnxValue {
     const shaped = this.graph.node('Transpose', [this.shaped(x)], { perm: axes })
@@ -211,13 +225,19 @@ export class OnnxOps implements Ops<OnnxValue> {
     const [first] = parts as [OnnxValue]
     const length = parts.reduce((sum, part) => sum + sizeOf(part.dims, 1), 0)
     const names = parts.map((part) => this.shaped(part))
-    return { dims: [first.dims[0] as Dim, length, first.dims[2] as Dim], shaped: this.graph.node('Concat', names, { axis: 1 }) }
+    return {
+      dims: [first.dims[0] as Dim, length, first.dims[2] as Dim],
+      shaped: this.graph.node('Concat', names, { axis: 1 }),
+    }
   }
   sliceTokens(x: OnnxValue, start: number, end?: number): OnnxValue {
     const length = x.dims[1] as Dim
     const count = end !== undefined ? end - start : typeof length === 'number' ? length - start : length
     const bounds = [[start], [end ?? 2 ** 31], [1]].map((values) => this.graph.ints(values))
-    return { dims: [x.dims[0] as Dim, count, x.dims[2] as Dim], shaped: this.graph.node('Slice', [this.shaped(x), ...bounds]) }
+    return {
+      dims: [x.dims[0] as Dim, count, x.dims[2] as Dim],
+      shaped: this.graph.node('Slice', [this.shaped(x), ...bounds]),
+    }
   }
   token(x: OnnxValue, index: number): OnnxValue {
     const shaped = this.graph.node('Gather', [this.shaped(x), this.graph.ints([index], true)], { axis: 1 })

@@ -180,7 +180,9 @@ function outputsOf(results: InferenceSession.OnnxValueMapType): Partial<EncoderO
     Object.entries(results).map(([name, { data, dims }]) => [name, tensor((data as Float32Array).slice(), dims)]),
   )
   const list = (prefix: string) =>
-    [...named].filter(([name]) => name.startsWith(`${prefix}.`)).map(([name, value]) => [Number(name.split('.')[1]), value] as const)
+    [...named]
+      .filter(([name]) => name.startsWith(`${prefix}.`))
+      .map(([name, value]) => [Number(name.split('.')[1]), value] as const)
       .sort(([a], [b]) => a - b)
       .map(([, value]) => value)
   const [hiddenStates, attentions] = [list('hidden_states'), list('attentions')]

@@ -65,7 +65,10 @@ export class VisionTextDualEncoderConfig {
     if (!Number.isInteger(projectionDim) || projectionDim < 1)
       throw new ConfigError('bad-config-value', `projection_dim is ${projectionDim}; it must be a positive integer.`)
     if (!Number.isFinite(logitScaleInitValue))
-      throw new ConfigError('bad-config-value', `logit_scale_init_value is ${logitScaleInitValue}; it must be a number.`)
+      throw new ConfigError(
+        'bad-config-value',
+        `logit_scale_init_value is ${logitScaleInitValue}; it must be a number.`,
+      )
   }
 
   static fromVisionTextConfigs(

@@ -30,7 +30,8 @@ function requireTensor(value: Tensor | undefined, name: string, layout: string):
 }
 
 function checkBatch(dims: readonly number[], name: string): void {
-  if (dims.some((dim) => dim < 1)) throw new InputError('empty-batch', `${name} is empty: ${show(dims)}. Give at least one item.`)
+  if (dims.some((dim) => dim < 1))
+    throw new InputError('empty-batch', `${name} is empty: ${show(dims)}. Give at least one item.`)
 }
 
 /** Integers as int64, each within `[0, size)`. */
@@ -41,7 +42,10 @@ function integers(value: Tensor, name: string, size: number, what: string): Tens
   const limit = BigInt(size)
   data.forEach((id, index) => {
     if (id >= 0n && id < limit) return
-    throw new InputError('id-out-of-range', `${name}[${place(index, value.dims)}] is ${id}; ${what} allows 0 to ${size - 1}.`)
+    throw new InputError(
+      'id-out-of-range',
+      `${name}[${place(index, value.dims)}] is ${id}; ${what} allows 0 to ${size - 1}.`,
+    )
   })
   return tensor(data, value.dims, 'int64')
 }

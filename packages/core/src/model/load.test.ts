@@ -43,8 +43,17 @@ describe('loadModel', () => {
   it.each([
     ['missing-weights', (t: Map<string, unknown>) => t.delete('text_model.encoder.layer.0.output.dense.bias')],
     ['unused-weights', (t: Map<string, unknown>) => t.set('vision_model.extra', t.get('visual_projection.weight'))],
-    ['wrong-shape', (t: Map<string, unknown>) => t.set('text_projection.weight', t.get('text_model.pooler.dense.weight'))],
-    ['missing-pooler', (t: Map<string, unknown>) => [t.delete('text_model.pooler.dense.weight'), t.delete('text_model.pooler.dense.bias')]],
+    [
+      'wrong-shape',
+      (t: Map<string, unknown>) => t.set('text_projection.weight', t.get('text_model.pooler.dense.weight')),
+    ],
+    [
+      'missing-pooler',
+      (t: Map<string, unknown>) => [
+        t.delete('text_model.pooler.dense.weight'),
+        t.delete('text_model.pooler.dense.bias'),
+      ],
+    ],
   ])('refuses a checkpoint with %s', async (code, change) => {
     await expect(loadModel(await spoiled(change), {})).rejects.toMatchObject({ code })
   })
@@ -87,7 +96,10 @@ describe('saveModel', () => {
     const target = await folder()
     await cp(EMOJI, target, { recursive: true })
     await saveModel(target, await loadModel(target, {}), {})
-    const [before, after] = [await readSafetensors(`${EMOJI}/model.safetensors`), await readSafetensors(`${target}/model.safetensors`)]
+    const [before, after] = [
+      await readSafetensors(`${EMOJI}/model.safetensors`),
+      await readSafetensors(`${target}/model.safetensors`),
+    ]
     expect(after).toEqual(before)
     const json = JSON.parse(await readFile(`${target}/config.json`, 'utf8')) as Record<string, unknown>
     expect(json).toMatchObject(JSON.parse(await readFile(`${EMOJI}/config.json`, 'utf8')) as object)

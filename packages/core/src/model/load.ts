@@ -59,11 +59,7 @@ export function encodersOf(config: VisionTextDualEncoderConfig): { vision: Visio
 
 /** Every weight of a dual encoder, by its name. */
 export function modelParams(encoders: { vision: VisionEncoderSpec; text: TextEncoderSpec }): Map<string, Param> {
-  return new Map([
-    [LOGIT_SCALE.name, LOGIT_SCALE],
-    ...encoderParams(encoders.text),
-    ...encoderParams(encoders.vision),
-  ])
+  return new Map([[LOGIT_SCALE.name, LOGIT_SCALE], ...encoderParams(encoders.text), ...encoderParams(encoders.vision)])
 }
 
 const scalar = (entry: WeightEntry): WeightEntry =>
@@ -91,11 +87,15 @@ export async function loadModel(
     }
   }
   for (const [name, entry] of weights)
-    if (!Object.values(ENCODER_NAMES).some(({ tower }) => name.startsWith(`${tower}.`))) settled.set(name, scalar(entry))
+    if (!Object.values(ENCODER_NAMES).some(({ tower }) => name.startsWith(`${tower}.`)))
+      settled.set(name, scalar(entry))
   checkWeights(settled, expected, opened.describe)
   if (framework === 'flax') {
     const { asFlaxComputes } = await import('../checkpoint/formats/as-flax-computes')
-    const placed = [encoders.vision, encoders.text].map((encoder) => ({ encoder, prefix: `${ENCODER_NAMES[encoder.kind].tower}.` }))
+    const placed = [encoders.vision, encoders.text].map((encoder) => ({
+      encoder,
+      prefix: `${ENCODER_NAMES[encoder.kind].tower}.`,
+    }))
     asFlaxComputes(settled, placed, true)
   }
   return { config, ...encoders, weights: settled }
@@ -138,7 +138,8 @@ export async function loadTower<K extends 'vision' | 'text'>(
   )
   const settled = settleTowerNames(weights, tower, prefix, into, expected)
   if (config.pooling)
-    for (const name of settled.keys()) if (!expected.has(name) && name.startsWith(`${into}pooler.`)) settled.delete(name)
+    for (const name of settled.keys())
+      if (!expected.has(name) && name.startsWith(`${into}pooler.`)) settled.delete(name)
   const aside = prefix === '' ? [] : [...weights.keys()].filter((name) => !name.startsWith(prefix))
   if (aside.length > 0)
     (options.onWarning ?? printWarning)({
@@ -161,7 +162,11 @@ const short = (names: readonly string[]): string =>
 export function joinTowers(
   vision: LoadedTower<VisionEncoderSpec>,
   text: LoadedTower<TextEncoderSpec>,
-  options: DualEncoderConfigValues & { config?: VisionTextDualEncoderConfig; seed?: number; onWarning?: WarningListener },
+  options: DualEncoderConfigValues & {
+    config?: VisionTextDualEncoderConfig
+    seed?: number
+    onWarning?: WarningListener
+  },
 ): LoadedModel {
   const { config: given, seed = 0, onWarning = printWarning, ...values } = options
   const config = (

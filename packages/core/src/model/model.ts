@@ -139,14 +139,27 @@ export abstract class DualEncoderModel {
       known,
       'fromVisionTextPretrained',
     )
-    const { vision: visionConfig, text: textConfig, seed, fetch, headers, signal, onProgress, onWarning, format, ...values } = rest
+    const {
+      vision: visionConfig,
+      text: textConfig,
+      seed,
+      fetch,
+      headers,
+      signal,
+      onProgress,
+      onWarning,
+      format,
+      ...values
+    } = rest
     const checkpoint = { fetch, headers, signal, onProgress, onWarning, format }
     const visionTower =
       vision instanceof TowerBase
         ? vision.loadedAs('vision')
         : await loadTower('vision', vision, { ...checkpoint, config: visionConfig })
     const textTower =
-      text instanceof TowerBase ? text.loadedAs('text') : await loadTower('text', text, { ...checkpoint, config: textConfig })
+      text instanceof TowerBase
+        ? text.loadedAs('text')
+        : await loadTower('text', text, { ...checkpoint, config: textConfig })
     return new this(joinTowers(visionTower, textTower, { ...values, seed, onWarning }), engine)
   }
 

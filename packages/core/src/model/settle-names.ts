@@ -32,7 +32,10 @@ export function settleTowerNames(
     const other = settled.get(name)
     if (other)
       throw new CheckpointError('duplicate-names', `The checkpoint holds "${name}" twice, under an old and a new name.`)
-    settled.set(name, entry.name === name ? entry : { ...entry, name, origin: entry.origin ?? entry.name, read: () => entry.read() })
+    settled.set(
+      name,
+      entry.name === name ? entry : { ...entry, name, origin: entry.origin ?? entry.name, read: () => entry.read() },
+    )
   }
   return settled
 }
@@ -76,7 +79,10 @@ export function checkWeights(weights: Weights, expected: ReadonlyMap<string, Par
     throw new CheckpointError(
       missing.length > 0 ? 'missing-weights' : 'unused-weights',
       `${where} does not fit its config: ${missing.length} weights are missing (-), ${unused.length} are not used (+).\n` +
-        bothSides(missing, unused.map(({ name, origin }) => (origin ? `${name} (in the file: ${origin})` : name))),
+        bothSides(
+          missing,
+          unused.map(({ name, origin }) => (origin ? `${name} (in the file: ${origin})` : name)),
+        ),
     )
   const wrong = [...expected.values()].flatMap(({ name, shape }) => {
     const given = weights.get(name)?.shape ?? []

@@ -2,7 +2,14 @@ import type { SourceLike } from '../checkpoint/source'
 import { BackendError, checkOptions, ConfigError } from '../errors'
 import type { Tensor } from '../tensor'
 import type { TextConfig, VisionConfig } from '../towers/tower'
-import type { EncodeRequest, EncoderOutput, EncoderRunner, EncoderSpec, TextEncoderSpec, VisionEncoderSpec } from './encoder'
+import type {
+  EncodeRequest,
+  EncoderOutput,
+  EncoderRunner,
+  EncoderSpec,
+  TextEncoderSpec,
+  VisionEncoderSpec,
+} from './encoder'
 import { type TextModelInputs, textBatch, type VisionModelInputs, visionBatch } from './inputs'
 import { CHECKPOINT_OPTIONS, type CheckpointOptions, type LoadedTower, loadTower } from './load'
 import type { TowerModelOutput } from './outputs'
@@ -55,17 +62,19 @@ export abstract class TowerBase {
   ): LoadedTower<K extends 'vision' ? VisionEncoderSpec : TextEncoderSpec> {
     const { encoder } = this.loaded
     if (encoder.kind !== kind)
-      throw new ConfigError('wrong-tower', `A ${kind} tower is needed; a ${encoder.kind} tower (${encoder.tower.modelType}) was given.`)
+      throw new ConfigError(
+        'wrong-tower',
+        `A ${kind} tower is needed; a ${encoder.kind} tower (${encoder.tower.modelType}) was given.`,
+      )
     return this.loaded as LoadedTower<K extends 'vision' ? VisionEncoderSpec : TextEncoderSpec>
   }
 
   /** `{ pixelValues }` for a vision tower, `{ inputIds, ... }` for a text tower. */
-  async forward(inputs: VisionModelInputs | TextModelInputs, options: TowerForwardOptions = {}): Promise<TowerModelOutput> {
-    checkOptions(
-      options,
-      ['outputAttentions', 'outputHiddenStates', 'interpolatePosEncoding', 'signal'],
-      'forward',
-    )
+  async forward(
+    inputs: VisionModelInputs | TextModelInputs,
+    options: TowerForwardOptions = {},
+  ): Promise<TowerModelOutput> {
+    checkOptions(options, ['outputAttentions', 'outputHiddenStates', 'interpolatePosEncoding', 'signal'], 'forward')
     if (this.#disposed) throw new BackendError('disposed', 'This tower was disposed of. Load it again.')
     const { encoder, weights } = this.loaded
     const request: EncodeRequest = {

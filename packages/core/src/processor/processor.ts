@@ -2,13 +2,7 @@ import { callable } from '../callable'
 import type { SourceLike, SourceOptions } from '../checkpoint/source'
 import { openTarget, type TargetLike } from '../checkpoint/target'
 import { checkOptions, InputError, OptionError } from '../errors'
-import {
-  type ImageBackend,
-  type ImageBatch,
-  type ImageCallOptions,
-  ImageProcessor,
-  type ImageSource,
-} from '../images'
+import { type ImageBackend, type ImageBatch, type ImageCallOptions, ImageProcessor, type ImageSource } from '../images'
 import type { Tensor } from '../tensor'
 import { Tokenizer, type TokenizerCallOptions, type TokenRows } from '../tokenizers'
 import { TOKENIZER_OPTIONS } from '../tokenizers/options'
@@ -41,7 +35,8 @@ export class VisionTextDualEncoderProcessor extends callable<[inputs: ProcessorI
 
   constructor(imageProcessor: ImageProcessor, tokenizer: Tokenizer) {
     super()
-    if (!imageProcessor) throw new OptionError('no-image-processor', 'A processor needs an image processor. Give one first.')
+    if (!imageProcessor)
+      throw new OptionError('no-image-processor', 'A processor needs an image processor. Give one first.')
     if (!tokenizer) throw new OptionError('no-tokenizer', 'A processor needs a tokenizer. Give one second.')
     this.imageProcessor = imageProcessor
     this.tokenizer = tokenizer

@@ -164,7 +164,10 @@ export class Tokenizer extends callable<
   #padId(): number {
     const id = this.padToken === undefined ? undefined : this.#engine.token_to_id(this.padToken)
     if (id !== undefined) return id
-    throw new TokenizerError('no-pad-token', 'This tokenizer has no pad_token, which padding needs. Set it in tokenizer_config.json.')
+    throw new TokenizerError(
+      'no-pad-token',
+      'This tokenizer has no pad_token, which padding needs. Set it in tokenizer_config.json.',
+    )
   }
 
   #side(kind: 'padding' | 'truncation', asked: Side | undefined): Side {

@@ -87,7 +87,9 @@ export const beit: VisionTowerModule<BeitConfig> = {
     const trained = gridOf(trainedSize, config.patchSize)
     const wanted = gridOf(imageSize, config.patchSize)
     const embeddings = w.at('embeddings')
-    const patchLayer = embeddings.at('patch_embeddings.projection').patches(config.numChannels, D, pairOf(config.patchSize))
+    const patchLayer = embeddings
+      .at('patch_embeddings.projection')
+      .patches(config.numChannels, D, pairOf(config.patchSize))
     const patches = ops.patchEmbed(pixelValues, patchLayer)
     const cls = ops.param(embeddings.param('cls_token', [1, 1, D], { kind: 'zeros' }))
     let x = ops.concatTokens([ops.expandToBatch(cls, patches), patches])

@@ -61,7 +61,9 @@ export const dinov2: VisionTowerModule<Dinov2Config> = {
     const trainedSize = pairOf(config.imageSize)
     const trained = gridOf(trainedSize, config.patchSize)
     const embeddings = w.at('embeddings')
-    const patchLayer = embeddings.at('patch_embeddings.projection').patches(config.numChannels, D, pairOf(config.patchSize))
+    const patchLayer = embeddings
+      .at('patch_embeddings.projection')
+      .patches(config.numChannels, D, pairOf(config.patchSize))
     const patches = ops.patchEmbed(pixelValues, patchLayer)
     const cls = ops.expandToBatch(ops.param(embeddings.param('cls_token', [1, 1, D])), patches)
     const table = embeddings.param('position_embeddings', [1, 1 + trained[0] * trained[1], D])

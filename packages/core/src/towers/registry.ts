@@ -37,8 +37,12 @@ export const WHOLE_MODELS: ReadonlyMap<string, string> = new Map([
 function towerOf<T>(towers: Towers<T>, kind: string, modelType: unknown): T {
   const tower = towers.get(String(modelType))
   if (tower) return tower
-  const given = modelType === undefined ? 'config has no model_type' : `model_type "${String(modelType)}" is not supported`
-  throw new ConfigError('unsupported-model-type', `${kind} tower: ${given}. Should be one of: ${[...towers.keys()].join(', ')}.`)
+  const given =
+    modelType === undefined ? 'config has no model_type' : `model_type "${String(modelType)}" is not supported`
+  throw new ConfigError(
+    'unsupported-model-type',
+    `${kind} tower: ${given}. Should be one of: ${[...towers.keys()].join(', ')}.`,
+  )
 }
 
 /** @throws ConfigError listing the vision towers there are. */

@@ -16,10 +16,9 @@ export class CamembertConfig extends configClass('camembert', { ...BERT_DEFAULTS
  * Liu et al.'s RoBERTa (transformers' `RobertaModel`) and its kin: a BERT whose positions count from
  * `pad_token_id + 1`, and stay at `pad_token_id` for padding.
  */
-function robertaTower<C extends BertLike & InstanceType<typeof RobertaConfig | typeof XLMRobertaConfig | typeof CamembertConfig>>(
-  modelType: string,
-  config: TextTowerModule<C>['config'],
-): TextTowerModule<C> {
+function robertaTower<
+  C extends BertLike & InstanceType<typeof RobertaConfig | typeof XLMRobertaConfig | typeof CamembertConfig>,
+>(modelType: string, config: TextTowerModule<C>['config']): TextTowerModule<C> {
   return {
     kind: 'text',
     modelType,

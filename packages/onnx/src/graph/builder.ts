@@ -22,7 +22,12 @@ export class GraphBuilder {
   }
 
   /** Adds an operator with one output. */
-  node(op: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}, domain = ''): string {
+  node(
+    op: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    domain = '',
+  ): string {
     return this.nodeWithOutputs(op, inputs, [true], attributes, domain)[0] as string
   }
 
@@ -73,7 +78,9 @@ export class GraphBuilder {
   }
 
   /** The model that computes `outputs` (name -> value and its shape), and nothing else. */
-  build(outputs: ReadonlyMap<string, { readonly value: string; readonly dims: readonly (number | string)[] }>): ModelProto {
+  build(
+    outputs: ReadonlyMap<string, { readonly value: string; readonly dims: readonly (number | string)[] }>,
+  ): ModelProto {
     const ends: NodeProto[] = [...outputs].map(([name, { value }]) => ({
       op: 'Identity',
       domain: '',

@@ -22,7 +22,9 @@ function namedOutputs(output: EncoderOutput<OnnxValue>, request: EncodeRequest):
     ...(request.features ? [['features', output.features] as [string, OnnxValue | undefined]] : []),
     ...(request.embeds ? [['embeds', output.embeds] as [string, OnnxValue | undefined]] : []),
     ...(request.poolerOutput ? [['pooler_output', output.poolerOutput] as [string, OnnxValue]] : []),
-    ...(request.lastHiddenState ? [['last_hidden_state', output.lastHiddenState] as [string, OnnxValue | undefined]] : []),
+    ...(request.lastHiddenState
+      ? [['last_hidden_state', output.lastHiddenState] as [string, OnnxValue | undefined]]
+      : []),
     ...list('hidden_states', request.hiddenStates ? output.hiddenStates : undefined),
     ...list('attentions', request.attentions ? output.attentions : undefined),
   ]
@@ -47,7 +49,10 @@ export function encoderGraph(
   const ids = (name: string) => ops.input(name, 'int64', [BATCH, LENGTH])
   const inputs =
     encoder.kind === 'vision'
-      ? { pixelValues: ops.input('pixel_values', 'float32', [BATCH, encoder.config.numChannels, ...imageSize]), imageSize }
+      ? {
+          pixelValues: ops.input('pixel_values', 'float32', [BATCH, encoder.config.numChannels, ...imageSize]),
+          imageSize,
+        }
       : {
           inputIds: ids(TEXT_INPUTS.inputIds),
           attentionMask: ids(TEXT_INPUTS.attentionMask),

@@ -101,8 +101,7 @@ function writeValueInfo(writer: BinaryWriter, { name, element, dims }: ValueInfo
     message(type, 1, (tensor) => {
       int(tensor, 1, ELEMENT[element])
       message(tensor, 2, (shape) => {
-        for (const dim of dims)
-          message(shape, 1, (w) => (typeof dim === 'number' ? int(w, 1, dim) : text(w, 2, dim)))
+        for (const dim of dims) message(shape, 1, (w) => (typeof dim === 'number' ? int(w, 1, dim) : text(w, 2, dim)))
       })
     }),
   )

@@ -12,7 +12,9 @@ async function load(providers: readonly string[]): Promise<Engine> {
       `Execution provider ${absent.map((name) => `"${name}"`).join(', ')} is not available in this browser. ` +
         `Allowed: ${PROVIDERS.join(', ')} (webgpu where navigator.gpu exists).`,
     )
-  const ort = providers.includes('webgpu') ? await import('onnxruntime-web/webgpu') : await import('onnxruntime-web/wasm')
+  const ort = providers.includes('webgpu')
+    ? await import('onnxruntime-web/webgpu')
+    : await import('onnxruntime-web/wasm')
   return { create: (model, options) => ort.InferenceSession.create(model, options), Tensor: ort.Tensor }
 }
 

@@ -4,19 +4,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BackendError, type WeightEntry } from '@dual-encoder/core'
 import type { InferenceSession } from 'onnxruntime-common'
+import type OrtNode from 'onnxruntime-node'
 import type { TensorProto } from '../graph/proto'
 import type { Engine, PlacedWeights, Runtime } from './runtime'
 import { float32Bytes, isRawFloat32 } from './weight-bytes'
 
-type OrtNode = typeof import('onnxruntime-node')
-
 /** onnxruntime-node is CommonJS: one copy for ESM and CJS callers. */
-async function loadOrt(): Promise<OrtNode> {
+async function loadOrt(): Promise<typeof OrtNode> {
   const module = await import('onnxruntime-node').catch((cause: unknown) => {
-    throw new BackendError('engine-missing', `onnxruntime-node could not be loaded: ${(cause as Error).message}`, { cause })
+    throw new BackendError('engine-missing', `onnxruntime-node could not be loaded: ${(cause as Error).message}`, {
+      cause,
+    })
   })
   // Node gives a CommonJS module's exports as `default` as well; its types do not say so.
-  return (module as unknown as { default: OrtNode }).default
+  return (module as unknown as { default: typeof OrtNode }).default
 }
 
 async function load(providers: readonly string[]): Promise<Engine> {
@@ -35,7 +36,9 @@ async function load(providers: readonly string[]): Promise<Engine> {
 const MAX_INLINE = 32 * 2 ** 20
 const FOLDER_KEY = 'model_external_initializers_file_folder_path'
 
-const folderOptions = (folder: string): InferenceSession.SessionOptions => ({ extra: { session: { [FOLDER_KEY]: folder } } })
+const folderOptions = (folder: string): InferenceSession.SessionOptions => ({
+  extra: { session: { [FOLDER_KEY]: folder } },
+})
 
 /**
  * ONNX Runtime maps float32 weights straight from the checkpoint. Where they are stored otherwise
@@ -81,7 +84,7 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<PlacedWeight
       let offset = 0
       for (const entry of entries) {
         const bytes = await float32Bytes(entry)
-        for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done)).bytesWritten
+        for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten
         places.set(entry.name, { location: 'weights', offset, length: bytes.length })
         offset += bytes.length
       }
@@ -92,7 +95,11 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<PlacedWeight
     await release()
     throw error
   }
-  return { place: ({ name }) => places.get(name) as TensorProto['data'], sessionOptions: folderOptions(folder), release }
+  return {
+    place: ({ name }) => places.get(name) as TensorProto['data'],
+    sessionOptions: folderOptions(folder),
+    release,
+  }
 }
 
 export const runtime: Runtime = { defaultProviders: ['cpu'], serial: false, load, placeWeights }
