@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 /** Tests run the packages' sources: the custom export condition needs no build. */
-export const conditions = ['@dual-encoder/source', 'node', 'import', 'default']
+const conditions = ['@dual-encoder/source', 'node', 'import', 'default']
 
 export default defineConfig({
   resolve: { conditions },

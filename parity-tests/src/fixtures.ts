@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { readSafetensors, type Tensor } from '@dual-encoder/core'
 
-export const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url))
+const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url))
 
 /** A checkpoint with inputs and what PyTorch made of them. */
 export interface Case {

@@ -1,5 +1,5 @@
 /** `hidden_size` -> `hiddenSize`. */
-export const camelCase = (name: string): string =>
+const camelCase = (name: string): string =>
   name.replace(/_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 
 /** `hiddenSize` -> `hidden_size`. */

@@ -48,7 +48,7 @@ export interface LoadedTower<E extends EncoderSpec = EncoderSpec> {
 
 const LOGIT_SCALE: Param = { name: 'logit_scale', shape: [], init: { kind: 'zeros' } }
 
-export function encodersOf(config: VisionTextDualEncoderConfig): { vision: VisionEncoderSpec; text: TextEncoderSpec } {
+function encodersOf(config: VisionTextDualEncoderConfig): { vision: VisionEncoderSpec; text: TextEncoderSpec } {
   const projection = { projectionDim: config.projectionDim, projectionStd: config.textConfig.initializerRange }
   const { visionConfig, textConfig } = config
   return {

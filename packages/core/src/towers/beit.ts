@@ -35,7 +35,7 @@ export class BeitConfig extends configClass('beit', {
 }) {}
 
 /** `[area + 1, area + 1]` rows of the bias table for each pair of tokens; the last three rows belong to the class token. */
-export function relativePositionIndex([height, width]: Grid): Tensor<'int32'> {
+function relativePositionIndex([height, width]: Grid): Tensor<'int32'> {
   const area = height * width
   const distances = (2 * height - 1) * (2 * width - 1)
   const size = area + 1

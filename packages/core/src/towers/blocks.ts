@@ -3,7 +3,7 @@ import type { Linear, Norm, Ops, Param } from './ops'
 import type { Pooling, Taps, TowerOutput } from './tower'
 
 /** The four projections of multi-head self-attention, each `[D, D]`. */
-export interface AttentionLayer {
+interface AttentionLayer {
   readonly query: Linear
   readonly key: Linear
   readonly value: Linear

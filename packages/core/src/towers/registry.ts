@@ -25,7 +25,7 @@ export const VISION_TOWERS: Towers<VisionTowerModule> = byModelType<VisionTowerM
   chineseClipVision,
   dinov2,
 ])
-export const TEXT_TOWERS: Towers<TextTowerModule> = byModelType<TextTowerModule>([bert, roberta, xlmRoberta, camembert])
+const TEXT_TOWERS: Towers<TextTowerModule> = byModelType<TextTowerModule>([bert, roberta, xlmRoberta, camembert])
 
 /** Whole dual encoders of transformers whose vision tower can be taken, by their `model_type`. */
 export const WHOLE_MODELS: ReadonlyMap<string, string> = new Map([

@@ -7,7 +7,7 @@ import { type FileView, text, uint64 } from './file-view'
  * WebAssembly and want the whole file in its memory; here a tower is read without the other.
  * After the HDF5 File Format Specification, version 1.
  */
-export interface Dataset {
+interface Dataset {
   /** From the root, without its slash. */
   readonly path: string
   readonly shape: readonly number[]

@@ -51,7 +51,7 @@ const bits = new Uint32Array(1)
 const float = new Float32Array(bits.buffer)
 
 /** The float32 of half-precision bits. */
-export function fromFloat16(half: number): number {
+function fromFloat16(half: number): number {
   const sign = half & 0x8000 ? -1 : 1
   const exponent = (half >> 10) & 0x1f
   const fraction = half & 0x3ff
@@ -61,7 +61,7 @@ export function fromFloat16(half: number): number {
 }
 
 /** Half-precision bits, rounded to nearest even; beyond 65504 infinity. */
-export function toFloat16(value: number): number {
+function toFloat16(value: number): number {
   float[0] = value
   const x = bits[0] as number
   const sign = (x >>> 16) & 0x8000
@@ -80,7 +80,7 @@ export function toFloat16(value: number): number {
 }
 
 /** bfloat16 bits, rounded to nearest even. */
-export function toBFloat16(value: number): number {
+function toBFloat16(value: number): number {
   float[0] = value
   const x = bits[0] as number
   if ((x & 0x7fffffff) > 0x7f800000) return (x >>> 16) | 0x40

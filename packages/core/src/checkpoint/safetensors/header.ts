@@ -6,7 +6,7 @@ import { repeatedKey } from './json-keys'
 
 const MAX_HEADER = 100_000_000
 
-export interface HeaderEntry {
+interface HeaderEntry {
   readonly name: string
   readonly storage: StorageType
   readonly shape: readonly number[]
