@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
@@ -16,9 +16,11 @@ const FOLDERS = {
   'tf-vit-bert': 'parity-tests/fixtures/originals/tf-vit-bert',
 }
 
+const PAGES = ['README.md', 'docs/from-pytorch.md', 'docs/from-flax.md', 'docs/from-tensorflow.md']
+
 /** A page's TypeScript blocks are one program; what a line prints stands behind it or below it. */
 async function programOf(page: string): Promise<{ code: string; printed: string[] }> {
-  const markdown = await readFile(`${ROOT}docs/${page}`, 'utf8')
+  const markdown = await readFile(`${ROOT}${page}`, 'utf8')
   const blocks = [...markdown.matchAll(/^```ts\n(.*?)^```/gms)].map(([, block]) => block as string)
   const printed = [...blocks.join('\n').matchAll(/^console\.log\(.*?\)(?: |\n)\/\/ (.*)$/gm)].map(
     ([, text]) => text as string,
@@ -30,7 +32,7 @@ async function programOf(page: string): Promise<{ code: string; printed: string[
 
 /** Bundled from the sources into `node_modules`, where the engines are found. */
 async function bundle(code: string, name: string): Promise<string> {
-  const outfile = `${ROOT}packages/onnx/node_modules/.docs/${name}.mjs`
+  const outfile = `${ROOT}packages/onnx/node_modules/.docs/${basename(name)}.mjs`
   await build({
     stdin: { contents: code, loader: 'ts', resolveDir: `${ROOT}parity-tests` },
     bundle: true,
@@ -44,10 +46,10 @@ async function bundle(code: string, name: string): Promise<string> {
   return outfile
 }
 
-describe.each(['from-pytorch.md', 'from-flax.md', 'from-tensorflow.md'])('docs/%s', (page) => {
+describe.each(PAGES)('%s', (page) => {
   it('runs, and prints what it says', async () => {
     const { code, printed } = await programOf(page)
-    expect(printed.length).toBeGreaterThanOrEqual(5)
+    expect(printed.length).toBeGreaterThanOrEqual(1)
     const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-docs-'))
     for (const [name, path] of Object.entries(FOLDERS)) await symlink(`${ROOT}${path}`, join(folder, name))
     const file = await bundle(code, page)
