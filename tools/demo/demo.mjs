@@ -38,7 +38,7 @@ images.forEach((name, row) => {
 console.log(`${right} of ${images.length} right.`)
 
 heading('Search by text: the three nearest pictures')
-const queries = ['a dog', 'food', 'something that flies', 'winter', 'music', 'a sport with a ball']
+const queries = ['a dog', 'a slice of pizza', 'red fruit', 'aeroplane', 'smiling sun', 'a cat']
 const text = await processor({ text: queries })
 const queryEmbeds = await model.getTextFeatures(text, { normalize: true })
 topK(queryEmbeds, imageEmbeds, 3).forEach((hits, row) => {
