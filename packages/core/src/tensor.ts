@@ -1,6 +1,7 @@
 import { InputError } from './errors'
 
-interface TensorData {
+/** The array that holds each dtype. */
+export interface TensorData {
   float32: Float32Array
   float64: Float64Array
   int8: Int8Array

@@ -3,11 +3,9 @@ import { SourceError } from '../errors'
 import type { StagedFile } from '../platform/platform'
 import { checkName } from './source'
 
-type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>
-
 /** Receives files by name. A file counts as written when the promise resolves. */
 export interface Writer {
-  write(name: string, chunks: Chunks): Promise<void>
+  write(name: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
 }
 
 /** Where a checkpoint is written: a folder's path, a folder picked in a browser, or a writer. */
@@ -16,7 +14,7 @@ export type TargetLike = string | FileSystemDirectoryHandle | Writer
 /** A target made ready to write to. */
 export interface Target extends Writer {
   /** Writes a file aside, so that several can take their places together (a plain writer gets it at once). */
-  stage(name: string, chunks: Chunks): Promise<StagedFile>
+  stage(...file: Parameters<Writer['write']>): Promise<StagedFile>
   /** Removes a file, where there is one (a plain writer holds none). */
   remove(name: string): Promise<void>
 }

@@ -20,6 +20,6 @@ export {
 } from './encoder'
 export type { TextModelInputs, VisionModelInputs } from './inputs'
 export type { CheckpointOptions, LoadedModel, LoadedTower } from './load'
-export type { DualEncoderOutput, DualEncoderTuple, TowerModelOutput } from './outputs'
+export type { DualEncoderOutput, DualEncoderTuple, TowerModelOutput, TowerTuple } from './outputs'
 export type { SaveOptions } from './save'
 export { TowerBase, type TowerClass, type TowerForwardOptions } from './tower'

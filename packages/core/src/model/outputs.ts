@@ -28,7 +28,8 @@ export interface DualEncoderOutput {
   readonly visionModelOutput: TowerModelOutput
 }
 
-type TowerTuple = readonly (Tensor | readonly Tensor[])[]
+/** `returnTuple` of one tower. */
+export type TowerTuple = readonly (Tensor | readonly Tensor[])[]
 
 /** `returnTuple`: the values in transformers' order, those that are absent left out. */
 export type DualEncoderTuple = readonly (Tensor | TowerTuple)[]

@@ -1,8 +1,12 @@
 import { OptionError } from '../../errors'
 
-/** Resampling filters by the names and numbers of `PIL.Image.Resampling`. */
-const RESAMPLE = { nearest: 0, lanczos: 1, bilinear: 2, bicubic: 3, box: 4, hamming: 5 } as const
-export type ResampleName = keyof typeof RESAMPLE
+/** Resampling filters by the names of `PIL.Image.Resampling`. */
+export type ResampleName = 'nearest' | 'lanczos' | 'bilinear' | 'bicubic' | 'box' | 'hamming'
+/** Their numbers there. */
+const RESAMPLE = { nearest: 0, lanczos: 1, bilinear: 2, bicubic: 3, box: 4, hamming: 5 } satisfies Record<
+  ResampleName,
+  number
+>
 /** The filters that are convolutions. */
 export type KernelName = Exclude<ResampleName, 'nearest'>
 
