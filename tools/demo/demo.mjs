@@ -35,7 +35,9 @@ images.forEach((name, row) => {
   const [best, ...next] = ranked.slice(0, 3).map(({ label, share }) => `${label} ${(100 * share).toFixed(1)}%`)
   console.log(`${correct ? '✓' : '✗'} ${name.padEnd(19)} ${bar(ranked[0].share)} ${best.padEnd(22)} ${next.join(', ')}`)
 })
-console.log(`${right} of ${images.length} right.`)
+const bestOf = (row) => row.indexOf(Math.max(...row))
+const pythonRight = expected.logits_per_image_torchvision.filter((row, index) => bestOf(row) === index).length
+console.log(`${right} of ${images.length} right; Python: ${pythonRight}.`)
 
 heading('Search by text: the three nearest pictures')
 const queries = ['a dog', 'a slice of pizza', 'red fruit', 'aeroplane', 'smiling sun', 'a cat']
