@@ -17,6 +17,9 @@ export interface TensorData {
 
 export type DType = keyof TensorData
 
+/** The dtype whose values an array holds. */
+export type DTypeOf<A> = { [D in DType]: A extends TensorData[D] ? D : never }[DType]
+
 /** A host tensor: row-major `data` of `dims`. What every backend takes and returns. */
 export interface Tensor<D extends DType = DType> {
   readonly dims: readonly number[]
@@ -48,7 +51,14 @@ function dtypeOf(data: TensorData[DType]): DType {
  * A tensor over `data` (not copied). Plain number arrays become float32 unless `dtype` says otherwise.
  * @throws InputError where the data's length is not the product of `dims`.
  */
+export function tensor<D extends DType>(data: TensorData[D], dims: readonly number[], dtype: D): Tensor<D>
+export function tensor<A extends TensorData[DType]>(data: A, dims: readonly number[]): Tensor<DTypeOf<A>>
 export function tensor<D extends DType = 'float32'>(
+  data: readonly number[] | readonly bigint[],
+  dims: readonly number[],
+  dtype?: D,
+): Tensor<D>
+export function tensor<D extends DType>(
   data: TensorData[D] | readonly number[] | readonly bigint[],
   dims: readonly number[],
   dtype?: D,

@@ -35,7 +35,7 @@ function checkBatch(dims: readonly number[], name: string): void {
 }
 
 /** Integers as int64, each within `[0, size)`. */
-function integers(value: Tensor, name: string, size: number, what: string): Tensor<'int64'> {
+function integers(value: Tensor, name: string, size: number, what: string, advice = ''): Tensor<'int64'> {
   if (['float32', 'float64'].includes(value.dtype) && !(value.data as Float32Array).every(Number.isInteger))
     throw new InputError('bad-dtype', `${name} holds fractions; integers are needed.`)
   const data = value.data instanceof BigInt64Array ? value.data : BigInt64Array.from(value.data as Int32Array, BigInt)
@@ -44,7 +44,7 @@ function integers(value: Tensor, name: string, size: number, what: string): Tens
     if (id >= 0n && id < limit) return
     throw new InputError(
       'id-out-of-range',
-      `${name}[${place(index, value.dims)}] is ${id}; ${what} allows 0 to ${size - 1}.`,
+      `${name}[${place(index, value.dims)}] is ${id}; ${what} allows 0 to ${size - 1}.${advice}`,
     )
   })
   return tensor(data, value.dims, 'int64')
@@ -73,21 +73,31 @@ export function textBatch({ config, tower }: TextEncoderSpec, inputs: TextModelI
         'Call the processor with truncation: true.',
     )
   const inputIds = integers(ids, 'inputIds', config.vocabSize, `the vocabulary of ${config.vocabSize}`)
-  const like = (name: keyof TextModelInputs, size: number, what: string, otherwise: () => Tensor<'int64'>) => {
+  const like = (
+    name: keyof TextModelInputs,
+    size: number,
+    what: string,
+    otherwise: () => Tensor<'int64'>,
+    advice?: string,
+  ) => {
     const given = inputs[name]
     if (given === undefined) return otherwise()
     requireTensor(given, name, show(dims))
     if (given.dims.join() !== dims.join())
       throw new InputError('bad-shape', `${name} is ${show(given.dims)}; it must match inputIds, ${show(dims)}.`)
-    return integers(given, name, size, what)
+    return integers(given, name, size, what, advice)
   }
   const { typeVocabSize, maxPositionEmbeddings } = config
   return {
     inputIds,
     attentionMask: like('attentionMask', 2, 'a mask', () => full(dims, 1n)),
     tokenTypeIds: like('tokenTypeIds', typeVocabSize, `type_vocab_size ${typeVocabSize}`, () => full(dims, 0n)),
-    positionIds: like('positionIds', maxPositionEmbeddings, `max_position_embeddings ${maxPositionEmbeddings}`, () =>
-      tower.positionIds(config, inputIds),
+    positionIds: like(
+      'positionIds',
+      maxPositionEmbeddings,
+      `max_position_embeddings ${maxPositionEmbeddings}`,
+      () => tower.positionIds(config, inputIds),
+      ` A row holds ${length} tokens; where texts are too long, call the processor with truncation: true.`,
     ),
   }
 }

@@ -40,6 +40,12 @@ const folderOptions = (folder: string): InferenceSession.SessionOptions => ({
   extra: { session: { [FOLDER_KEY]: folder } },
 })
 
+/** @throws SourceError where a file is no longer the one that was opened: its weights lie elsewhere now. */
+async function checkUnchanged(entries: readonly WeightEntry[]): Promise<void> {
+  const files = new Map(entries.map(({ location }) => [location?.local?.name, location]))
+  for (const location of files.values()) await location?.read(location.offset, 0)
+}
+
 /**
  * ONNX Runtime maps float32 weights straight from the checkpoint. Where they are stored otherwise
  * (half precision, another format, over HTTP), they are written to a temporary file once and mapped
@@ -51,6 +57,7 @@ async function placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeig
   const rest = entries.filter((entry) => !mapped.includes(entry) || entry.location?.local?.folder !== folder)
   const restBytes = rest.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0)
   if (folder === undefined || restBytes > MAX_INLINE) return writeAside(entries)
+  await checkUnchanged(mapped)
   const inline = new Map<string, Uint8Array>()
   for (const entry of rest) inline.set(entry.name, await float32Bytes(entry))
   return {

@@ -1,0 +1,65 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { readSafetensors, type Tensor } from '@dual-encoder/core'
+import ort from 'onnxruntime-node'
+import { expect, it } from 'vitest'
+import { VisionTextDualEncoderModel } from './model'
+
+const towers = resolve(import.meta.dirname, '../../../parity-tests/fixtures/towers')
+const PADDING = 1n
+const TEXT = ['input_ids', 'attention_mask', 'token_type_ids', 'position_ids']
+
+/** Counted from 0 in BERT, past the padding id and over what is no padding in RoBERTa and its kin. */
+function positionsOf({ data, dims }: Tensor<'int64'>, modelType: string): BigInt64Array {
+  const length = dims[1]!
+  if (modelType === 'bert') return data.map((_, i) => BigInt(i % length))
+  let count = 0n
+  return data.map((id, i) => {
+    if (i % length === 0) count = 0n
+    return id === PADDING ? PADDING : PADDING + ++count
+  })
+}
+
+it.each(['vit-bert', 'beit-roberta', 'siglip-xlm-roberta', 'dinov2-swiglu', 'stored-f16'])(
+  'exports %s as ONNX files that stand on their own',
+  async (name) => {
+    const folder = join(towers, name)
+    const inputs = await readSafetensors(join(folder, 'inputs.safetensors'))
+    const target = await mkdtemp(join(tmpdir(), 'dual-encoder-export-'))
+    await using model = await VisionTextDualEncoderModel.fromPretrained(folder)
+    await model.exportOnnx(target)
+    expect((await readdir(target)).sort()).toEqual(['text.onnx', 'vision.onnx'])
+    const pixelValues = inputs.get('pixel_values') as Tensor
+    const expected = await model.forward({
+      pixelValues,
+      inputIds: inputs.get('input_ids') as Tensor,
+      attentionMask: inputs.get('attention_mask'),
+      tokenTypeIds: inputs.get('token_type_ids'),
+    })
+
+    const close = (given: unknown, wanted: Tensor) =>
+      (wanted.data as Float32Array).forEach((value, i) =>
+        expect(Math.abs((given as Float32Array)[i]! - value)).toBeLessThan(2e-6),
+      )
+    const vision = await ort.InferenceSession.create(join(target, 'vision.onnx'), { logSeverityLevel: 3 })
+    const images = new ort.Tensor('float32', pixelValues.data as Float32Array, pixelValues.dims)
+    close((await vision.run({ pixel_values: images })).embeds?.data, expected.imageEmbeds)
+
+    const text = await ort.InferenceSession.create(join(target, 'text.onnx'), { logSeverityLevel: 3 })
+    expect(text.inputNames.every((input) => TEXT.includes(input))).toBe(true)
+    const inputIds = inputs.get('input_ids') as Tensor<'int64'>
+    const given: Record<string, Tensor> = {
+      input_ids: inputIds,
+      attention_mask: inputs.get('attention_mask') as Tensor,
+      token_type_ids: inputs.get('token_type_ids') ?? { ...inputIds, data: new BigInt64Array(inputIds.data.length) },
+      position_ids: { ...inputIds, data: positionsOf(inputIds, model.config.textConfig.modelType) },
+    }
+    const feeds = text.inputNames.map((input) => {
+      const { data, dims } = given[input]!
+      return [input, new ort.Tensor('int64', data as BigInt64Array, dims)] as const
+    })
+    close((await text.run(Object.fromEntries(feeds))).embeds?.data, expected.textEmbeds)
+    await Promise.all([vision.release(), text.release(), rm(target, { recursive: true })])
+  },
+)

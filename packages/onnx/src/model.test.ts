@@ -1,0 +1,248 @@
+import { chmod, cp, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import {
+  BertConfig,
+  readSafetensors,
+  type Tensor,
+  tensor,
+  ViTConfig,
+  VisionTextDualEncoderConfig,
+} from '@dual-encoder/core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { TextTower, VisionTextDualEncoderModel, VisionTower } from './model'
+
+const fixture = (name: string) => resolve(import.meta.dirname, '../../../parity-tests/fixtures/towers', name)
+const FOLDER = fixture('vit-bert')
+
+async function inputsOf(folder: string) {
+  const tensors = await readSafetensors(join(folder, 'inputs.safetensors'))
+  return {
+    pixelValues: tensors.get('pixel_values') as Tensor,
+    inputIds: tensors.get('input_ids') as Tensor,
+    attentionMask: tensors.get('attention_mask'),
+  }
+}
+
+const load = (options = {}) => VisionTextDualEncoderModel.fromPretrained(FOLDER, options)
+
+let inputs: Awaited<ReturnType<typeof inputsOf>>
+let scratch: string
+beforeAll(async () => {
+  inputs = await inputsOf(FOLDER)
+  scratch = await mkdtemp(join(tmpdir(), 'dual-encoder-test-'))
+})
+afterAll(() => rm(scratch, { recursive: true, force: true }))
+
+/** The first `rows` rows and `length` columns. */
+function cut(value: Tensor, rows: number, length = value.dims[1] as number): Tensor {
+  const [, columns = 1, ...rest] = value.dims
+  const size = rest.reduce((a, b) => a * b, 1)
+  const data = value.data.slice(0, rows * length * size)
+  for (let row = 0; row < rows; row++) {
+    const from = row * columns * size
+    data.set(value.data.slice(from, from + length * size) as never, row * length * size)
+  }
+  return { ...value, dims: [rows, length, ...rest], data }
+}
+
+describe('calls', () => {
+  it('may overlap, with different shapes and outputs, and give what they give alone', async () => {
+    await using model = await load()
+    const calls = [
+      () => model.forward(inputs).then(({ logitsPerImage }) => logitsPerImage.data),
+      () => model.getTextFeatures({ inputIds: cut(inputs.inputIds, 2, 3) }).then(({ data }) => data),
+      () => model.getImageFeatures({ pixelValues: cut(inputs.pixelValues, 1) }).then(({ data }) => data),
+      () => model.getTextFeatures({ inputIds: inputs.inputIds }, { normalize: true }).then(({ data }) => data),
+      () =>
+        model
+          .forward(inputs, { outputAttentions: true, outputHiddenStates: true })
+          .then(({ textModelOutput }) => textModelOutput.attentions![1]!.data),
+    ]
+    const alone: unknown[] = []
+    for (const call of calls) alone.push(await call())
+    const repeated = [...calls, ...calls, ...calls]
+    const together = await Promise.all(repeated.map((call) => call()))
+    together.forEach((data, index) => expect(data).toEqual(alone[index % calls.length]))
+  })
+
+  it('that fail leave the model as it was', async () => {
+    await using model = await load()
+    const before = await model.forward(inputs)
+    const bad = tensor(new BigInt64Array([7n, 9999n]), [1, 2])
+    const results = await Promise.allSettled([model.getTextFeatures({ inputIds: bad }), model.forward(inputs)])
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
+    expect((await model.forward(inputs)).logitsPerImage).toEqual(before.logitsPerImage)
+  })
+
+  it('end with the reason of their signal, and the next one works', async () => {
+    await using model = await load()
+    const reason = new Error('no longer wanted')
+    const controller = new AbortController()
+    const call = model.forward(inputs, { signal: controller.signal })
+    controller.abort(reason)
+    await expect(call).rejects.toBe(reason)
+    await expect(model.forward(inputs, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    expect((await model.forward(inputs)).logitsPerImage.dims).toEqual([3, 4])
+  })
+
+  it('take any number of rows and any length', async () => {
+    await using model = await load()
+    const whole = await model.getTextFeatures({ inputIds: cut(inputs.inputIds, 4, 3) })
+    const one = await model.getTextFeatures({ inputIds: cut(inputs.inputIds, 1, 3) })
+    expect(one.dims).toEqual([1, whole.dims[1]])
+    one.data.forEach((value, i) => expect(value).toBeCloseTo(whole.data[i]!, 5))
+  })
+
+  it('normalise only where asked', async () => {
+    await using model = await load()
+    const plain = await model.getImageFeatures(inputs)
+    const unit = await model.getImageFeatures(inputs, { normalize: true })
+    const size = plain.dims[1]!
+    const norm = (data: Float32Array) => Math.hypot(...data.slice(0, size))
+    expect(norm(unit.data)).toBeCloseTo(1, 6)
+    expect(norm(plain.data)).not.toBeCloseTo(1, 2)
+    plain.data.slice(0, size).forEach((value, i) => expect(value / norm(plain.data)).toBeCloseTo(unit.data[i]!, 6))
+  })
+
+  it('wait for nothing after dispose, and say so', async () => {
+    const model = await load()
+    const running = model.forward(inputs)
+    await model.dispose()
+    expect((await running).logitsPerImage.dims).toEqual([3, 4])
+    await expect(model.forward(inputs)).rejects.toMatchObject({ code: 'disposed' })
+    await model.dispose()
+  })
+})
+
+describe('sessions', () => {
+  it('are made for the encoder that runs, on the provider asked for', async () => {
+    await using model = await load({ executionProviders: ['cpu'], threads: 1 })
+    expect(model.providers).toEqual({ vision: [], text: [] })
+    await model.getTextFeatures(inputs)
+    expect(model.providers).toEqual({ vision: [], text: ['cpu'] })
+    await model.getImageFeatures(inputs)
+    expect(model.providers).toEqual({ vision: ['cpu'], text: ['cpu'] })
+  })
+
+  it('on an absent provider are an error that names those there are', async () => {
+    await using model = await load({ executionProviders: ['npu-of-the-future'] })
+    await expect(model.forward(inputs)).rejects.toMatchObject({
+      code: 'provider-unavailable',
+      message: expect.stringMatching(/"npu-of-the-future".*cpu/) as string,
+    })
+  })
+
+  it('take ONNX Runtime’s own options, and the same numbers come out with prepacking off', async () => {
+    await using plain = await load()
+    await using low = await load({ lowMemory: true, threads: 1, sessionOptions: { graphOptimizationLevel: 'basic' } })
+    await using refused = await load({ sessionOptions: { graphOptimizationLevel: 'no such level' } })
+    const [a, b] = [await plain.forward(inputs), await low.forward(inputs)]
+    a.logitsPerImage.data.forEach((value, i) => expect(b.logitsPerImage.data[i]).toBeCloseTo(value as number, 4))
+    await expect(refused.forward(inputs)).rejects.toMatchObject({ code: 'session-failed' })
+  })
+
+  it('are kept for the sizes last used, however many are', async () => {
+    await using model = await VisionTextDualEncoderModel.fromPretrained(fixture('vit-interpolate'))
+    const first = new Map<number, Tensor>()
+    const sizes = Array.from({ length: 11 }, (_, i) => 24 + 6 * i)
+    const run = (size: number) => {
+      const pixelValues = tensor(new Float32Array(3 * size * size).fill(0.5), [1, 3, size, size])
+      return model.getImageFeatures({ pixelValues }, { interpolatePosEncoding: true })
+    }
+    for (const size of sizes) first.set(size, await run(size))
+    await Promise.all(sizes.map(async (size) => expect(await run(size)).toEqual(first.get(size))))
+  })
+})
+
+describe('checkpoints', () => {
+  const logitsFrom = async (folder: string) => {
+    await using model = await VisionTextDualEncoderModel.fromPretrained(folder)
+    return (await model.forward(inputs)).logitsPerImage
+  }
+
+  it('may lie in a read-only folder, behind symbolic links as in the cache of Hugging Face', async () => {
+    const cache = join(scratch, 'cache')
+    await mkdir(join(cache, 'blobs'), { recursive: true })
+    await mkdir(join(cache, 'snapshots', 'main'), { recursive: true })
+    for (const [index, name] of ['config.json', 'model.safetensors'].entries()) {
+      await cp(join(FOLDER, name), join(cache, 'blobs', `blob-${index}`))
+      await symlink(`../../blobs/blob-${index}`, join(cache, 'snapshots', 'main', name))
+    }
+    for (const path of ['blobs/blob-0', 'blobs/blob-1']) await chmod(join(cache, path), 0o444)
+    for (const path of ['blobs', 'snapshots/main']) await chmod(join(cache, path), 0o555)
+    expect(await logitsFrom(join(cache, 'snapshots', 'main'))).toEqual(await logitsFrom(FOLDER))
+    expect(await readdir(join(cache, 'blobs'))).toEqual(['blob-0', 'blob-1'])
+    for (const path of ['blobs', 'snapshots/main']) await chmod(join(cache, path), 0o755)
+  })
+
+  it('replaced between loading and the first run are an error, not other numbers', async () => {
+    const folder = join(scratch, 'replaced')
+    await cp(FOLDER, folder, { recursive: true })
+    await using model = await VisionTextDualEncoderModel.fromPretrained(folder)
+    await model.savePretrained(folder)
+    expect((await model.getTextFeatures(inputs)).dims).toEqual([4, 32])
+    await model.savePretrained(folder, { dtype: 'float16' })
+    await expect(model.getImageFeatures(inputs)).rejects.toMatchObject({ code: 'file-changed' })
+    expect((await model.getTextFeatures(inputs)).dims).toEqual([4, 32])
+    expect((await logitsFrom(folder)).dims).toEqual([3, 4])
+  })
+
+  it('replaced after the first run do not matter', async () => {
+    const folder = join(scratch, 'replaced-later')
+    await cp(FOLDER, folder, { recursive: true })
+    await using model = await VisionTextDualEncoderModel.fromPretrained(folder)
+    const { logitsPerImage } = await model.forward(inputs)
+    await model.savePretrained(folder)
+    expect((await model.forward(inputs)).logitsPerImage).toEqual(logitsPerImage)
+  })
+
+  it('in half precision leave nothing behind', async () => {
+    const before = (await readdir(tmpdir())).filter((name) => name.startsWith('dual-encoder-')).sort()
+    for (const name of ['stored-f16', 'stored-bf16']) {
+      await using model = await VisionTextDualEncoderModel.fromPretrained(fixture(name))
+      expect((await model.forward(await inputsOf(fixture(name)))).logitsPerImage.dims).toEqual([3, 4])
+    }
+    expect((await readdir(tmpdir())).filter((name) => name.startsWith('dual-encoder-')).sort()).toEqual(before)
+  })
+})
+
+describe('new models', () => {
+  const config = VisionTextDualEncoderConfig.fromVisionTextConfigs(
+    new ViTConfig({
+      hiddenSize: 24,
+      numHiddenLayers: 1,
+      numAttentionHeads: 2,
+      intermediateSize: 32,
+      imageSize: 24,
+      patchSize: 6,
+    }),
+    new BertConfig({ vocabSize: 100, hiddenSize: 30, numHiddenLayers: 1, numAttentionHeads: 5, intermediateSize: 40 }),
+    { projectionDim: 16 },
+  )
+
+  it('are the same for the same seed', async () => {
+    const logits = async (seed: number) => {
+      await using model = await VisionTextDualEncoderModel.fromConfig(config, { seed })
+      return (await model.forward(inputs)).logitsPerImage
+    }
+    expect(await logits(1)).toEqual(await logits(1))
+    expect(await logits(1)).not.toEqual(await logits(2))
+  })
+
+  it('come from two towers, and give back what they are made of', async () => {
+    const vision = await VisionTower.fromPretrained(FOLDER, { onWarning: () => undefined })
+    const text = await TextTower.fromPretrained(FOLDER, { onWarning: () => undefined })
+    const named: string[] = []
+    const onWarning = ({ names = [] }: { names?: readonly string[] }) => named.push(...names)
+    await using model = await VisionTextDualEncoderModel.fromTowers(vision, text, { projectionDim: 12, onWarning })
+    expect(named.sort()).toEqual(['logit_scale', 'text_projection.weight', 'visual_projection.weight'])
+    const output = await model.forward(inputs)
+    expect(output.imageEmbeds.dims).toEqual([3, 12])
+    const alone = await text.forward(inputs)
+    alone.poolerOutput.data.forEach((value, i) =>
+      expect(output.textModelOutput.poolerOutput.data[i]).toBeCloseTo(value as number, 5),
+    )
+    await Promise.all([vision.dispose(), text.dispose()])
+  })
+})
