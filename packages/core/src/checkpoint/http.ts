@@ -1,5 +1,6 @@
 import { SourceError } from '../errors'
-import { type ByteRange, checkName, type Source, type SourceOptions } from './source'
+import { checkName } from './file-name'
+import type { ByteRange, Source, SourceOptions } from './source'
 
 const isHtmlName = (name: string): boolean => /\.html?$/i.test(name)
 

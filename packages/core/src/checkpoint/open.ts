@@ -2,7 +2,8 @@ import { isJsonObject } from '../config/pretrained-config'
 import { bothSides, CheckpointError, OptionError } from '../errors'
 import type { Framework } from './formats/names'
 import { openSafetensors } from './safetensors/read'
-import { checkName, readJson, type Source } from './source'
+import { checkName } from './file-name'
+import { readJson, type Source } from './source'
 import type { WeightEntry } from './weights'
 
 /** What a checkpoint's weights are stored as; `auto` takes what lies in the folder. */

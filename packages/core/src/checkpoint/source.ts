@@ -3,6 +3,7 @@ import { isJsonObject, type JsonObject } from '../config/pretrained-config'
 import { SourceError } from '../errors'
 import type { LocalFile } from '../platform/platform'
 import { HttpFiles } from './http'
+import { checkName } from './file-name'
 
 /** A byte range `[start, end)`. */
 export type ByteRange = readonly [start: number, end: number]
@@ -42,26 +43,6 @@ export interface Source extends FileReader {
 }
 
 const isUrl = (text: string): boolean => /^(https?|file|data|blob):/i.test(text)
-
-/**
- * The name of a file within its source.
- * @throws SourceError for a name that leaves the folder.
- */
-export function checkName(name: string): string {
-  let decoded = name
-  try {
-    decoded = decodeURIComponent(name)
-  } catch {
-    // A percent sign that encodes nothing is a plain character of a file's name.
-  }
-  const parts = decoded.split(/[\\/]/)
-  if (decoded === '' || /^([\\/]|[a-z]:)/i.test(decoded) || parts.includes('..') || decoded.includes('\0'))
-    throw new SourceError(
-      'name-escapes',
-      `The file name "${name}" leads out of its folder. Only names below it are allowed.`,
-    )
-  return name
-}
 
 function folderSource(folder: string): Source {
   const at = (name: string) => platform.joinPath(folder, checkName(name))

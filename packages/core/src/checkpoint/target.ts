@@ -1,7 +1,7 @@
 import { platform } from '#platform'
 import { SourceError } from '../errors'
 import type { StagedFile } from '../platform/platform'
-import { checkName } from './source'
+import { checkName } from './file-name'
 
 /** Receives files by name. A file counts as written when the promise resolves. */
 export interface Writer {
