@@ -69,7 +69,7 @@ export interface FromTowersOptions extends DualEncoderConfigValues {
 
 /** A backend's model class, as the constructors below see it. */
 export interface ModelClass<M, O extends object> {
-  new (loaded: LoadedModel, options: O): M
+  new (loaded: LoadedModel, options?: O): M
   /** Names of the options that are the engine's. */
   readonly engineOptions: readonly string[]
 }

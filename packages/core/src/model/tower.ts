@@ -24,7 +24,7 @@ export interface TowerForwardOptions {
 
 /** A backend's tower class, as `fromPretrained` sees it. */
 export interface TowerClass<M, O extends object> {
-  new (loaded: LoadedTower, options: O): M
+  new (loaded: LoadedTower, options?: O): M
   readonly kind: 'vision' | 'text'
   readonly engineOptions: readonly string[]
 }

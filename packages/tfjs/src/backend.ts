@@ -1,0 +1,77 @@
+import { BackendError } from '@dual-encoder/core'
+import { runtime } from '#runtime'
+import * as tf from '@tensorflow/tfjs-core'
+import { BACKENDS, type TfBackend, type TfjsOptions } from './options'
+
+/** The backend that a model of ours made current, as opposed to the program's own choice. */
+let ours: string | undefined
+/** Starts are one after the other: TensorFlow.js has one current backend. */
+let last: Promise<unknown> = Promise.resolve()
+
+const isStarted = (name: string): boolean => name !== '' && tf.findBackend(name) != null
+
+/** The backend that the program itself has made current and started. */
+function programs(): string | undefined {
+  const current = tf.getBackend()
+  return current && current !== ours && isStarted(current) ? current : undefined
+}
+
+async function start(name: TfBackend, options: TfjsOptions): Promise<void> {
+  const load = runtime.load[name]
+  if (!load)
+    throw new BackendError(
+      'backend-unavailable',
+      `TensorFlow.js backend "${name}" is not to be had here. Allowed: ${Object.keys(runtime.load).join(', ')}.`,
+    )
+  const before = tf.getBackend()
+  try {
+    await load(options)
+    if (!(await tf.setBackend(name))) throw new Error('it did not start')
+    if (name === 'webgl' && !tf.env().getBool('WEBGL_RENDER_FLOAT32_ENABLED'))
+      throw new Error('this device computes in 16 bits only')
+  } catch (cause) {
+    if (before && isStarted(before)) await tf.setBackend(before)
+    const reason = (cause as { message?: string }).message ?? String(cause)
+    throw new BackendError('backend-failed', `TensorFlow.js backend "${name}" could not be started: ${reason}.`, {
+      cause,
+    })
+  }
+  ours = name
+}
+
+async function startBest(options: TfjsOptions): Promise<string> {
+  const current = programs()
+  if (current !== undefined) return current
+  const failures: BackendError[] = []
+  for (const name of runtime.preferred) {
+    try {
+      await start(name, options)
+      return name
+    } catch (error) {
+      failures.push(error as BackendError)
+    }
+  }
+  throw new BackendError('no-backend', failures.map(({ message }) => message).join('\n'), { cause: failures[0] })
+}
+
+/** Starts the backend asked for, or the best there is. @returns its name */
+export function startBackend(options: TfjsOptions): Promise<string> {
+  const { backend } = options
+  const started = last.then(async () => {
+    if (backend === undefined) return startBest(options)
+    if (!BACKENDS.includes(backend))
+      throw new BackendError('backend-unavailable', `backend "${backend}": allowed are ${BACKENDS.join(', ')}.`)
+    if (!isStarted(backend)) await start(backend, options)
+    return backend
+  })
+  last = started.catch(() => undefined)
+  return started
+}
+
+/** Makes a started backend current, at once: what follows in the same turn runs on it. */
+export function makeCurrent(name: string): void {
+  if (tf.getBackend() === name) return
+  // Of a started backend, all is done before the promise is returned.
+  void tf.setBackend(name)
+  ours = name
+}

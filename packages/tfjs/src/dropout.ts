@@ -1,0 +1,29 @@
+import * as tf from '@tensorflow/tfjs-core'
+
+/** Scrambles 32 bits (the finaliser of Steele et al.'s SplitMix). */
+function scramble(value: number): number {
+  let z = value >>> 0
+  z = Math.imul(z ^ (z >>> 16), 0x21f0aaad)
+  z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
+  return (z ^ (z >>> 15)) >>> 0
+}
+
+/**
+ * The random masks of one training step. Each is made on the host from the seed and its own number,
+ * so a seed gives the same masks on every backend.
+ */
+export class DropoutMasks {
+  #drawn = 0
+
+  constructor(private readonly seed: number) {}
+
+  /** `shape` of 0 (at `rate`) and 1 / (1 - rate). */
+  next(shape: readonly number[], rate: number): tf.Tensor {
+    const data = new Float32Array(shape.reduce((a, b) => a * b, 1))
+    const stream = scramble(scramble(this.seed) ^ Math.imul(++this.#drawn, 0x9e3779b9))
+    const limit = rate * 0x100000000
+    const kept = rate < 1 ? 1 / (1 - rate) : 0
+    for (let i = 0; i < data.length; i++) if (scramble(stream + Math.imul(i, 0x9e3779b9)) >= limit) data[i] = kept
+    return tf.tensor(data, shape as number[])
+  }
+}

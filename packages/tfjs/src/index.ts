@@ -1,0 +1,2 @@
+export { TextTower, VisionTextDualEncoderModel, VisionTower } from './model'
+export type { TfBackend, TfjsOptions } from './options'

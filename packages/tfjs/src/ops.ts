@@ -1,0 +1,160 @@
+import type { Activation, AttentionOptions, Linear, Norm, Ops, Param, Tensor } from '@dual-encoder/core'
+import * as tf from '@tensorflow/tfjs-core'
+import { activate } from './activations'
+import type { DropoutMasks } from './dropout'
+import type { TensorWeights } from './weights'
+
+/** What transformers adds to the scores of padding: the lowest float32. */
+const MASKED = -3.4028234663852886e38
+
+const size = (x: tf.Tensor, axis: number): number => x.shape[axis] as number
+
+/** A host tensor on the current backend; integers become int32, TensorFlow.js's only ones. */
+export function toTf({ data, dims, dtype }: Tensor): tf.Tensor {
+  if (data instanceof Float32Array) return tf.tensor(data, dims as number[])
+  const integers = data instanceof Int32Array ? data : Int32Array.from(data as Iterable<number>, Number)
+  return tf.tensor(integers, dims as number[], dtype === 'bool' ? 'bool' : 'int32')
+}
+
+/** Runs a tower eagerly on TensorFlow.js tensors. Made for one run. Call it within `tf.tidy`. */
+export class TfjsOps implements Ops<tf.Tensor> {
+  /** What is added to the scores, by mask: all layers share it. */
+  readonly #maskBias = new Map<tf.Tensor, tf.Tensor>()
+
+  /** @param masks given while training: without it, nothing is dropped */
+  constructor(
+    private readonly weights: TensorWeights,
+    private readonly masks?: DropoutMasks,
+  ) {}
+
+  param(param: Param): tf.Tensor {
+    return this.weights.value(param)
+  }
+  constant(value: Tensor): tf.Tensor {
+    return toTf(value)
+  }
+
+  linear(x: tf.Tensor, { weight, bias }: Linear, activation: Activation = 'linear'): tf.Tensor {
+    const { matrix, transposed } = this.weights.matrix(weight)
+    // Two axes and a bias of its own: tf.fused.matMul adds the bias wrongly on wasm where there are more.
+    const rows: tf.Tensor2D = tf.reshape(x, [-1, size(x, x.rank - 1)])
+    const product = tf.matMul(rows, matrix, false, transposed)
+    const y = activate(bias ? tf.add(product, this.weights.value(bias)) : product, activation)
+    return x.rank === 2 ? y : tf.reshape(y, [...x.shape.slice(0, -1), size(y, 1)])
+  }
+  linears(x: tf.Tensor, layers: readonly Linear[]): tf.Tensor[] {
+    return layers.map((layer) => this.linear(x, layer))
+  }
+
+  layerNorm(x: tf.Tensor, { weight, bias, eps }: Norm): tf.Tensor {
+    const centred = tf.sub(x, tf.mean(x, -1, true))
+    const variance = tf.mean(tf.square(centred), -1, true)
+    const normed = tf.mul(centred, tf.rsqrt(tf.add(variance, eps)))
+    return tf.add(tf.mul(normed, this.weights.value(weight)), this.weights.value(bias))
+  }
+  addLayerNorm(x: tf.Tensor, residual: tf.Tensor, norm: Norm): { sum: tf.Tensor; normed: tf.Tensor } {
+    const sum = tf.add(x, residual)
+    return { sum, normed: this.layerNorm(sum, norm) }
+  }
+
+  embedding(ids: tf.Tensor, table: Param): tf.Tensor {
+    return tf.gather(this.weights.value(table), ids as tf.Tensor2D)
+  }
+
+  patchEmbed(pixels: tf.Tensor, { weight, bias }: Linear): tf.Tensor {
+    const [, , ph = 1, pw = 1] = weight.shape
+    const [batch, channels, height, width] = pixels.shape as [number, number, number, number]
+    const [rows, columns] = [Math.floor(height / ph), Math.floor(width / pw)]
+    const whole =
+      rows * ph === height && columns * pw === width
+        ? pixels
+        : tf.slice(pixels, [0, 0, 0, 0], [batch, channels, rows * ph, columns * pw])
+    // A matrix product over patches: unlike conv2d it has a gradient on every backend.
+    const split = tf.transpose(tf.reshape(whole, [batch * channels, rows, ph, columns, pw]), [0, 1, 3, 2, 4])
+    const byChannel = tf.reshape(split, [batch, channels, rows * columns, ph * pw])
+    const patches = tf.reshape(tf.transpose(byChannel, [0, 2, 1, 3]), [batch, rows * columns, channels * ph * pw])
+    return this.linear(patches, { weight, bias })
+  }
+
+  attention(
+    q: tf.Tensor,
+    k: tf.Tensor,
+    v: tf.Tensor,
+    { heads, scale, keyMask, bias, probs: wanted, dropout = 0 }: AttentionOptions<tf.Tensor>,
+  ): { context: tf.Tensor; probs?: tf.Tensor } {
+    const [batch, length, hidden] = q.shape as [number, number, number]
+    const headSize = hidden / heads
+    const split = (x: tf.Tensor, axes: number[]) =>
+      tf.transpose(tf.reshape(x, [batch, size(x, 1), heads, headSize]), axes)
+    // The queries are scaled, being fewer than the scores.
+    const scaled = tf.mul(q, scale ?? 1 / Math.sqrt(headSize))
+    let scores = tf.matMul(split(scaled, [0, 2, 1, 3]), split(k, [0, 2, 3, 1]))
+    if (bias) scores = tf.add(scores, bias)
+    if (keyMask) scores = tf.add(scores, this.#biasOf(keyMask))
+    const probs = this.dropout(tf.softmax(scores), dropout)
+    const context = tf.transpose(tf.matMul(probs, split(v, [0, 2, 1, 3])), [0, 2, 1, 3])
+    return { context: tf.reshape(context, [batch, length, hidden]), ...(wanted ? { probs } : {}) }
+  }
+
+  /** `[B, L]` of 1 and 0 -> `[B, 1, 1, L]` of 0 and the lowest float. */
+  #biasOf(mask: tf.Tensor): tf.Tensor {
+    const known = this.#maskBias.get(mask)
+    if (known) return known
+    const padding = tf.sub(1, tf.cast(mask, 'float32'))
+    const added = tf.mul(tf.reshape(padding, [size(mask, 0), 1, 1, size(mask, 1)]), MASKED)
+    this.#maskBias.set(mask, added)
+    return added
+  }
+
+  activation(x: tf.Tensor, name: Activation): tf.Tensor {
+    return activate(x, name)
+  }
+  add(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+    return tf.add(a, b)
+  }
+  mul(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+    return tf.mul(a, b)
+  }
+  matMul(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+    return tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D)
+  }
+  transpose(x: tf.Tensor, axes: readonly number[]): tf.Tensor {
+    return tf.transpose(x, [...axes])
+  }
+  reshape(x: tf.Tensor, dims: readonly number[]): tf.Tensor {
+    return tf.reshape(x, [...dims])
+  }
+  gather(table: tf.Tensor, index: Tensor): tf.Tensor {
+    return tf.gather(table, toTf(index) as tf.Tensor2D)
+  }
+
+  expandToBatch(x: tf.Tensor, like: tf.Tensor): tf.Tensor {
+    return tf.tile(x, [size(like, 0), 1, 1])
+  }
+  concatTokens(parts: readonly tf.Tensor[]): tf.Tensor {
+    return tf.concat([...parts], 1)
+  }
+  sliceTokens(x: tf.Tensor, start: number, end: number = size(x, 1)): tf.Tensor {
+    const rest = x.shape.slice(2)
+    return tf.slice(x, [0, start, ...rest.map(() => 0)], [size(x, 0), end - start, ...rest])
+  }
+  token(x: tf.Tensor, index: number): tf.Tensor {
+    return tf.reshape(this.sliceTokens(x, index, index + 1), [size(x, 0), size(x, 2)])
+  }
+  meanTokens(x: tf.Tensor, mask?: tf.Tensor): tf.Tensor {
+    if (!mask) return tf.mean(x, 1)
+    const weights = tf.expandDims(tf.cast(mask, 'float32'), 2)
+    return tf.div(tf.sum(tf.mul(x, weights), 1), tf.sum(weights, 1))
+  }
+  l2Normalize(x: tf.Tensor): tf.Tensor {
+    return tf.div(x, tf.sqrt(tf.sum(tf.square(x), -1, true)))
+  }
+
+  dropout(x: tf.Tensor, rate: number): tf.Tensor {
+    return this.masks && rate > 0 ? tf.mul(x, this.masks.next(x.shape, rate)) : x
+  }
+  dropPath(x: tf.Tensor, rate: number): tf.Tensor {
+    if (!this.masks || rate === 0) return x
+    return tf.mul(x, this.masks.next([size(x, 0), ...x.shape.slice(1).map(() => 1)], rate))
+  }
+}

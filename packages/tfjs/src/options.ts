@@ -1,0 +1,16 @@
+/** The backends of TensorFlow.js that this package starts itself. */
+export const BACKENDS = ['cpu', 'wasm', 'webgl'] as const
+export type TfBackend = (typeof BACKENDS)[number]
+
+/** What this backend's constructors take beside core's options. */
+export interface TfjsOptions {
+  /**
+   * The backend of TensorFlow.js. By default the one that the program has started (`tf.setBackend`), else
+   * wasm in Node and the first of webgl, wasm and cpu that works in a browser.
+   */
+  backend?: TfBackend
+  /** Where a browser finds the `tfjs-backend-wasm*.wasm` files: their folder, or the place of each. */
+  wasmPaths?: string | Readonly<Record<string, string>>
+}
+
+export const TFJS_OPTIONS = ['backend', 'wasmPaths'] as const satisfies readonly (keyof TfjsOptions)[]

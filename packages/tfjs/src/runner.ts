@@ -1,0 +1,125 @@
+import {
+  BackendError,
+  encode,
+  ENCODER_NAMES,
+  type EncodeRequest,
+  type EncoderOutput,
+  type EncoderRunner,
+  type EncoderSpec,
+  type Tensor,
+  tensor,
+  type TextBatch,
+  type VisionBatch,
+  type WeightEntry,
+  type Weights,
+} from '@dual-encoder/core'
+import * as tf from '@tensorflow/tfjs-core'
+import { makeCurrent } from './backend'
+import { TfjsOps, toTf } from './ops'
+import { KeptWeights, loadTensors } from './weights'
+
+const REQUESTED = ['lastHiddenState', 'poolerOutput', 'features', 'embeds', 'hiddenStates', 'attentions'] as const
+type Requested = Partial<Record<(typeof REQUESTED)[number], tf.Tensor | tf.Tensor[]>>
+
+/** The weights of one encoder. */
+function encoderWeights({ kind }: EncoderSpec, weights: Weights): WeightEntry[] {
+  const { tower, projection } = ENCODER_NAMES[kind]
+  return [...weights.values()].filter(({ name }) => name.startsWith(`${tower}.`) || name.startsWith(`${projection}.`))
+}
+
+/** Host inputs as an encoder takes them. Within `tf.tidy`. */
+export function encoderInputs(batch: VisionBatch | TextBatch) {
+  if (!('pixelValues' in batch))
+    return {
+      inputIds: toTf(batch.inputIds),
+      tokenTypeIds: toTf(batch.tokenTypeIds),
+      positionIds: toTf(batch.positionIds),
+      attentionMask: toTf(batch.attentionMask),
+    }
+  const [, , height = 0, width = 0] = batch.pixelValues.dims
+  return { pixelValues: toTf(batch.pixelValues), imageSize: [height, width] as const }
+}
+
+/** Runs one encoder eagerly. Its weights are loaded by the first run and kept until `dispose`. */
+export class TfjsRunner implements EncoderRunner {
+  #weights?: Promise<KeptWeights>
+  readonly #running = new Set<Promise<unknown>>()
+
+  /** @param backend starts the backend, the same for every call, and says which it is */
+  constructor(
+    private readonly encoder: EncoderSpec,
+    private readonly weights: Weights,
+    private readonly backend: () => Promise<string>,
+  ) {}
+
+  async run(
+    batch: VisionBatch | TextBatch,
+    request: EncodeRequest,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<Partial<EncoderOutput<Tensor>>> {
+    const work = this.#run(batch, request, signal)
+    this.#running.add(work)
+    try {
+      return await work
+    } finally {
+      this.#running.delete(work)
+    }
+  }
+
+  async #run(batch: VisionBatch | TextBatch, request: EncodeRequest, signal: AbortSignal | undefined) {
+    const backend = await this.backend()
+    const weights = await this.#loaded(backend)
+    signal?.throwIfAborted()
+    makeCurrent(backend)
+    const outputs = computing(() =>
+      tf.tidy(() => {
+        const output = encode(new TfjsOps(weights), this.encoder, encoderInputs(batch), request)
+        return Object.fromEntries(REQUESTED.filter((name) => request[name]).map((name) => [name, output[name]]))
+      }),
+    ) as Requested
+    try {
+      const host = await hostOutputs(outputs)
+      signal?.throwIfAborted()
+      return host
+    } finally {
+      tf.dispose(outputs as tf.TensorContainerObject)
+    }
+  }
+
+  #loaded(backend: string): Promise<KeptWeights> {
+    const load = async () =>
+      new KeptWeights(await loadTensors(encoderWeights(this.encoder, this.weights), () => makeCurrent(backend)))
+    const loaded = (this.#weights ??= load())
+    loaded.catch(() => (this.#weights = undefined))
+    return loaded
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.allSettled([...this.#running])
+    const weights = await this.#weights?.catch(() => undefined)
+    this.#weights = undefined
+    weights?.dispose()
+  }
+}
+
+/** What the engine throws, as ours. */
+export function computing<T>(compute: () => T): T {
+  try {
+    return compute()
+  } catch (cause) {
+    if (cause instanceof BackendError) throw cause
+    throw new BackendError('engine-failed', `TensorFlow.js failed: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** Copies: the engine's memory may be reused, and outputs may share it. */
+async function toHost(value: tf.Tensor): Promise<Tensor> {
+  return tensor((await value.data<'float32'>()).slice(), value.shape)
+}
+
+async function hostOutputs(outputs: Requested): Promise<Partial<EncoderOutput<Tensor>>> {
+  const read = async (value: tf.Tensor | tf.Tensor[]) =>
+    Array.isArray(value) ? Promise.all(value.map(toHost)) : toHost(value)
+  const entries = Object.entries(outputs).map(async ([name, value]) => [name, await read(value)] as const)
+  return Object.fromEntries(await Promise.all(entries)) as Partial<EncoderOutput<Tensor>>
+}

@@ -1,0 +1,129 @@
+import { BackendError, type Param, readEntries, type Tensor, type WeightEntry } from '@dual-encoder/core'
+import * as tf from '@tensorflow/tfjs-core'
+
+/** Where ops find a tower's weights. */
+export interface TensorWeights {
+  /** A weight, or the rows of it that are meant, in the checkpoint's layout. */
+  value(param: Param): tf.Tensor
+  /** A layer's weight for `x W`: `[in, out]`, or `[out, in]` to be multiplied transposed. */
+  matrix(param: Param): { readonly matrix: tf.Tensor2D; readonly transposed: boolean }
+}
+
+const missing = (name: string): never => {
+  throw new BackendError('no-weight', `There is no weight "${name}".`)
+}
+
+const rowsOf = (whole: tf.Tensor, { rows, shape }: Param): tf.Tensor => {
+  if (!rows) return whole
+  const rest = shape.slice(1)
+  return tf.slice(whole, [rows[0], ...rest.map(() => 0)], [rows[1] - rows[0], ...rest])
+}
+
+/** `[out, in]`; a patch embedding's channels, rows and columns are one axis. */
+const asMatrix = (weight: tf.Tensor): tf.Tensor2D => tf.reshape(weight, [weight.shape[0] ?? 1, -1])
+
+/** A tree of parameters by their names in the checkpoint, in its layouts. Differentiable. */
+export class TreeWeights implements TensorWeights {
+  constructor(private readonly tree: Readonly<Record<string, tf.Tensor>>) {}
+
+  value(param: Param): tf.Tensor {
+    return rowsOf(this.tree[param.name] ?? missing(param.name), param)
+  }
+
+  matrix(param: Param): { matrix: tf.Tensor2D; transposed: boolean } {
+    return { matrix: asMatrix(this.value(param)), transposed: true }
+  }
+}
+
+/** An encoder's weights for inference: matrices are kept as `[in, out]`, made when first asked for. */
+export class KeptWeights implements TensorWeights {
+  readonly #matrices = new Map<string, tf.Tensor2D>()
+  readonly #parts = new Map<string, tf.Tensor>()
+
+  constructor(private readonly tensors: Map<string, tf.Tensor>) {}
+
+  value(param: Param): tf.Tensor {
+    const whole = this.tensors.get(param.name) ?? missing(param.name)
+    if (!param.rows) return whole
+    const key = `${param.name}[${param.rows.join(':')}]`
+    const known = this.#parts.get(key)
+    if (known) return known
+    const part = tf.keep(rowsOf(whole, param))
+    this.#parts.set(key, part)
+    return part
+  }
+
+  matrix(param: Param): { matrix: tf.Tensor2D; transposed: boolean } {
+    const key = `${param.name}[${param.rows?.join(':') ?? ''}]`
+    let matrix = this.#matrices.get(key)
+    if (!matrix) {
+      const whole = this.tensors.get(param.name) ?? missing(param.name)
+      matrix = tf.keep(tf.tidy(() => tf.transpose(asMatrix(rowsOf(whole, param)))))
+      this.#matrices.set(key, matrix)
+      // The one copy is the transposed one, unless other rows of it are still to be asked for.
+      if (!param.rows) {
+        this.tensors.delete(param.name)
+        whole.dispose()
+      }
+    }
+    return { matrix, transposed: false }
+  }
+
+  dispose(): void {
+    for (const map of [this.tensors, this.#matrices, this.#parts]) {
+      tf.dispose([...map.values()])
+      map.clear()
+    }
+  }
+}
+
+/** Bytes read at once where neighbouring weights are fetched in one request. */
+const MAX_GROUP = 32 * 2 ** 20
+
+const bytesOf = ({ shape }: WeightEntry): number => 4 * shape.reduce((a, b) => a * b, 1)
+
+function* groups(entries: Iterable<WeightEntry>): Generator<WeightEntry[]> {
+  let group: WeightEntry[] = []
+  let size = 0
+  for (const entry of entries) {
+    if (group.length > 0 && size + bytesOf(entry) > MAX_GROUP) {
+      yield group
+      ;[group, size] = [[], 0]
+    }
+    group.push(entry)
+    size += bytesOf(entry)
+  }
+  if (group.length > 0) yield group
+}
+
+const float32 = (bytes: Uint8Array): Float32Array => {
+  const { buffer, byteOffset, byteLength } = byteStart(bytes)
+  return new Float32Array(buffer, byteOffset, byteLength / 4)
+}
+const byteStart = (bytes: Uint8Array): Uint8Array => (bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes))
+
+export const hostFloats = ({ data }: Tensor): Float32Array =>
+  data instanceof Float32Array ? data : Float32Array.from(data as Iterable<number>, Number)
+
+/**
+ * Reads weights a few at a time and hands each to the engine, so that loading takes little more than
+ * one copy. `onTurn` runs before tensors are made, in the same turn.
+ */
+export async function loadTensors(entries: Iterable<WeightEntry>, onTurn: () => void): Promise<Map<string, tf.Tensor>> {
+  const tensors = new Map<string, tf.Tensor>()
+  try {
+    for (const group of groups(entries)) {
+      const raw = await readEntries(group.filter(({ storage, location }) => storage === 'F32' && location))
+      for (const entry of group) {
+        const bytes = raw.get(entry.name)
+        const data = bytes ? float32(bytes) : hostFloats(await entry.read())
+        onTurn()
+        tensors.set(entry.name, tf.tensor(data, entry.shape as number[]))
+      }
+    }
+  } catch (error) {
+    tf.dispose([...tensors.values()])
+    throw error
+  }
+  return tensors
+}
