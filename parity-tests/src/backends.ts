@@ -1,5 +1,7 @@
 import type { DualEncoderModel, LoadedModel, ModelClass } from '@dual-encoder/core'
 import * as onnx from '@dual-encoder/onnx'
+import * as tfjs from '@dual-encoder/tfjs'
+import type { TfBackend } from '@dual-encoder/tfjs'
 
 /** Largest differences from PyTorch's float32 that a backend may show. */
 export interface Tolerances {
@@ -22,6 +24,20 @@ export interface Backend {
   readonly tolerances: Tolerances
 }
 
+/** TensorFlow.js on one of its own backends. */
+function tfjsOn(backend: TfBackend): Backend {
+  class Model extends tfjs.VisionTextDualEncoderModel {
+    constructor(loaded: LoadedModel) {
+      super(loaded, { backend })
+    }
+  }
+  return {
+    name: `tfjs (${backend}, float32)`,
+    Model,
+    tolerances: { embeds: 5e-6, logits: 5e-5, hidden: 1e-5, loss: 1e-6 },
+  }
+}
+
 /** Every backend, held to the same cases. */
 export const BACKENDS: readonly Backend[] = [
   {
@@ -29,6 +45,8 @@ export const BACKENDS: readonly Backend[] = [
     Model: onnx.VisionTextDualEncoderModel,
     tolerances: { embeds: 2e-6, logits: 2e-5, hidden: 1e-5, loss: 1e-6 },
   },
+  tfjsOn('cpu'),
+  tfjsOn('wasm'),
 ]
 
 export type { LoadedModel }
