@@ -1,6 +1,7 @@
 import { BackendError } from '@dual-encoder/core'
 import { runtime } from '#runtime'
 import * as tf from '@tensorflow/tfjs-core'
+import { registerGradients } from './gradients'
 import { BACKENDS, type TfBackend, type TfjsOptions } from './options'
 
 /** The backend that a model of ours made current, as opposed to the program's own choice. */
@@ -58,6 +59,7 @@ async function startBest(options: TfjsOptions): Promise<string> {
 export function startBackend(options: TfjsOptions): Promise<string> {
   const { backend } = options
   const started = last.then(async () => {
+    registerGradients()
     if (backend === undefined) return startBest(options)
     if (!BACKENDS.includes(backend))
       throw new BackendError('backend-unavailable', `backend "${backend}": allowed are ${BACKENDS.join(', ')}.`)

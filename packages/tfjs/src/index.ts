@@ -1,2 +1,4 @@
 export { TextTower, VisionTextDualEncoderModel, VisionTower } from './model'
 export type { TfBackend, TfjsOptions } from './options'
+export type { ApplyOptions, DualEncoderTensors, GradOptions, TowerTensors, TrainOptions } from './differentiable'
+export { type ParamMask, type Params, toBf16, toFp16, toFp32 } from './params'

@@ -1,15 +1,30 @@
 import {
+  BackendError,
+  checkOptions,
   DualEncoderModel,
   type EncoderRunner,
   type EncoderSpec,
+  type ForwardInputs,
+  initializeModel,
   type LoadedModel,
   type LoadedTower,
   TowerBase,
   type Weights,
 } from '@dual-encoder/core'
-import { startBackend } from './backend'
+import * as tf from '@tensorflow/tfjs-core'
+import { makeCurrent, startBackend } from './backend'
+import {
+  APPLY_OPTIONS,
+  applyModel,
+  type ApplyOptions,
+  type DualEncoderTensors,
+  GRAD_OPTIONS,
+  type GradOptions,
+  lossAndGrads,
+} from './differentiable'
 import { TFJS_OPTIONS, type TfjsOptions } from './options'
-import { TfjsRunner } from './runner'
+import { checkParams, type Params, readParams, weightsOf } from './params'
+import { computing, TfjsRunner } from './runner'
 
 /** A model's backend, started once; a failed start may be tried again. */
 class Starter {
@@ -29,10 +44,13 @@ class Starter {
 /** transformers' `VisionTextDualEncoderModel` on TensorFlow.js. */
 export class VisionTextDualEncoderModel extends DualEncoderModel {
   static readonly engineOptions: readonly string[] = TFJS_OPTIONS
+  protected override readonly trains = true
+  readonly #options: TfjsOptions
   readonly #starter: Starter
 
   constructor(loaded: LoadedModel, options: TfjsOptions = {}) {
     super(loaded)
+    this.#options = options
     this.#starter = new Starter(options)
   }
 
@@ -48,6 +66,56 @@ export class VisionTextDualEncoderModel extends DualEncoderModel {
   /** Starts the backend. @returns its name */
   ready(): Promise<string> {
     return this.#starter.start()
+  }
+
+  /** New parameters, the same for the same seed (Flax's `init_weights`). The caller disposes of them. */
+  async initParams(seed: number): Promise<Params> {
+    return readParams(initializeModel(this.config, seed).weights, await this.ready())
+  }
+
+  /** A copy of the model's own parameters (Flax's `params`). The caller disposes of it. */
+  async params(): Promise<Params> {
+    return readParams(await this.currentWeights(), await this.ready())
+  }
+
+  /** A model of the same config with these parameters, copied: to save them, or for inference. */
+  async withParams(params: Params): Promise<VisionTextDualEncoderModel> {
+    checkParams(params, this.loaded.weights)
+    const weights = new Map((await weightsOf(params)).map((entry) => [entry.name, entry]))
+    return new VisionTextDualEncoderModel({ ...this.loaded, weights }, this.#options)
+  }
+
+  /**
+   * The model as a pure function of `params` (Flax's `apply`), in tensors that the caller disposes of:
+   * call it within `tf.tidy`, or within a function that TensorFlow.js differentiates.
+   */
+  apply(params: Params, inputs: ForwardInputs, options: ApplyOptions = {}): DualEncoderTensors {
+    checkOptions(options, APPLY_OPTIONS, 'apply')
+    const batches = this.checkedInputs(inputs, options)
+    this.#turn(params, 'apply')
+    return computing(() =>
+      tf.tidy(() => applyModel(this.loaded, params, batches, options) as unknown as tf.TensorContainerObject),
+    ) as unknown as DualEncoderTensors
+  }
+
+  /**
+   * CLIP's loss over matching rows, and its gradient by name (`jax.value_and_grad`): of every parameter, or of
+   * those in `mask`. The caller disposes of both.
+   */
+  valueAndGrads(params: Params, inputs: ForwardInputs, options: GradOptions = {}): { value: tf.Scalar; grads: Params } {
+    checkOptions(options, GRAD_OPTIONS, 'valueAndGrads')
+    const batches = this.checkedInputs(inputs, { ...options, returnLoss: true })
+    this.#turn(params, 'valueAndGrads')
+    return computing(() => tf.tidy(() => lossAndGrads(this.loaded, params, batches, options)))
+  }
+
+  /** What follows in this turn runs on the model's backend. */
+  #turn(params: Params, call: string): void {
+    const backend = this.tfBackend
+    if (backend === undefined)
+      throw new BackendError('not-ready', `${call} needs a backend that has started: await model.ready() first.`)
+    checkParams(params, this.loaded.weights)
+    makeCurrent(backend)
   }
 }
 

@@ -1,20 +1,25 @@
 import {
   BackendError,
+  DualEncoderError,
   encode,
   ENCODER_NAMES,
   type EncodeRequest,
   type EncoderOutput,
   type EncoderRunner,
   type EncoderSpec,
+  type RunOptions,
   type Tensor,
   tensor,
   type TextBatch,
+  type TextInputs,
   type VisionBatch,
+  type VisionInputs,
   type WeightEntry,
   type Weights,
 } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { makeCurrent } from './backend'
+import { DropoutMasks } from './dropout'
 import { TfjsOps, toTf } from './ops'
 import { KeptWeights, loadTensors } from './weights'
 
@@ -28,7 +33,7 @@ function encoderWeights({ kind }: EncoderSpec, weights: Weights): WeightEntry[] 
 }
 
 /** Host inputs as an encoder takes them. Within `tf.tidy`. */
-export function encoderInputs(batch: VisionBatch | TextBatch) {
+export function encoderInputs(batch: VisionBatch | TextBatch): VisionInputs<tf.Tensor> | TextInputs<tf.Tensor> {
   if (!('pixelValues' in batch))
     return {
       inputIds: toTf(batch.inputIds),
@@ -37,7 +42,7 @@ export function encoderInputs(batch: VisionBatch | TextBatch) {
       attentionMask: toTf(batch.attentionMask),
     }
   const [, , height = 0, width = 0] = batch.pixelValues.dims
-  return { pixelValues: toTf(batch.pixelValues), imageSize: [height, width] as const }
+  return { pixelValues: toTf(batch.pixelValues), imageSize: [height, width] }
 }
 
 /** Runs one encoder eagerly. Its weights are loaded by the first run and kept until `dispose`. */
@@ -55,9 +60,9 @@ export class TfjsRunner implements EncoderRunner {
   async run(
     batch: VisionBatch | TextBatch,
     request: EncodeRequest,
-    { signal }: { readonly signal?: AbortSignal } = {},
+    options: RunOptions = {},
   ): Promise<Partial<EncoderOutput<Tensor>>> {
-    const work = this.#run(batch, request, signal)
+    const work = this.#run(batch, request, options)
     this.#running.add(work)
     try {
       return await work
@@ -66,14 +71,15 @@ export class TfjsRunner implements EncoderRunner {
     }
   }
 
-  async #run(batch: VisionBatch | TextBatch, request: EncodeRequest, signal: AbortSignal | undefined) {
+  async #run(batch: VisionBatch | TextBatch, request: EncodeRequest, { signal, dropoutSeed }: RunOptions) {
     const backend = await this.backend()
     const weights = await this.#loaded(backend)
     signal?.throwIfAborted()
     makeCurrent(backend)
+    const masks = dropoutSeed === undefined ? undefined : new DropoutMasks(dropoutSeed, this.encoder.kind)
     const outputs = computing(() =>
       tf.tidy(() => {
-        const output = encode(new TfjsOps(weights), this.encoder, encoderInputs(batch), request)
+        const output = encode(new TfjsOps(weights, masks), this.encoder, encoderInputs(batch), request)
         return Object.fromEntries(REQUESTED.filter((name) => request[name]).map((name) => [name, output[name]]))
       }),
     ) as Requested
@@ -107,7 +113,7 @@ export function computing<T>(compute: () => T): T {
   try {
     return compute()
   } catch (cause) {
-    if (cause instanceof BackendError) throw cause
+    if (cause instanceof DualEncoderError) throw cause
     throw new BackendError('engine-failed', `TensorFlow.js failed: ${(cause as Error).message}`, { cause })
   }
 }

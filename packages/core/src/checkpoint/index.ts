@@ -2,6 +2,7 @@ export { convert, type ConvertedWeight, type ConvertOptions, type ConvertReport 
 export type { Framework } from './formats/names'
 export type { WeightFormat } from './open'
 export { readEntries } from './read-entries'
+export { roundTo } from './safetensors/dtypes'
 export { readSafetensors } from './safetensors/read'
 export { writeSafetensors } from './safetensors/write'
 export type { ByteRange, FileReader, Progress, SourceLike, SourceOptions } from './source'

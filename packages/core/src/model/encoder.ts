@@ -60,6 +60,12 @@ export interface TextBatch {
   readonly attentionMask: Tensor<'int64'>
 }
 
+export interface RunOptions {
+  readonly signal?: AbortSignal
+  /** Run as in training: dropout and stochastic depth draw from this seed. Only for backends that train. */
+  readonly dropoutSeed?: number
+}
+
 /**
  * One encoder made ready by a backend. Safe to call concurrently; a failed run leaves it usable.
  * Engine resources are created on the first run that needs them.
@@ -68,7 +74,7 @@ export interface EncoderRunner {
   run(
     batch: VisionBatch | TextBatch,
     request: EncodeRequest,
-    options?: { readonly signal?: AbortSignal },
+    options?: RunOptions,
   ): Promise<Partial<EncoderOutput<Tensor>>>
   dispose(): Promise<void>
 }

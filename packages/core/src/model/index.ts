@@ -13,13 +13,14 @@ export {
   type EncoderOutput,
   type EncoderRunner,
   type EncoderSpec,
+  type RunOptions,
   type TextBatch,
   type TextEncoderSpec,
   type VisionBatch,
   type VisionEncoderSpec,
 } from './encoder'
 export type { TextModelInputs, VisionModelInputs } from './inputs'
-export type { CheckpointOptions, LoadedModel, LoadedTower } from './load'
+export { type CheckpointOptions, initializeModel, type LoadedModel, type LoadedTower } from './load'
 export type { DualEncoderOutput, DualEncoderTuple, TowerModelOutput, TowerTuple } from './outputs'
 export type { SaveOptions } from './save'
 export { TowerBase, type TowerClass, type TowerForwardOptions } from './tower'

@@ -13,7 +13,7 @@ import { hostLossOps } from '../losses/host'
 import { clipLoss, similarity } from '../losses/losses'
 import type { Tensor } from '../tensor'
 import type { WarningListener } from '../warnings'
-import type { EncodeRequest, EncoderOutput, EncoderRunner, EncoderSpec } from './encoder'
+import type { EncodeRequest, EncoderOutput, EncoderRunner, EncoderSpec, TextBatch, VisionBatch } from './encoder'
 import { type TextModelInputs, textBatch, type VisionModelInputs, visionBatch } from './inputs'
 import {
   CHECKPOINT_OPTIONS,
@@ -39,6 +39,10 @@ export interface ForwardOptions {
   /** Return the values as a tuple in transformers' order. */
   returnTuple?: boolean
   signal?: AbortSignal
+  /** With dropout and stochastic depth as the configs say. Only for backends that train. */
+  training?: boolean
+  /** What `training` drops, the same for the same seed; a new seed for each call by default. */
+  dropoutSeed?: number
 }
 
 const FORWARD_OPTIONS = [
@@ -49,6 +53,7 @@ const FORWARD_OPTIONS = [
   'returnTuple',
   'signal',
 ] as const satisfies readonly (keyof ForwardOptions)[]
+const TRAINING_OPTIONS = ['training', 'dropoutSeed'] as const satisfies readonly (keyof ForwardOptions)[]
 
 /** Inputs that `forward` reads, and what a processor may put beside them. */
 const INPUTS = ['inputIds', 'pixelValues', 'attentionMask', 'positionIds', 'tokenTypeIds']
@@ -102,6 +107,9 @@ export abstract class DualEncoderModel {
     this.loaded = loaded
     this.config = loaded.config
   }
+
+  /** Whether the backend knows how to drop: `training` is an unknown option elsewhere. */
+  protected readonly trains: boolean = false
 
   /** Prepares one encoder; weights are read when it first runs. */
   protected abstract createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner
@@ -218,14 +226,33 @@ export abstract class DualEncoderModel {
     return features(await this.#encodeImages(inputs, interpolatePosEncoding, request, signal), normalize)
   }
 
+  /** Both towers' inputs, checked before either runs. */
+  protected checkedInputs(
+    inputs: ForwardInputs,
+    {
+      returnLoss = false,
+      interpolatePosEncoding = false,
+    }: Pick<ForwardOptions, 'returnLoss' | 'interpolatePosEncoding'>,
+  ): { texts: TextBatch; images: VisionBatch } {
+    checkOptions(inputs, [...INPUTS, ...BESIDE_INPUTS], 'forward inputs')
+    const texts = textBatch(this.loaded.text, inputs)
+    const images = visionBatch(this.loaded.vision, inputs, interpolatePosEncoding)
+    const [textCount, imageCount] = [texts.inputIds.dims[0], images.pixelValues.dims[0]]
+    if (returnLoss && textCount !== imageCount)
+      throw new InputError(
+        'batch-mismatch',
+        `returnLoss needs one text for each image: ${textCount} texts and ${imageCount} images were given.`,
+      )
+    return { texts, images }
+  }
+
   /** Both towers and the similarity of every image with every text. */
   forward(inputs: ForwardInputs, options: ForwardOptions & { returnTuple: true }): Promise<DualEncoderTuple>
   forward(inputs: ForwardInputs, options?: ForwardOptions & { returnTuple?: false }): Promise<DualEncoderOutput>
   forward(inputs: ForwardInputs, options?: ForwardOptions): Promise<DualEncoderOutput | DualEncoderTuple>
   async forward(inputs: ForwardInputs, options: ForwardOptions = {}): Promise<DualEncoderOutput | DualEncoderTuple> {
-    checkOptions(options, FORWARD_OPTIONS, 'forward')
-    checkOptions(inputs, [...INPUTS, ...BESIDE_INPUTS], 'forward inputs')
-    const { returnLoss = false, interpolatePosEncoding = false, signal } = options
+    checkOptions(options, this.trains ? [...FORWARD_OPTIONS, ...TRAINING_OPTIONS] : FORWARD_OPTIONS, 'forward')
+    const { returnLoss = false, signal, training, dropoutSeed = newSeed() } = options
     const { config } = this
     const request = (kind: 'vision' | 'text'): EncodeRequest => {
       const own = config[`${kind}Config`].extra
@@ -237,19 +264,12 @@ export abstract class DualEncoderModel {
         hiddenStates: options.outputHiddenStates ?? (config.outputHiddenStates || own.output_hidden_states === true),
       }
     }
-    // Both are checked before either runs.
-    const texts = textBatch(this.loaded.text, inputs)
-    const images = visionBatch(this.loaded.vision, inputs, interpolatePosEncoding)
-    const [textCount, imageCount] = [texts.inputIds.dims[0], images.pixelValues.dims[0]]
-    if (returnLoss && textCount !== imageCount)
-      throw new InputError(
-        'batch-mismatch',
-        `returnLoss needs one text for each image: ${textCount} texts and ${imageCount} images were given.`,
-      )
+    const { texts, images } = this.checkedInputs(inputs, options)
     signal?.throwIfAborted()
+    const runOptions = { signal, ...(training ? { dropoutSeed } : {}) }
     const [text, vision] = await Promise.all([
-      this.runner('text').run(texts, request('text'), { signal }),
-      this.runner('vision').run(images, request('vision'), { signal }),
+      this.runner('text').run(texts, request('text'), runOptions),
+      this.runner('vision').run(images, request('vision'), runOptions),
     ])
     const textEmbeds = text.embeds as Tensor<'float32'>
     const imageEmbeds = vision.embeds as Tensor<'float32'>
@@ -296,6 +316,8 @@ export abstract class DualEncoderModel {
     await this.dispose()
   }
 }
+
+const newSeed = (): number => Math.floor(Math.random() * 2 ** 32)
 
 const featureRequest = (normalize: boolean): EncodeRequest => (normalize ? { embeds: true } : { features: true })
 

@@ -114,6 +114,12 @@ export function decode(bytes: Uint8Array, storage: StorageType, shape: readonly 
   return tensor(data, shape, dtype)
 }
 
+/** The nearest values that half precision holds, in float32. */
+export function roundTo(value: Tensor, dtype: 'float16' | 'bfloat16'): Tensor {
+  const storage = dtype === 'float16' ? 'F16' : 'BF16'
+  return decode(encode(value, storage).bytes, storage, value.dims)
+}
+
 /** Raw little-endian bytes of a tensor. @returns how many finite values `storage` cannot hold, as `overflow`. */
 export function encode(value: Tensor, storage: StorageType): { bytes: Uint8Array; overflow: number } {
   const { data, dtype } = value

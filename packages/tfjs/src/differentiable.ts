@@ -1,0 +1,158 @@
+import {
+  clipLossOf,
+  encode,
+  type EncodeRequest,
+  type EncoderOutput,
+  InputError,
+  type LoadedModel,
+  OptionError,
+  similarityOf,
+  type TextBatch,
+  type VisionBatch,
+} from '@dual-encoder/core'
+import * as tf from '@tensorflow/tfjs-core'
+import { DropoutMasks } from './dropout'
+import { tfLossOps } from './losses'
+import { TfjsOps } from './ops'
+import { inMask, type ParamMask, type Params } from './params'
+import { encoderInputs } from './runner'
+import { TreeWeights } from './weights'
+
+export interface TrainOptions {
+  /** With dropout, attention dropout and stochastic depth as the configs say. Needs `dropoutSeed`. */
+  train?: boolean
+  /** What `train` drops: the same for the same seed. Give each step another one. */
+  dropoutSeed?: number
+  /** Accept images of another size than the tower was trained on. */
+  interpolatePosEncoding?: boolean
+}
+
+export interface ApplyOptions extends TrainOptions {
+  /** Also compute CLIP's loss: row i of the texts belongs to image i. */
+  returnLoss?: boolean
+  outputAttentions?: boolean
+  outputHiddenStates?: boolean
+}
+
+export interface GradOptions extends TrainOptions {
+  /** The parameters whose gradients are wanted; all by default. */
+  mask?: ParamMask
+}
+
+/** `TowerModelOutput` in TensorFlow.js tensors. */
+export interface TowerTensors {
+  readonly lastHiddenState: tf.Tensor
+  readonly poolerOutput: tf.Tensor
+  readonly hiddenStates?: readonly tf.Tensor[]
+  readonly attentions?: readonly tf.Tensor[]
+}
+
+/** `DualEncoderOutput` in TensorFlow.js tensors, for the caller to dispose of. */
+export interface DualEncoderTensors {
+  readonly loss?: tf.Scalar
+  readonly logitsPerImage: tf.Tensor2D
+  readonly logitsPerText: tf.Tensor2D
+  readonly textEmbeds: tf.Tensor2D
+  readonly imageEmbeds: tf.Tensor2D
+  readonly textModelOutput: TowerTensors
+  readonly visionModelOutput: TowerTensors
+}
+
+export interface Batches {
+  readonly texts: TextBatch
+  readonly images: VisionBatch
+}
+
+export const TRAIN_OPTIONS = ['train', 'dropoutSeed', 'interpolatePosEncoding'] as const
+export const APPLY_OPTIONS = [...TRAIN_OPTIONS, 'returnLoss', 'outputAttentions', 'outputHiddenStates'] as const
+export const GRAD_OPTIONS = [...TRAIN_OPTIONS, 'mask'] as const
+
+/** @throws OptionError where dropout would be the same at every step because no seed was given. */
+function seedOf({ train, dropoutSeed }: TrainOptions): number | undefined {
+  if (!train) return undefined
+  if (Number.isInteger(dropoutSeed)) return dropoutSeed
+  throw new OptionError(
+    'no-dropout-seed',
+    `train: true needs an integer dropoutSeed, another one for each step; ${String(dropoutSeed)} was given.`,
+  )
+}
+
+/** Runs one encoder on a tree of parameters. */
+function encoded(
+  { vision, text }: LoadedModel,
+  params: Params,
+  batch: TextBatch | VisionBatch,
+  request: EncodeRequest,
+  seed: number | undefined,
+): EncoderOutput<tf.Tensor> {
+  const encoder = 'pixelValues' in batch ? vision : text
+  const masks = seed === undefined ? undefined : new DropoutMasks(seed, encoder.kind)
+  return encode(new TfjsOps(new TreeWeights(params), masks), encoder, encoderInputs(batch), request)
+}
+
+function logitsOf(params: Params, textEmbeds: tf.Tensor, imageEmbeds: tf.Tensor): tf.Tensor {
+  return similarityOf(tfLossOps, textEmbeds, imageEmbeds, params.logit_scale as tf.Tensor)
+}
+
+/** The model as a pure function of its parameters. Within `tf.tidy`. */
+export function applyModel(
+  model: LoadedModel,
+  params: Params,
+  { texts, images }: Batches,
+  options: ApplyOptions,
+): DualEncoderTensors {
+  const seed = seedOf(options)
+  const request = {
+    lastHiddenState: true,
+    poolerOutput: true,
+    embeds: true,
+    attentions: options.outputAttentions,
+    hiddenStates: options.outputHiddenStates,
+  }
+  const text = encoded(model, params, texts, request, seed)
+  const vision = encoded(model, params, images, request, seed)
+  const [textEmbeds, imageEmbeds] = [text.embeds, vision.embeds] as [tf.Tensor2D, tf.Tensor2D]
+  const logitsPerText = logitsOf(params, textEmbeds, imageEmbeds) as tf.Tensor2D
+  return {
+    ...(options.returnLoss ? { loss: clipLossOf(tfLossOps, logitsPerText) as tf.Scalar } : {}),
+    logitsPerImage: tf.transpose(logitsPerText),
+    logitsPerText,
+    textEmbeds,
+    imageEmbeds,
+    textModelOutput: towerTensors(text),
+    visionModelOutput: towerTensors(vision),
+  }
+}
+
+const towerTensors = ({ lastHiddenState, poolerOutput, hiddenStates, attentions }: EncoderOutput<tf.Tensor>) => ({
+  lastHiddenState: lastHiddenState as tf.Tensor,
+  poolerOutput,
+  ...(hiddenStates ? { hiddenStates } : {}),
+  ...(attentions ? { attentions } : {}),
+})
+
+/** CLIP's loss and its gradient with respect to the parameters in the mask; zeros where the loss does not depend on one. */
+export function lossAndGrads(
+  model: LoadedModel,
+  params: Params,
+  { texts, images }: Batches,
+  options: GradOptions,
+): { value: tf.Scalar; grads: Params } {
+  const seed = seedOf(options)
+  const names = Object.keys(params).filter((name) => inMask(options.mask, name))
+  if (names.length === 0) throw new InputError('empty-mask', 'mask names no parameter of this model.')
+  // While training every token goes through the last layer, so that a seed drops the same as in `apply`.
+  const request = { embeds: true, lastHiddenState: seed !== undefined }
+  const loss = () => {
+    const text = encoded(model, params, texts, request, seed)
+    const vision = encoded(model, params, images, request, seed)
+    return clipLossOf(tfLossOps, logitsOf(params, text.embeds as tf.Tensor, vision.embeds as tf.Tensor))
+  }
+  const wanted = names.map((name) => params[name] as tf.Tensor)
+  // tf.valueAndGrads refuses parameters that the loss does not depend on.
+  const { value, grads } = tf.engine().gradients(loss, wanted, undefined, true)
+  return {
+    value: value as tf.Scalar,
+    grads: Object.fromEntries(names.map((name, i) => [name, grads[i] ?? tf.zerosLike(wanted[i] as tf.Tensor)])),
+  }
+}

@@ -1,0 +1,120 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { readSafetensors, type Tensor } from '@dual-encoder/core'
+import { type Params, VisionTextDualEncoderModel } from '@dual-encoder/tfjs'
+import * as tf from '@tensorflow/tfjs-core'
+import { describe, expect, it } from 'vitest'
+import { firstRows, inputsOf } from './fixtures'
+
+const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url))
+const CASES = ['vit-bert', 'beit-roberta', 'clip-bert']
+
+interface Case {
+  readonly rows: number
+  readonly adamw: {
+    readonly lr: number
+    readonly betas: readonly [number, number]
+    readonly eps: number
+    readonly weight_decay: number
+  }
+  /** Before each step, and after the last. */
+  readonly losses: readonly number[]
+  /** Parameters whose gradient is zero in exact arithmetic. */
+  readonly zero: readonly string[]
+}
+
+/** PyTorch's AdamW, on host arrays. */
+class AdamW {
+  readonly #moments = new Map<string, { first: Float32Array; second: Float32Array }>()
+  #step = 0
+  constructor(private readonly options: Case['adamw']) {}
+
+  step(values: ReadonlyMap<string, Float32Array>, grads: ReadonlyMap<string, Float32Array>): void {
+    const { lr, betas, eps, weight_decay: decay } = this.options
+    const step = ++this.#step
+    const [correction1, correction2] = betas.map((beta) => 1 - beta ** step) as [number, number]
+    for (const [name, value] of values) {
+      const gradient = grads.get(name)!
+      const { length } = value
+      const moments = this.#moments.get(name) ?? { first: new Float32Array(length), second: new Float32Array(length) }
+      this.#moments.set(name, moments)
+      const { first, second } = moments
+      for (let i = 0; i < length; i++) {
+        const g = gradient[i]!
+        first[i] = betas[0] * first[i]! + (1 - betas[0]) * g
+        second[i] = betas[1] * second[i]! + (1 - betas[1]) * g * g
+        const direction = first[i]! / correction1 / (Math.sqrt(second[i]! / correction2) + eps)
+        value[i] = value[i]! * (1 - lr * decay) - lr * direction
+      }
+    }
+  }
+}
+
+const norm = (values: Iterable<number>): number => Math.sqrt([...values].reduce((sum, value) => sum + value * value, 0))
+
+describe.each(['cpu', 'wasm'] as const)('tfjs on %s', (backend) => {
+  describe.each(CASES)('%s', (name) => {
+    const setUp = async () => {
+      const model = await VisionTextDualEncoderModel.fromPretrained(`${FIXTURES}towers/${name}`, { backend })
+      const folder = `${FIXTURES}gradients/${name}`
+      const record = JSON.parse(await readFile(`${folder}/case.json`, 'utf8')) as Case
+      const inputs = Object.entries(await inputsOf(`${FIXTURES}towers/${name}`)).map(([key, value]) => [
+        key,
+        firstRows(value as Tensor | undefined, record.rows),
+      ])
+      return { model, folder, record, inputs: Object.fromEntries(inputs) as Awaited<ReturnType<typeof inputsOf>> }
+    }
+
+    it("has PyTorch's gradient of every parameter", async () => {
+      const { model, folder, record, inputs } = await setUp()
+      const params = await model.params()
+      const { value, grads } = model.valueAndGrads(params, inputs)
+      expect(Math.abs(value.dataSync()[0]! - record.losses[0]!)).toBeLessThan(1e-6)
+      const wanted = new Map(
+        [...(await readSafetensors(`${folder}/gradients.safetensors`))].map(([key, tensor]) => [
+          // Written as transformers 5 names them, or as version 4 does.
+          key.replace('vision_model.vision_model.', 'vision_model.'),
+          tensor as Tensor<'float32'>,
+        ]),
+      )
+      expect(Object.keys(grads).sort()).toEqual([...wanted.keys()].sort())
+      const tooFar = [...wanted].flatMap(([key, { data, dims }]) => {
+        const gradient = grads[key]!
+        expect(gradient.shape, key).toEqual(dims)
+        const given = gradient.dataSync()
+        const error = norm(data.map((expected, i) => given[i]! - expected))
+        const relative = record.zero.includes(key) ? error : error / norm(data)
+        return relative <= (record.zero.includes(key) ? 1e-6 : 2e-5) ? [] : [`${key}: ${relative.toExponential(2)}`]
+      })
+      expect(tooFar).toEqual([])
+      tf.dispose([params, value, grads] as tf.TensorContainer)
+      await model.dispose()
+    })
+
+    it("follows PyTorch's losses through five steps of AdamW", async () => {
+      const { model, record, inputs } = await setUp()
+      const before = tf.memory().numTensors
+      const start = await model.params()
+      const shapes = new Map(Object.entries(start).map(([key, { shape }]) => [key, shape]))
+      const values = new Map(
+        Object.entries(start).map(([key, tensor]) => [key, Float32Array.from(tensor.dataSync())] as const),
+      )
+      tf.dispose(start as tf.TensorContainerObject)
+      const optimizer = new AdamW(record.adamw)
+      const losses = record.losses.map(() =>
+        tf.tidy(() => {
+          const params: Params = Object.fromEntries(
+            [...values].map(([key, value]) => [key, tf.tensor(value.slice(), shapes.get(key)!)]),
+          )
+          const { value, grads } = model.valueAndGrads(params, inputs)
+          const arrays = Object.entries(grads).map(([key, gradient]) => [key, gradient.dataSync<'float32'>()] as const)
+          optimizer.step(values, new Map(arrays))
+          return value.dataSync()[0]!
+        }),
+      )
+      losses.forEach((loss, i) => expect(Math.abs(loss - record.losses[i]!), `loss ${i}`).toBeLessThan(1e-5))
+      expect(tf.memory().numTensors).toBe(before)
+      await model.dispose()
+    })
+  })
+})
