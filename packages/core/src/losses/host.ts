@@ -43,17 +43,18 @@ export const hostLossOps: LossOps<Matrix> = {
   sub: (a, b) => zip(a, b, (x, y) => x - y),
   mul: (a, b) => zip(a, b, (x, y) => x * y),
   scale: (x, factor) => map(x, (value) => value * factor),
-  logSumExp(x) {
-    const n = columnsOf(x)
-    const data = new Float32Array(x.dims[0] ?? 0)
-    for (let i = 0; i < data.length; i++) {
+  logSoftmax(x) {
+    const [m, n] = [x.dims[0] ?? 0, columnsOf(x)]
+    const data = new Float32Array(m * n)
+    for (let i = 0; i < m; i++) {
       const row = x.data.subarray(i * n, (i + 1) * n)
       const max = row.reduce((a, b) => Math.max(a, b), -Infinity)
       let sum = 0
       for (const value of row) sum += Math.exp(value - max)
-      data[i] = max + Math.log(sum)
+      const log = Math.log(sum)
+      row.forEach((value, j) => (data[i * n + j] = value - max - log))
     }
-    return tensor(data, [data.length])
+    return tensor(data, [m, n])
   },
   logSigmoid: (x) => map(x, (value) => Math.min(value, 0) - Math.log1p(Math.exp(-Math.abs(value)))),
   diagonal(x) {

@@ -10,8 +10,8 @@ export interface LossOps<T> {
   sub(a: T, b: T): T
   mul(a: T, b: T): T
   scale(x: T, factor: number): T
-  /** log(sum(exp(row))) of each row, `[m, n]` -> `[m]`, safe for large values. */
-  logSumExp(x: T): T
+  /** log(softmax(row)) of each row, exact also where all values of a row are large. */
+  logSoftmax(x: T): T
   /** log(sigmoid(x)), safe for large values. */
   logSigmoid(x: T): T
   /** `[n, n]` -> `[n]` */
@@ -29,7 +29,7 @@ export function similarity<T>(ops: LossOps<T>, textEmbeds: T, imageEmbeds: T, lo
 }
 
 /** Cross-entropy with the diagonal as targets. */
-const contrastive = <T>(ops: LossOps<T>, logits: T): T => ops.mean(ops.sub(ops.logSumExp(logits), ops.diagonal(logits)))
+const contrastive = <T>(ops: LossOps<T>, logits: T): T => ops.scale(ops.mean(ops.diagonal(ops.logSoftmax(logits))), -1)
 
 /** CLIP's symmetric cross-entropy over `[n, n]` logits, a scalar (Radford et al.; transformers' `clip_loss`). */
 export function clipLoss<T>(ops: LossOps<T>, logitsPerText: T): T {

@@ -1,0 +1,53 @@
+import { resolve } from 'node:path'
+import {
+  BertConfig,
+  initializeModel,
+  readSafetensors,
+  type Tensor,
+  tensor,
+  ViTConfig,
+  VisionTextDualEncoderConfig,
+  type WeightEntry,
+} from '@dual-encoder/core'
+import { describe, expect, it } from 'vitest'
+import { BACKENDS } from './backends'
+
+const FILE = resolve(import.meta.dirname, '../fixtures/losses/activations.safetensors')
+const { x, ...expected } = Object.fromEntries(await readSafetensors(FILE)) as Record<string, Tensor<'float32'>>
+const grid = x!.data
+const SMALL = { numHiddenLayers: 1, numAttentionHeads: 1, intermediateSize: 4 }
+
+/** A ViT whose pooler has no weights but its bias, which is the grid: what it pools is the activation of the grid. */
+function modelWith(poolerAct: string) {
+  const vision = new ViTConfig({ ...SMALL, hiddenSize: grid.length, imageSize: 2, patchSize: 2, poolerAct })
+  const text = new BertConfig({ ...SMALL, hiddenSize: 4, vocabSize: 8, maxPositionEmbeddings: 4 })
+  const config = VisionTextDualEncoderConfig.fromVisionTextConfigs(vision, text, { projectionDim: 4 })
+  const loaded = initializeModel(config, 0)
+  const weights = new Map(loaded.weights)
+  const set = (name: string, value: Tensor) => {
+    const entry = weights.get(name) as WeightEntry
+    expect(entry.shape, name).toEqual(value.dims)
+    weights.set(name, { ...entry, read: () => Promise.resolve(value) })
+  }
+  set('vision_model.pooler.dense.weight', tensor(new Float32Array(grid.length ** 2), [grid.length, grid.length]))
+  set('vision_model.pooler.dense.bias', tensor(grid, [grid.length]))
+  return { ...loaded, weights }
+}
+
+describe.each(BACKENDS)('$name', ({ Model }) => {
+  it.each(Object.keys(expected))("has PyTorch's %s over the whole grid", async (name) => {
+    await using model = new Model(modelWith(name))
+    const output = await model.forward({
+      pixelValues: tensor(new Float32Array(12), [1, 3, 2, 2]),
+      inputIds: tensor([3n, 4n], [1, 2], 'int64'),
+    })
+    const given = output.visionModelOutput.poolerOutput.data as Float32Array
+    const exact = expected[name]!.data
+    expect(given.length).toBe(exact.length)
+    const tooFar = [...exact].flatMap((value, i) => {
+      const error = Math.abs(given[i]! - value) / Math.max(1, Math.abs(value))
+      return error <= 1e-6 ? [] : [`${name}(${grid[i]}) is ${given[i]}, PyTorch has ${value}`]
+    })
+    expect(tooFar).toEqual([])
+  })
+})
