@@ -2,7 +2,7 @@
  * The base of classes whose instances are called like functions, as Python's `__call__`.
  * (`extends Function` would compile source text, which a content security policy forbids.)
  */
-abstract class CallableInstance<Args extends unknown[], Result> {
+export abstract class CallableInstance<Args extends unknown[], Result> {
   constructor() {
     const instance = (...args: Args): Result => (instance as unknown as this).invoke(...args)
     return Object.setPrototypeOf(instance, new.target.prototype) as this

@@ -47,7 +47,7 @@ export async function exportEncoders(
       await writer.write(`${name}.data`, chunks(entries))
     } else for (const entry of entries) values.set(entry.name, bytesOf(await entry.read()))
     const place = placeParams(weights, (entry) => values.get(entry.name) as Uint8Array)
-    const graphOptions = { imageSize: imageSizeOf(encoder, options), standardOnly: true }
+    const graphOptions = { imageSize: imageSizeOf(encoder, options), kernels: 'standard' as const }
     const request = { features: true, embeds: true, poolerOutput: true }
     await writer.write(name, [serialize(encoderGraph(encoder, request, place, graphOptions))])
   }

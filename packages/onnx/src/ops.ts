@@ -23,7 +23,13 @@ const MASKED = -3.4028234663852886e38
 
 const sizeOf = (dims: readonly Dim[], axis: number): number => dims[axis] as number
 
-/** Writes a tower as an ONNX graph. `standardOnly` leaves ONNX Runtime's contributed operators out. */
+/**
+ * What a graph may use: operators of the ONNX standard only; ONNX Runtime's own as well; or those that are
+ * right on its WebGPU provider, whose attention takes no padding mask and (1.30, SwiftShader) gives other numbers.
+ */
+export type Kernels = 'standard' | 'contributed' | 'webgpu'
+
+/** Writes a tower as an ONNX graph. */
 export class OnnxOps implements Ops<OnnxValue> {
   /** `[B, L]` of the token ids, for reshapes where L is symbolic. */
   #textShape?: string
@@ -31,7 +37,7 @@ export class OnnxOps implements Ops<OnnxValue> {
   constructor(
     readonly graph: GraphBuilder,
     private readonly place: PlaceParam,
-    private readonly standardOnly = false,
+    private readonly kernels: Kernels = 'contributed',
   ) {}
 
   input(name: string, element: 'float32' | 'int64', dims: readonly Dim[]): OnnxValue {
@@ -76,10 +82,7 @@ export class OnnxOps implements Ops<OnnxValue> {
     const [start, end] = weight.rows ?? [0, weight.shape[0] ?? 0]
     const inputs = [this.#flat(x), this.#initializer(weight), ...(bias ? [this.#initializer(bias)] : [])]
     const y = this.graph.node('Gemm', inputs, { transB: 1 })
-    return this.#like(
-      [...x.dims.slice(0, -1), end - start],
-      writeActivation(this.graph, y, activation, this.standardOnly),
-    )
+    return this.#like([...x.dims.slice(0, -1), end - start], writeActivation(this.graph, y, activation, this.kernels))
   }
 
   /** A value of `dims` whose flat form (its only form below rank 3) is `name`. */
@@ -98,7 +101,7 @@ export class OnnxOps implements Ops<OnnxValue> {
 
   addLayerNorm(x: OnnxValue, residual: OnnxValue, norm: Norm): { sum: OnnxValue; normed: OnnxValue } {
     const sameShape = x.dims.join() === residual.dims.join()
-    if (this.standardOnly || !sameShape) {
+    if (this.kernels === 'standard' || !sameShape) {
       const sum = this.add(x, residual)
       return { sum, normed: this.layerNorm(sum, norm) }
     }
@@ -134,7 +137,8 @@ export class OnnxOps implements Ops<OnnxValue> {
   attention(q: OnnxValue, k: OnnxValue, v: OnnxValue, options: AttentionOptions<OnnxValue>) {
     const headSize = sizeOf(q.dims, 2) / options.heads
     const scale = options.scale ?? 1 / Math.sqrt(headSize)
-    if (this.standardOnly || options.probs) return this.#plainAttention(q, k, v, options, headSize, scale)
+    const isPlain = this.kernels !== 'contributed'
+    if (isPlain || options.probs) return this.#plainAttention(q, k, v, options, headSize, scale)
     const { heads, keyMask, bias } = options
     const mask = keyMask ? this.graph.node('Cast', [this.shaped(keyMask)], { to: 6 }) : ''
     const rows = bias ? this.graph.node('Unsqueeze', [this.shaped(bias), this.graph.ints([0])]) : ''
@@ -181,7 +185,7 @@ export class OnnxOps implements Ops<OnnxValue> {
   }
 
   activation(x: OnnxValue, name: Activation): OnnxValue {
-    return this.#like(x.dims, writeActivation(this.graph, this.#flat(x), name, this.standardOnly))
+    return this.#like(x.dims, writeActivation(this.graph, this.#flat(x), name, this.kernels))
   }
 
   add(a: OnnxValue, b: OnnxValue): OnnxValue {

@@ -40,8 +40,6 @@ export class OnnxRunner implements EncoderRunner {
   readonly #sessions = new Map<string, Promise<Prepared>>()
   /** Runs under way, which `dispose` waits for. */
   readonly #running = new Set<Promise<unknown>>()
-  /** The run before, where the engine takes one at a time. */
-  #last: Promise<unknown> = Promise.resolve()
   /** Execution providers of the sessions; empty before the first run. */
   providers: readonly string[] = []
 
@@ -56,10 +54,7 @@ export class OnnxRunner implements EncoderRunner {
     request: EncodeRequest,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<Partial<EncoderOutput<Tensor>>> {
-    const work = (runtime.serial ? this.#last.catch(() => undefined) : Promise.resolve()).then(() =>
-      this.#run(batch, request, signal),
-    )
-    this.#last = work
+    const work = this.#run(batch, request, signal)
     this.#running.add(work)
     try {
       return await work
@@ -73,9 +68,15 @@ export class OnnxRunner implements EncoderRunner {
     const { session, engine } = await this.#prepared(request, imageSizeOf(batch))
     signal?.throwIfAborted()
     const feeds = feedsOf(batch, session, engine)
-    const results = await session.run(feeds).catch((cause: unknown) => {
-      throw new BackendError('engine-failed', `ONNX Runtime failed: ${(cause as Error).message}`, { cause })
-    })
+    const results = await runtime
+      .inTurn(() => {
+        signal?.throwIfAborted()
+        return session.run(feeds)
+      })
+      .catch((cause: unknown) => {
+        signal?.throwIfAborted()
+        throw new BackendError('engine-failed', `ONNX Runtime failed: ${(cause as Error).message}`, { cause })
+      })
     signal?.throwIfAborted()
     return outputsOf(results)
   }
@@ -109,8 +110,12 @@ export class OnnxRunner implements EncoderRunner {
     const engine = await runtime.load(providers)
     const placed = await runtime.placeWeights(encoderWeights(encoder, weights))
     try {
-      const model = encoderGraph(encoder, request, placeParams(weights, placed.place), { imageSize })
-      const session = await engine.create(serialize(model), sessionOptions(options, providers, placed.sessionOptions))
+      const model = encoderGraph(encoder, request, placeParams(weights, placed.place), {
+        imageSize,
+        kernels: providers.includes('webgpu') ? 'webgpu' : 'contributed',
+      })
+      const settings = sessionOptions(options, providers, placed.sessionOptions)
+      const session = await runtime.inTurn(() => engine.create(serialize(model), settings))
       this.providers = providers
       return { session, engine }
     } catch (cause) {

@@ -1,1 +1,1 @@
-export { type ProcessorInputs, type ProcessorOutput, VisionTextDualEncoderProcessor } from './processor'
+export { type ProcessorInputs, type ProcessorOutput, type TextHalf, VisionTextDualEncoderProcessor } from './processor'

@@ -1,4 +1,4 @@
-import { callable } from '../callable'
+import { CallableInstance } from '../callable'
 import type { SourceLike, SourceOptions } from '../checkpoint/source'
 import { openTarget, type TargetLike } from '../checkpoint/target'
 import { checkOptions, InputError, OptionError } from '../errors'
@@ -12,7 +12,8 @@ export interface ProcessorInputs extends TokenizerCallOptions, ImageCallOptions 
   images?: ImageSource | readonly ImageSource[]
 }
 
-interface TextHalf {
+/** What the tokenizer gives, padded to one length. */
+export interface TextHalf {
   readonly inputIds: Tensor<'int64'>
   readonly attentionMask: Tensor<'int64'>
   readonly tokenTypeIds?: Tensor<'int64'>
@@ -23,13 +24,19 @@ interface TextHalf {
 export type ProcessorOutput<I> = (I extends { text: string | readonly string[] } ? TextHalf : Partial<TextHalf>) &
   (I extends { images: ImageSource | readonly ImageSource[] } ? ImageBatch : Partial<ImageBatch>)
 
-type Call = <I extends ProcessorInputs>(inputs: I) => Promise<ProcessorOutput<I>>
+/** `await processor({ text, images })`. */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- CallableInstance makes instances callable
+export interface VisionTextDualEncoderProcessor {
+  // eslint-disable-next-line @typescript-eslint/prefer-function-type -- merged into the class below
+  <I extends ProcessorInputs>(inputs: I): Promise<ProcessorOutput<I>>
+}
 
 /**
  * transformers' `VisionTextDualEncoderProcessor`: an image processor and a tokenizer. Texts are padded
  * to the longest of the call unless `padding` says otherwise, because a model takes tensors.
  */
-export class VisionTextDualEncoderProcessor extends callable<[inputs: ProcessorInputs], Promise<object>>() {
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- CallableInstance makes instances callable
+export class VisionTextDualEncoderProcessor extends CallableInstance<[inputs: ProcessorInputs], Promise<object>> {
   readonly imageProcessor: ImageProcessor
   readonly tokenizer: Tokenizer
 
@@ -46,14 +53,14 @@ export class VisionTextDualEncoderProcessor extends callable<[inputs: ProcessorI
   static async fromPretrained(
     source: SourceLike,
     options: SourceOptions & { backend?: ImageBackend; imageProcessor?: SourceLike; tokenizer?: SourceLike } = {},
-  ): Promise<VisionTextDualEncoderProcessor & Call> {
+  ): Promise<VisionTextDualEncoderProcessor> {
     const { backend, imageProcessor = source, tokenizer = source, ...rest } = options
     checkOptions(rest, ['fetch', 'headers', 'signal', 'onProgress'], 'VisionTextDualEncoderProcessor.fromPretrained')
     const [images, texts] = await Promise.all([
       ImageProcessor.fromPretrained(imageProcessor, { ...rest, ...(backend && { backend }) }),
       Tokenizer.fromPretrained(tokenizer, rest),
     ])
-    return new VisionTextDualEncoderProcessor(images, texts) as VisionTextDualEncoderProcessor & Call
+    return new VisionTextDualEncoderProcessor(images, texts)
   }
 
   get modelInputNames(): readonly string[] {

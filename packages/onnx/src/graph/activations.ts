@@ -1,4 +1,5 @@
 import type { Activation } from '@dual-encoder/core'
+import type { Kernels } from '../ops'
 import { type GraphBuilder, MICROSOFT } from './builder'
 
 type Write = (graph: GraphBuilder, x: string) => string
@@ -61,6 +62,6 @@ const FUSED: Partial<Record<Activation, Write>> = {
   quick_gelu: (graph, x) => graph.node('QuickGelu', [x], { alpha: { float: 1.702 } }, MICROSOFT),
 }
 
-export function writeActivation(graph: GraphBuilder, x: string, name: Activation, standardOnly: boolean): string {
-  return ((standardOnly ? undefined : FUSED[name]) ?? STANDARD[name])(graph, x)
+export function writeActivation(graph: GraphBuilder, x: string, name: Activation, kernels: Kernels): string {
+  return ((kernels === 'standard' ? undefined : FUSED[name]) ?? STANDARD[name])(graph, x)
 }

@@ -1,5 +1,5 @@
 import { BackendError, encode, type EncodeRequest, type EncoderOutput, type EncoderSpec } from '@dual-encoder/core'
-import { OnnxOps, type OnnxValue, type PlaceParam } from '../ops'
+import { type Kernels, OnnxOps, type OnnxValue, type PlaceParam } from '../ops'
 import { GraphBuilder } from './builder'
 import type { ModelProto } from './proto'
 
@@ -33,8 +33,7 @@ function namedOutputs(output: EncoderOutput<OnnxValue>, request: EncodeRequest):
 export interface GraphOptions {
   /** `[height, width]` of the images; needed for a vision encoder. */
   readonly imageSize?: readonly [number, number]
-  /** Only operators of the ONNX standard, for other runtimes. */
-  readonly standardOnly?: boolean
+  readonly kernels?: Kernels
 }
 
 /** An encoder as an ONNX model: dynamic batch and length, its weights where `place` says. */
@@ -42,10 +41,10 @@ export function encoderGraph(
   encoder: EncoderSpec,
   request: EncodeRequest,
   place: PlaceParam,
-  { imageSize = [0, 0], standardOnly = false }: GraphOptions,
+  { imageSize = [0, 0], kernels }: GraphOptions,
 ): ModelProto {
   const graph = new GraphBuilder(encoder.config.modelType)
-  const ops = new OnnxOps(graph, place, standardOnly)
+  const ops = new OnnxOps(graph, place, kernels)
   const ids = (name: string) => ops.input(name, 'int64', [BATCH, LENGTH])
   const inputs =
     encoder.kind === 'vision'

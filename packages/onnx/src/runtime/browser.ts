@@ -34,4 +34,19 @@ async function placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeig
   }
 }
 
-export const runtime: Runtime = { defaultProviders: ['wasm'], serial: true, load, placeWeights }
+let last: Promise<unknown> = Promise.resolve()
+
+/** All sessions share one engine, which refuses to be called while it makes or runs another. */
+function inTurn<T>(call: () => Promise<T>): Promise<T> {
+  const result = last.then(call)
+  last = result.catch(() => undefined)
+  return result
+}
+
+export const runtime: Runtime = {
+  defaultProviders: ['wasm'],
+  inTurn,
+  warmUp: () => undefined,
+  load,
+  placeWeights,
+}

@@ -21,8 +21,10 @@ export interface Engine {
 export interface Runtime {
   /** Providers used where the caller asks for none. */
   readonly defaultProviders: readonly string[]
-  /** True where a session takes one call at a time. */
-  readonly serial: boolean
+  /** Runs an engine call, after those before it where the engine takes one at a time. */
+  inTurn<T>(call: () => Promise<T>): Promise<T>
+  /** Starts the engine ahead of its first use, while weights are looked up. Its errors come with `load`. */
+  warmUp(): void
   /** @throws BackendError where a provider is not to be had. */
   load(providers: readonly string[]): Promise<Engine>
   placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeights>

@@ -1,0 +1,9 @@
+import * as encoder from './encoder.js'
+
+globalThis.onmessage = async ({ data: { name, folder, given } }) => {
+  try {
+    postMessage(await encoder[name](folder, given))
+  } catch (error) {
+    postMessage({ error: String(error) })
+  }
+}

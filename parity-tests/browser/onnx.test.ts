@@ -1,0 +1,161 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { readSafetensors, VisionTextDualEncoderProcessor } from '@dual-encoder/core'
+import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { launchChromium } from '../../tools/browser/chromium'
+import { serve, type Server } from '../../tools/browser/server'
+import { BUNDLERS, scriptsIn } from './bundle'
+
+const MODEL = resolve(import.meta.dirname, '../models/emoji-vit-bert')
+const APP = resolve(import.meta.dirname, 'onnx-app')
+const CSP = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
+
+interface Result {
+  readonly logits: number[]
+  readonly embeds: number[]
+  readonly features: number[]
+  readonly providers: { vision: string[]; text: string[] }
+}
+interface Given {
+  readonly images?: readonly string[]
+  readonly labels: readonly string[]
+  readonly executionProviders?: readonly string[]
+}
+
+/** Runs the app's `globalThis.run`. */
+const run = (page: Page, name: 'classify' | 'textFeatures', given: Given, where: 'page' | 'worker' = 'page') =>
+  page.evaluate((args) => (globalThis as unknown as { run(...args: unknown[]): Promise<Result> }).run(...args), [
+    name,
+    given,
+    where,
+  ] as const)
+
+const largest = (given: readonly number[], wanted: ArrayLike<number>): number => {
+  expect(given).toHaveLength(wanted.length)
+  return given.reduce((worst, value, i) => Math.max(worst, Math.abs(value - wanted[i]!)), 0)
+}
+
+/** Softmax over each picture's labels. */
+function probabilities(logits: ArrayLike<number>, count = 12): number[] {
+  const values = Array.from(logits)
+  return values.map((value, i) => {
+    const row = values.slice(i - (i % count), i - (i % count) + count)
+    return 1 / row.reduce((sum, other) => sum + Math.exp(other - value), 0)
+  })
+}
+
+describe.each(Object.entries(BUNDLERS))('a page built with %s', (_, bundle) => {
+  let folder: string
+  let server: Server
+  let browser: Browser
+  let given: { images: string[]; labels: string[] }
+  let inNode: { logits: Float32Array; embeds: Float32Array }
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'dual-encoder-bundle-'))
+    await bundle(APP, folder)
+    server = await serve({ '/': folder, '/model': MODEL }, { csp: CSP })
+    browser = await launchChromium()
+    const expected = JSON.parse(await readFile(join(MODEL, 'expected.json'), 'utf8')) as typeof given
+    const { labels } = expected
+    given = { images: expected.images.map((name) => `/model/samples/${name}`), labels }
+    const processor = await VisionTextDualEncoderProcessor.fromPretrained(MODEL)
+    await using model = await VisionTextDualEncoderModel.fromPretrained(MODEL)
+    const images = expected.images.map((name) => join(MODEL, 'samples', name))
+    const output = await model.forward(await processor({ text: labels, images }))
+    inNode = { logits: output.logitsPerImage.data as Float32Array, embeds: output.imageEmbeds.data as Float32Array }
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await server?.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  /** A page, and every address that it or its workers ask for. */
+  async function open(): Promise<{ page: Page; requested: string[]; problems: string[] }> {
+    const page = await browser.newPage()
+    const [requested, problems]: [string[], string[]] = [[], []]
+    page.context().on('request', (request) => requested.push(request.url()))
+    page.on('console', (message) => {
+      // Chromium logs every absent file that was asked for: processor_config.json, the icon.
+      if (message.type() === 'error' && !message.text().includes('404')) problems.push(message.text())
+    })
+    page.on('pageerror', (error) => problems.push(error.message))
+    await page.goto(`${server.url}/index.html`)
+    return { page, requested, problems }
+  }
+
+  it('holds nothing of Node', async () => {
+    const scripts = await scriptsIn(folder)
+    expect(scripts.size).toBeGreaterThan(1)
+    // onnxruntime-web's own glue names Node's modules in branches that a browser never takes.
+    const engine = /ort-wasm|_OrtInit/
+    for (const [name, code] of scripts) {
+      expect(code.match(/\b(from|import)\s*\(?\s*["'`](node:|sharp|onnxruntime-node)/g), name).toBeNull()
+      if (!engine.test(code)) expect(code.match(/onnxruntime-node|["'`]sharp["'`]|["'`]node:/g), name).toBeNull()
+    }
+  })
+
+  it.each(['page', 'worker'] as const)(
+    'gives the numbers of Node in a %s, from its own origin alone',
+    async (where) => {
+      const { page, requested, problems } = await open()
+      const { logits, embeds, providers } = await run(page, 'classify', given, where)
+      expect(largest(embeds, inNode.embeds)).toBeLessThan(1e-6)
+      expect(largest(probabilities(logits), probabilities(inNode.logits))).toBeLessThan(1e-5)
+      // They reach 22: float32 is as far from exact arithmetic in Node, in the browser and in Python.
+      expect(largest(logits, inNode.logits)).toBeLessThan(2e-5)
+      expect(providers).toEqual({ vision: ['wasm'], text: ['wasm'] })
+      expect(problems).toEqual([])
+      const elsewhere = requested.filter((url) => !url.startsWith(server.url) && !/^(blob|data):/.test(url))
+      expect(elsewhere).toEqual([])
+      if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, `onnx-${where}.png`) })
+      await page.close()
+    },
+  )
+
+  it('fetches only the bytes of the text tower for text', async () => {
+    const { page } = await open()
+    server.served.length = 0
+    await run(page, 'textFeatures', { labels: given.labels })
+    const ranges = server.served.filter(({ path }) => path.endsWith('model.safetensors')).map(({ range }) => range)
+    const weights = await readSafetensors(join(MODEL, 'model.safetensors'))
+    const sizes = [...weights].map(([name, { data }]) => [
+      name.startsWith('text_') ? data.byteLength : 0,
+      data.byteLength,
+    ])
+    const [text, all] = [0, 1].map((i) => sizes.reduce((sum, size) => sum + size[i]!, 0)) as [number, number]
+    const fetched = ranges.reduce((sum, [start, end]) => sum + end - start, 0)
+    expect(fetched).toBeGreaterThanOrEqual(text)
+    // The header of the file comes on top.
+    expect(fetched).toBeLessThan(text + 100_000)
+    expect(fetched).toBeLessThan(all * 0.8)
+    expect(server.served.filter(({ path }) => path.includes('preprocessor'))).toHaveLength(1)
+    await page.close()
+  })
+
+  it('says which execution providers there are, where one is asked for that is absent', async () => {
+    const { page } = await open()
+    const refused = run(page, 'classify', { ...given, executionProviders: ['webnn'] })
+    await expect(refused).rejects.toThrow(/"webnn" is not available in this browser. Allowed: wasm, webgpu/)
+    await page.close()
+  })
+
+  it('runs on WebGPU where the browser has it, and says so', async () => {
+    const withGpu = await launchChromium({ webgpu: true })
+    const page = await withGpu.newPage()
+    await page.goto(`${server.url}/index.html`)
+    const adapter = await page.evaluate(async () => {
+      const { gpu } = navigator as unknown as { gpu?: { requestAdapter(): Promise<unknown> } }
+      return Boolean(await gpu?.requestAdapter())
+    })
+    expect(adapter, 'a WebGPU adapter (SwiftShader)').toBe(true)
+    const { embeds, providers } = await run(page, 'classify', { ...given, executionProviders: ['webgpu'] })
+    expect(providers).toEqual({ vision: ['webgpu'], text: ['webgpu'] })
+    expect(largest(embeds, inNode.embeds)).toBeLessThan(1e-3)
+    await withGpu.close()
+  })
+})
