@@ -149,10 +149,21 @@ export function lossAndGrads(
     return clipLossOf(tfLossOps, logitsOf(params, text.embeds as tf.Tensor, vision.embeds as tf.Tensor))
   }
   const wanted = names.map((name) => params[name] as tf.Tensor)
-  // tf.valueAndGrads refuses parameters that the loss does not depend on.
-  const { value, grads } = tf.engine().gradients(loss, wanted, undefined, true)
+  const { value, grads } = gradients(loss, wanted)
   return {
     value: value as tf.Scalar,
     grads: Object.fromEntries(names.map((name, i) => [name, grads[i] ?? tf.zerosLike(wanted[i] as tf.Tensor)])),
+  }
+}
+
+/** As `tf.valueAndGrads`, which refuses parameters that the loss does not depend on. */
+function gradients(loss: () => tf.Tensor, wanted: tf.Tensor[]) {
+  const { state } = tf.engine()
+  try {
+    return tf.engine().gradients(loss, wanted, undefined, true)
+  } catch (error) {
+    // What a failed run had saved for the way back is kept by TensorFlow.js for ever.
+    if (state.gradientDepth === 0) for (const { saved } of state.activeTape?.splice(0) ?? []) tf.dispose(saved)
+    throw error
   }
 }

@@ -57,7 +57,6 @@ const OF_INPUT: Readonly<Record<string, Unary>> = {
     return tf.mul(dy, ones(inside))
   },
   Erf: (dy, x) => tf.mul(dy, tf.mul(tf.exp(tf.neg(tf.square(x))), 2 / Math.sqrt(Math.PI))),
-  ExpandDims: (dy, x) => tf.reshape(dy, x.shape),
   LeakyRelu: (dy, x, { alpha }) => tf.mul(dy, tf.step(x, alpha as number)),
   Log: (dy, x) => tf.div(dy, x),
   Mean: (dy, x, attrs) => tf.div(spread(dy, x, attrs), x.size / dy.size),
@@ -144,6 +143,11 @@ const CONFIGS: readonly tf.GradConfig[] = [
       return { a: () => unbroadcast(ofA(), a.shape), b: () => unbroadcast(ofB(), b.shape) }
     },
   })),
+  {
+    kernelName: 'ExpandDims',
+    inputsToSave: ['input'],
+    gradFunc: (dy, [input]) => ({ input: () => tf.reshape(dy as tf.Tensor, (input as tf.Tensor).shape) }),
+  },
   {
     kernelName: 'Concat',
     saveAllInputs: true,

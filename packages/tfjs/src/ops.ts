@@ -116,7 +116,9 @@ export class TfjsOps implements Ops<tf.Tensor> {
     return tf.mul(a, b)
   }
   matMul(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
-    return tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D)
+    // A copy: XNNPACK's cache on wasm knows a right-hand side by its data alone, and aborts where a table
+    // that was reshaped comes again in another shape.
+    return tf.matMul(a as tf.Tensor2D, tf.mul(b, 1) as tf.Tensor2D)
   }
   transpose(x: tf.Tensor, axes: readonly number[]): tf.Tensor {
     return tf.transpose(x, [...axes])

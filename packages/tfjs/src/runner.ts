@@ -114,6 +114,12 @@ export function computing<T>(compute: () => T): T {
     return compute()
   } catch (cause) {
     if (cause instanceof DualEncoderError) throw cause
+    if (cause instanceof WebAssembly.RuntimeError && cause.message.includes('out of bounds'))
+      throw new BackendError(
+        'out-of-memory',
+        'TensorFlow.js ran out of the 4 GiB that WebAssembly can address. Give smaller batches, or dispose of models.',
+        { cause },
+      )
     throw new BackendError('engine-failed', `TensorFlow.js failed: ${(cause as Error).message}`, { cause })
   }
 }
