@@ -46,6 +46,10 @@ export async function openSafetensors(source: Source, file: string): Promise<Saf
     describe,
     size,
   )
+  const end = entries.reduce((last, { offset, length }) => Math.max(last, offset + length), 0)
+  // A source that cannot tell the size is asked for the last byte.
+  if (size === undefined && end > 0 && (await range(end - 1, end)).length !== 1)
+    throw new CheckpointError('truncated', `${describe}: its tensors end at byte ${end}, the file ends before.`)
   const weights = new Map<string, WeightEntry>()
   for (const { name, storage, shape, offset, length } of entries) {
     weights.set(name, {
