@@ -82,6 +82,7 @@ def flax(name: str, vision, text, bfloat16=False, **options) -> None:
 def tensorflow(name: str, vision, text, **options) -> None:
     folder = target / name
     shutil.rmtree(folder, ignore_errors=True)
+    tf.keras.utils.set_random_seed(0)
     model = tr.TFVisionTextDualEncoderModel(config(vision, text))
     given = inputs(text.pad_token_id)
     tensors = {key: tf.constant(value) for key, value in ints(given).items()}

@@ -1,0 +1,90 @@
+"""Makes the fixtures again, and parity-tests/fixtures/manifest.json: what made them, and their checksums.
+
+    python tools/reference/generate.py [--originals PYTHON] [group ...]
+    python tools/reference/generate.py --checksums
+
+The Python that runs this needs requirements.txt, the one after --originals requirements-originals.txt; without the
+latter the groups of Flax and TensorFlow are left as they are. --checksums makes nothing and writes the manifest anew.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+FIXTURES = HERE.parents[1] / "parity-tests" / "fixtures"
+# In this order: gradients are of the models in towers. Scripts with `True` are told where to write.
+GROUPS = {
+    "towers": [("towers.py", False)],
+    "gradients": [("gradients.py", False)],
+    "standalone": [("standalone.py", False)],
+    "losses": [("losses.py", False)],
+    "images": [("images.py", False), ("images_decode.py", False)],
+    "safetensors": [("safetensors_files.py", True)],
+    "originals": [("originals.py", True)],
+    "formats": [("formats.py", True)],
+}
+OF_ORIGINALS = {"originals", "formats"}
+PACKAGES = ["torch", "torchvision", "transformers", "safetensors", "numpy", "pillow", "flax", "jax", "tensorflow-cpu", "h5py"]
+VERSIONS = """
+import importlib.metadata, json, platform, sys
+found = {"python": platform.python_version()}
+for name in sys.argv[1:]:
+    try:
+        found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        pass
+print(json.dumps(found))
+"""
+
+
+def versions_of(python):
+    return json.loads(subprocess.check_output([python, "-c", VERSIONS, *PACKAGES]))
+
+
+def make(group, python):
+    for script, takes_target in GROUPS[group]:
+        print(f"{group}: {script}", flush=True)
+        target = [str(FIXTURES / group)] if takes_target else []
+        # One thread: sums in the same order everywhere.
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "TRANSFORMERS_VERBOSITY": "error"}
+        subprocess.run([python, str(HERE / script), *target], check=True, env=environment)
+
+
+def checksums(group):
+    folder = FIXTURES / group
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("groups", nargs="*", help=", ".join(GROUPS))
+    parser.add_argument("--originals", metavar="PYTHON")
+    parser.add_argument("--checksums", action="store_true")
+    arguments = parser.parse_args()
+    for group in arguments.groups:
+        if group not in GROUPS:
+            parser.error(f"no group {group}: {', '.join(GROUPS)}")
+    file = FIXTURES / "manifest.json"
+    known = json.loads(file.read_text()) if file.exists() else {}
+    manifest = {}
+    for group in GROUPS:
+        python = arguments.originals if group in OF_ORIGINALS else sys.executable
+        wanted = not arguments.checksums and group in (arguments.groups or GROUPS)
+        if wanted and python:
+            make(group, python)
+            versions = versions_of(python)
+        else:
+            print(f"{group}: left as it is" if not arguments.checksums else f"{group}: checksums")
+            versions = known.get(group, {}).get("versions", {})
+        manifest[group] = {"versions": versions, "files": checksums(group)}
+    file.write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
