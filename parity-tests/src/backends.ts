@@ -48,5 +48,3 @@ export const BACKENDS: readonly Backend[] = [
   tfjsOn('cpu'),
   tfjsOn('wasm'),
 ]
-
-export type { LoadedModel }

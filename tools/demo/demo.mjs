@@ -1,9 +1,10 @@
-// Classifies and searches real pictures with the embedded emoji model, and says how far its logits
-// are from Python's. Run by `npm run demo`, which installs and builds what it needs first.
+// Classifies and searches real pictures with the embedded emoji model, and says how far the logits of each
+// backend are from Python's and from each other's. Run by `npm run demo`, which installs and builds what it needs first.
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { topK, VisionTextDualEncoderProcessor } from '@dual-encoder/core'
-import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import * as onnx from '@dual-encoder/onnx'
+import * as tfjs from '@dual-encoder/tfjs'
 
 const folder = fileURLToPath(new URL('../../parity-tests/models/emoji-vit-bert', import.meta.url))
 const expected = JSON.parse(await readFile(`${folder}/expected.json`, 'utf8'))
@@ -13,7 +14,7 @@ const bar = (share, width = 20) => '█'.repeat(Math.round(share * width)).padEn
 const heading = (text) => console.log(`\n\x1b[1m${text}\x1b[0m`)
 
 const started = performance.now()
-const model = await VisionTextDualEncoderModel.fromPretrained(folder)
+const model = await onnx.VisionTextDualEncoderModel.fromPretrained(folder)
 const processor = await VisionTextDualEncoderProcessor.fromPretrained(folder)
 const inputs = await processor({ text: labels, images: files })
 const { logitsPerImage, imageEmbeds } = await model.forward(inputs)
@@ -49,12 +50,22 @@ topK(queryEmbeds, imageEmbeds, 3).forEach((hits, row) => {
 })
 
 heading('Against Python (transformers 5.18, PyTorch): largest difference of any logit')
+const other = await tfjs.VisionTextDualEncoderModel.fromPretrained(folder)
+const largest = (given, wanted) => given.reduce((most, value, i) => Math.max(most, Math.abs(value - wanted[i])), 0)
 const python = { torchvision: expected.logits_per_image_torchvision, pil: expected.logits_per_image }
+let between = 0
 for (const [backend, logitsOfPython] of Object.entries(python)) {
   const imageProcessing = await VisionTextDualEncoderProcessor.fromPretrained(folder, { backend })
-  const { logitsPerImage: logits } = await model.forward(await imageProcessing({ text: labels, images: files }))
+  const batch = await imageProcessing({ text: labels, images: files })
+  const [onOnnx, onTfjs] = [await model.forward(batch), await other.forward(batch)].map(
+    (output) => output.logitsPerImage.data,
+  )
+  between = Math.max(between, largest(onOnnx, onTfjs))
   const wanted = logitsOfPython.flat()
-  const worst = logits.data.reduce((most, value, i) => Math.max(most, Math.abs(value - wanted[i])), 0)
-  console.log(`onnx, images as ${backend.padEnd(12)} ${worst.toExponential(2)}`)
+  const line = (name, logits) =>
+    console.log(`${name.padEnd(11)} images as ${backend.padEnd(12)} ${largest(logits, wanted).toExponential(2)}`)
+  line('onnx', onOnnx)
+  line(`tfjs ${other.tfBackend}`, onTfjs)
 }
-await model.dispose()
+console.log(`onnx against tfjs ${other.tfBackend}: ${between.toExponential(2)}`)
+await Promise.all([model.dispose(), other.dispose()])

@@ -63,7 +63,7 @@ export interface Batches {
   readonly images: VisionBatch
 }
 
-export const TRAIN_OPTIONS = ['train', 'dropoutSeed', 'interpolatePosEncoding'] as const
+const TRAIN_OPTIONS = ['train', 'dropoutSeed', 'interpolatePosEncoding'] as const
 export const APPLY_OPTIONS = [...TRAIN_OPTIONS, 'returnLoss', 'outputAttentions', 'outputHiddenStates'] as const
 export const GRAD_OPTIONS = [...TRAIN_OPTIONS, 'mask'] as const
 

@@ -102,7 +102,7 @@ const float32 = (bytes: Uint8Array): Float32Array => {
 }
 const byteStart = (bytes: Uint8Array): Uint8Array => (bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes))
 
-export const hostFloats = ({ data }: Tensor): Float32Array =>
+const hostFloats = ({ data }: Tensor): Float32Array =>
   data instanceof Float32Array ? data : Float32Array.from(data as Iterable<number>, Number)
 
 /**
