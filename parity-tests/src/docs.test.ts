@@ -39,7 +39,7 @@ async function bundle(code: string, name: string): Promise<string> {
     platform: 'node',
     format: 'esm',
     conditions: ['@dual-encoder/source', 'node', 'import'],
-    external: ['onnxruntime-node', 'onnxruntime-web', 'sharp'],
+    external: ['onnxruntime-node', 'onnxruntime-web', 'sharp', '@tensorflow/*'],
     logLevel: 'silent',
     outfile,
   })
