@@ -105,7 +105,6 @@ it('types are found by node16 and bundler resolution, from import and from requi
       strict: true,
       target: 'es2022',
       lib: ['es2023', 'esnext.disposable', 'dom'],
-      types: [],
     }
     await writeFile(
       join(folder, 'tsconfig.json'),
