@@ -1,6 +1,6 @@
-/** The backends of TensorFlow.js that this package starts itself. */
-export const BACKENDS = ['cpu', 'wasm', 'webgl'] as const
-export type TfBackend = (typeof BACKENDS)[number]
+/** A backend of TensorFlow.js that this package starts itself. */
+export type TfBackend = 'cpu' | 'wasm' | 'webgl'
+export const BACKENDS: readonly TfBackend[] = ['cpu', 'wasm', 'webgl']
 
 /** What this backend's constructors take beside core's options. */
 export interface TfjsOptions {
