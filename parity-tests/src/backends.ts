@@ -1,4 +1,4 @@
-import type { DualEncoderModel, LoadedModel, ModelClass } from '@dual-encoder/core'
+import type { DualEncoderModel, LoadedModel, ModelClass, VisionTextDualEncoderConfig } from '@dual-encoder/core'
 import * as onnx from '@dual-encoder/onnx'
 import * as tfjs from '@dual-encoder/tfjs'
 import type { TfBackend } from '@dual-encoder/tfjs'
@@ -19,6 +19,7 @@ export interface Backend {
   readonly name: string
   readonly Model: ModelClass<DualEncoderModel, Record<never, never>> & {
     fromPretrained(source: string, options?: object): Promise<DualEncoderModel>
+    fromConfig(config: VisionTextDualEncoderConfig, options?: { seed?: number }): Promise<DualEncoderModel>
     fromVisionTextPretrained(vision: string, text: string, options?: object): Promise<DualEncoderModel>
   }
   readonly tolerances: Tolerances

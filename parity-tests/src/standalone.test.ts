@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { readSafetensors, type Tensor, type Warning } from '@dual-encoder/core'
-import { TextTower, VisionTower } from '@dual-encoder/onnx'
+import { readSafetensors, type Tensor, tensor, type Warning } from '@dual-encoder/core'
+import { TextTower, VisionTextDualEncoderModel, VisionTower } from '@dual-encoder/onnx'
 import { describe, expect, it } from 'vitest'
 import { BACKENDS } from './backends'
 import { difference } from './compare'
@@ -14,6 +14,7 @@ const MODELS: Record<string, { kind: 'vision' | 'text'; aside?: RegExp; pooling?
   'beit-for-image-classification': { kind: 'vision', aside: /^classifier\./ },
   clip: { kind: 'vision', aside: /^(text_model|text_projection|visual_projection|logit_scale)/ },
   siglip: { kind: 'vision', aside: /^(text_model|logit_scale|logit_bias)/ },
+  'vit-for-masked-image-modeling': { kind: 'vision', aside: /^decoder\./, pooling: 'cls' },
   'chinese-clip': { kind: 'vision', aside: /^(text_model|text_projection|visual_projection|logit_scale)/ },
   bert: { kind: 'text' },
   'bert-for-sequence-classification': { kind: 'text', aside: /^classifier\./ },
@@ -77,6 +78,7 @@ describe.each(BACKENDS)('$name', ({ Model, tolerances }) => {
 
   it.each([
     ['vit-for-image-classification', 'bert'],
+    ['vit-for-masked-image-modeling', 'bert'],
     ['vit', 'roberta-for-masked-lm'],
   ])('offers pooling where %s beside %s has no pooler', async (vision, text) => {
     await expect(Model.fromVisionTextPretrained(folderOf(vision), folderOf(text))).rejects.toMatchObject({
@@ -125,5 +127,66 @@ describe('towers', () => {
       code: 'wrong-tower',
     })
     await Promise.all([vision.dispose(), text.dispose()])
+  })
+
+  it('joined are the model of their sources', async () => {
+    const onWarning = () => undefined
+    await using vision = await VisionTower.fromPretrained(folderOf('vit'))
+    await using text = await TextTower.fromPretrained(folderOf('bert'))
+    const options = { seed: 5, projectionDim: 9, onWarning }
+    await using joined = await VisionTextDualEncoderModel.fromTowers(vision, text, options)
+    await using loaded = await VisionTextDualEncoderModel.fromVisionTextPretrained(
+      folderOf('vit'),
+      folderOf('bert'),
+      options,
+    )
+    const inputs = await inputsFor('vit', 'bert')
+    const [{ logitsPerText }, again] = [await joined.forward(inputs), await loaded.forward(inputs)]
+    expect(logitsPerText).toEqual(again.logitsPerText)
+    expect(joined.config.toJSON()).toEqual(loaded.config.toJSON())
+  })
+
+  it('may pool to another size alone, and not in a dual encoder', async () => {
+    await using tower = await VisionTower.fromPretrained(folderOf('vit-pooler-size'))
+    const { poolerOutput } = await tower.forward(await inputsFor('vit-pooler-size', 'bert'))
+    const pooled = (await expectedOf('vit-pooler-size')).get('pooler_output') as Tensor
+    expect(poolerOutput.dims).toEqual([2, 10])
+    expect(difference(poolerOutput, pooled).relative).toBeLessThan(1e-5)
+    const join = VisionTextDualEncoderModel.fromVisionTextPretrained(folderOf('vit-pooler-size'), folderOf('bert'))
+    await expect(join).rejects.toMatchObject({ name: 'ConfigError', code: 'unsupported-config' })
+  })
+
+  it('of a SigLIP without head take the mean where they are told to', async () => {
+    const folder = folderOf('siglip-without-head')
+    const inputs = await inputsFor('siglip-without-head', 'bert')
+    const tower = VisionTower.fromPretrained(folder).then((loaded) => loaded.forward(inputs))
+    await expect(tower).rejects.toMatchObject({ name: 'ConfigError', code: 'no-pooler' })
+    await using mean = await VisionTower.fromPretrained(folder, { config: { pooling: 'mean' } })
+    const { lastHiddenState, poolerOutput } = await mean.forward(inputs)
+    const hidden = (await expectedOf('siglip-without-head')).get('last_hidden_state') as Tensor<'float32'>
+    expect(difference(lastHiddenState, hidden).relative).toBeLessThan(1e-5)
+    const [rows = 0, length = 0, size = 0] = hidden.dims
+    const means = Float32Array.from({ length: rows * size }, (_, at) => {
+      const start = Math.floor(at / size) * length * size + (at % size)
+      const column = Array.from({ length }, (_, token) => hidden.data[start + token * size] as number)
+      return column.reduce((a, b) => a + b, 0) / length
+    })
+    expect(difference(poolerOutput, tensor(means, [rows, size])).relative).toBeLessThan(1e-5)
+  })
+})
+
+describe.each(BACKENDS)('$name', ({ Model }) => {
+  it('draws a whole model from a seed', async () => {
+    const { config } = await VisionTextDualEncoderModel.fromVisionTextPretrained(folderOf('vit'), folderOf('bert'), {
+      onWarning: () => undefined,
+    })
+    const inputs = await inputsFor('vit', 'bert')
+    const logits = async (seed: number) => {
+      await using model = await Model.fromConfig(config, { seed })
+      return (await model.forward(inputs)).logitsPerText
+    }
+    const first = await logits(1)
+    expect(await logits(1)).toEqual(first)
+    expect(difference(await logits(2), first).absolute).toBeGreaterThan(1e-3)
   })
 })

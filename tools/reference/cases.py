@@ -19,6 +19,8 @@ TEXT = dict(
     vocab_size=100, hidden_size=30, num_hidden_layers=2, num_attention_heads=5, intermediate_size=40,
     max_position_embeddings=40, hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1,
 )
+TINY = dict(hidden_size=16, num_attention_heads=2, intermediate_size=24)
+TINY_TEXT = dict(hidden_size=16, num_attention_heads=2, intermediate_size=24, vocab_size=50)
 
 
 def vit(**kw):
@@ -115,4 +117,9 @@ CASES = [
     case("old-names-chinese-clip", chinese_clip(), bert(), rename="clip"),
     case("old-names-beit", beit(use_relative_position_bias=True), bert(), rename="beit"),
     case("config-defaults", vit(), bert(), defaults_only=True),
+    case("position-ids-roberta", vit(**TINY), roberta(**TINY_TEXT), position_ids=True),
+    case("three-layers", beit(**TINY, num_hidden_layers=3, use_relative_position_bias=True), bert(**TINY_TEXT, num_hidden_layers=3)),
+    # Whoever saved these trained them with masked patches: Python reads them and says that mask_token is left over.
+    case("mask-token-vit", vit(**TINY), bert(**TINY_TEXT), rename="mask-token"),
+    case("mask-token-deit", deit(**TINY), bert(**TINY_TEXT), rename="mask-token"),
 ]

@@ -22,6 +22,7 @@ GROUPS = {
     "towers": [("towers.py", False)],
     "gradients": [("gradients.py", False)],
     "standalone": [("standalone.py", False)],
+    "initialisation": [("initialisation.py", False)],
     "losses": [("losses.py", False)],
     "images": [("images.py", False), ("images_decode.py", False)],
     "safetensors": [("safetensors_files.py", True)],

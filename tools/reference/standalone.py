@@ -22,7 +22,9 @@ from transformers import (
     RobertaForMaskedLM,
     SiglipConfig,
     SiglipModel,
+    SiglipVisionModel,
     ViTForImageClassification,
+    ViTForMaskedImageModeling,
     ViTModel,
 )
 
@@ -46,6 +48,9 @@ MODELS = {
     "chinese-clip": ChineseCLIPModel(
         ChineseCLIPConfig(vision_config=chinese_clip(**TOWER).to_dict(), text_config=TEXT_HALF, projection_dim=16)
     ),
+    "vit-for-masked-image-modeling": ViTForMaskedImageModeling(vit(**TOWER, encoder_stride=6)),
+    "vit-pooler-size": ViTModel(vit(**TOWER, pooler_output_size=10)),
+    "siglip-without-head": SiglipVisionModel(siglip(**TOWER, vision_use_head=False)),
 }
 
 

@@ -122,6 +122,8 @@ def renamed(folder, kind):
         tensors["text_model.embeddings.position_ids"] = torch.arange(40).reshape(1, -1)
     if kind == "clip":
         tensors["vision_model.vision_model.embeddings.position_ids"] = torch.arange(17).reshape(1, -1)
+    if kind == "mask-token":
+        tensors["vision_model.embeddings.mask_token"] = torch.ones(1, 1, 16)
     if kind == "beit":
         for name in list(tensors):
             if name.endswith("relative_position_bias_table"):

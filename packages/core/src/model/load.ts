@@ -48,7 +48,19 @@ export interface LoadedTower<E extends EncoderSpec = EncoderSpec> {
 
 const LOGIT_SCALE: Param = { name: 'logit_scale', shape: [], init: { kind: 'zeros' } }
 
+/** transformers' projection takes `hidden_size` values, whatever the pooler gives, and fails where they differ. */
+function checkPoolerSize(config: VisionConfig & { readonly poolerOutputSize?: number | null }): void {
+  const { modelType, hiddenSize, pooling, poolerOutputSize: size } = config
+  if (pooling || size == null || size === hiddenSize) return
+  throw new ConfigError(
+    'unsupported-config',
+    `${modelType}: pooler_output_size is ${size} and hidden_size ${hiddenSize}. A dual encoder projects hidden_size ` +
+      "values: both must be equal. Give vision: { pooling: 'cls' } to leave the pooler out; VisionTower takes any size.",
+  )
+}
+
 function encodersOf(config: VisionTextDualEncoderConfig): { vision: VisionEncoderSpec; text: TextEncoderSpec } {
+  checkPoolerSize(config.visionConfig)
   const projection = { projectionDim: config.projectionDim, projectionStd: config.textConfig.initializerRange }
   const { visionConfig, textConfig } = config
   return {

@@ -45,15 +45,17 @@ export interface ClipLayerStd {
   readonly output?: number
   readonly fc1?: number
   readonly fc2?: number
+  /** Of the biases of fc1 and fc2; zero unless given. */
+  readonly fcBias?: number
 }
 
 /** `fc1` and `fc2` under `w`. */
 export const clipMlp = <T>(ops: Ops<T>, w: Scope, config: ClipLayerConfig, std: ClipLayerStd = {}): ((x: T) => T) =>
   mlp(
     ops,
-    w.at('fc1').linear(config.hiddenSize, config.intermediateSize, { std: std.fc1 }),
+    w.at('fc1').linear(config.hiddenSize, config.intermediateSize, { std: std.fc1, biasStd: std.fcBias }),
     activationOf(config.hiddenAct),
-    w.at('fc2').linear(config.intermediateSize, config.hiddenSize, { std: std.fc2 }),
+    w.at('fc2').linear(config.intermediateSize, config.hiddenSize, { std: std.fc2, biasStd: std.fcBias }),
   )
 
 /** A layer of CLIP's vision tower, which SigLIP shares (transformers' `CLIPEncoderLayer`). */
@@ -98,7 +100,7 @@ function clipTower<C extends CLIPVisionConfig | ChineseCLIPVisionConfig>(
       const embeddings = w.at('embeddings')
       const patchLayer = embeddings
         .at('patch_embedding')
-        .patches(config.numChannels, D, pairOf(config.patchSize), false)
+        .patches(config.numChannels, D, pairOf(config.patchSize), { bias: false })
       const patches = ops.patchEmbed(pixelValues, patchLayer)
       const std = D ** -0.5 * config.initializerFactor
       const cls = ops.reshape(ops.param(embeddings.param('class_embedding', [D], { kind: 'normal', std })), [1, 1, D])

@@ -12,5 +12,5 @@ export const deit: VisionTowerModule<DeiTConfig> = {
   config: DeiTConfig,
   staleNames: [MASK_TOKEN],
   forward: (ops, w, config, inputs, taps) =>
-    vitForward(ops, w, config, inputs, taps, ['cls_token', 'distillation_token']),
+    vitForward(ops, w, config, inputs, taps, ['cls_token', 'distillation_token'], { kind: 'zeros' }),
 }

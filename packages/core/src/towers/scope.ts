@@ -20,10 +20,12 @@ export class Scope {
   }
 
   /** `weight [out, in]`, `bias [out]`. */
-  linear(inSize: number, outSize: number, options: { bias?: boolean; std?: number } = {}): Linear {
+  linear(inSize: number, outSize: number, options: { bias?: boolean; std?: number; biasStd?: number } = {}): Linear {
     const weight = this.param('weight', [outSize, inSize], { kind: 'normal', std: options.std ?? this.std })
     if (options.bias === false) return { weight }
-    return { weight, bias: this.param('bias', [outSize], { kind: 'zeros' }) }
+    const { biasStd } = options
+    const init: Init = biasStd === undefined ? { kind: 'zeros' } : { kind: 'normal', std: biasStd }
+    return { weight, bias: this.param('bias', [outSize], init) }
   }
 
   norm(size: number, eps: number): Norm {
@@ -35,8 +37,13 @@ export class Scope {
   }
 
   /** A patch embedding: `weight [out, channels, height, width]`. */
-  patches(channels: number, outSize: number, patch: readonly [number, number], bias = true): Linear {
-    const weight = this.param('weight', [outSize, channels, ...patch])
+  patches(
+    channels: number,
+    outSize: number,
+    patch: readonly [number, number],
+    { bias = true, std = this.std }: { bias?: boolean; std?: number } = {},
+  ): Linear {
+    const weight = this.param('weight', [outSize, channels, ...patch], { kind: 'normal', std })
     return bias ? { weight, bias: this.param('bias', [outSize], { kind: 'zeros' }) } : { weight }
   }
 }

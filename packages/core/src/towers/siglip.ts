@@ -1,7 +1,7 @@
 import { configClass } from '../config/pretrained-config'
 import { ConfigError } from '../errors'
 import { onlyPooled, pool, preNormEncoder } from './blocks'
-import { clipLayer, clipMlp } from './clip'
+import { clipLayer, type ClipLayerStd, clipMlp } from './clip'
 import type { Linear, Ops } from './ops'
 import { pairOf } from './parameters'
 import { positionEmbeddings } from './positions'
@@ -26,22 +26,31 @@ export class SiglipVisionConfig extends configClass('siglip_vision_model', {
   pooling: undefined as Pooling | undefined,
 }) {}
 
+/** The deviation of LeCun's normal, truncated where transformers 5 truncates it: nowhere. */
+const lecunStd = (fanIn: number): number => fanIn ** -0.5 / 0.87962566103423978
+
+/** Deviations of Glorot's uniform, in which transformers draws most of SigLIP; here normal draws. */
+function siglipStd({ hiddenSize: D, intermediateSize }: SiglipVisionConfig): ClipLayerStd {
+  const fc = (2 / (D + intermediateSize)) ** 0.5
+  return { qkv: D ** -0.5, output: D ** -0.5, fc1: fc, fc2: fc, fcBias: 1e-6 }
+}
+
 /** Attention from one learned probe over all tokens (transformers' `SiglipMultiheadAttentionPoolingHead`). */
 function attentionPool<T>(ops: Ops<T>, w: Scope, config: SiglipVisionConfig, x: T): T {
   const { hiddenSize: D, layerNormEps: eps } = config
   const attention = w.at('attention')
-  const weight = attention.param('in_proj_weight', [3 * D, D])
+  const weight = attention.param('in_proj_weight', [3 * D, D], { kind: 'normal', std: (2 * D) ** -0.5 })
   const bias = attention.param('in_proj_bias', [3 * D], { kind: 'zeros' })
   const part = (index: number): Linear => {
     const rows = [index * D, (index + 1) * D] as const
     return { weight: { ...weight, rows }, bias: { ...bias, rows } }
   }
-  const probe = ops.expandToBatch(ops.param(w.param('probe', [1, 1, D])), x)
+  const probe = ops.expandToBatch(ops.param(w.param('probe', [1, 1, D], { kind: 'normal', std: D ** -0.5 })), x)
   const [k, v] = ops.linears(x, [part(1), part(2)]) as [T, T]
   const { context } = ops.attention(ops.linear(probe, part(0)), k, v, { heads: config.numAttentionHeads })
-  const attended = ops.token(ops.linear(context, attention.at('out_proj').linear(D, D)), 0)
+  const attended = ops.token(ops.linear(context, attention.at('out_proj').linear(D, D, { std: lecunStd(D) })), 0)
   const normed = ops.layerNorm(attended, w.at('layernorm').norm(D, eps))
-  return ops.add(attended, clipMlp(ops, w.at('mlp'), config)(normed))
+  return ops.add(attended, clipMlp(ops, w.at('mlp'), config, siglipStd(config))(normed))
 }
 
 /** Zhai et al.'s SigLIP vision transformer (transformers' `SiglipVisionModel`). No class token. */
@@ -63,11 +72,13 @@ export const siglipVision: VisionTowerModule<SiglipVisionConfig> = {
     const trainedSize = pairOf(config.imageSize)
     const trained = gridOf(trainedSize, config.patchSize)
     const embeddings = w.at('embeddings')
-    const patchLayer = embeddings.at('patch_embedding').patches(config.numChannels, D, pairOf(config.patchSize))
-    const std = D ** -0.5
+    const patch = pairOf(config.patchSize)
+    const patchLayer = embeddings
+      .at('patch_embedding')
+      .patches(config.numChannels, D, patch, { std: lecunStd(config.numChannels * patch[0] * patch[1]) })
     const table = embeddings
       .at('position_embedding')
-      .param('weight', [trained[0] * trained[1], D], { kind: 'normal', std })
+      .param('weight', [trained[0] * trained[1], D], { kind: 'normal', std: D ** -0.5 })
     const positions = positionEmbeddings(ops, table, {
       trained,
       wanted: gridOf(imageSize, config.patchSize),
@@ -79,7 +90,7 @@ export const siglipVision: VisionTowerModule<SiglipVisionConfig> = {
     const { last, ...collected } = preNormEncoder(
       ops,
       ops.add(ops.patchEmbed(pixelValues, patchLayer), positions),
-      (index) => clipLayer(ops, w.at(`encoder.layers.${index}`), config, { qkv: std, output: std, fc1: std, fc2: std }),
+      (index) => clipLayer(ops, w.at(`encoder.layers.${index}`), config, siglipStd(config)),
       w.at('post_layernorm').norm(D, eps),
       {
         layers: config.numHiddenLayers,

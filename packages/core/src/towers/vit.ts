@@ -1,7 +1,7 @@
 import { configClass } from '../config/pretrained-config'
 import { activationOf } from './activations'
 import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer } from './blocks'
-import type { Ops } from './ops'
+import type { Init, Ops } from './ops'
 import { pairOf } from './parameters'
 import { type Grid, positionEmbeddings } from './positions'
 import type { Scope } from './scope'
@@ -62,7 +62,7 @@ function vitLayer<T>(ops: Ops<T>, w: Scope, config: ViTLike): PreNormLayer<T> {
 
 /**
  * The ViT of Dosovitskiy et al. (transformers' `ViTModel`), with one learned token (`cls_token`) or
- * DeiT's two before the patches.
+ * DeiT's two before the patches. `init` draws these tokens and the positions.
  */
 export function vitForward<T>(
   ops: Ops<T>,
@@ -71,6 +71,7 @@ export function vitForward<T>(
   { pixelValues, imageSize }: VisionInputs<T>,
   taps: Taps,
   tokens: readonly string[],
+  init?: Init,
 ): TowerOutput<T> {
   const { hiddenSize: D, pooling } = config
   const trainedSize = pairOf(config.imageSize)
@@ -78,9 +79,9 @@ export function vitForward<T>(
   const embeddings = w.at('embeddings')
   const projection = embeddings.at('patch_embeddings.projection')
   const patches = ops.patchEmbed(pixelValues, projection.patches(config.numChannels, D, pairOf(config.patchSize)))
-  const learned = tokens.map((name) => ops.expandToBatch(ops.param(embeddings.param(name, [1, 1, D])), patches))
+  const learned = tokens.map((name) => ops.expandToBatch(ops.param(embeddings.param(name, [1, 1, D], init)), patches))
   const prefix = tokens.length
-  const table = embeddings.param('position_embeddings', [1, prefix + trained[0] * trained[1], D])
+  const table = embeddings.param('position_embeddings', [1, prefix + trained[0] * trained[1], D], init)
   const positions = positionEmbeddings(ops, table, {
     trained,
     wanted: gridOf(imageSize, config.patchSize),

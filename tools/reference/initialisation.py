@@ -1,0 +1,66 @@
+"""Writes parity-tests/fixtures/initialisation: how transformers draws new weights.
+
+    python tools/reference/initialisation.py
+
+For each case the config, and for each parameter `[count, mean, standard deviation, largest magnitude]`.
+"""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from transformers import VisionTextDualEncoderConfig, VisionTextDualEncoderModel
+
+from cases import beit, bert, camembert, chinese_clip, clip, deit, dinov2, roberta, siglip, vit, xlm_roberta
+
+ROOT = Path(__file__).resolve().parents[2] / "parity-tests" / "fixtures" / "initialisation"
+# Sizes at which a standard deviation says something; the two ranges differ, and from the default.
+SIZES = dict(hidden_size=48, num_hidden_layers=2, num_attention_heads=4, intermediate_size=80)
+VISION = dict(**SIZES, initializer_range=0.03)
+TEXT = dict(**{**SIZES, "hidden_size": 40}, vocab_size=300, initializer_range=0.05)
+CASES = {
+    "vit-bert": (vit(**VISION), bert(**TEXT)),
+    "deit-roberta": (deit(**VISION), roberta(**TEXT)),
+    "beit-xlm-roberta": (
+        beit(**VISION, use_relative_position_bias=True, use_absolute_position_embeddings=True, use_mask_token=True),
+        xlm_roberta(**TEXT),
+    ),
+    "beit-shared-camembert": (
+        beit(**VISION, use_shared_relative_position_bias=True, use_mean_pooling=False, layer_scale_init_value=0.2),
+        camembert(**TEXT),
+    ),
+    "clip-bert": (clip(**VISION), bert(**TEXT)),
+    "chinese-clip-bert": (chinese_clip(**VISION), bert(**TEXT)),
+    "siglip-bert": (siglip(**VISION), bert(**TEXT)),
+    "dinov2-bert": (dinov2(**VISION, layerscale_value=0.7), bert(**TEXT)),
+    "dinov2-swiglu-bert": (dinov2(**VISION, use_swiglu_ffn=True), bert(**TEXT)),
+}
+
+
+def figures(value):
+    value = value.double()
+    std = value.std(correction=0).item()
+    return [value.numel(), *(float(f"{v:.5g}") for v in (value.mean().item(), std, value.abs().max().item()))]
+
+
+def write(name, vision, text):
+    torch.manual_seed(0)
+    config = VisionTextDualEncoderConfig.from_vision_text_configs(vision, text, projection_dim=32)
+    model = VisionTextDualEncoderModel(config)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        weights = load_file(f"{folder}/model.safetensors")
+        saved = json.loads(Path(f"{folder}/config.json").read_text())
+    params = {key: figures(value) for key, value in sorted(weights.items())}
+    (ROOT / f"{name}.json").write_text(json.dumps({"config": saved, "params": params}) + "\n")
+
+
+if __name__ == "__main__":
+    shutil.rmtree(ROOT, ignore_errors=True)
+    ROOT.mkdir(parents=True)
+    for case, towers in CASES.items():
+        write(case, *towers)
+    print(len(CASES), "configs")
