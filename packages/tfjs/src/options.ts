@@ -9,7 +9,11 @@ export interface TfjsOptions {
    * wasm in Node and the first of webgl, wasm and cpu that works in a browser.
    */
   backend?: TfBackend
-  /** Where a browser finds the `tfjs-backend-wasm*.wasm` files: their folder, or the place of each. */
+  /**
+   * Where a browser finds the `tfjs-backend-wasm*.wasm` files: their folder, or the place of each.
+   * They run on one thread. A program whose bundler leaves `tfjs-backend-wasm-threaded-simd.js` as it is may set
+   * `tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', true)` in cross-origin isolated pages.
+   */
   wasmPaths?: string | Readonly<Record<string, string>>
 }
 

@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs-core'
 import type { Runtime } from './runtime'
 
 export const runtime: Runtime = {
@@ -9,6 +10,10 @@ export const runtime: Runtime = {
     async wasm({ wasmPaths }) {
       const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm')
       if (wasmPaths !== undefined) setWasmPaths(wasmPaths)
+      // In cross-origin isolated pages TensorFlow.js would start threads from the text of a function that no
+      // longer stands alone once a bundler has minified it: they never come up, and loading never ends.
+      const threads = 'WASM_HAS_MULTITHREAD_SUPPORT'
+      if (!(threads in tf.env().getFlags())) tf.env().set(threads, false)
     },
     async webgl() {
       await import('@tensorflow/tfjs-backend-webgl')
