@@ -9,7 +9,7 @@ import {
   ViTConfig,
   VisionTextDualEncoderConfig,
 } from '@dual-encoder/core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { TextTower, VisionTextDualEncoderModel, VisionTower } from './model'
 
 const fixture = (name: string) => resolve(import.meta.dirname, '../../../parity-tests/fixtures/towers', name)
@@ -105,6 +105,24 @@ describe('calls', () => {
     plain.data.slice(0, size).forEach((value, i) => expect(value / norm(plain.data)).toBeCloseTo(unit.data[i]!, 6))
   })
 
+  it('give every hidden state and attention where asked, and the same logits', async () => {
+    await using model = await load()
+    const plain = await model.forward(inputs)
+    const full = await model.forward(inputs, { outputAttentions: true, outputHiddenStates: true })
+    expect(plain.textModelOutput.hiddenStates ?? plain.visionModelOutput.attentions).toBeUndefined()
+    const layers = { text: model.config.textConfig, vision: model.config.visionConfig }
+    for (const [kind, { numHiddenLayers, numAttentionHeads }] of Object.entries(layers)) {
+      const { hiddenStates, attentions, lastHiddenState } = full[`${kind as 'text' | 'vision'}ModelOutput`]
+      expect(hiddenStates).toHaveLength(numHiddenLayers + 1)
+      expect(attentions).toHaveLength(numHiddenLayers)
+      const [rows, length] = lastHiddenState.dims
+      expect(attentions![0]!.dims).toEqual([rows, numAttentionHeads, length, length])
+      const first = [...attentions![0]!.data].slice(0, length).map(Number)
+      expect(first.reduce((sum, share) => sum + share)).toBeCloseTo(1, 5)
+    }
+    plain.logitsPerImage.data.forEach((value, i) => expect(full.logitsPerImage.data[i]).toBeCloseTo(value as number, 4))
+  })
+
   it('wait for nothing after dispose, and say so', async () => {
     const model = await load()
     const running = model.forward(inputs)
@@ -180,11 +198,13 @@ describe('checkpoints', () => {
     const folder = join(scratch, 'replaced')
     await cp(FOLDER, folder, { recursive: true })
     await using model = await VisionTextDualEncoderModel.fromPretrained(folder)
+    await using original = await load()
+    const features = await original.getTextFeatures(inputs)
     await model.savePretrained(folder)
-    expect((await model.getTextFeatures(inputs)).dims).toEqual([4, 32])
+    expect(await model.getTextFeatures(inputs)).toEqual(features)
     await model.savePretrained(folder, { dtype: 'float16' })
     await expect(model.getImageFeatures(inputs)).rejects.toMatchObject({ code: 'file-changed' })
-    expect((await model.getTextFeatures(inputs)).dims).toEqual([4, 32])
+    expect(await model.getTextFeatures(inputs)).toEqual(features)
     expect((await logitsFrom(folder)).dims).toEqual([3, 4])
   })
 
@@ -197,13 +217,36 @@ describe('checkpoints', () => {
     expect((await model.forward(inputs)).logitsPerImage).toEqual(logitsPerImage)
   })
 
-  it('in half precision leave nothing behind', async () => {
-    const before = (await readdir(tmpdir())).filter((name) => name.startsWith('dual-encoder-')).sort()
-    for (const name of ['stored-f16', 'stored-bf16']) {
+  it('in shards, and saved in shards over themselves, give the same numbers', async () => {
+    const folder = join(scratch, 'sharded')
+    await cp(FOLDER, folder, { recursive: true })
+    const expected = await logitsFrom(FOLDER)
+    await using model = await VisionTextDualEncoderModel.fromPretrained(folder)
+    await model.savePretrained(folder, { maxShardSize: 60_000 })
+    expect((await readdir(folder)).filter((name) => name.startsWith('model-')).length).toBeGreaterThan(2)
+    expect(await logitsFrom(folder)).toEqual(expected)
+    await expect(model.forward(inputs)).rejects.toMatchObject({ code: 'file-changed' })
+  })
+
+  it.each(['stored-f16', 'stored-bf16'])('%s leave nothing behind, whether they run or fail', async (name) => {
+    const temporary = join(scratch, `temporary-${name}`)
+    await mkdir(temporary)
+    vi.stubEnv('TMPDIR', temporary)
+    expect(tmpdir()).toBe(temporary)
+    const exits = process.listenerCount('exit')
+    try {
+      await using refused = await VisionTextDualEncoderModel.fromPretrained(fixture(name), {
+        sessionOptions: { graphOptimizationLevel: 'no such level' as 'all' },
+      })
+      const halves = await inputsOf(fixture(name))
+      await expect(refused.forward(halves)).rejects.toMatchObject({ code: 'session-failed' })
       await using model = await VisionTextDualEncoderModel.fromPretrained(fixture(name))
-      expect((await model.forward(await inputsOf(fixture(name)))).logitsPerImage.dims).toEqual([3, 4])
+      expect((await model.forward(halves)).logitsPerImage.dims).toEqual([3, 4])
+      expect(await readdir(temporary)).toEqual([])
+      expect(process.listenerCount('exit')).toBe(exits)
+    } finally {
+      vi.unstubAllEnvs()
     }
-    expect((await readdir(tmpdir())).filter((name) => name.startsWith('dual-encoder-')).sort()).toEqual(before)
   })
 })
 

@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { tensor, type WeightEntry } from '@dual-encoder/core'
+import { expect, it } from 'vitest'
+import type { TensorProto } from '../graph/proto'
+import { runtime } from './node'
+import type { PlacedWeights } from './runtime'
+
+const entry = (name: string, values: number[]): WeightEntry => ({
+  name,
+  shape: [values.length],
+  storage: 'F16',
+  read: () => Promise.resolve(tensor(values, [values.length])),
+})
+const entries = [entry('a', [1, 2]), entry('b', [3, 4, 5])]
+const exitListeners = () => process.listeners('exit')
+
+function folderOf({ sessionOptions }: PlacedWeights): string {
+  const { session } = sessionOptions.extra as { session: Record<string, string> }
+  return Object.values(session)[0] as string
+}
+
+it('puts weights that cannot be mapped in a temporary file, and removes it on release', async () => {
+  const before = exitListeners().length
+  const placed = await runtime.placeWeights(entries)
+  const folder = folderOf(placed)
+  const { location, offset, length } = placed.place(entries[1] as WeightEntry) as Exclude<
+    TensorProto['data'],
+    Uint8Array
+  >
+  const bytes = await readFile(join(folder, location))
+  expect([...new Float32Array(bytes.buffer, bytes.byteOffset + offset, length / 4)]).toEqual([3, 4, 5])
+  await placed.release()
+  expect(existsSync(folder)).toBe(false)
+  expect(exitListeners().length).toBe(before)
+})
+
+it('removes the file when the process ends before that', async () => {
+  const before = exitListeners()
+  const placed = await runtime.placeWeights(entries)
+  const [added] = exitListeners().filter((listener) => !before.includes(listener))
+  expect(existsSync(folderOf(placed))).toBe(true)
+  added?.call(process, 0)
+  expect(existsSync(folderOf(placed))).toBe(false)
+  await placed.release()
+})
+
+it('leaves nothing where a weight cannot be read', async () => {
+  const before = exitListeners().length
+  const broken = { ...entry('c', [6]), read: () => Promise.reject(new Error('unreadable')) }
+  await expect(runtime.placeWeights([...entries, broken])).rejects.toThrow('unreadable')
+  expect(exitListeners().length).toBe(before)
+})
