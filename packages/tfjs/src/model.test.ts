@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { readSafetensors, type Tensor, tensor } from '@dual-encoder/core'
@@ -65,6 +65,35 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
     expect(tf.memory().numTensors).toBe(held)
     await model.dispose()
     expect(tf.memory().numTensors).toBe(before)
+  })
+
+  it('weights that cannot be read leave nothing behind, and the next call works', async () => {
+    const read = async (name: string) => new Uint8Array(await readFile(join(FOLDER, name)))
+    let fails = false
+    const source = {
+      async read(name: string, range?: readonly [number, number]) {
+        if (name !== 'config.json' && name !== 'model.safetensors') return undefined
+        if (fails && range && range[1] > 100_000) throw new Error('the line is dead')
+        return range ? (await read(name)).slice(...range) : read(name)
+      },
+    }
+    await using model = await VisionTextDualEncoderModel.fromPretrained(source, { backend })
+    await model.ready()
+    fails = true
+    const before = tf.memory().numTensors
+    await expect(model.forward(inputs)).rejects.toThrow('the line is dead')
+    expect(tf.memory().numTensors).toBe(before)
+    fails = false
+    expect((await model.forward(inputs)).logitsPerImage.dims).toEqual([3, 4])
+  })
+
+  it('a scope that the program has open does not take the weights along', async () => {
+    await using model = await load()
+    await model.ready()
+    tf.engine().startScope()
+    const { logitsPerImage } = await model.forward(inputs)
+    tf.engine().endScope()
+    expect((await model.forward(inputs)).logitsPerImage).toEqual(logitsPerImage)
   })
 
   it('overlapping calls give what they give alone', async () => {

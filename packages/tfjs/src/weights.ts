@@ -118,7 +118,8 @@ export async function loadTensors(entries: Iterable<WeightEntry>, onTurn: () => 
         const bytes = raw.get(entry.name)
         const data = bytes ? float32(bytes) : hostFloats(await entry.read())
         onTurn()
-        tensors.set(entry.name, tf.tensor(data, entry.shape as number[]))
+        // Kept: a scope that the program has open must not take them along when it ends.
+        tensors.set(entry.name, tf.keep(tf.tensor(data, entry.shape as number[])))
       }
     }
   } catch (error) {

@@ -1,0 +1,53 @@
+import { BertConfig, initializeModel, tensor, ViTConfig, VisionTextDualEncoderConfig } from '@dual-encoder/core'
+import * as tf from '@tensorflow/tfjs-core'
+import { describe, expect, it } from 'vitest'
+import { startBackend } from './backend'
+import { TfjsRunner } from './runner'
+
+const size = { hiddenSize: 24, numHiddenLayers: 1, numAttentionHeads: 2, intermediateSize: 32 }
+const config = VisionTextDualEncoderConfig.fromVisionTextConfigs(
+  new ViTConfig({ ...size, imageSize: 24, patchSize: 6 }),
+  new BertConfig({ ...size, vocabSize: 100 }),
+  { projectionDim: 16 },
+)
+const ones = (dims: number[]) => tensor(new BigInt64Array(dims[0]! * dims[1]!).fill(1n), dims)
+const batch = {
+  inputIds: ones([2, 3]),
+  tokenTypeIds: ones([2, 3]),
+  positionIds: ones([2, 3]),
+  attentionMask: ones([2, 3]),
+}
+
+describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
+  it.each(['text_model.encoder.layer.0.output.dense.weight', 'text_projection.weight'])(
+    'a run that fails for want of %s leaves no tensor of its own',
+    async (name) => {
+      await startBackend({ backend })
+      const { text, weights } = initializeModel(config, 0)
+      const before = tf.memory().numTensors
+      const lacking = new Map([...weights].filter(([key]) => key !== name))
+      const runner = new TfjsRunner(text, lacking, () => startBackend({ backend }))
+      const fails = () => expect(runner.run(batch, { embeds: true })).rejects.toMatchObject({ code: 'no-weight' })
+      await fails()
+      const held = tf.memory().numTensors
+      await fails()
+      expect(tf.memory().numTensors).toBe(held)
+      await runner.dispose()
+      expect(tf.memory().numTensors).toBe(before)
+    },
+  )
+
+  it('holds each weight once', async () => {
+    await startBackend({ backend })
+    const { text, weights } = initializeModel(config, 0)
+    const runner = new TfjsRunner(text, weights, () => startBackend({ backend }))
+    const before = tf.memory().numBytes
+    await runner.run(batch, { embeds: true, lastHiddenState: true })
+    const wanted = [...weights.values()]
+      .filter((entry) => entry.name.startsWith('text_'))
+      .reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0)
+    expect(tf.memory().numBytes - before).toBe(wanted)
+    await runner.dispose()
+    expect(tf.memory().numBytes).toBe(before)
+  })
+})
