@@ -146,6 +146,24 @@ describe('towers', () => {
     expect(joined.config.toJSON()).toEqual(loaded.config.toJSON())
   })
 
+  it('take the values that override their configs', async () => {
+    const options = { vision: { hiddenAct: 'relu' }, text: { layerNormEps: 0.1 }, onWarning: () => undefined }
+    const [vision, text] = [folderOf('vit'), folderOf('bert')]
+    await using plain = await VisionTextDualEncoderModel.fromVisionTextPretrained(vision, text, {
+      onWarning: () => undefined,
+    })
+    await using model = await VisionTextDualEncoderModel.fromVisionTextPretrained(vision, text, options)
+    expect(model.config.visionConfig).toMatchObject({ hiddenAct: 'relu', layerNormEps: 1e-12 })
+    expect(model.config.textConfig).toMatchObject({ hiddenAct: 'gelu', layerNormEps: 0.1 })
+    expect(model.config.toJSON()).toMatchObject({ vision_config: { hidden_act: 'relu' } })
+    const inputs = await inputsFor('vit', 'bert')
+    const [given, before] = [await model.forward(inputs), await plain.forward(inputs)]
+    expect(difference(given.imageEmbeds, before.imageEmbeds).absolute).toBeGreaterThan(1e-3)
+    expect(difference(given.textEmbeds, before.textEmbeds).absolute).toBeGreaterThan(1e-3)
+    const unknown = VisionTextDualEncoderModel.fromVisionTextPretrained(vision, text, { vision: { hiddenSise: 4 } })
+    await expect(unknown).rejects.toMatchObject({ message: expect.stringContaining('hiddenSise') as string })
+  })
+
   it('may pool to another size alone, and not in a dual encoder', async () => {
     await using tower = await VisionTower.fromPretrained(folderOf('vit-pooler-size'))
     const { poolerOutput } = await tower.forward(await inputsFor('vit-pooler-size', 'bert'))
