@@ -60,6 +60,25 @@ it.each(['vit-bert', 'beit-roberta', 'siglip-xlm-roberta', 'dinov2-swiglu', 'sto
       return [input, new ort.Tensor('int64', data as BigInt64Array, dims)] as const
     })
     close((await text.run(Object.fromEntries(feeds))).embeds?.data, expected.textEmbeds)
+
+    // One row of another length: both axes are free.
+    const [, ...rest] = pixelValues.dims
+    const alonePixels = (pixelValues.data as Float32Array).slice(
+      0,
+      rest.reduce((a, b) => a * b),
+    )
+    const short = (data: BigInt64Array) => new ort.Tensor('int64', data.slice(0, 3), [1, 3])
+    const alone = await model.forward({
+      pixelValues: { ...pixelValues, data: alonePixels, dims: [1, ...rest] },
+      inputIds: { ...inputIds, data: inputIds.data.slice(0, 3), dims: [1, 3] },
+    })
+    const image = new ort.Tensor('float32', alonePixels, [1, ...rest])
+    close((await vision.run({ pixel_values: image })).embeds?.data, alone.imageEmbeds)
+    const row = text.inputNames.map((input) => {
+      if (input === 'attention_mask') return [input, short(BigInt64Array.of(1n, 1n, 1n))] as const
+      return [input, short(given[input]!.data as BigInt64Array)] as const
+    })
+    close((await text.run(Object.fromEntries(row))).embeds?.data, alone.textEmbeds)
     await Promise.all([vision.release(), text.release(), rm(target, { recursive: true })])
   },
 )
