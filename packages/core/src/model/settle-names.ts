@@ -73,7 +73,8 @@ export function checkWeights(weights: Weights, expected: ReadonlyMap<string, Par
     throw new CheckpointError(
       'missing-pooler',
       `${where} holds no pooler weights (${missing.join(', ')}). Give pooling: 'cls' or 'mean' for that tower ` +
-        "(e.g. { text: { pooling: 'mean' } }) to say what stands in for its pooler output.",
+        "(e.g. { text: { pooling: 'mean' } }; { config: { pooling: 'mean' } } where a tower is loaded by itself) " +
+        'to say what stands in for its pooler output.',
     )
   if (missing.length > 0 || unused.length > 0)
     throw new CheckpointError(
