@@ -1,5 +1,6 @@
 import type { Activation } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
+import { fusedActivation } from './wasm'
 
 type Apply = (x: tf.Tensor) => tf.Tensor
 
@@ -37,4 +38,4 @@ const ACTIVATIONS: Readonly<Record<Activation, Apply>> = {
   linear: (x) => x,
 }
 
-export const activate = (x: tf.Tensor, name: Activation): tf.Tensor => ACTIVATIONS[name](x)
+export const activate = (x: tf.Tensor, name: Activation): tf.Tensor => fusedActivation(x, name) ?? ACTIVATIONS[name](x)

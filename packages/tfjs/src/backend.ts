@@ -3,6 +3,7 @@ import { runtime } from '#runtime'
 import * as tf from '@tensorflow/tfjs-core'
 import { registerGradients } from './gradients'
 import { BACKENDS, type TfBackend, type TfjsOptions } from './options'
+import { installWasmKernels } from './wasm'
 
 /** The backend that a model of ours made current, as opposed to the program's own choice. */
 let ours: string | undefined
@@ -55,16 +56,24 @@ async function startBest(options: TfjsOptions): Promise<string> {
   throw new BackendError('no-backend', failures.map(({ message }) => message).join('\n'), { cause: failures[0] })
 }
 
+async function startNamed(backend: TfBackend, options: TfjsOptions): Promise<string> {
+  if (!BACKENDS.includes(backend))
+    throw new BackendError('backend-unavailable', `backend "${backend}": allowed are ${BACKENDS.join(', ')}.`)
+  if (!isStarted(backend)) await start(backend, options)
+  return backend
+}
+
 /** Starts the backend asked for, or the best there is. @returns its name */
 export function startBackend(options: TfjsOptions): Promise<string> {
   const { backend } = options
   const started = last.then(async () => {
     registerGradients()
-    if (backend === undefined) return startBest(options)
-    if (!BACKENDS.includes(backend))
-      throw new BackendError('backend-unavailable', `backend "${backend}": allowed are ${BACKENDS.join(', ')}.`)
-    if (!isStarted(backend)) await start(backend, options)
-    return backend
+    const name = backend === undefined ? await startBest(options) : await startNamed(backend, options)
+    if (name === 'wasm') {
+      makeCurrent(name)
+      installWasmKernels()
+    }
+    return name
   })
   last = started.catch(() => undefined)
   return started

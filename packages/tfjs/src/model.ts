@@ -32,7 +32,7 @@ class Starter {
   /** Undefined before it is started. */
   name?: string
 
-  constructor(private readonly options: TfjsOptions) {}
+  constructor(readonly options: TfjsOptions) {}
 
   readonly start = (): Promise<string> => {
     const started = (this.#started ??= startBackend(this.options).then((name) => (this.name = name)))
@@ -45,17 +45,15 @@ class Starter {
 export class VisionTextDualEncoderModel extends DualEncoderModel {
   static readonly engineOptions: readonly string[] = TFJS_OPTIONS
   protected override readonly trains = true
-  readonly #options: TfjsOptions
   readonly #starter: Starter
 
   constructor(loaded: LoadedModel, options: TfjsOptions = {}) {
     super(loaded)
-    this.#options = options
     this.#starter = new Starter(options)
   }
 
   protected override createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
-    return new TfjsRunner(encoder, weights, this.#starter.start)
+    return new TfjsRunner(encoder, weights, this.#starter.start, this.#starter.options.lowMemory)
   }
 
   /** The backend of TensorFlow.js that runs this model; undefined before `ready` or the first run. */
@@ -82,7 +80,7 @@ export class VisionTextDualEncoderModel extends DualEncoderModel {
   async withParams(params: Params): Promise<VisionTextDualEncoderModel> {
     checkParams(params, this.loaded.weights)
     const weights = new Map((await weightsOf(params)).map((entry) => [entry.name, entry]))
-    return new VisionTextDualEncoderModel({ ...this.loaded, weights }, this.#options)
+    return new VisionTextDualEncoderModel({ ...this.loaded, weights }, this.#starter.options)
   }
 
   /**
@@ -130,7 +128,7 @@ abstract class TfjsTower extends TowerBase {
   }
 
   protected override createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
-    return new TfjsRunner(encoder, weights, this.#starter.start)
+    return new TfjsRunner(encoder, weights, this.#starter.start, this.#starter.options.lowMemory)
   }
 }
 

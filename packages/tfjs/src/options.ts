@@ -15,6 +15,8 @@ export interface TfjsOptions {
    * `tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', true)` in cross-origin isolated pages.
    */
   wasmPaths?: string | Readonly<Record<string, string>>
+  /** wasm: do not keep a second copy of the weights as its matrix products want them. Slower for small batches. */
+  lowMemory?: boolean
 }
 
-export const TFJS_OPTIONS = ['backend', 'wasmPaths'] as const satisfies readonly (keyof TfjsOptions)[]
+export const TFJS_OPTIONS = ['backend', 'wasmPaths', 'lowMemory'] as const satisfies readonly (keyof TfjsOptions)[]

@@ -55,6 +55,7 @@ export class TfjsRunner implements EncoderRunner {
     private readonly encoder: EncoderSpec,
     private readonly weights: Weights,
     private readonly backend: () => Promise<string>,
+    private readonly lowMemory = false,
   ) {}
 
   async run(
@@ -93,8 +94,10 @@ export class TfjsRunner implements EncoderRunner {
   }
 
   #loaded(backend: string): Promise<KeptWeights> {
-    const load = async () =>
-      new KeptWeights(await loadTensors(encoderWeights(this.encoder, this.weights), () => makeCurrent(backend)))
+    const load = async () => {
+      const entries = encoderWeights(this.encoder, this.weights)
+      return new KeptWeights(await loadTensors(entries, () => makeCurrent(backend)), !this.lowMemory)
+    }
     const loaded = (this.#weights ??= load())
     loaded.catch(() => (this.#weights = undefined))
     return loaded

@@ -1,5 +1,6 @@
 import { BackendError, type Param, readEntries, type Tensor, type WeightEntry } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
+import { keepPacked } from './wasm'
 
 /** Where ops find a tower's weights. */
 export interface TensorWeights {
@@ -40,7 +41,11 @@ export class KeptWeights implements TensorWeights {
   readonly #matrices = new Map<string, tf.Tensor2D>()
   readonly #parts = new Map<string, tf.Tensor>()
 
-  constructor(private readonly tensors: Map<string, tf.Tensor>) {}
+  /** @param packed keep the matrices also as the engine packs them, where it does */
+  constructor(
+    private readonly tensors: Map<string, tf.Tensor>,
+    private readonly packed = false,
+  ) {}
 
   value(param: Param): tf.Tensor {
     const whole = this.tensors.get(param.name) ?? missing(param.name)
@@ -60,6 +65,7 @@ export class KeptWeights implements TensorWeights {
       const whole = this.tensors.get(param.name) ?? missing(param.name)
       matrix = tf.keep(tf.tidy(() => tf.transpose(asMatrix(rowsOf(whole, param)))))
       this.#matrices.set(key, matrix)
+      if (this.packed) keepPacked(matrix)
       // The one copy is the transposed one, unless other rows of it are still to be asked for.
       if (!param.rows) {
         this.tensors.delete(param.name)
