@@ -1,0 +1,46 @@
+// One side of tfjs.mjs in a process of its own: `node tfjs-child.mjs ours|stock <folder>`.
+// Sends {} when it is ready, then { ms } for each request { side, batch, length }.
+import { createRequire } from 'node:module'
+import { VisionTextDualEncoderModel } from '@dual-encoder/tfjs'
+
+const [kind, folder] = process.argv.slice(2)
+const require = createRequire(createRequire(import.meta.url).resolve('@dual-encoder/tfjs'))
+const tf = require('@tensorflow/tfjs-core')
+require('@tensorflow/tfjs-backend-wasm')
+const own = tf.getKernel('BatchMatMul', 'wasm')
+
+const model = await VisionTextDualEncoderModel.fromPretrained(folder, { backend: 'wasm' })
+await model.ready()
+if (tf.getKernel('BatchMatMul', 'wasm') === own) throw new Error('The fast kernels are not installed.')
+if (kind === 'stock') {
+  // The same towers over TensorFlow.js's own kernels.
+  for (const name of ['BatchMatMul', 'DualEncoderGelu']) tf.unregisterKernel(name, 'wasm')
+  tf.registerKernel(own)
+}
+
+/** @param {number[]} dims @param {(index: number) => number} value */
+const integers = (dims, value) => ({
+  dims,
+  dtype: 'int64',
+  data: BigInt64Array.from({ length: dims[0] * dims[1] }, (_, index) => BigInt(value(index))),
+})
+
+/** @param {{ side: 'image' | 'text', batch: number, length?: number }} request */
+function run({ side, batch, length = 0 }) {
+  if (side === 'image') {
+    const data = Float32Array.from({ length: batch * 3 * 224 * 224 }, (_, index) => Math.sin(index))
+    return model.getImageFeatures({ pixelValues: { dims: [batch, 3, 224, 224], dtype: 'float32', data } })
+  }
+  const dims = [batch, length]
+  return model.getTextFeatures({
+    inputIds: integers(dims, (index) => (index * 7919) % 30522),
+    attentionMask: integers(dims, () => 1),
+  })
+}
+
+process.send?.({})
+process.on('message', async (request) => {
+  const start = performance.now()
+  await run(request)
+  process.send?.({ ms: performance.now() - start })
+})
