@@ -61,7 +61,7 @@ def lower_runs(pairs):
     return " ".join(parts)
 
 
-tables = {k: [] for k in ("removed", "space", "cjk", "mark", "punctuation", "letter", "number", "whitespace", "word", "frozen")}
+tables = {k: [] for k in ("removed", "space", "cjk", "accent", "combining", "punctuation", "letter", "number", "whitespace", "word", "frozen")}
 pairs, longer = [], {}
 for point in POINTS:
     c = chr(point)
@@ -73,8 +73,10 @@ for point in POINTS:
         tables["space"].append(point)
     if chinese.normalize_str(s) != s:
         tables["cjk"].append(point)
-    if accents.normalize_str(c) == "" or strip.normalize_str(c) == "":
-        tables["mark"].append(point)
+    if accents.normalize_str(c) == "":
+        tables["accent"].append(point)
+    if strip.normalize_str(c) == "":
+        tables["combining"].append(point)
     if len(bert.pre_tokenize_str(s)) == 3:
         tables["punctuation"].append(point)
     if len(byte_level.pre_tokenize_str(s)) == 1:
@@ -100,7 +102,8 @@ comments = {
     "removed": "BERT's clean-up drops these.",
     "space": "BERT's clean-up makes these spaces.",
     "cjk": "BERT sets these apart.",
-    "mark": "Accents that are stripped after decomposition.",
+    "accent": "BERT strips these after decomposition.",
+    "combining": "StripAccents drops these.",
     "punctuation": "BERT splits at these.",
     "letter": r"`\p{L}`",
     "number": r"`\p{N}`",

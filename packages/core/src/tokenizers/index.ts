@@ -1,2 +1,2 @@
-export type { PaddingStrategy, Side, TokenizerCallOptions, TruncationStrategy } from './options'
-export { Tokenizer, type TokenizerFiles, type TokenizerOutput, type TokenRows } from './tokenizer'
+export type { PaddingStrategy, Side, TextInput, TokenizerCallOptions, TruncationStrategy } from './options'
+export { type Offset, Tokenizer, type TokenizerFiles, type TokenizerOutput, type TokenRows } from './tokenizer'

@@ -1,31 +1,44 @@
-import { Tokenizer as Engine } from '@huggingface/tokenizers'
 import { callable } from '../callable'
 import { openSource, readJson, type SourceLike, type SourceOptions } from '../checkpoint/source'
 import { openTarget, type TargetLike } from '../checkpoint/target'
 import { isJsonObject, type JsonObject } from '../config/pretrained-config'
-import { checkOptions, InputError, SourceError, TokenizerError } from '../errors'
+import { checkOptions, InputError, TokenizerError } from '../errors'
 import { type Tensor, tensor } from '../tensor'
-import { oneOf, paddingOf, type Side, TOKENIZER_OPTIONS, type TokenizerCallOptions, truncationOf } from './options'
-import { truncate } from './truncate'
+import { cleanUp } from './engine/decoders'
+import { Engine, type Tokens } from './engine/engine'
+import { contentOf, familyOf, inputNamesOf } from './family'
+import {
+  type Lengths,
+  lengthsOf,
+  oneOf,
+  type Side,
+  type TextInput,
+  TOKENIZER_OPTIONS,
+  type TokenizerCallOptions,
+} from './options'
+import { checkSegmenter, fromSlowFormat } from './slow-formats'
+import { trimOffsets } from './trim-offsets'
+import { keptLengths } from './truncate'
 
 /** Rows of one length come as `[B, L]` int64, others as arrays. */
 export type TokenRows = Tensor<'int64'> | number[][]
+
+export type Offset = [start: number, end: number]
 
 export interface TokenizerOutput {
   inputIds: TokenRows
   attentionMask?: TokenRows
   tokenTypeIds?: TokenRows
   specialTokensMask?: TokenRows
+  offsetMapping?: Offset[][]
 }
 
 interface Row {
   readonly ids: number[]
   readonly types: number[]
   readonly special: number[]
+  readonly offsets: Offset[]
 }
-
-/** Classes whose `model_input_names` leave `token_type_ids` out. */
-const WITHOUT_TOKEN_TYPES = /^(Roberta|XLMRoberta|Camembert|CLIP|GPT2|Siglip|MPNet|DistilBert)/
 
 export interface TokenizerFiles {
   /** `tokenizer.json` */
@@ -35,38 +48,22 @@ export interface TokenizerFiles {
 }
 
 /** transformers' `PreTrainedTokenizerFast`: texts in, ids and masks out. */
-export class Tokenizer extends callable<
-  [texts: string | readonly string[], options?: TokenizerCallOptions],
-  TokenizerOutput
->() {
+export class Tokenizer extends callable<[texts: TextInput, options?: TokenizerCallOptions], TokenizerOutput>() {
   readonly modelInputNames: readonly string[]
   /** Where `truncation` ends a text that is given no `maxLength`; undefined = nowhere. */
   readonly modelMaxLength: number | undefined
   readonly padToken: string | undefined
   readonly #engine: Engine
   readonly #files: { readonly tokenizer: JsonObject; readonly config: JsonObject }
-  readonly #specialIds: ReadonlySet<number>
 
   private constructor(tokenizer: JsonObject, config: JsonObject) {
     super()
-    try {
-      this.#engine = new Engine(tokenizer, config)
-    } catch (cause) {
-      throw new TokenizerError('bad-tokenizer', `tokenizer.json cannot be used: ${(cause as Error).message}`, { cause })
-    }
+    this.#engine = new Engine(tokenizer)
     this.#files = { tokenizer, config }
-    const type = String(config.tokenizer_class ?? '')
-    this.modelInputNames = Array.isArray(config.model_input_names)
-      ? (config.model_input_names as string[])
-      : WITHOUT_TOKEN_TYPES.test(type)
-        ? ['input_ids', 'attention_mask']
-        : ['input_ids', 'token_type_ids', 'attention_mask']
+    this.modelInputNames = inputNamesOf(config)
     const length = config.model_max_length
     this.modelMaxLength = typeof length === 'number' && length < 1e20 ? length : undefined
-    this.padToken = contentOf(config.pad_token)
-    this.#specialIds = new Set(
-      [...this.#engine.get_added_tokens_decoder()].filter(([, token]) => token.special).map(([id]) => id),
-    )
+    this.padToken = contentOf(config.pad_token) ?? familyOf(String(config.tokenizer_class ?? ''))?.padToken
   }
 
   static fromFiles({ tokenizer, tokenizerConfig = {} }: TokenizerFiles): Tokenizer {
@@ -75,17 +72,14 @@ export class Tokenizer extends callable<
     return new Tokenizer(tokenizer, isJsonObject(tokenizerConfig) ? tokenizerConfig : {})
   }
 
-  /** Reads `tokenizer.json` and `tokenizer_config.json`. */
+  /** Reads `tokenizer.json`, or the files of a slow tokenizer, and `tokenizer_config.json`. */
   static async fromPretrained(source: SourceLike, options: SourceOptions = {}): Promise<Tokenizer> {
     checkOptions(options, ['fetch', 'headers', 'signal', 'onProgress'], 'Tokenizer.fromPretrained')
     const files = await openSource(source, options)
-    const tokenizer = await readJson(files, 'tokenizer.json')
-    if (!tokenizer)
-      throw new SourceError(
-        'tokenizer-not-found',
-        `There is no tokenizer.json in ${files.describe}. Save it from Python: AutoTokenizer.from_pretrained(...).save_pretrained(...).`,
-      )
-    return Tokenizer.fromFiles({ tokenizer, tokenizerConfig: await readJson(files, 'tokenizer_config.json') })
+    const config = (await readJson(files, 'tokenizer_config.json')) ?? {}
+    checkSegmenter(config)
+    const tokenizer = (await readJson(files, 'tokenizer.json')) ?? (await fromSlowFormat(files, config))
+    return Tokenizer.fromFiles({ tokenizer, tokenizerConfig: config })
   }
 
   /** Writes the files that it was made from. */
@@ -97,23 +91,21 @@ export class Tokenizer extends callable<
     await write('tokenizer_config.json', this.#files.config)
   }
 
-  protected invoke(texts: string | readonly string[], options: TokenizerCallOptions = {}): TokenizerOutput {
+  protected invoke(texts: TextInput, options: TokenizerCallOptions = {}): TokenizerOutput {
     checkOptions(options, TOKENIZER_OPTIONS, 'tokenizer')
-    const list = listOf(texts, 'texts')
-    const pairs = options.textPair === undefined ? undefined : listOf(options.textPair, 'textPair')
-    if (pairs && pairs.length !== list.length)
-      throw new InputError('pair-mismatch', `${list.length} texts and ${pairs.length} second texts were given.`)
-    const rows = list.map((text, i) => this.#row(text, pairs?.[i], options))
-    const length = this.#padded(rows, options)
+    const inputs = inputsOf(texts, options)
+    const lengths = lengthsOf(options, this.modelMaxLength)
+    const padId = lengths.padding === 'do_not_pad' ? 0 : this.#padId()
+    const rows = inputs.map(([text, pair]) => this.#row(text, pair, lengths, options))
+    const length = paddedLength(rows, lengths)
     const side = this.#side('padding', options.paddingSide)
     const fill = (value: (row: Row) => number[], padding: number): TokenRows => {
-      const filled = rows.map((row) => pad(value(row), length ?? 0, padding, side))
+      const filled = rows.map((row) => pad(value(row), length, padding, side))
       const size = filled[0]?.length ?? 0
       if (filled.some((row) => row.length !== size)) return filled
       return tensor(BigInt64Array.from(filled.flat(), BigInt), [filled.length, size])
     }
     const wants = (name: string, asked: boolean | undefined) => asked ?? this.modelInputNames.includes(name)
-    const padId = length === undefined ? 0 : this.#padId()
     return {
       inputIds: fill((row) => row.ids, padId),
       ...(wants('token_type_ids', options.returnTokenTypeIds) ? { tokenTypeIds: fill((row) => row.types, 0) } : {}),
@@ -121,48 +113,57 @@ export class Tokenizer extends callable<
         ? { attentionMask: fill((row) => row.ids.map(() => 1), 0) }
         : {}),
       ...(options.returnSpecialTokensMask ? { specialTokensMask: fill((row) => row.special, 1) } : {}),
+      ...(options.returnOffsetsMapping
+        ? { offsetMapping: rows.map((row) => pad(row.offsets, length, [0, 0] as Offset, side)) }
+        : {}),
     }
   }
 
   /** One text or pair: tokens, room for special tokens reserved, cut, special tokens added. */
-  #row(text: string, pair: string | undefined, options: TokenizerCallOptions): Row {
-    const { addSpecialTokens = true } = options
-    const tokensOf = (value: string) => this.#engine.tokenize(value, { add_special_tokens: false })
-    const strategy = truncationOf(options.truncation)
-    const limit = options.maxLength ?? this.modelMaxLength ?? Infinity
-    const process = (a: string[], b: string[] | undefined): { tokens: string[]; token_type_ids?: number[] } => {
-      const processor = this.#engine.post_processor
-      if (!processor) return { tokens: [...a, ...(b ?? [])] }
-      return processor.post_process(a, b ?? null, addSpecialTokens)
+  #row(text: Text, pair: Text | undefined, lengths: Lengths, options: TokenizerCallOptions): Row {
+    const { addSpecialTokens = true, returnOffsetsMapping = false } = options
+    const { single, pair: paired, ...trimming } = this.#engine.postProcessor
+    const all = pair === undefined ? single : paired
+    const places = all.filter(({ of }) => addSpecialTokens || typeof of === 'string')
+    const added = places.reduce((sum, { of }) => sum + (typeof of === 'string' ? 0 : of.length), 0)
+    const first = this.#tokens(text, returnOffsetsMapping)
+    const second = pair === undefined ? undefined : this.#tokens(pair, returnOffsetsMapping)
+    // As in Python, nothing is cut where not even the special tokens fit.
+    const limit = lengths.maxLength ?? Infinity
+    const room = limit < added ? Infinity : limit - added
+    const kept = keptLengths(first.ids.length, second?.ids.length, room, lengths.truncation)
+    const side = this.#side('truncation', options.truncationSide)
+    const row: Row = { ids: [], types: [], special: [], offsets: [] }
+    for (const { of, type } of places) {
+      const isText = typeof of === 'string'
+      const tokens = isText
+        ? cut(of === 'A' ? first : (second ?? NOTHING), of === 'A' ? kept[0] : kept[1], side)
+        : { ids: of, offsets: undefined }
+      for (const [i, id] of tokens.ids.entries()) {
+        row.ids.push(id)
+        row.types.push(type)
+        row.special.push(isText ? 0 : 1)
+        if (returnOffsetsMapping) row.offsets.push(tokens.offsets?.[i] ?? [0, 0])
+      }
     }
-    const added = process([], pair === undefined ? undefined : []).tokens.length
-    const [a, b] = truncate(
-      tokensOf(text),
-      pair === undefined ? undefined : tokensOf(pair),
-      Math.max(0, limit - added),
-      strategy,
-      this.#side('truncation', options.truncationSide),
-    )
-    const { tokens, token_type_ids: types } = process(a, b)
-    const ids = tokens.map((token) => this.#idOf(token))
-    // RoBERTa's pairs are not told apart by type.
-    const isRoberta = this.#files.tokenizer.post_processor
-    const plainTypes = isJsonObject(isRoberta) && isRoberta.type === 'RobertaProcessing'
-    return {
-      ids,
-      types: plainTypes || !types ? ids.map(() => 0) : types,
-      special: ids.map((id) => (this.#specialIds.has(id) ? 1 : 0)),
-    }
+    if (returnOffsetsMapping && trimming.trimsOffsets)
+      row.offsets.forEach((offset, i) =>
+        trimOffsets(offset, this.#engine.tokenOf(row.ids[i] as number) ?? '', i === 0, trimming.addsPrefixSpace),
+      )
+    return row
   }
 
-  #idOf(token: string): number {
-    const id = this.#engine.token_to_id(token) ?? this.#engine.model?.unk_token_id
-    if (id !== undefined) return id
-    throw new TokenizerError('no-id', `The token "${token}" is not in the vocabulary, and there is no unknown token.`)
+  #tokens(text: Text, withOffsets: boolean): Tokens {
+    if (typeof text === 'string') return this.#engine.tokenize(text, withOffsets)
+    const words = text.map((word) => this.#engine.tokenize(word, withOffsets))
+    return {
+      ids: words.flatMap(({ ids }) => ids),
+      offsets: withOffsets ? words.flatMap(({ offsets }) => offsets ?? []) : undefined,
+    }
   }
 
   #padId(): number {
-    const id = this.padToken === undefined ? undefined : this.#engine.token_to_id(this.padToken)
+    const id = this.padToken === undefined ? undefined : this.#engine.idOf(this.padToken)
     if (id !== undefined) return id
     throw new TokenizerError(
       'no-pad-token',
@@ -174,25 +175,17 @@ export class Tokenizer extends callable<
     return oneOf(`${kind}Side`, asked ?? this.#files.config[`${kind}_side`] ?? 'right', ['left', 'right'] as const)
   }
 
-  /** The length that rows are filled to; undefined = they stay as they are. */
-  #padded(rows: readonly Row[], options: TokenizerCallOptions): number | undefined {
-    const strategy = paddingOf(options.padding)
-    if (strategy === 'do_not_pad') return undefined
-    const longest = Math.max(...rows.map(({ ids }) => ids.length))
-    const length = strategy === 'longest' ? longest : (options.maxLength ?? this.modelMaxLength ?? longest)
-    const multiple = options.padToMultipleOf ?? 1
-    return Math.ceil(length / multiple) * multiple
-  }
-
   /** The text of ids, of one row. */
   decode(ids: Tensor | readonly (number | bigint)[], options: { skipSpecialTokens?: boolean } = {}): string {
     checkOptions(options, ['skipSpecialTokens'], 'decode')
     const list = Array.from('data' in ids ? (ids.data as Int32Array) : (ids as number[]), Number)
-    if (list.length === 0) return ''
-    return this.#engine.decode(list, {
-      skip_special_tokens: options.skipSpecialTokens ?? false,
-      clean_up_tokenization_spaces: this.#files.config.clean_up_tokenization_spaces === true,
-    })
+    const text = this.#engine.decode(list, options.skipSpecialTokens ?? false)
+    const { config, tokenizer } = this.#files
+    const isClip = familyOf(String(config.tokenizer_class ?? ''))?.name === 'clip'
+    const suffix = isClip && isJsonObject(tokenizer.model) ? tokenizer.model.end_of_word_suffix : undefined
+    const spaced =
+      typeof suffix === 'string' && suffix !== '' ? text.replaceAll(suffix, ' ').replace(PYTHON_STRIP, '') : text
+    return config.clean_up_tokenization_spaces === true ? cleanUp(spaced) : spaced
   }
 
   /** The texts of several rows. */
@@ -205,20 +198,55 @@ export class Tokenizer extends callable<
   }
 }
 
-function listOf(texts: string | readonly string[], name: string): readonly string[] {
-  const list: readonly unknown[] = typeof texts === 'string' ? [texts] : texts
-  if (!Array.isArray(list) || list.length === 0)
-    throw new InputError('no-texts', `${name} must be a string or a list of at least one string.`)
-  const wrong = list.findIndex((text) => typeof text !== 'string')
-  if (wrong >= 0) throw new InputError('bad-text', `${name}[${wrong}] is a ${typeof list[wrong]}; a string is needed.`)
-  return list as readonly string[]
+/** Python's `strip`, which is not `trim`: it keeps U+FEFF and takes U+001C to U+001F and U+0085. */
+const PYTHON_STRIP = /^(?:(?!\ufeff)\s|[\x1c-\x1f\x85])+|(?:(?!\ufeff)\s|[\x1c-\x1f\x85])+$/g
+
+type Text = string | readonly string[]
+const NOTHING: Tokens = { ids: [], offsets: [] }
+
+/** The texts and pairs of a call, checked. */
+function inputsOf(texts: TextInput, { textPair, isSplitIntoWords = false }: TokenizerCallOptions): [Text, Text?][] {
+  const isBatch = (given: TextInput) => Array.isArray(given) && (!isSplitIntoWords || Array.isArray(given[0]))
+  const listOf = (given: TextInput, name: string): readonly Text[] => {
+    const list = (isBatch(given) ? given : [given]) as readonly Text[]
+    if (list.length === 0) throw new InputError('no-texts', `${name} is empty. Give at least one text.`)
+    list.forEach((text, i) => {
+      const isText = isSplitIntoWords
+        ? Array.isArray(text) && text.every((word) => typeof word === 'string')
+        : typeof text === 'string'
+      if (!isText)
+        throw new InputError(
+          'bad-text',
+          `${name}[${i}] is ${Array.isArray(text) ? 'a list' : `a ${typeof text}`}; a ${isSplitIntoWords ? 'list of strings' : 'string'} is needed.`,
+        )
+    })
+    return list
+  }
+  const list = listOf(texts, 'texts')
+  // transformers takes an empty second text of a single call for none.
+  if (textPair === undefined || (!isBatch(texts) && textPair.length === 0)) return list.map((text) => [text])
+  const pairs = listOf(textPair, 'textPair')
+  if (pairs.length !== list.length || isBatch(texts) !== isBatch(textPair))
+    throw new InputError('pair-mismatch', `${list.length} texts and ${pairs.length} second texts were given.`)
+  return list.map((text, i) => [text, pairs[i]])
 }
 
-function pad(row: number[], length: number, value: number, side: Side): number[] {
-  const padding = Array<number>(Math.max(0, length - row.length)).fill(value)
+function cut({ ids, offsets }: Tokens, length: number, side: Side): Tokens {
+  if (ids.length === length) return { ids, offsets }
+  const start = side === 'right' ? 0 : ids.length - length
+  return { ids: ids.slice(start, start + length), offsets: offsets?.slice(start, start + length) }
+}
+
+/** The length that rows are filled to. */
+function paddedLength(rows: readonly Row[], { padding, maxLength, multiple }: Lengths): number {
+  if (padding === 'do_not_pad') return 0
+  const longest = rows.reduce((most, { ids }) => Math.max(most, ids.length), 0)
+  const length = padding === 'longest' ? longest : (maxLength ?? longest)
+  return multiple ? Math.ceil(length / multiple) * multiple : length
+}
+
+function pad<T>(row: T[], length: number, value: T, side: Side): T[] {
+  if (row.length >= length) return row
+  const padding = Array<T>(length - row.length).fill(value)
   return side === 'right' ? [...row, ...padding] : [...padding, ...row]
 }
-
-/** A special token of a config: a string, or an object with its content. */
-const contentOf = (token: unknown): string | undefined =>
-  typeof token === 'string' ? token : isJsonObject(token) ? String(token.content) : undefined

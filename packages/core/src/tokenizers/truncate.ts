@@ -1,41 +1,32 @@
 import { TokenizerError } from '../errors'
-import type { Side, TruncationStrategy } from './options'
-
-const cut = (tokens: string[], length: number, side: Side): string[] =>
-  tokens.length <= length ? tokens : side === 'right' ? tokens.slice(0, length) : tokens.slice(tokens.length - length)
+import type { TruncationStrategy } from './options'
 
 /**
- * Shortens a text or a pair to `room` tokens, special ones not counted (the Rust library's
+ * The lengths that a text and its pair keep in `room` tokens, special ones not counted (the Rust library's
  * `truncate_encodings`).
  * @throws TokenizerError where the text that may be cut is not long enough
  */
-export function truncate(
-  first: string[],
-  second: string[] | undefined,
+export function keptLengths(
+  first: number,
+  second: number | undefined,
   room: number,
   strategy: Exclude<TruncationStrategy, boolean>,
-  side: Side,
-): [string[], string[] | undefined] {
-  const excess = first.length + (second?.length ?? 0) - room
-  if (strategy === 'do_not_truncate' || excess <= 0) return [first, second]
-  if (strategy === 'longest_first') {
-    if (!second) return [cut(first, room, side), undefined]
-    const [a, b] = lengths(first.length, second.length, room)
-    return [cut(first, a, side), cut(second, b, side)]
-  }
-  const target = strategy === 'only_first' ? first : second
-  if (!target || target.length <= excess)
+): [first: number, second: number] {
+  const excess = first + (second ?? 0) - room
+  if (strategy === 'do_not_truncate' || excess <= 0) return [first, second ?? 0]
+  if (room === 0) return [0, 0]
+  if (strategy === 'longest_first') return second === undefined ? [room, 0] : longestFirst(first, second, room)
+  const target = strategy === 'only_first' ? first : (second ?? 0)
+  if (target <= excess)
     throw new TokenizerError(
       'cannot-truncate',
-      `truncation "${strategy}" cannot remove ${excess} tokens: that text holds ${target?.length ?? 0}. ` +
+      `truncation "${strategy}" cannot remove ${excess} tokens: that text holds ${target}. ` +
         'Use truncation: "longest_first" or a larger maxLength.',
     )
-  const shorter = cut(target, target.length - excess, side)
-  return strategy === 'only_first' ? [shorter, second] : [first, shorter]
+  return strategy === 'only_first' ? [first - excess, second ?? 0] : [first, target - excess]
 }
 
-/** The lengths that `longest_first` leaves of a pair. */
-function lengths(first: number, second: number, room: number): [number, number] {
+function longestFirst(first: number, second: number, room: number): [number, number] {
   let short = Math.min(first, second)
   let long = short > room ? short : Math.max(short, room - short)
   if (short + long > room) {

@@ -1,0 +1,126 @@
+import { checkOptions, InputError, OptionError } from '../errors'
+import type { ImageBatch, ImageCallOptions, ImageSource } from '../images'
+import type { Tensor } from '../tensor'
+
+/** The part of a model that is needed. */
+export interface ImageEncoder {
+  getImageFeatures(inputs: { pixelValues: Tensor }, options?: { normalize?: boolean }): Promise<Tensor>
+}
+
+/** The part of a processor that is needed: `VisionTextDualEncoderProcessor`, or an object with an image processor. */
+export interface HasImageProcessor {
+  readonly imageProcessor: (images: readonly ImageSource[], options?: ImageCallOptions) => Promise<ImageBatch>
+}
+
+export interface ImageItem<Id = unknown> {
+  readonly id: Id
+  readonly image: ImageSource
+}
+
+/** `embedding`: `[D]`, of length 1 unless `normalize` is false. */
+export type EmbeddedImage<Id = unknown> =
+  | { readonly id: Id; readonly embedding: Float32Array; readonly error?: never }
+  | { readonly id: Id; readonly error: Error; readonly embedding?: never }
+
+export interface EmbedImagesOptions {
+  /** Pictures of one model call. Default: 16. */
+  batchSize?: number
+  /** Unit length, as a cosine needs it. Default: true. */
+  normalize?: boolean
+  signal?: AbortSignal
+  /** After each batch: how many pictures are answered, and how many of them with an error. */
+  onProgress?: (progress: { done: number; failed: number }) => void
+}
+
+/** A batch whose pictures are decoded and resized. */
+interface Prepared<Id> {
+  readonly ids: readonly Id[]
+  readonly pixelValues: Tensor<'float32'>
+  /** Row of `pixelValues` to place in `ids`. */
+  readonly places: readonly number[]
+  readonly errors: ReadonlyMap<number, Error>
+}
+
+/**
+ * Embeds any number of pictures, in order: the next batch is decoded and resized while the model runs on this
+ * one, and no more than two batches are held. A picture that cannot be read is answered with its error; errors
+ * of `items`, of the model and of `signal` are thrown.
+ */
+export async function* embedImages<Id>(
+  model: ImageEncoder,
+  processor: HasImageProcessor,
+  items: AsyncIterable<ImageItem<Id>> | Iterable<ImageItem<Id>>,
+  options: EmbedImagesOptions = {},
+): AsyncGenerator<EmbeddedImage<Id>, void, undefined> {
+  checkOptions(options, ['batchSize', 'normalize', 'signal', 'onProgress'], 'embedImages')
+  const { batchSize = 16, normalize = true, signal, onProgress } = options
+  if (!Number.isInteger(batchSize) || batchSize < 1)
+    throw new OptionError('bad-option', `batchSize is ${batchSize}; a positive integer is needed.`)
+  const batches = batchesOf(items, batchSize)
+  const next = async (): Promise<Prepared<Id> | undefined> => {
+    signal?.throwIfAborted()
+    const { value, done } = await batches.next()
+    return done ? undefined : prepare(processor, value, signal)
+  }
+  let [done, failed] = [0, 0]
+  let following = next()
+  try {
+    for (let batch = await following; batch; batch = await following) {
+      following = next()
+      // Its error is thrown where it is awaited.
+      following.catch(() => undefined)
+      const { ids, pixelValues, places, errors } = batch
+      const rows = places.length > 0 ? await rowsOf(model, pixelValues, normalize) : []
+      signal?.throwIfAborted()
+      const answers = new Map(places.map((place, row) => [place, rows[row] as Float32Array]))
+      for (const [place, id] of ids.entries()) {
+        const embedding = answers.get(place)
+        yield embedding ? { id, embedding } : { id, error: errors.get(place) as Error }
+      }
+      done += ids.length
+      failed += errors.size
+      onProgress?.({ done, failed })
+    }
+  } finally {
+    await following.catch(() => undefined)
+    await batches.return(undefined)
+  }
+}
+
+async function* batchesOf<Id>(
+  items: AsyncIterable<ImageItem<Id>> | Iterable<ImageItem<Id>>,
+  size: number,
+): AsyncGenerator<ImageItem<Id>[], void, undefined> {
+  let batch: ImageItem<Id>[] = []
+  for await (const item of items) {
+    batch.push(item)
+    if (batch.length < size) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
+
+async function prepare<Id>(
+  { imageProcessor }: HasImageProcessor,
+  batch: readonly ImageItem<Id>[],
+  signal: AbortSignal | undefined,
+): Promise<Prepared<Id>> {
+  const options = { onError: 'skip', ...(signal && { signal }) } as const
+  const images = batch.map(({ image }) => image)
+  const { pixelValues, indices = [], errors = [] } = await imageProcessor(images, options)
+  return {
+    ids: batch.map(({ id }) => id),
+    pixelValues,
+    places: indices,
+    errors: new Map(errors.map(({ index, error }) => [index, error])),
+  }
+}
+
+async function rowsOf(model: ImageEncoder, pixelValues: Tensor, normalize: boolean): Promise<Float32Array[]> {
+  const { dims, data } = await model.getImageFeatures({ pixelValues }, { normalize })
+  const [count = 0, size = 0] = dims
+  if (!(data instanceof Float32Array) || dims.length !== 2)
+    throw new InputError('bad-shape', `The model gave features of [${dims.join(', ')}]; [B, D] float32 are needed.`)
+  return Array.from({ length: count }, (_, i) => data.slice(i * size, (i + 1) * size))
+}

@@ -1,0 +1,57 @@
+import { fromByteChars } from './byte-level'
+import { Fields, unsupported } from './json'
+import { patternOf } from './pattern'
+
+/** A step from tokens to the parts of a text. */
+type Decoder = (tokens: readonly string[]) => readonly string[]
+
+export function createDecoder(json: unknown): (tokens: readonly string[]) => string {
+  if (json === null || json === undefined) return (tokens) => tokens.join(' ')
+  const decode = decoder(new Fields(json, 'decoder'))
+  return (tokens) => decode(tokens).join('')
+}
+
+const MAKERS: Readonly<Record<string, (fields: Fields) => Decoder>> = {
+  Sequence(fields) {
+    const steps = fields.objects('decoders').map(decoder)
+    return (tokens) => steps.reduce((parts, step) => step(parts), tokens)
+  },
+  WordPiece(fields) {
+    const prefix = fields.string('prefix', '##')
+    const cleans = fields.boolean('cleanup', true)
+    return (tokens) =>
+      tokens.map((token, i) => {
+        const part = i === 0 ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`
+        return cleans ? cleanUp(part).replaceAll(' do not', " don't") : part
+      })
+  },
+  ByteLevel: () => (tokens) => [fromByteChars(tokens)],
+  Metaspace(fields) {
+    const mark = fields.string('replacement', '▁')
+    const prepends = fields.has('prepend_scheme')
+      ? fields.string('prepend_scheme') !== 'never'
+      : fields.boolean('add_prefix_space', true)
+    return (tokens) => tokens.map((token, i) => token.replaceAll(mark, i === 0 && prepends ? '' : ' '))
+  },
+  BPEDecoder(fields) {
+    const suffix = fields.string('suffix', '</w>')
+    return (tokens) => tokens.map((token, i) => token.replaceAll(suffix, i === tokens.length - 1 ? '' : ' '))
+  },
+  Replace(fields) {
+    const pattern = patternOf(fields.at('pattern'))
+    const content = fields.string('content')
+    return (tokens) => tokens.map((token) => token.replace(pattern, () => content))
+  },
+  Fuse: () => (tokens) => [tokens.join('')],
+}
+
+function decoder(fields: Fields): Decoder {
+  const make = Object.hasOwn(MAKERS, fields.type) ? MAKERS[fields.type] : undefined
+  return make ? make(fields) : unsupported(fields.where, fields.type, Object.keys(MAKERS))
+}
+
+const SPACED = [' .', ' ?', ' !', ' ,', " ' ", " n't", " 'm", " 's", " 've", " 're"]
+
+/** transformers' `clean_up_tokenization`: no space before punctuation and English endings. */
+export const cleanUp = (text: string): string =>
+  SPACED.reduce((clean, spaced) => clean.replaceAll(spaced, spaced.trim()), text)

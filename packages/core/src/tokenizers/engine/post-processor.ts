@@ -1,0 +1,93 @@
+import { badTokenizer, Fields, idOf, unsupported } from './json'
+
+/** A place in a row: the first or second text, or tokens of their own; and its token type. */
+export interface Place {
+  readonly of: 'A' | 'B' | readonly number[]
+  readonly type: number
+}
+
+export interface PostProcessor {
+  readonly single: readonly Place[]
+  readonly pair: readonly Place[]
+  /** Offsets leave out the spaces that a token begins or ends with. */
+  readonly trimsOffsets: boolean
+  /** The first token's space was added, and takes no place in the text. */
+  readonly addsPrefixSpace: boolean
+}
+
+const PLAIN: PostProcessor = {
+  single: [{ of: 'A', type: 0 }],
+  pair: [
+    { of: 'A', type: 0 },
+    { of: 'B', type: 1 },
+  ],
+  trimsOffsets: false,
+  addsPrefixSpace: false,
+}
+
+export function createPostProcessor(json: unknown): PostProcessor {
+  if (json === null || json === undefined) return PLAIN
+  return { ...PLAIN, ...processor(new Fields(json, 'post_processor')) }
+}
+
+const MAKERS: Readonly<Record<string, (fields: Fields) => Partial<PostProcessor>>> = {
+  Sequence: (fields) =>
+    fields.objects('processors').reduce<Partial<PostProcessor>>((all, each) => ({ ...all, ...processor(each) }), {}),
+  BertProcessing(fields) {
+    const [cls, sep] = [tokenOf(fields, 'cls'), tokenOf(fields, 'sep')]
+    const single: Place[] = [
+      { of: [cls], type: 0 },
+      { of: 'A', type: 0 },
+      { of: [sep], type: 0 },
+    ]
+    return { single, pair: [...single, { of: 'B', type: 1 }, { of: [sep], type: 1 }] }
+  },
+  RobertaProcessing(fields) {
+    const [cls, sep] = [tokenOf(fields, 'cls'), tokenOf(fields, 'sep')]
+    const single: Place[] = [
+      { of: [cls], type: 0 },
+      { of: 'A', type: 0 },
+      { of: [sep], type: 0 },
+    ]
+    return {
+      single,
+      pair: [...single, { of: [sep], type: 0 }, { of: 'B', type: 0 }, { of: [sep], type: 0 }],
+      trimsOffsets: fields.boolean('trim_offsets', true),
+      addsPrefixSpace: fields.boolean('add_prefix_space', true),
+    }
+  },
+  ByteLevel: (fields) => ({
+    trimsOffsets: fields.boolean('trim_offsets', true),
+    addsPrefixSpace: fields.boolean('add_prefix_space', true),
+  }),
+  TemplateProcessing(fields) {
+    const tokens = new Map(
+      fields.entries('special_tokens').map(([name, token]) => {
+        const where = `${fields.where}.special_tokens.${name}`
+        return [name, new Fields(token, where).list('ids').map((id) => idOf(id, where))] as const
+      }),
+    )
+    const places = (name: 'single' | 'pair') => fields.objects(name).map((item) => place(item, tokens))
+    return { single: places('single'), pair: places('pair') }
+  },
+}
+
+function processor(fields: Fields): Partial<PostProcessor> {
+  const make = Object.hasOwn(MAKERS, fields.type) ? MAKERS[fields.type] : undefined
+  return make ? make(fields) : unsupported(fields.where, fields.type, Object.keys(MAKERS))
+}
+
+function place(item: Fields, tokens: ReadonlyMap<string, readonly number[]>): Place {
+  if (item.has('Sequence')) {
+    const text = item.at('Sequence')
+    return { of: text.oneOf<'A' | 'B'>('id', ['A', 'B']), type: text.number('type_id', 0) }
+  }
+  const special = item.at('SpecialToken')
+  const ids = tokens.get(special.string('id'))
+  if (!ids) throw badTokenizer(`${item.where} asks for "${special.string('id')}", which special_tokens lacks`)
+  return { of: ids, type: special.number('type_id', 0) }
+}
+
+function tokenOf(fields: Fields, name: 'cls' | 'sep'): number {
+  return idOf(fields.list(name)[1], `${fields.where}.${name}[1]`)
+}

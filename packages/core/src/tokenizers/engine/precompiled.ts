@@ -1,0 +1,94 @@
+import type { Normalizer } from './aligned'
+import { badTokenizer } from './json'
+
+/** A grapheme of this many UTF-8 bytes or more is looked up code point by code point. */
+const MAX_GRAPHEME = 6
+const CACHE = 20_000
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/**
+ * SentencePiece's `precompiled_charsmap`: a double-array trie (Darts-clone) of UTF-8 bytes whose values are
+ * offsets of zero-ended strings behind it. As the Rust crate `spm_precompiled` reads it, the first match wins,
+ * not the longest.
+ */
+export class Precompiled implements Normalizer {
+  readonly #units: Uint32Array
+  readonly #strings: Uint8Array
+  readonly #known = new Map<string, string>()
+  readonly #segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
+
+  constructor(charsmap: Uint8Array) {
+    const view = new DataView(charsmap.buffer, charsmap.byteOffset, charsmap.byteLength)
+    const size = charsmap.length < 4 ? 0 : view.getUint32(0, true)
+    if (size < 4 || size % 4 !== 0 || 4 + size > charsmap.length)
+      throw badTokenizer(`its precompiled_charsmap of ${charsmap.length} bytes is damaged`)
+    this.#units = Uint32Array.from({ length: size / 4 }, (_, i) => view.getUint32(4 + 4 * i, true))
+    this.#strings = charsmap.subarray(4 + size)
+  }
+
+  static fromBase64(text: string): Precompiled {
+    let binary: string
+    try {
+      binary = atob(text)
+    } catch (cause) {
+      throw badTokenizer('its precompiled_charsmap is not base64', { cause })
+    }
+    return new Precompiled(Uint8Array.from(binary, (char) => char.charCodeAt(0)))
+  }
+
+  apply(text: string): string {
+    let result = ''
+    // Printable ASCII has no graphemes of two characters.
+    const graphemes = /^[\x20-\x7e]*$/.test(text) ? text : this.#graphemes(text)
+    for (const grapheme of graphemes) result += this.#grapheme(grapheme)
+    return result
+  }
+
+  parts(text: string): string[] {
+    return this.#graphemes(text).flatMap((grapheme) =>
+      this.#whole(grapheme) === undefined ? [...grapheme] : [grapheme],
+    )
+  }
+
+  #graphemes(text: string): string[] {
+    return Array.from(this.#segmenter.segment(text), ({ segment }) => segment)
+  }
+
+  /** What stands for a grapheme: the string for the whole of it, else those for its code points. */
+  #grapheme(grapheme: string): string {
+    const known = this.#known.get(grapheme)
+    if (known !== undefined) return known
+    const found =
+      this.#whole(grapheme) ?? Array.from(grapheme, (char) => this.#find(encoder.encode(char)) ?? char).join('')
+    if (this.#known.size < CACHE && grapheme.length < MAX_GRAPHEME) this.#known.set(grapheme, found)
+    return found
+  }
+
+  #whole(grapheme: string): string | undefined {
+    if (grapheme.length >= MAX_GRAPHEME) return undefined
+    const bytes = encoder.encode(grapheme)
+    return bytes.length < MAX_GRAPHEME ? this.#find(bytes) : undefined
+  }
+
+  /** The string for the shortest key that `bytes` begins with. */
+  #find(bytes: Uint8Array): string | undefined {
+    const offset = (unit: number) => ((unit >>> 10) << ((unit & 512) >>> 6)) >>> 0
+    let unit = this.#units[0] as number
+    let at = offset(unit)
+    for (const byte of bytes) {
+      if (byte === 0) return undefined
+      at = (at ^ byte) >>> 0
+      unit = this.#units[at] ?? 0
+      if ((unit & 0x800000ff) >>> 0 !== byte) return undefined
+      at = (at ^ offset(unit)) >>> 0
+      if ((unit >>> 8) & 1) return this.#string((this.#units[at] ?? 0) & 0x7fffffff)
+    }
+    return undefined
+  }
+
+  #string(start: number): string {
+    const end = this.#strings.indexOf(0, start)
+    return decoder.decode(this.#strings.subarray(start, end < 0 ? undefined : end))
+  }
+}
