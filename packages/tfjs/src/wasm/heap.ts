@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core'
 
 /** The version whose internals these kernels use. */
-export const PINNED = '4.22.0'
+const PINNED = '4.22.0'
 
 /** What the kernels use of `BackendWasm`; its own typings leave most of it out. */
 export interface WasmBackend {
