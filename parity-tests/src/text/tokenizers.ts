@@ -1,4 +1,10 @@
-import { DualEncoderError, type Tokenizer, type TokenizerCallOptions, type TokenRows } from '@dual-encoder/core'
+import {
+  DualEncoderError,
+  type SourceLike,
+  Tokenizer,
+  type TokenizerCallOptions,
+  type TokenRows,
+} from '@dual-encoder/core'
 
 /** parity-tests/fixtures/text/tokenizers.json: checksums of what transformers gives. */
 export interface TokenizersFixture {
@@ -117,4 +123,18 @@ function callSum(
     if (error instanceof DualEncoderError) return null
     throw error
   }
+}
+
+/** The tokenizer.json that `savePretrained` writes. */
+export async function savedJson(source: SourceLike): Promise<object> {
+  const files = new Map<string, string>()
+  const tokenizer = await Tokenizer.fromPretrained(source)
+  await tokenizer.savePretrained({
+    async write(name, chunks) {
+      const parts: BlobPart[] = []
+      for await (const chunk of chunks) parts.push(chunk as Uint8Array<ArrayBuffer>)
+      files.set(name, await new Blob(parts).text())
+    },
+  })
+  return JSON.parse(files.get('tokenizer.json')!) as object
 }

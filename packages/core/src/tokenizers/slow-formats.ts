@@ -21,6 +21,11 @@ export function checkSegmenter(config: JsonObject): void {
 
 /** What tokenizer.json would be, from the files of slow tokenizers, as transformers' classes convert them. */
 export async function fromSlowFormat(files: Source, config: JsonObject): Promise<JsonObject> {
+  const converted = await convert(files, config)
+  return { version: '1.0', truncation: null, padding: null, normalizer: null, pre_tokenizer: null, ...converted }
+}
+
+async function convert(files: Source, config: JsonObject): Promise<JsonObject> {
   const named = familyOf(String(config.tokenizer_class ?? ''))
   const text = async (name: string) => {
     const bytes = await files.read(name)

@@ -4,6 +4,12 @@ import { badTokenizer } from './json'
 /** A grapheme of this many UTF-8 bytes or more is looked up code point by code point. */
 const MAX_GRAPHEME = 6
 const CACHE = 20_000
+const ASCII = Array.from({ length: 0x7f - 0x20 }, (_, i) => String.fromCharCode(0x20 + i))
+/**
+ * All but printable ASCII, with the one such character on either side that a grapheme may take in: between two
+ * of them there is always a boundary, and most charsmaps leave them as they are.
+ */
+const BEYOND_ASCII = /[\x20-\x7e]?[^\x20-\x7e]+(?:[\x20-\x7e][^\x20-\x7e]+)*[\x20-\x7e]?/gu
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
@@ -15,6 +21,7 @@ const decoder = new TextDecoder()
 export class Precompiled implements Normalizer {
   readonly #units: Uint32Array
   readonly #strings: Uint8Array
+  #keepsAscii: boolean | undefined
   readonly #known = new Map<string, string>()
   readonly #segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
@@ -38,11 +45,9 @@ export class Precompiled implements Normalizer {
   }
 
   apply(text: string): string {
-    let result = ''
-    // Printable ASCII has no graphemes of two characters.
-    const graphemes = /^[\x20-\x7e]*$/.test(text) ? text : this.#graphemes(text)
-    for (const grapheme of graphemes) result += this.#grapheme(grapheme)
-    return result
+    const replaced = (part: string) => this.#graphemes(part).reduce((all, each) => all + this.#grapheme(each), '')
+    this.#keepsAscii ??= ASCII.every((char) => this.#grapheme(char) === char)
+    return this.#keepsAscii ? text.replace(BEYOND_ASCII, replaced) : replaced(text)
   }
 
   parts(text: string): string[] {
