@@ -1,1 +1,2 @@
+export { type LossType, probabilitiesOf } from './post-process'
 export { type ProcessorInputs, type ProcessorOutput, type TextHalf, VisionTextDualEncoderProcessor } from './processor'

@@ -4,11 +4,12 @@ import { openTarget, type TargetLike } from '../checkpoint/target'
 import { checkOptions, InputError, OptionError } from '../errors'
 import { type ImageBackend, type ImageBatch, type ImageCallOptions, ImageProcessor, type ImageSource } from '../images'
 import type { Tensor } from '../tensor'
-import { Tokenizer, type TokenizerCallOptions, type TokenRows } from '../tokenizers'
+import { type Offset, type TextInput, Tokenizer, type TokenizerCallOptions, type TokenRows } from '../tokenizers'
 import { TOKENIZER_OPTIONS } from '../tokenizers/options'
+import { type LossType, probabilitiesOf } from './post-process'
 
 export interface ProcessorInputs extends TokenizerCallOptions, ImageCallOptions {
-  text?: string | readonly string[]
+  text?: TextInput
   images?: ImageSource | readonly ImageSource[]
 }
 
@@ -18,10 +19,11 @@ export interface TextHalf {
   readonly attentionMask: Tensor<'int64'>
   readonly tokenTypeIds?: Tensor<'int64'>
   readonly specialTokensMask?: Tensor<'int64'>
+  readonly offsetMapping?: Offset[][]
 }
 
 /** What a call gives: the halves that were asked for. */
-export type ProcessorOutput<I> = (I extends { text: string | readonly string[] } ? TextHalf : Partial<TextHalf>) &
+export type ProcessorOutput<I> = (I extends { text: TextInput } ? TextHalf : Partial<TextHalf>) &
   (I extends { images: ImageSource | readonly ImageSource[] } ? ImageBatch : Partial<ImageBatch>)
 
 /** `await processor({ text, images })`. */
@@ -64,7 +66,7 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<[inputs: Pr
   }
 
   get modelInputNames(): readonly string[] {
-    return [...this.tokenizer.modelInputNames, ...this.imageProcessor.modelInputNames]
+    return [...this.imageProcessor.modelInputNames, ...this.tokenizer.modelInputNames]
   }
 
   protected async invoke({ text, images, ...options }: ProcessorInputs): Promise<object> {
@@ -78,15 +80,21 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<[inputs: Pr
     return { ...tokens, ...pixels }
   }
 
-  #tokens(text: string | readonly string[], options: TokenizerCallOptions): object {
+  #tokens(text: TextInput, options: TokenizerCallOptions): object {
     const output = this.tokenizer(text, { padding: true, ...options })
     for (const [name, rows] of Object.entries(output) as [string, TokenRows][])
-      if (Array.isArray(rows))
+      if (name !== 'offsetMapping' && Array.isArray(rows))
         throw new InputError(
           'ragged-texts',
           `${name}: the texts have ${new Set(rows.map((row) => row.length)).size} different lengths and make no tensor. Use padding: true, or call the tokenizer by itself.`,
         )
     return output
+  }
+
+  /** Probabilities `[N, M]` of `logitsPerImage` (or of any logits), as the model's loss asks. */
+  postProcess({ logitsPerImage }: { logitsPerImage: Tensor }, options: { loss?: LossType } = {}): Tensor<'float32'> {
+    checkOptions(options, ['loss'], 'postProcess')
+    return probabilitiesOf(logitsPerImage, options.loss)
   }
 
   decode(...args: Parameters<Tokenizer['decode']>): string {
