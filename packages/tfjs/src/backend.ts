@@ -1,4 +1,4 @@
-import { BackendError } from '@dual-encoder/core'
+import { BackendError, DualEncoderError } from '@dual-encoder/core'
 import { runtime } from '#runtime'
 import * as tf from '@tensorflow/tfjs-core'
 import { registerGradients } from './gradients'
@@ -27,12 +27,17 @@ async function start(name: TfBackend, options: TfjsOptions): Promise<void> {
     )
   const before = tf.getBackend()
   try {
-    await load(options)
-    if (!(await tf.setBackend(name))) throw new Error('it did not start')
+    const started = await load(options)
+    try {
+      if (!(await tf.setBackend(name))) throw new Error('it did not start')
+    } finally {
+      started?.()
+    }
     if (name === 'webgl' && !tf.env().getBool('WEBGL_RENDER_FLOAT32_ENABLED'))
       throw new Error('this device computes in 16 bits only')
   } catch (cause) {
     if (before && isStarted(before)) await tf.setBackend(before)
+    if (cause instanceof DualEncoderError) throw cause
     const reason = (cause as { message?: string }).message ?? String(cause)
     throw new BackendError('backend-failed', `TensorFlow.js backend "${name}" could not be started: ${reason}.`, {
       cause,
@@ -50,7 +55,8 @@ async function startBest(options: TfjsOptions): Promise<string> {
       await start(name, options)
       return name
     } catch (error) {
-      failures.push(error as BackendError)
+      if (!(error instanceof BackendError)) throw error
+      failures.push(error)
     }
   }
   throw new BackendError('no-backend', failures.map(({ message }) => message).join('\n'), { cause: failures[0] })

@@ -1,3 +1,6 @@
+import { BackendError, OptionError } from '@dual-encoder/core'
+import * as tf from '@tensorflow/tfjs-core'
+import { allowThreads } from './node-threads'
 import type { Runtime } from './runtime'
 
 export const runtime: Runtime = {
@@ -6,8 +9,19 @@ export const runtime: Runtime = {
     async cpu() {
       await import('@tensorflow/tfjs-backend-cpu')
     },
-    async wasm() {
-      await import('@tensorflow/tfjs-backend-wasm')
+    async wasm({ threads = 1 }) {
+      if (!Number.isInteger(threads) || threads < 1)
+        throw new OptionError('bad-threads', `threads is ${threads}; a whole number from 1 on is needed.`)
+      const { getThreadsCount, setThreadsCount } = await import('@tensorflow/tfjs-backend-wasm')
+      if (threads === 1) return
+      tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', true)
+      setThreadsCount(threads)
+      const restore = allowThreads(threads)
+      return () => {
+        restore()
+        if (getThreadsCount() !== threads)
+          throw new BackendError('no-threads', `wasm started ${getThreadsCount()} threads of the ${threads} asked for.`)
+      }
     },
   },
 }

@@ -4,6 +4,6 @@ import type { TfBackend, TfjsOptions } from '../options'
 export interface Runtime {
   /** In order of preference. */
   readonly preferred: readonly TfBackend[]
-  /** Registers a backend's kernels and makes it ready to be started. */
-  readonly load: Partial<Record<TfBackend, (options: TfjsOptions) => Promise<void>>>
+  /** Registers a backend's kernels and makes it ready to be started. @returns what to do when it has started */
+  readonly load: Partial<Record<TfBackend, (options: TfjsOptions) => Promise<(() => void) | void>>>
 }
