@@ -58,12 +58,15 @@ export class Tokenizer extends callable<[texts: TextInput, options?: TokenizerCa
 
   private constructor(tokenizer: JsonObject, config: JsonObject) {
     super()
-    this.#engine = new Engine(tokenizer)
+    const family = familyOf(String(config.tokenizer_class ?? ''))
+    // transformers' BertTokenizer brings its decoder along.
+    const decoder = tokenizer.decoder ?? (family?.name === 'bert' ? { type: 'WordPiece' } : null)
+    this.#engine = new Engine({ ...tokenizer, decoder })
     this.#files = { tokenizer, config }
     this.modelInputNames = inputNamesOf(config)
     const length = config.model_max_length
     this.modelMaxLength = typeof length === 'number' && length < 1e20 ? length : undefined
-    this.padToken = contentOf(config.pad_token) ?? familyOf(String(config.tokenizer_class ?? ''))?.padToken
+    this.padToken = contentOf(config.pad_token) ?? family?.padToken
   }
 
   static fromFiles({ tokenizer, tokenizerConfig = {} }: TokenizerFiles): Tokenizer {
