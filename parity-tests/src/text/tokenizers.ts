@@ -31,10 +31,10 @@ export interface FamilyFixture {
   readonly calls: readonly (number | null)[]
 }
 
-export const SAMPLE_STEP = 1021
+const SAMPLE_STEP = 1021
 
 /** FNV-1a over the numbers of rows, a row ending in -1. */
-export function checksum(rows: readonly (readonly number[] | Uint8Array)[]): number {
+function checksum(rows: readonly (readonly number[] | Uint8Array)[]): number {
   let value = 0x811c9dc5
   for (const row of rows) for (const number of [...row, -1]) value = Math.imul(value ^ number, 0x01000193) >>> 0
   return value
