@@ -11,7 +11,6 @@ import {
 import { exportEncoders, type ExportOptions } from './export'
 import { ONNX_OPTIONS, type OnnxOptions } from './options'
 import { OnnxRunner } from './runner'
-import { runtime } from '#runtime'
 
 /** transformers' `VisionTextDualEncoderModel` on ONNX Runtime. */
 export class VisionTextDualEncoderModel extends DualEncoderModel {
@@ -22,7 +21,6 @@ export class VisionTextDualEncoderModel extends DualEncoderModel {
   constructor(loaded: LoadedModel, options: OnnxOptions = {}) {
     super(loaded)
     this.#options = options
-    runtime.warmUp()
   }
 
   protected override createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner {

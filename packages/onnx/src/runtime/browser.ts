@@ -46,7 +46,6 @@ function inTurn<T>(call: () => Promise<T>): Promise<T> {
 export const runtime: Runtime = {
   defaultProviders: ['wasm'],
   inTurn,
-  warmUp: () => undefined,
   load,
   placeWeights,
 }

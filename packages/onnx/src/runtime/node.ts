@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { BackendError, type WeightEntry } from '@dual-encoder/core'
 import type { InferenceSession } from 'onnxruntime-common'
 import type OrtNode from 'onnxruntime-node'
-import { GraphBuilder } from '../graph/builder'
-import { serialize, type TensorProto } from '../graph/proto'
+import type { TensorProto } from '../graph/proto'
 import type { Engine, PlacedWeights, Runtime } from './runtime'
 import { float32Bytes, isRawFloat32 } from './weight-bytes'
 
@@ -19,20 +18,6 @@ async function loadOrt(): Promise<typeof OrtNode> {
   })
   // Node gives a CommonJS module's exports as `default` as well; its types do not say so.
   return (module as unknown as { default: typeof OrtNode }).default
-}
-
-let started: Promise<unknown> | undefined
-
-/** The first session of a process takes ONNX Runtime 25 ms longer, whatever it is: here a copy of one number. */
-function warmUp(): void {
-  started ??= loadOrt()
-    .then(({ InferenceSession }) => {
-      const graph = new GraphBuilder('warm-up')
-      const value = graph.input('x', 'float32', [1])
-      return InferenceSession.create(serialize(graph.build(new Map([['y', { value, dims: [1] }]]))))
-    })
-    .then((session) => session.release())
-    .catch(() => undefined)
 }
 
 async function load(providers: readonly string[]): Promise<Engine> {
@@ -124,4 +109,4 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<PlacedWeight
   }
 }
 
-export const runtime: Runtime = { defaultProviders: ['cpu'], inTurn: (call) => call(), warmUp, load, placeWeights }
+export const runtime: Runtime = { defaultProviders: ['cpu'], inTurn: (call) => call(), load, placeWeights }

@@ -23,8 +23,6 @@ export interface Runtime {
   readonly defaultProviders: readonly string[]
   /** Runs an engine call, after those before it where the engine takes one at a time. */
   inTurn<T>(call: () => Promise<T>): Promise<T>
-  /** Starts the engine ahead of its first use, while weights are looked up. Its errors come with `load`. */
-  warmUp(): void
   /** @throws BackendError where a provider is not to be had. */
   load(providers: readonly string[]): Promise<Engine>
   placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeights>
