@@ -25,12 +25,13 @@ GROUPS = {
     "initialisation": [("initialisation.py", False)],
     "losses": [("losses.py", False)],
     "images": [("images.py", False), ("images_decode.py", False)],
+    "text": [("tokenizer_fixtures.py", False), ("processor_fixture.py", False)],
     "safetensors": [("safetensors_files.py", True)],
     "originals": [("originals.py", True)],
     "formats": [("formats.py", True)],
 }
 OF_ORIGINALS = {"originals", "formats"}
-PACKAGES = ["torch", "torchvision", "transformers", "safetensors", "numpy", "pillow", "flax", "jax", "tensorflow-cpu", "h5py"]
+PACKAGES = ["torch", "torchvision", "transformers", "safetensors", "numpy", "pillow", "tokenizers", "sentencepiece", "flax", "jax", "tensorflow-cpu", "h5py"]
 VERSIONS = """
 import importlib.metadata, json, platform, sys
 found = {"python": platform.python_version()}
