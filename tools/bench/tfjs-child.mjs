@@ -1,22 +1,25 @@
-// One side of tfjs.mjs in a process of its own: `node tfjs-child.mjs ours|stock <folder>`.
+// One side of tfjs.mjs in a process of its own: `node tfjs-child.mjs ours|stock|plain <folder> <threads>`.
+// `stock` runs our towers over TensorFlow.js's own kernels; `plain` also multiplies with weights as the checkpoint lays
+// them out, `[out, in]`, as a straightforward port does.
 // Sends {} when it is ready, then { ms } for each request { side, batch, length }.
 import { createRequire } from 'node:module'
 import { VisionTextDualEncoderModel } from '@dual-encoder/tfjs'
 
-const [kind, folder] = process.argv.slice(2)
+const [kind, folder, threads] = process.argv.slice(2)
 const require = createRequire(createRequire(import.meta.url).resolve('@dual-encoder/tfjs'))
 const tf = require('@tensorflow/tfjs-core')
 require('@tensorflow/tfjs-backend-wasm')
 const own = tf.getKernel('BatchMatMul', 'wasm')
 
-const model = await VisionTextDualEncoderModel.fromPretrained(folder, { backend: 'wasm' })
+const model = await VisionTextDualEncoderModel.fromPretrained(folder, { backend: 'wasm', threads: Number(threads) })
 await model.ready()
 if (tf.getKernel('BatchMatMul', 'wasm') === own) throw new Error('The fast kernels are not installed.')
-if (kind === 'stock') {
-  // The same towers over TensorFlow.js's own kernels.
+if (kind !== 'ours') {
   for (const name of ['BatchMatMul', 'DualEncoderGelu']) tf.unregisterKernel(name, 'wasm')
   tf.registerKernel(own)
 }
+
+const params = kind === 'plain' ? await model.params() : undefined
 
 /** @param {number[]} dims @param {(index: number) => number} value */
 const integers = (dims, value) => ({
@@ -29,7 +32,11 @@ const integers = (dims, value) => ({
 function run({ side, batch, length = 0 }) {
   if (side === 'image') {
     const data = Float32Array.from({ length: batch * 3 * 224 * 224 }, (_, index) => Math.sin(index))
-    return model.getImageFeatures({ pixelValues: { dims: [batch, 3, 224, 224], dtype: 'float32', data } })
+    const pixelValues = { dims: [batch, 3, 224, 224], dtype: 'float32', data }
+    if (!params) return model.getImageFeatures({ pixelValues })
+    // Both towers: the text is one token.
+    const output = model.apply(params, { pixelValues, inputIds: integers([1, 1], () => 101) })
+    return output.imageEmbeds.data()
   }
   const dims = [batch, length]
   return model.getTextFeatures({

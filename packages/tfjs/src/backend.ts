@@ -10,7 +10,8 @@ let ours: string | undefined
 /** Starts are one after the other: TensorFlow.js has one current backend. */
 let last: Promise<unknown> = Promise.resolve()
 
-const isStarted = (name: string): boolean => name !== '' && tf.findBackend(name) != null
+/** `tf.findBackend` would start what a program has only imported, and without threads. */
+const isStarted = (name: string): boolean => tf.engine().registry[name] !== undefined
 
 /** The backend that the program itself has made current and started. */
 function programs(): string | undefined {
