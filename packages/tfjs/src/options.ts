@@ -15,7 +15,10 @@ export interface TfjsOptions {
    * `tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', true)` in cross-origin isolated pages.
    */
   wasmPaths?: string | Readonly<Record<string, string>>
-  /** wasm in Node: how many threads compute, one by default. Settled by whichever model starts wasm. */
+  /**
+   * wasm in Node: how many threads compute. By default one for each processor, and one in a bundle. Settled by
+   * whichever model starts wasm.
+   */
   threads?: number
   /** wasm: do not keep a second copy of the weights as its matrix products want them. Slower for small batches. */
   lowMemory?: boolean

@@ -4,13 +4,20 @@ import { float32Bytes, isRawFloat32 } from './weight-bytes'
 
 const PROVIDERS = ['wasm', 'webgpu']
 
+/** Chromium has `navigator.gpu` on machines without a usable GPU as well. */
+async function hasAdapter(): Promise<boolean> {
+  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<object | null> } }
+  return Boolean(await gpu?.requestAdapter().catch(() => null))
+}
+
 async function load(providers: readonly string[]): Promise<Engine> {
-  const absent = providers.filter((name) => !PROVIDERS.includes(name) || (name === 'webgpu' && !('gpu' in navigator)))
+  const hasGpu = providers.includes('webgpu') && (await hasAdapter())
+  const absent = providers.filter((name) => !PROVIDERS.includes(name) || (name === 'webgpu' && !hasGpu))
   if (absent.length > 0)
     throw new BackendError(
       'provider-unavailable',
       `Execution provider ${absent.map((name) => `"${name}"`).join(', ')} is not available in this browser. ` +
-        `Allowed: ${PROVIDERS.join(', ')} (webgpu where navigator.gpu exists).`,
+        `Allowed: ${PROVIDERS.join(', ')} (webgpu where navigator.gpu gives an adapter).`,
     )
   const ort = providers.includes('webgpu')
     ? await import('onnxruntime-web/webgpu')
