@@ -1,6 +1,7 @@
 import {
   checkOptions,
   type EncoderSpec,
+  encoderWeights,
   openTarget,
   type TargetLike,
   type Tensor,
@@ -10,7 +11,6 @@ import {
 import { encoderGraph } from './graph/encoder-graph'
 import { serialize } from './graph/proto'
 import { placeParams } from './place-params'
-import { encoderWeights } from './runner'
 
 export interface ExportOptions {
   /** `[height, width]` that the vision graph is made for; the config's image size by default. */

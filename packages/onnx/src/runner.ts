@@ -1,7 +1,7 @@
 import {
   BackendError,
   DualEncoderError,
-  ENCODER_NAMES,
+  encoderWeights,
   type EncodeRequest,
   type EncoderOutput,
   type EncoderRunner,
@@ -10,7 +10,6 @@ import {
   tensor,
   type TextBatch,
   type VisionBatch,
-  type WeightEntry,
   type Weights,
 } from '@dual-encoder/core'
 import { runtime } from '#runtime'
@@ -28,12 +27,6 @@ interface Prepared {
 
 /** Sessions kept for one encoder: one for each image size and set of outputs. The oldest goes first. */
 const MAX_SESSIONS = 8
-
-/** The weights of one encoder. */
-export const encoderWeights = (encoder: EncoderSpec, weights: Weights): WeightEntry[] => {
-  const { tower, projection } = ENCODER_NAMES[encoder.kind]
-  return [...weights.values()].filter(({ name }) => name.startsWith(`${tower}.`) || name.startsWith(`${projection}.`))
-}
 
 /** Builds sessions on demand and runs them. */
 export class OnnxRunner implements EncoderRunner {

@@ -2,7 +2,7 @@ import {
   BackendError,
   DualEncoderError,
   encode,
-  ENCODER_NAMES,
+  encoderWeights,
   type EncodeRequest,
   type EncoderOutput,
   type EncoderRunner,
@@ -14,7 +14,6 @@ import {
   type TextInputs,
   type VisionBatch,
   type VisionInputs,
-  type WeightEntry,
   type Weights,
 } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
@@ -25,12 +24,6 @@ import { KeptWeights, loadTensors } from './weights'
 
 const REQUESTED = ['lastHiddenState', 'poolerOutput', 'features', 'embeds', 'hiddenStates', 'attentions'] as const
 type Requested = Partial<Record<(typeof REQUESTED)[number], tf.Tensor | tf.Tensor[]>>
-
-/** The weights of one encoder. */
-function encoderWeights({ kind }: EncoderSpec, weights: Weights): WeightEntry[] {
-  const { tower, projection } = ENCODER_NAMES[kind]
-  return [...weights.values()].filter(({ name }) => name.startsWith(`${tower}.`) || name.startsWith(`${projection}.`))
-}
 
 /** Host inputs as an encoder takes them. Within `tf.tidy`. */
 export function encoderInputs(batch: VisionBatch | TextBatch): VisionInputs<tf.Tensor> | TextInputs<tf.Tensor> {

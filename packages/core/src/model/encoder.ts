@@ -1,3 +1,4 @@
+import type { WeightEntry, Weights } from '../checkpoint/weights'
 import type { Ops } from '../towers/ops'
 import { Scope } from '../towers/scope'
 import type {
@@ -84,6 +85,12 @@ export const ENCODER_NAMES = {
   vision: { tower: 'vision_model', projection: 'visual_projection' },
   text: { tower: 'text_model', projection: 'text_projection' },
 } as const
+
+/** The weights of one encoder among those of a model. */
+export function encoderWeights({ kind }: EncoderSpec, weights: Weights): WeightEntry[] {
+  const { tower, projection } = ENCODER_NAMES[kind]
+  return [...weights.values()].filter(({ name }) => name.startsWith(`${tower}.`) || name.startsWith(`${projection}.`))
+}
 
 /**
  * Runs tower, projection and normalisation over a backend's ops. The whole of an encoder's

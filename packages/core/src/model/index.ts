@@ -10,6 +10,7 @@ export {
   encode,
   type EncodeRequest,
   ENCODER_NAMES,
+  encoderWeights,
   type EncoderOutput,
   type EncoderRunner,
   type EncoderSpec,
