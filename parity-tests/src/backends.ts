@@ -1,4 +1,11 @@
-import type { DualEncoderModel, LoadedModel, ModelClass, VisionTextDualEncoderConfig } from '@dual-encoder/core'
+import type {
+  DualEncoderModel,
+  LoadedModel,
+  ModelClass,
+  SourceLike,
+  TowerBase,
+  VisionTextDualEncoderConfig,
+} from '@dual-encoder/core'
 import * as onnx from '@dual-encoder/onnx'
 import * as tfjs from '@dual-encoder/tfjs'
 import type { TfBackend } from '@dual-encoder/tfjs'
@@ -18,9 +25,13 @@ export interface Tolerances {
 export interface Backend {
   readonly name: string
   readonly Model: ModelClass<DualEncoderModel, Record<never, never>> & {
-    fromPretrained(source: string, options?: object): Promise<DualEncoderModel>
+    fromPretrained(source: SourceLike, options?: object): Promise<DualEncoderModel>
     fromConfig(config: VisionTextDualEncoderConfig, options?: { seed?: number }): Promise<DualEncoderModel>
-    fromVisionTextPretrained(vision: string, text: string, options?: object): Promise<DualEncoderModel>
+    fromVisionTextPretrained(
+      vision: SourceLike | TowerBase,
+      text: SourceLike | TowerBase,
+      options?: object,
+    ): Promise<DualEncoderModel>
   }
   readonly tolerances: Tolerances
 }

@@ -243,10 +243,10 @@ describe.each(BACKENDS)('$name', ({ Model }) => {
 
   it.each(CHECKPOINTS)('refuses a checkpoint with %s', async (_, give, code, says) => {
     const given = give()
-    const source = typeof given === 'string' ? given : (sourceOf(given) as unknown as string)
+    const source = typeof given === 'string' ? given : sourceOf(given)
     const error = await failure(Model.fromPretrained(source))
     expect(error).toMatchObject({ code, message: expect.stringMatching(says) as string })
-    const model = await Model.fromPretrained(sourceOf(files) as unknown as string)
+    const model = await Model.fromPretrained(sourceOf(files))
     await model.dispose()
   })
 

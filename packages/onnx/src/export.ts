@@ -3,6 +3,7 @@ import {
   type EncoderSpec,
   encoderWeights,
   openTarget,
+  sizeOf,
   type TargetLike,
   type Tensor,
   type WeightEntry,
@@ -34,13 +35,13 @@ export async function exportEncoders(
   const writer = await openTarget(target)
   for (const encoder of encoders) {
     const entries = encoderWeights(encoder, weights)
-    const size = entries.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0)
+    const size = entries.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0)
     const name = `${encoder.kind}.onnx`
     const values = new Map<string, Uint8Array | { location: string; offset: number; length: number }>()
     if (size > MAX_INLINE) {
       let offset = 0
       for (const { name: weight, shape } of entries) {
-        const length = 4 * shape.reduce((a, b) => a * b, 1)
+        const length = 4 * sizeOf(shape)
         values.set(weight, { location: `${name}.data`, offset, length })
         offset += length
       }

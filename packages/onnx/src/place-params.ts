@@ -1,4 +1,4 @@
-import { BackendError, type Param, type WeightEntry, type Weights } from '@dual-encoder/core'
+import { BackendError, type Param, sizeOf, type WeightEntry, type Weights } from '@dual-encoder/core'
 import type { TensorProto } from './graph/proto'
 import type { PlaceParam } from './ops'
 
@@ -9,7 +9,7 @@ export function placeParams(weights: Weights, place: (entry: WeightEntry) => Ten
     if (!entry) throw new BackendError('no-weight', `There is no weight "${name}".`)
     const whole = place(entry)
     if (!rows) return whole
-    const rowBytes = 4 * shape.slice(1).reduce((a, b) => a * b, 1)
+    const rowBytes = 4 * sizeOf(shape.slice(1))
     const [start, end] = rows
     if (whole instanceof Uint8Array) return whole.subarray(start * rowBytes, end * rowBytes)
     return { ...whole, offset: whole.offset + start * rowBytes, length: (end - start) * rowBytes }

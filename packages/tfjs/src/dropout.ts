@@ -1,12 +1,5 @@
+import { scramble, sizeOf } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
-
-/** Scrambles 32 bits (the finaliser of Steele et al.'s SplitMix). */
-function scramble(value: number): number {
-  let z = value >>> 0
-  z = Math.imul(z ^ (z >>> 16), 0x21f0aaad)
-  z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
-  return (z ^ (z >>> 15)) >>> 0
-}
 
 /**
  * The random masks of one training step. Each is made on the host from the seed and its own number,
@@ -23,7 +16,7 @@ export class DropoutMasks {
 
   /** `shape` of 0 (at `rate`) and 1 / (1 - rate). */
   next(shape: readonly number[], rate: number): tf.Tensor {
-    const data = new Float32Array(shape.reduce((a, b) => a * b, 1))
+    const data = new Float32Array(sizeOf(shape))
     const stream = scramble(this.#seed ^ Math.imul(++this.#drawn, 0x9e3779b9))
     const limit = rate * 0x100000000
     const kept = rate < 1 ? 1 / (1 - rate) : 0

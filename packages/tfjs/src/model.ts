@@ -26,7 +26,7 @@ import { TFJS_OPTIONS, type TfjsOptions } from './options'
 import { checkParams, type Params, readParams, weightsOf } from './params'
 import { computing, TfjsRunner } from './runner'
 
-/** A model's backend, started once; a failed start may be tried again. */
+/** A model's backend, started once (a failed start may be tried again), and what runs on it. */
 class Starter {
   #started?: Promise<string>
   /** Undefined before it is started. */
@@ -38,6 +38,10 @@ class Starter {
     const started = (this.#started ??= startBackend(this.options).then((name) => (this.name = name)))
     started.catch(() => (this.#started = undefined))
     return started
+  }
+
+  runner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
+    return new TfjsRunner(encoder, weights, this.start, this.options.lowMemory)
   }
 }
 
@@ -53,7 +57,7 @@ export class VisionTextDualEncoderModel extends DualEncoderModel {
   }
 
   protected override createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
-    return new TfjsRunner(encoder, weights, this.#starter.start, this.#starter.options.lowMemory)
+    return this.#starter.runner(encoder, weights)
   }
 
   /** The backend of TensorFlow.js that runs this model; undefined before `ready` or the first run. */
@@ -128,7 +132,7 @@ abstract class TfjsTower extends TowerBase {
   }
 
   protected override createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
-    return new TfjsRunner(encoder, weights, this.#starter.start, this.#starter.options.lowMemory)
+    return this.#starter.runner(encoder, weights)
   }
 }
 

@@ -1,6 +1,15 @@
-import { bothSides, InputError, roundTo, tensor, type WeightEntry, type Weights } from '@dual-encoder/core'
+import {
+  bothSides,
+  InputError,
+  memoryWeight,
+  roundTo,
+  tensor,
+  type WeightEntry,
+  type Weights,
+} from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { makeCurrent } from './backend'
+import { toHost } from './runner'
 import { loadTensors } from './weights'
 
 /** A model's parameters by their names in the checkpoint, in its layouts (`[out, in]`), as Flax's `params`. */
@@ -19,12 +28,7 @@ export async function readParams(weights: Weights, backend: string): Promise<Par
 
 /** A copy of parameters as a checkpoint's weights. */
 export async function weightsOf(params: Params): Promise<WeightEntry[]> {
-  return Promise.all(
-    Object.entries(params).map(async ([name, value]) => {
-      const host = tensor((await value.data<'float32'>()).slice(), value.shape)
-      return { name, shape: value.shape, storage: 'F32' as const, read: () => Promise.resolve(host) }
-    }),
-  )
+  return Promise.all(Object.entries(params).map(async ([name, value]) => memoryWeight(name, await toHost(value))))
 }
 
 /** @throws InputError where names or shapes are not those of `weights`. */

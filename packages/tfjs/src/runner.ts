@@ -121,7 +121,7 @@ export function computing<T>(compute: () => T): T {
 }
 
 /** Copies: the engine's memory may be reused, and outputs may share it. */
-async function toHost(value: tf.Tensor): Promise<Tensor> {
+export async function toHost(value: tf.Tensor): Promise<Tensor> {
   return tensor((await value.data<'float32'>()).slice(), value.shape)
 }
 

@@ -1,4 +1,4 @@
-import { BackendError, type Param, readEntries, type Tensor, type WeightEntry } from '@dual-encoder/core'
+import { BackendError, type Param, readEntries, sizeOf, type Tensor, type WeightEntry } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { keepPacked } from './wasm'
 
@@ -86,7 +86,7 @@ export class KeptWeights implements TensorWeights {
 /** Bytes read at once where neighbouring weights are fetched in one request. */
 const MAX_GROUP = 32 * 2 ** 20
 
-const bytesOf = ({ shape }: WeightEntry): number => 4 * shape.reduce((a, b) => a * b, 1)
+const bytesOf = ({ shape }: WeightEntry): number => 4 * sizeOf(shape)
 
 function* groups(entries: Iterable<WeightEntry>): Generator<WeightEntry[]> {
   let group: WeightEntry[] = []

@@ -20,6 +20,7 @@ export {
   type VisionBatch,
   type VisionEncoderSpec,
 } from './encoder'
+export { memoryWeight } from './initialize'
 export type { TextModelInputs, VisionModelInputs } from './inputs'
 export { type CheckpointOptions, initializeModel, type LoadedModel, type LoadedTower } from './load'
 export type { DualEncoderOutput, DualEncoderTuple, TowerModelOutput, TowerTuple } from './outputs'

@@ -1,4 +1,5 @@
 import type { WeightEntry } from '../checkpoint/weights'
+import { scramble } from '../random'
 import { sizeOf, type Tensor, tensor } from '../tensor'
 import type { Init, Param } from '../towers/ops'
 
@@ -9,15 +10,12 @@ function hash(text: string, seed: number): number {
   return value
 }
 
-/** Steele et al.'s SplitMix, 32 bits: uniform in (0, 1). */
+/** SplitMix, 32 bits: uniform in (0, 1). */
 function uniform(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x9e3779b9) >>> 0
-    let z = state
-    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad)
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
-    return (((z ^ (z >>> 15)) >>> 0) + 0.5) / 0x100000000
+    return (scramble(state) + 0.5) / 0x100000000
   }
 }
 

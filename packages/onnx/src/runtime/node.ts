@@ -2,7 +2,7 @@ import { mkdtemp, open, rm } from 'node:fs/promises'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BackendError, type WeightEntry } from '@dual-encoder/core'
+import { BackendError, sizeOf, type WeightEntry } from '@dual-encoder/core'
 import type { InferenceSession } from 'onnxruntime-common'
 import type OrtNode from 'onnxruntime-node'
 import type { TensorProto } from '../graph/proto'
@@ -55,7 +55,7 @@ async function placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeig
   const mapped = entries.filter((entry) => isRawFloat32(entry) && entry.location?.local)
   const folder = mapped[0]?.location?.local?.folder
   const rest = entries.filter((entry) => !mapped.includes(entry) || entry.location?.local?.folder !== folder)
-  const restBytes = rest.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0)
+  const restBytes = rest.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0)
   if (folder === undefined || restBytes > MAX_INLINE) return writeAside(entries)
   await checkUnchanged(mapped)
   const inline = new Map<string, Uint8Array>()

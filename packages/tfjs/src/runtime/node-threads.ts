@@ -56,7 +56,7 @@ export function allowThreads(count: number): () => void {
   const before = Object.getOwnPropertyDescriptor(globalThis, 'Worker')
   // The engine sets it to Node's own.
   Object.defineProperty(globalThis, 'Worker', { configurable: true, get: () => Thread, set: () => undefined })
-  // It takes one thread less than there are processors.
+  // It takes no more threads than half the processors.
   const { cpus } = os
   os.cpus = () => Array.from({ length: 2 * count }, () => cpus()[0] as os.CpuInfo)
   return () => {

@@ -1,3 +1,4 @@
+import { sizeOf } from '@dual-encoder/core'
 import type * as tf from '@tensorflow/tfjs-core'
 
 /** The version whose internals these kernels use. */
@@ -35,8 +36,6 @@ export function difference(backend: unknown, version: string): string | undefine
   return missing.length > 0 ? `its backend has no ${missing.join(', ')}` : undefined
 }
 
-export const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1)
-
 /** A tensor's record in the module; the offset may have come as a signed number. */
 export function record(backend: WasmBackend, { dataId }: tf.TensorInfo): { id: number; offset: number } {
   const known = backend.dataIdMap.get(dataId)
@@ -46,10 +45,10 @@ export function record(backend: WasmBackend, { dataId }: tf.TensorInfo): { id: n
 
 /** A tensor's values in place. Valid until the next allocation, which may move the heap. */
 export const floats = (backend: WasmBackend, x: tf.TensorInfo): Float32Array =>
-  new Float32Array(backend.wasm.HEAPU8.buffer, record(backend, x).offset, product(x.shape))
+  new Float32Array(backend.wasm.HEAPU8.buffer, record(backend, x).offset, sizeOf(x.shape))
 
 export const integers = (backend: WasmBackend, x: tf.TensorInfo): Int32Array =>
-  new Int32Array(backend.wasm.HEAPU8.buffer, record(backend, x).offset, product(x.shape))
+  new Int32Array(backend.wasm.HEAPU8.buffer, record(backend, x).offset, sizeOf(x.shape))
 
 /** Calls `use` with a new id for `size` floats at `offset`; what the module had cached for the id goes with it. */
 export function withView(backend: WasmBackend, offset: number, size: number, use: (id: number) => void): void {

@@ -1,5 +1,6 @@
+import { sizeOf } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
-import { floats, product, record, type WasmBackend, withView } from './heap'
+import { floats, record, type WasmBackend, withView } from './heap'
 import { transposeInto } from './transpose'
 
 /** Right-hand sides that are used again and again, with the shape that XNNPACK may pack them for. */
@@ -43,7 +44,7 @@ const bytes = (...shape: number[]): Uint8Array => new Uint8Array(Int32Array.from
 
 /** For each item of the batch `outer`, that of an operand whose batch `inner` is broadcast to it. */
 function batchIndices(outer: readonly number[], inner: readonly number[]): number[] {
-  return Array.from({ length: product(outer) }, (_, item) => {
+  return Array.from({ length: sizeOf(outer) }, (_, item) => {
     let [index, stride, rest] = [0, 1, item]
     for (let back = 1; back <= outer.length; back++) {
       const size = outer.at(-back)!
@@ -64,7 +65,7 @@ function transposed(backend: WasmBackend, x: tf.TensorInfo): tf.TensorInfo {
   return result
 }
 
-/** a `[m, k]` times b `[k, n]` with both where `kernel` finds them. */
+/** a `[m, k]` times b `[k, n]`. */
 interface Sizes {
   readonly m: number
   readonly k: number
@@ -79,9 +80,9 @@ function multiply(backend: WasmBackend, a: tf.TensorInfo, b: tf.TensorInfo, out:
   const call = (rows: number, aId: number, bId: number, outId: number) =>
     native(aId, bytes(1, rows, k), 3, bId, bytes(1, k, n), 3, 0, 0, outId)
 
-  if (product(b.shape) === k * n && product(a.shape) === product(out.shape.slice(0, -1)) * k) {
+  if (sizeOf(b.shape) === k * n && sizeOf(a.shape) === sizeOf(out.shape.slice(0, -1)) * k) {
     // One right-hand side for all: the batch is only more rows.
-    const rows = product(a.shape) / k
+    const rows = sizeOf(a.shape) / k
     const shape = kept.get(b.dataId)
     if (shape?.[0] === k && shape[1] === n) call(rows, from.id, by.id, to.id)
     else withView(backend, by.offset, k * n, (bId) => call(rows, from.id, bId, to.id))
@@ -116,7 +117,7 @@ export const batchMatMul =
     const batch = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2))
     const out = backend.makeOutput([...batch, m, n], 'float32')
     if (k === 0) floats(backend, out).fill(0)
-    if (k === 0 || product(out.shape) === 0) return out
+    if (k === 0 || sizeOf(out.shape) === 0) return out
     const left = transposeA ? transposed(backend, a) : a
     const right = transposeB ? transposed(backend, b) : b
     multiply(backend, left, right, out, { m, k, n })

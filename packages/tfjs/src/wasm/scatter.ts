@@ -1,5 +1,6 @@
+import { sizeOf } from '@dual-encoder/core'
 import type * as tf from '@tensorflow/tfjs-core'
-import { floats, integers, product, type WasmBackend } from './heap'
+import { floats, integers, type WasmBackend } from './heap'
 
 /**
  * `UnsortedSegmentSum`, which the wasm backend has not: x `[n, ...]` added up by `segmentIds` `[n]` to
@@ -12,7 +13,7 @@ export const unsortedSegmentSum: tf.KernelFunc = ({ inputs, backend: of, attrs }
   const view = x.dtype === 'int32' ? integers : floats
   const sums = backend.makeOutput([numSegments, ...x.shape.slice(1)], x.dtype)
   const [to, from, ids] = [view(backend, sums), view(backend, x), integers(backend, segmentIds)]
-  const width = product(x.shape.slice(1))
+  const width = sizeOf(x.shape.slice(1))
   to.fill(0)
   for (let row = 0; row < ids.length; row++) {
     const [id, start] = [ids[row]!, row * width]
