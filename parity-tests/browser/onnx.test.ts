@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchChromium } from '../../tools/browser/chromium'
 import { serve, type Server } from '../../tools/browser/server'
 import { BUNDLERS, scriptsIn } from './bundle'
+import { largest } from './largest'
 
 const MODEL = resolve(import.meta.dirname, '../models/emoji-vit-bert')
 const APP = resolve(import.meta.dirname, 'onnx-app')
@@ -32,11 +33,6 @@ const run = (page: Page, name: 'classify' | 'textFeatures', given: Given, where:
     given,
     where,
   ] as const)
-
-const largest = (given: readonly number[], wanted: ArrayLike<number>): number => {
-  expect(given).toHaveLength(wanted.length)
-  return given.reduce((worst, value, i) => Math.max(worst, Math.abs(value - wanted[i]!)), 0)
-}
 
 /** Softmax over each picture's labels. */
 function probabilities(logits: ArrayLike<number>, count = 12): number[] {

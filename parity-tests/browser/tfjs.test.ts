@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchChromium } from '../../tools/browser/chromium'
 import { serve, type Server } from '../../tools/browser/server'
 import { BUNDLERS, scriptsIn } from './bundle'
+import { largest } from './largest'
 
 const MODEL = resolve(import.meta.dirname, '../models/emoji-vit-bert')
 const APP = resolve(import.meta.dirname, 'tfjs-app')
@@ -21,11 +22,6 @@ interface Result {
   readonly embeds: number[]
   readonly loss: number
   readonly gradient: number[]
-}
-
-const largest = (given: readonly number[], wanted: ArrayLike<number>): number => {
-  expect(given).toHaveLength(wanted.length)
-  return given.reduce((worst, value, i) => Math.max(worst, Math.abs(value - wanted[i]!)), 0)
 }
 
 describe('a page built with Vite', () => {
@@ -78,6 +74,13 @@ describe('a page built with Vite', () => {
     return result
   }
 
+  const differencesOf = ({ logits, embeds, loss, gradient }: Result) => ({
+    embeds: largest(embeds, inNode.embeds),
+    logits: largest(logits, inNode.logits),
+    loss: Math.abs(loss - inNode.loss),
+    gradient: largest(gradient, inNode.gradient) / Math.max(...inNode.gradient.map(Math.abs)),
+  })
+
   it('loads each backend of TensorFlow.js only when it is used', async () => {
     const scripts = await scriptsIn(folder)
     const holding = (text: RegExp) => [...scripts].filter(([, code]) => text.test(code)).map(([name]) => name)
@@ -90,34 +93,14 @@ describe('a page built with Vite', () => {
   })
 
   it('gives the numbers of Node on wasm, gradients included', async () => {
-    const { backend, logits, embeds, loss, gradient } = await classify({ backend: 'wasm', wasmPaths: '/wasm/' })
-    expect(backend).toBe('wasm')
-    const scale = Math.max(...inNode.gradient.map(Math.abs))
-    const differences = {
-      embeds: largest(embeds, inNode.embeds),
-      logits: largest(logits, inNode.logits),
-      loss: Math.abs(loss - inNode.loss),
-      gradient: largest(gradient, inNode.gradient) / scale,
-    }
-    expect(differences.embeds).toBeLessThan(1e-6)
-    expect(differences.logits).toBeLessThan(1e-6)
-    expect(differences.loss).toBeLessThan(1e-6)
-    expect(differences.gradient).toBeLessThan(1e-6)
+    const result = await classify({ backend: 'wasm', wasmPaths: '/wasm/' })
+    expect(result.backend).toBe('wasm')
+    for (const [name, difference] of Object.entries(differencesOf(result))) expect(difference, name).toBeLessThan(1e-6)
   })
 
   it('takes webgl by itself, and gives the numbers of Node within what a GPU’s float32 allows', async () => {
-    const { backend, logits, embeds, loss, gradient } = await classify({})
-    expect(backend).toBe('webgl')
-    const scale = Math.max(...inNode.gradient.map(Math.abs))
-    const differences = {
-      embeds: largest(embeds, inNode.embeds),
-      logits: largest(logits, inNode.logits),
-      loss: Math.abs(loss - inNode.loss),
-      gradient: largest(gradient, inNode.gradient) / scale,
-    }
-    expect(differences.embeds).toBeLessThan(1e-3)
-    expect(differences.logits).toBeLessThan(1e-3)
-    expect(differences.loss).toBeLessThan(1e-3)
-    expect(differences.gradient).toBeLessThan(1e-3)
+    const result = await classify({})
+    expect(result.backend).toBe('webgl')
+    for (const [name, difference] of Object.entries(differencesOf(result))) expect(difference, name).toBeLessThan(1e-3)
   })
 })

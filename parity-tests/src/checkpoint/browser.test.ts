@@ -1,52 +1,30 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { build } from 'esbuild'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { launchChromium } from '../../../tools/browser/chromium'
-import { serve, type Server } from '../../../tools/browser/server'
+import { bundledPage, type BundledPage } from '../../../tools/browser/bundled-page'
 import type { Checks } from './browser-page'
 
 const MODEL = fileURLToPath(new URL('../../models/emoji-vit-bert', import.meta.url))
 const TIMEOUT = 180_000
 
 describe('checkpoints in headless Chromium', () => {
-  let folder: string
-  let server: Server
-  let browser: Browser
+  let bundled: BundledPage
   let page: Page
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'checkpoint-'))
-    await build({
-      entryPoints: [fileURLToPath(new URL('browser-page.ts', import.meta.url))],
-      outfile: join(folder, 'page.js'),
-      bundle: true,
-      format: 'esm',
-      platform: 'browser',
-      conditions: ['@dual-encoder/source'],
-    })
-    await writeFile(join(folder, 'index.html'), '<!doctype html><script type="module" src="page.js"></script>')
-    server = await serve({ '/': folder, '/model': MODEL })
-    browser = await launchChromium()
-    page = await browser.newPage()
-    await page.goto(`${server.url}/index.html`)
+    bundled = await bundledPage(new URL('browser-page.ts', import.meta.url), { '/model': MODEL })
+    page = await bundled.browser.newPage()
+    await page.goto(`${bundled.server.url}/index.html`)
   }, TIMEOUT)
 
-  afterAll(async () => {
-    await browser?.close()
-    await server?.close()
-    await rm(folder, { recursive: true, force: true })
-  })
+  afterAll(() => bundled?.close())
 
   it('saves into a FileSystemDirectoryHandle, over itself, in shards and back', { timeout: TIMEOUT }, async () => {
     const saved = await page.evaluate(
       (model) => (globalThis as unknown as { checks: Checks }).checks.saves(model),
-      `${server.url}/model`,
+      `${bundled.server.url}/model`,
     )
     expect(saved.different).toEqual([])
     expect(saved.weights[0]).toBe(saved.weights[1])

@@ -1,14 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { build } from 'esbuild'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { launchChromium } from '../../../tools/browser/chromium'
-import { serve, type Server } from '../../../tools/browser/server'
+import { bundledPage, type BundledPage } from '../../../tools/browser/bundled-page'
 import type { Checks } from './browser-page'
 import type { DecodingFixture } from './decoding'
 
@@ -21,43 +18,26 @@ const TIMEOUT = 180_000
 const isTiff = (name: string) => name.endsWith('.tif') && name !== 'truncated.tif'
 
 describe('images in headless Chromium', () => {
-  let folder: string
-  let server: Server
-  let browser: Browser
+  let bundled: BundledPage
   let names: string[]
   let fixtures: string
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'images-'))
-    await build({
-      entryPoints: [fileURLToPath(new URL('browser-page.ts', import.meta.url))],
-      outfile: join(folder, 'page.js'),
-      bundle: true,
-      format: 'esm',
-      platform: 'browser',
-      conditions: ['@dual-encoder/source'],
-    })
-    await writeFile(join(folder, 'index.html'), '<!doctype html><script type="module" src="page.js"></script>')
+    bundled = await bundledPage(new URL('browser-page.ts', import.meta.url), { '/fixtures': FIXTURES }, { csp: CSP })
     await writeFile(
-      join(folder, 'worker.js'),
+      join(bundled.folder, 'worker.js'),
       "import './page.js'\nonmessage = async ({ data: [check, fixtures] }) => postMessage(await checks[check](fixtures))",
     )
     const decoding = JSON.parse(await readFile(join(FIXTURES, 'decoding.json'), 'utf8')) as DecodingFixture
     names = Object.keys(decoding.files)
-    server = await serve({ '/': folder, '/fixtures': FIXTURES }, { csp: CSP })
-    fixtures = `${server.url}/fixtures`
-    browser = await launchChromium()
+    fixtures = `${bundled.server.url}/fixtures`
   }, TIMEOUT)
 
-  afterAll(async () => {
-    await browser?.close()
-    await server?.close()
-    await rm(folder, { recursive: true, force: true })
-  })
+  afterAll(() => bundled?.close())
 
   async function open(): Promise<Page> {
-    const page = await browser.newPage()
-    await page.goto(`${server.url}/index.html`)
+    const page = await bundled.browser.newPage()
+    await page.goto(`${bundled.server.url}/index.html`)
     return page
   }
 
