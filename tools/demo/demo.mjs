@@ -23,13 +23,11 @@ console.log(
 )
 
 heading('Zero-shot classification: probability of the best three labels')
+const probabilities = processor.postProcess({ logitsPerImage })
 let right = 0
 images.forEach((name, row) => {
-  const logits = [...logitsPerImage.data.slice(row * labels.length, (row + 1) * labels.length)]
-  const max = Math.max(...logits)
-  const sum = logits.reduce((total, logit) => total + Math.exp(logit - max), 0)
-  const ranked = logits
-    .map((logit, index) => ({ label: labels[index], share: Math.exp(logit - max) / sum }))
+  const ranked = labels
+    .map((label, index) => ({ label, share: probabilities.data[row * labels.length + index] }))
     .sort((a, b) => b.share - a.share)
   const correct = ranked[0].label === labels[row]
   right += correct
