@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { defineConfig } from 'tsup'
+import { raw } from './tools/build/raw'
 
 interface Manifest {
   exports: unknown
@@ -33,6 +34,8 @@ export default defineConfig(() => {
     target: 'es2022',
     platform: 'neutral',
     external: [/^#/, /^node:/],
+    noExternal: [/\?raw$/],
+    esbuildPlugins: [raw],
     // One copy of each class per format, whichever entry asks for it.
     splitting: true,
     treeshake: true,

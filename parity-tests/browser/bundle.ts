@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { cp, readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { build as esbuild } from 'esbuild'
 import { build as vite } from 'vite'
 import webpack from 'webpack'
 
@@ -10,7 +11,7 @@ export type Bundler = (app: string, folder: string) => Promise<void>
 const PACKAGES = resolve(import.meta.dirname, '../../packages')
 
 function checkBuilt(): void {
-  for (const name of ['core', 'onnx'])
+  for (const name of ['core', 'onnx', 'tfjs'])
     if (!existsSync(join(PACKAGES, name, 'dist/index.js')))
       throw new Error(`packages/${name} is not built. Run \`npm run build\` first.`)
 }
@@ -35,6 +36,13 @@ const withWebpack: Bundler = async (app, path) => {
   })
   if (stats?.hasErrors()) throw new Error(stats.toString({ all: false, errors: true }))
   await cp(join(app, 'index.html'), join(path, 'index.html'))
+}
+
+export const withEsbuild: Bundler = async (app, outdir) => {
+  checkBuilt()
+  const entryPoints = [join(app, 'main.js')]
+  await esbuild({ entryPoints, outdir, bundle: true, splitting: true, minify: true, format: 'esm', logLevel: 'error' })
+  await cp(join(app, 'index.html'), join(outdir, 'index.html'))
 }
 
 export const BUNDLERS: Record<string, Bundler> = { Vite: withVite, webpack: withWebpack }

@@ -7,6 +7,10 @@ import { installWasmKernels } from './wasm'
 
 /** The backend that a model of ours made current, as opposed to the program's own choice. */
 let ours: string | undefined
+/** The backend that this package has started and that ends with the last model on it. */
+let ending: string | undefined
+/** Models, and where they run; undefined while that is being settled. */
+const users = new Map<object, string | undefined>()
 /** Starts are one after the other: TensorFlow.js has one current backend. */
 let last: Promise<unknown> = Promise.resolve()
 
@@ -28,12 +32,14 @@ async function start(name: TfBackend, options: TfjsOptions): Promise<void> {
     )
   const before = tf.getBackend()
   try {
-    const started = await load(options)
+    const loaded = await load(options)
     try {
       if (!(await tf.setBackend(name))) throw new Error('it did not start')
     } finally {
-      started?.()
+      loaded?.restore()
     }
+    loaded?.settle()
+    if (loaded?.endsIdle) ending = name
     if (name === 'webgl' && !tf.env().getBool('WEBGL_RENDER_FLOAT32_ENABLED'))
       throw new Error('this device computes in 16 bits only')
   } catch (cause) {
@@ -70,9 +76,10 @@ async function startNamed(backend: TfBackend, options: TfjsOptions): Promise<str
   return backend
 }
 
-/** Starts the backend asked for, or the best there is. @returns its name */
-export function startBackend(options: TfjsOptions): Promise<string> {
+/** Starts the backend asked for, or the best there is, for `user` until it leaves. @returns its name */
+export function startBackend(options: TfjsOptions, user: object = {}): Promise<string> {
   const { backend } = options
+  users.set(user, undefined)
   const started = last.then(async () => {
     registerGradients()
     const name = backend === undefined ? await startBest(options) : await startNamed(backend, options)
@@ -82,8 +89,30 @@ export function startBackend(options: TfjsOptions): Promise<string> {
     }
     return name
   })
+  started.then(
+    (name) => users.has(user) && users.set(user, name),
+    () => users.delete(user),
+  )
   last = started.catch(() => undefined)
   return started
+}
+
+/** Ends the backend that is to end with its last user, unless the program has tensors on it. It can be started anew. */
+function endIdle(): void {
+  if (ending === undefined || [...users.values()].some((name) => name === undefined || name === ending)) return
+  const { registry, registryFactory } = tf.engine()
+  const started = registry[ending]
+  if (!started || started.numDataIds() > 0) return
+  const { factory, priority } = registryFactory[ending]!
+  tf.removeBackend(ending)
+  tf.registerBackend(ending, factory, priority)
+  ending = undefined
+}
+
+/** `user` runs nothing more. */
+export function leaveBackend(user: object): Promise<unknown> {
+  users.delete(user)
+  return (last = last.then(endIdle))
 }
 
 /** Makes a started backend current, at once: what follows in the same turn runs on it. */

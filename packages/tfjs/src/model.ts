@@ -12,7 +12,7 @@ import {
   type Weights,
 } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
-import { makeCurrent, startBackend } from './backend'
+import { leaveBackend, makeCurrent, startBackend } from './backend'
 import {
   APPLY_OPTIONS,
   applyModel,
@@ -35,13 +35,17 @@ class Starter {
   constructor(readonly options: TfjsOptions) {}
 
   readonly start = (): Promise<string> => {
-    const started = (this.#started ??= startBackend(this.options).then((name) => (this.name = name)))
+    const started = (this.#started ??= startBackend(this.options, this).then((name) => (this.name = name)))
     started.catch(() => (this.#started = undefined))
     return started
   }
 
   runner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
     return new TfjsRunner(encoder, weights, this.start, this.options.lowMemory)
+  }
+
+  async leave(): Promise<void> {
+    if (this.#started) await leaveBackend(this)
   }
 }
 
@@ -111,6 +115,11 @@ export class VisionTextDualEncoderModel extends DualEncoderModel {
     return computing(() => tf.tidy(() => lossAndGrads(this.loaded, params, batches, options)))
   }
 
+  override async dispose(): Promise<void> {
+    await super.dispose()
+    await this.#starter.leave()
+  }
+
   /** What follows in this turn runs on the model's backend. */
   #turn(params: Params, call: string): void {
     const backend = this.tfBackend
@@ -133,6 +142,11 @@ abstract class TfjsTower extends TowerBase {
 
   protected override createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
     return this.#starter.runner(encoder, weights)
+  }
+
+  override async dispose(): Promise<void> {
+    await super.dispose()
+    await this.#starter.leave()
   }
 }
 

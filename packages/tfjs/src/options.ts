@@ -9,15 +9,11 @@ export interface TfjsOptions {
    * wasm in Node and the first of webgl, wasm and cpu that works in a browser.
    */
   backend?: TfBackend
-  /**
-   * Where a browser finds the `tfjs-backend-wasm*.wasm` files: their folder, or the place of each.
-   * They run on one thread. A program whose bundler leaves `tfjs-backend-wasm-threaded-simd.js` as it is may set
-   * `tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', true)` in cross-origin isolated pages.
-   */
+  /** Where a browser finds the `tfjs-backend-wasm*.wasm` files: their folder, or the place of each. */
   wasmPaths?: string | Readonly<Record<string, string>>
   /**
-   * wasm in Node: how many threads compute. By default one for each processor, and one in a bundle. Settled by
-   * whichever model starts wasm.
+   * wasm: how many threads compute, 8 at most. By default one for each processor in Node and in cross-origin isolated
+   * pages, and one in other pages. Settled by whichever model starts wasm.
    */
   threads?: number
   /** wasm: do not keep a second copy of the weights as its matrix products want them. Slower for small batches. */

@@ -11,13 +11,16 @@ globalThis.classify = async ({ images, labels, ...options }) => {
   const params = await model.params()
   const pairs = await processor({ text: labels.slice(0, images.length), images })
   const { value, grads } = model.valueAndGrads(params, pairs)
+  const { getThreadsCount } = await import('@tensorflow/tfjs-backend-wasm')
   const result = {
     backend: model.tfBackend,
+    threads: model.tfBackend === 'wasm' ? getThreadsCount() : undefined,
     logits: [...logitsPerImage.data],
     embeds: [...imageEmbeds.data, ...textEmbeds.data],
     loss: (await value.data())[0],
     gradient: [...(await grads['visual_projection.weight'].data())],
   }
+  for (const tensor of [value, ...Object.values(params), ...Object.values(grads)]) tensor.dispose()
   await model.dispose()
   return result
 }

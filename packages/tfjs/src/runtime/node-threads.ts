@@ -1,24 +1,21 @@
 import os from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { giveEngineScript } from './engine-script'
 
 /*
- * TensorFlow.js 4.22 has threads for browsers only. Its workers are `blob:` URLs, which Node's do not take; they read
- * the module's script by `importScripts`, which Node has not; and that script is the text of a function that names
- * variables around it.
+ * TensorFlow.js 4.22 has threads for browsers only. Its workers are `blob:` URLs, which Node's do not take, and they
+ * read the engine's script by `importScripts`, which Node has not.
  */
 const BOOT = `
-const threads = require('node:worker_threads')
-Object.assign(globalThis, {
-  commonjsGlobal: globalThis, require$$0: require('fs'), require$$1: require('path'),
-  require$$3: require('perf_hooks'), require$$4: require('os'),
-})
+const load = require
+const threads = load('node:worker_threads')
 let receive
 let script = ''
 const port = {
   on: (_, listener) => { receive = listener },
   postMessage: (message) => threads.parentPort.postMessage(message),
 }
-const within = (name) => (name === 'worker_threads' ? { ...threads, parentPort: port } : require(name))
+const within = (name) => (name === 'worker_threads' ? { ...threads, parentPort: port } : load(name))
 let last = threads.workerData.text().then((code) => {
   new Function('require', '__filename', code)(within, __filename)
   globalThis.importScripts = () => (0, eval)(script)
@@ -47,6 +44,7 @@ export function allowThreads(count: number): () => void {
     }
     override ref(): void {}
   }
+  const takeBack = giveEngineScript()
   const { createObjectURL } = URL
   URL.createObjectURL = (blob: Blob) => {
     const url = createObjectURL(blob)
@@ -62,6 +60,7 @@ export function allowThreads(count: number): () => void {
   return () => {
     os.cpus = cpus
     URL.createObjectURL = createObjectURL
+    takeBack()
     if (before) Object.defineProperty(globalThis, 'Worker', before)
     else delete (globalThis as { Worker?: unknown }).Worker
   }

@@ -1,8 +1,8 @@
 import { sizeOf } from '@dual-encoder/core'
 import type * as tf from '@tensorflow/tfjs-core'
 
-/** The version whose internals these kernels use. */
-const PINNED = '4.22.0'
+/** The version whose internals the kernels use, and whose threads can be started. */
+export const PINNED = '4.22.0'
 
 /** What the kernels use of `BackendWasm`; its own typings leave most of it out. */
 export interface WasmBackend {
