@@ -13,7 +13,7 @@ import {
 import * as tf from '@tensorflow/tfjs-core'
 import { DropoutMasks } from './dropout'
 import { tfLossOps } from './losses'
-import { TfjsOps } from './ops'
+import type { Engine } from './engine'
 import { inMask, type ParamMask, type Params } from './params'
 import { encoderInputs } from './runner'
 import { TreeWeights } from './weights'
@@ -79,6 +79,7 @@ function seedOf({ train, dropoutSeed }: TrainOptions): number | undefined {
 
 /** Runs one encoder on a tree of parameters. */
 function encoded(
+  engine: Engine,
   { vision, text }: LoadedModel,
   params: Params,
   batch: TextBatch | VisionBatch,
@@ -87,7 +88,7 @@ function encoded(
 ): EncoderOutput<tf.Tensor> {
   const encoder = 'pixelValues' in batch ? vision : text
   const masks = seed === undefined ? undefined : new DropoutMasks(seed, encoder.kind)
-  return encode(new TfjsOps(new TreeWeights(params), masks), encoder, encoderInputs(batch), request)
+  return encode(engine.ops(new TreeWeights(params), masks), encoder, encoderInputs(batch), request)
 }
 
 function logitsOf(params: Params, textEmbeds: tf.Tensor, imageEmbeds: tf.Tensor): tf.Tensor {
@@ -96,6 +97,7 @@ function logitsOf(params: Params, textEmbeds: tf.Tensor, imageEmbeds: tf.Tensor)
 
 /** The model as a pure function of its parameters. Within `tf.tidy`. */
 export function applyModel(
+  engine: Engine,
   model: LoadedModel,
   params: Params,
   { texts, images }: Batches,
@@ -109,8 +111,8 @@ export function applyModel(
     attentions: options.outputAttentions,
     hiddenStates: options.outputHiddenStates,
   }
-  const text = encoded(model, params, texts, request, seed)
-  const vision = encoded(model, params, images, request, seed)
+  const text = encoded(engine, model, params, texts, request, seed)
+  const vision = encoded(engine, model, params, images, request, seed)
   const [textEmbeds, imageEmbeds] = [text.embeds, vision.embeds] as [tf.Tensor2D, tf.Tensor2D]
   const logitsPerText = logitsOf(params, textEmbeds, imageEmbeds) as tf.Tensor2D
   return {
@@ -133,6 +135,7 @@ const towerTensors = ({ lastHiddenState, poolerOutput, hiddenStates, attentions 
 
 /** CLIP's loss and its gradient with respect to the parameters in the mask; zeros where the loss does not depend on one. */
 export function lossAndGrads(
+  engine: Engine,
   model: LoadedModel,
   params: Params,
   { texts, images }: Batches,
@@ -144,8 +147,8 @@ export function lossAndGrads(
   // While training every token goes through the last layer, so that a seed drops the same as in `apply`.
   const request = { embeds: true, lastHiddenState: seed !== undefined }
   const loss = () => {
-    const text = encoded(model, params, texts, request, seed)
-    const vision = encoded(model, params, images, request, seed)
+    const text = encoded(engine, model, params, texts, request, seed)
+    const vision = encoded(engine, model, params, images, request, seed)
     return clipLossOf(tfLossOps, logitsOf(params, text.embeds as tf.Tensor, vision.embeds as tf.Tensor))
   }
   const wanted = names.map((name) => params[name] as tf.Tensor)

@@ -12,7 +12,7 @@ import {
   type Weights,
 } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
-import { leaveBackend, makeCurrent, startBackend } from './backend'
+import { makeCurrent } from './backend'
 import {
   APPLY_OPTIONS,
   applyModel,
@@ -22,56 +22,37 @@ import {
   type GradOptions,
   lossAndGrads,
 } from './differentiable'
+import { computing, type Engine, TfjsEngine } from './engine'
 import { TFJS_OPTIONS, type TfjsOptions } from './options'
 import { checkParams, type Params, readParams, weightsOf } from './params'
-import { computing, TfjsRunner } from './runner'
+import { TfjsRunner } from './runner'
 
-/** A model's backend, started once (a failed start may be tried again), and what runs on it. */
-class Starter {
-  #started?: Promise<string>
-  /** Undefined before it is started. */
-  name?: string
-
-  constructor(readonly options: TfjsOptions) {}
-
-  readonly start = (): Promise<string> => {
-    const started = (this.#started ??= startBackend(this.options, this).then((name) => (this.name = name)))
-    started.catch(() => (this.#started = undefined))
-    return started
-  }
-
-  runner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
-    return new TfjsRunner(encoder, weights, this.start, this.options.lowMemory)
-  }
-
-  async leave(): Promise<void> {
-    if (this.#started) await leaveBackend(this)
-  }
-}
-
-/** transformers' `VisionTextDualEncoderModel` on TensorFlow.js. */
-export class VisionTextDualEncoderModel extends DualEncoderModel {
-  static readonly engineOptions: readonly string[] = TFJS_OPTIONS
+/** `VisionTextDualEncoderModel` on any engine of TensorFlow.js. */
+export abstract class EngineModel<E extends Engine> extends DualEncoderModel {
   protected override readonly trains = true
-  readonly #starter: Starter
 
-  constructor(loaded: LoadedModel, options: TfjsOptions = {}) {
+  constructor(
+    loaded: LoadedModel,
+    protected readonly engine: E,
+  ) {
     super(loaded)
-    this.#starter = new Starter(options)
   }
+
+  /** A model of this class on the same engine's options. */
+  protected abstract another(loaded: LoadedModel): this
 
   protected override createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
-    return this.#starter.runner(encoder, weights)
+    return new TfjsRunner(encoder, weights, this.engine)
   }
 
   /** The backend of TensorFlow.js that runs this model; undefined before `ready` or the first run. */
   get tfBackend(): string | undefined {
-    return this.#starter.name
+    return this.engine.name
   }
 
   /** Starts the backend. @returns its name */
   ready(): Promise<string> {
-    return this.#starter.start()
+    return this.engine.start()
   }
 
   /** New parameters, the same for the same seed (Flax's `init_weights`). The caller disposes of them. */
@@ -85,10 +66,10 @@ export class VisionTextDualEncoderModel extends DualEncoderModel {
   }
 
   /** A model of the same config with these parameters, copied: to save them, or for inference. */
-  async withParams(params: Params): Promise<VisionTextDualEncoderModel> {
+  async withParams(params: Params): Promise<this> {
     checkParams(params, this.loaded.weights)
     const weights = new Map((await weightsOf(params)).map((entry) => [entry.name, entry]))
-    return new VisionTextDualEncoderModel({ ...this.loaded, weights }, this.#starter.options)
+    return this.another({ ...this.loaded, weights })
   }
 
   /**
@@ -100,7 +81,9 @@ export class VisionTextDualEncoderModel extends DualEncoderModel {
     const batches = this.checkedInputs(inputs, options)
     this.#turn(params, 'apply')
     return computing(() =>
-      tf.tidy(() => applyModel(this.loaded, params, batches, options) as unknown as tf.TensorContainerObject),
+      tf.tidy(
+        () => applyModel(this.engine, this.loaded, params, batches, options) as unknown as tf.TensorContainerObject,
+      ),
     ) as unknown as DualEncoderTensors
   }
 
@@ -112,12 +95,12 @@ export class VisionTextDualEncoderModel extends DualEncoderModel {
     checkOptions(options, GRAD_OPTIONS, 'valueAndGrads')
     const batches = this.checkedInputs(inputs, { ...options, returnLoss: true })
     this.#turn(params, 'valueAndGrads')
-    return computing(() => tf.tidy(() => lossAndGrads(this.loaded, params, batches, options)))
+    return computing(() => tf.tidy(() => lossAndGrads(this.engine, this.loaded, params, batches, options)))
   }
 
   override async dispose(): Promise<void> {
     await super.dispose()
-    await this.#starter.leave()
+    await this.engine.leave()
   }
 
   /** What follows in this turn runs on the model's backend. */
@@ -130,23 +113,43 @@ export class VisionTextDualEncoderModel extends DualEncoderModel {
   }
 }
 
-/** A tower on its own, on TensorFlow.js. */
-abstract class TfjsTower extends TowerBase {
+/** transformers' `VisionTextDualEncoderModel` on TensorFlow.js. */
+export class VisionTextDualEncoderModel extends EngineModel<TfjsEngine> {
   static readonly engineOptions: readonly string[] = TFJS_OPTIONS
-  readonly #starter: Starter
 
-  constructor(loaded: LoadedTower, options: TfjsOptions = {}) {
+  constructor(loaded: LoadedModel, options: TfjsOptions = {}) {
+    super(loaded, new TfjsEngine(options))
+  }
+
+  protected override another(loaded: LoadedModel): this {
+    return new VisionTextDualEncoderModel(loaded, this.engine.options) as this
+  }
+}
+
+/** A tower on its own, on any engine of TensorFlow.js. */
+export abstract class EngineTower<E extends Engine> extends TowerBase {
+  constructor(
+    loaded: LoadedTower,
+    protected readonly engine: E,
+  ) {
     super(loaded)
-    this.#starter = new Starter(options)
   }
 
   protected override createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
-    return this.#starter.runner(encoder, weights)
+    return new TfjsRunner(encoder, weights, this.engine)
   }
 
   override async dispose(): Promise<void> {
     await super.dispose()
-    await this.#starter.leave()
+    await this.engine.leave()
+  }
+}
+
+abstract class TfjsTower extends EngineTower<TfjsEngine> {
+  static readonly engineOptions: readonly string[] = TFJS_OPTIONS
+
+  constructor(loaded: LoadedTower, options: TfjsOptions = {}) {
+    super(loaded, new TfjsEngine(options))
   }
 }
 

@@ -2,6 +2,7 @@ import { BertConfig, initializeModel, tensor, ViTConfig, VisionTextDualEncoderCo
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { startBackend } from './backend'
+import { TfjsEngine } from './engine'
 import { TfjsRunner } from './runner'
 
 const size = { hiddenSize: 24, numHiddenLayers: 1, numAttentionHeads: 2, intermediateSize: 32 }
@@ -26,7 +27,7 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
       const { text, weights } = initializeModel(config, 0)
       const before = tf.memory().numTensors
       const lacking = new Map([...weights].filter(([key]) => key !== name))
-      const runner = new TfjsRunner(text, lacking, () => startBackend({ backend }))
+      const runner = new TfjsRunner(text, lacking, new TfjsEngine({ backend }))
       const fails = () => expect(runner.run(batch, { embeds: true })).rejects.toMatchObject({ code: 'no-weight' })
       await fails()
       const held = tf.memory().numTensors
@@ -40,7 +41,7 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
   it('holds each weight once', async () => {
     await startBackend({ backend })
     const { text, weights } = initializeModel(config, 0)
-    const runner = new TfjsRunner(text, weights, () => startBackend({ backend }))
+    const runner = new TfjsRunner(text, weights, new TfjsEngine({ backend }))
     const before = tf.memory().numBytes
     await runner.run(batch, { embeds: true, lastHiddenState: true })
     const wanted = [...weights.values()]

@@ -1,6 +1,4 @@
 import {
-  BackendError,
-  DualEncoderError,
   encode,
   encoderWeights,
   type EncodeRequest,
@@ -16,11 +14,11 @@ import {
   type VisionInputs,
   type Weights,
 } from '@dual-encoder/core'
-import * as tf from '@tensorflow/tfjs-core'
-import { makeCurrent } from './backend'
+import type * as tf from '@tensorflow/tfjs-core'
 import { DropoutMasks } from './dropout'
-import { TfjsOps, toTf } from './ops'
-import { KeptWeights, loadTensors } from './weights'
+import type { Engine } from './engine'
+import { toTf } from './ops'
+import type { KeptWeights } from './weights'
 
 const REQUESTED = ['lastHiddenState', 'poolerOutput', 'features', 'embeds', 'hiddenStates', 'attentions'] as const
 type Requested = Partial<Record<(typeof REQUESTED)[number], tf.Tensor | tf.Tensor[]>>
@@ -40,15 +38,14 @@ export function encoderInputs(batch: VisionBatch | TextBatch): VisionInputs<tf.T
 
 /** Runs one encoder eagerly. Its weights are loaded by the first run and kept until `dispose`. */
 export class TfjsRunner implements EncoderRunner {
-  #weights?: Promise<KeptWeights>
+  /** By the backend that holds them. */
+  #weights?: { readonly backend: string; readonly loaded: Promise<KeptWeights> }
   readonly #running = new Set<Promise<unknown>>()
 
-  /** @param backend starts the backend, the same for every call, and says which it is */
   constructor(
     private readonly encoder: EncoderSpec,
     private readonly weights: Weights,
-    private readonly backend: () => Promise<string>,
-    private readonly lowMemory = false,
+    private readonly engine: Engine,
   ) {}
 
   async run(
@@ -66,57 +63,38 @@ export class TfjsRunner implements EncoderRunner {
   }
 
   async #run(batch: VisionBatch | TextBatch, request: EncodeRequest, { signal, dropoutSeed }: RunOptions) {
-    const backend = await this.backend()
-    const weights = await this.#loaded(backend)
+    const weights = await this.load()
     signal?.throwIfAborted()
-    makeCurrent(backend)
-    const masks = dropoutSeed === undefined ? undefined : new DropoutMasks(dropoutSeed, this.encoder.kind)
-    const outputs = computing(() =>
-      tf.tidy(() => {
-        const output = encode(new TfjsOps(weights, masks), this.encoder, encoderInputs(batch), request)
-        return Object.fromEntries(REQUESTED.filter((name) => request[name]).map((name) => [name, output[name]]))
-      }),
-    ) as Requested
-    try {
-      const host = await hostOutputs(outputs)
-      signal?.throwIfAborted()
-      return host
-    } finally {
-      tf.dispose(outputs as tf.TensorContainerObject)
+    const compute = () => {
+      const masks = dropoutSeed === undefined ? undefined : new DropoutMasks(dropoutSeed, this.encoder.kind)
+      const output = encode(this.engine.ops(weights, masks), this.encoder, encoderInputs(batch), request)
+      return Object.fromEntries(REQUESTED.filter((name) => request[name]).map((name) => [name, output[name]]))
     }
+    const host = await this.engine.run(compute as () => Requested, hostOutputs)
+    signal?.throwIfAborted()
+    return host
   }
 
-  #loaded(backend: string): Promise<KeptWeights> {
-    const load = async () => {
-      const entries = encoderWeights(this.encoder, this.weights)
-      return new KeptWeights(await loadTensors(entries, () => makeCurrent(backend)), !this.lowMemory)
-    }
-    const loaded = (this.#weights ??= load())
+  /** Loads the weights unless they are where the engine runs. */
+  async load(): Promise<KeptWeights> {
+    const backend = await this.engine.start()
+    if (this.#weights?.backend === backend) return this.#weights.loaded
+    void this.#release()
+    const loaded = this.engine.load(encoderWeights(this.encoder, this.weights))
+    this.#weights = { backend, loaded }
     loaded.catch(() => (this.#weights = undefined))
     return loaded
   }
 
-  async dispose(): Promise<void> {
-    await Promise.allSettled([...this.#running])
-    const weights = await this.#weights?.catch(() => undefined)
-    this.#weights = undefined
+  async #release(): Promise<void> {
+    const weights = await this.#weights?.loaded.catch(() => undefined)
     weights?.dispose()
   }
-}
 
-/** What the engine throws, as ours. */
-export function computing<T>(compute: () => T): T {
-  try {
-    return compute()
-  } catch (cause) {
-    if (cause instanceof DualEncoderError) throw cause
-    if (cause instanceof WebAssembly.RuntimeError && cause.message.includes('out of bounds'))
-      throw new BackendError(
-        'out-of-memory',
-        'TensorFlow.js ran out of the 4 GiB that WebAssembly can address. Give smaller batches, or dispose of models.',
-        { cause },
-      )
-    throw new BackendError('engine-failed', `TensorFlow.js failed: ${(cause as Error).message}`, { cause })
+  async dispose(): Promise<void> {
+    await Promise.allSettled([...this.#running])
+    await this.#release()
+    this.#weights = undefined
   }
 }
 

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { makeCurrent, startBackend } from './backend'
 import { TfjsOps } from './ops'
-import { computing } from './runner'
+import { computing } from './engine'
 import { KeptWeights, TreeWeights } from './weights'
 
 /** Places where TensorFlow.js 4.22 gives wrong answers or aborts without being asked for anything unusual. */

@@ -1,0 +1,8 @@
+/** For packages that run these models on a backend of TensorFlow.js of their own. */
+export { makeCurrent } from './backend'
+export type { DropoutMasks } from './dropout'
+export { Engine } from './engine'
+export { registerGradients } from './gradients'
+export { EngineModel, EngineTower } from './model'
+export { TfjsOps, toTf } from './ops'
+export { KeptWeights, loadTensors, type TensorWeights } from './weights'

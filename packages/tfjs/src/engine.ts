@@ -1,0 +1,98 @@
+import type { WeightEntry } from '@dual-encoder/core'
+import { BackendError, DualEncoderError } from '@dual-encoder/core'
+import * as tf from '@tensorflow/tfjs-core'
+import { leaveBackend, makeCurrent, startBackend } from './backend'
+import type { DropoutMasks } from './dropout'
+import { TfjsOps } from './ops'
+import type { TfjsOptions } from './options'
+import { KeptWeights, loadTensors, type TensorWeights } from './weights'
+
+/** What runs encoders: a backend of TensorFlow.js, started once, and how weights and ops are made for it. */
+export abstract class Engine {
+  #started?: Promise<string>
+  #name?: string
+
+  /** The backend of TensorFlow.js; undefined before it has started. */
+  get name(): string | undefined {
+    return this.#name
+  }
+
+  /** Starts the backend. @returns its name */
+  protected abstract begin(): Promise<string>
+  /** Nothing more is run. */
+  protected end(): Promise<unknown> {
+    return Promise.resolve()
+  }
+
+  /** Starts the backend, once; a failed start may be tried again. @returns its name */
+  readonly start = (): Promise<string> => {
+    const started = (this.#started ??= this.begin().then((name) => (this.#name = name)))
+    started.catch(() => (this.#started = undefined))
+    return started
+  }
+
+  /** The next `start` begins anew. */
+  protected restart(): void {
+    this.#started = undefined
+  }
+
+  async leave(): Promise<void> {
+    if (this.#started) await this.end()
+  }
+
+  /** An encoder's weights on the started backend, for inference. */
+  async load(entries: Iterable<WeightEntry>): Promise<KeptWeights> {
+    const name = await this.start()
+    return new KeptWeights(await loadTensors(entries, () => makeCurrent(name)))
+  }
+
+  ops(weights: TensorWeights, masks?: DropoutMasks): TfjsOps {
+    return new TfjsOps(weights, masks)
+  }
+
+  /** Computes tensors, in one turn, reads what is wanted of them and disposes of them. */
+  async run<T extends tf.TensorContainer, R>(compute: () => T, read: (outputs: T) => Promise<R>): Promise<R> {
+    makeCurrent(await this.start())
+    const outputs = computing(() => tf.tidy(compute))
+    try {
+      return await read(outputs)
+    } finally {
+      tf.dispose(outputs)
+    }
+  }
+}
+
+/** cpu, wasm and webgl. */
+export class TfjsEngine extends Engine {
+  constructor(readonly options: TfjsOptions) {
+    super()
+  }
+
+  protected override begin(): Promise<string> {
+    return startBackend(this.options, this)
+  }
+  protected override end(): Promise<unknown> {
+    return leaveBackend(this)
+  }
+
+  override async load(entries: Iterable<WeightEntry>): Promise<KeptWeights> {
+    const name = await this.start()
+    return new KeptWeights(await loadTensors(entries, () => makeCurrent(name)), !this.options.lowMemory)
+  }
+}
+
+/** What TensorFlow.js throws, as ours. */
+export function computing<T>(compute: () => T): T {
+  try {
+    return compute()
+  } catch (cause) {
+    if (cause instanceof DualEncoderError) throw cause
+    if (cause instanceof WebAssembly.RuntimeError && cause.message.includes('out of bounds'))
+      throw new BackendError(
+        'out-of-memory',
+        'TensorFlow.js ran out of the 4 GiB that WebAssembly can address. Give smaller batches, or dispose of models.',
+        { cause },
+      )
+    throw new BackendError('engine-failed', `TensorFlow.js failed: ${(cause as Error).message}`, { cause })
+  }
+}
