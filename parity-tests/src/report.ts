@@ -13,7 +13,7 @@ const files = new Map<string, string[]>()
 export class ParityReport {
   readonly #worst = new Map<string, Map<string, number>>()
 
-  constructor(readonly backend: Backend) {}
+  constructor(readonly backend: Pick<Backend, 'name' | 'tolerances'>) {}
 
   note(caseName: string, output: string, worst: Difference): void {
     const group = GROUPS.find((name) => output.includes(name))

@@ -1,6 +1,7 @@
 import { readSafetensors, type Tensor } from '@dual-encoder/core'
 import { afterAll, describe, expect, it } from 'vitest'
-import { BACKENDS } from './backends'
+import { BACKENDS, type Tolerances } from './backends'
+import { ChromiumModels, type TowerModel } from './chromium'
 import { difference, namedOutputs } from './compare'
 import { casesIn, firstRows, inputsOf } from './fixtures'
 import { ParityReport } from './report'
@@ -9,7 +10,33 @@ import { violation } from './tolerances'
 /** Fixtures may hold outputs of other calls under these names; they are compared by their own tests below. */
 const OTHER_CALLS = /^(loss|loss_logits_per_text|text_features|image_features)$/
 
-describe.each(BACKENDS)('$name', (backend) => {
+interface TowerBackend {
+  readonly name: string
+  readonly tolerances: Tolerances
+  load(folder: string): Promise<TowerModel>
+}
+
+const chromium = new ChromiumModels()
+afterAll(() => chromium[Symbol.asyncDispose]())
+
+/** Chromium's WebGL runs on SwiftShader, which computes in IEEE float32. */
+const IN_CHROMIUM = { wasm: 'tfjs (wasm in Chromium, float32)', webgl: 'tfjs (webgl on SwiftShader, float32)' } as const
+const { tolerances } = BACKENDS.find(({ name }) => name.includes('wasm'))!
+
+const TOWER_BACKENDS: readonly TowerBackend[] = [
+  ...BACKENDS.map(({ name, tolerances, Model }) => ({
+    name,
+    tolerances,
+    load: (folder: string) => Model.fromPretrained(folder),
+  })),
+  ...(['wasm', 'webgl'] as const).map((backend) => ({
+    name: IN_CHROMIUM[backend],
+    tolerances,
+    load: (folder: string) => chromium.load(folder, backend),
+  })),
+]
+
+describe.each(TOWER_BACKENDS)('$name', (backend) => {
   const report = new ParityReport(backend)
   afterAll(() => {
     if (process.env.PARITY_REPORT) report.write()
@@ -23,7 +50,7 @@ describe.each(BACKENDS)('$name', (backend) => {
       report.note(caseName, name, worst)
       return violation(name, worst, backend.tolerances)
     }
-    const load = () => backend.Model.fromPretrained(folder)
+    const load = () => backend.load(folder)
 
     it('gives every output of forward', async () => {
       const [model, inputs] = [await load(), await inputsOf(folder)]

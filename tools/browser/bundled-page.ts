@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import type { Browser } from 'playwright-core'
+import { raw } from '../build/raw'
 import { launchChromium } from './chromium'
 import { serve, type ServeOptions, type Server } from './server'
 
@@ -29,6 +30,7 @@ export async function bundledPage(
     format: 'esm',
     platform: 'browser',
     conditions: ['@dual-encoder/source'],
+    plugins: [raw],
   })
   const page = '<!doctype html><meta charset="utf-8"><script type="module" src="page.js"></script>'
   await writeFile(join(folder, 'index.html'), page)
