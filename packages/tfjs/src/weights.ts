@@ -43,7 +43,7 @@ export class KeptWeights implements TensorWeights {
 
   /** @param packed keep the matrices also as the engine packs them, where it does */
   constructor(
-    private readonly tensors: Map<string, tf.Tensor>,
+    protected readonly tensors: Map<string, tf.Tensor>,
     private readonly packed = false,
   ) {}
 
@@ -111,11 +111,22 @@ const byteStart = (bytes: Uint8Array): Uint8Array => (bytes.byteOffset % 4 === 0
 const hostFloats = ({ data }: Tensor): Float32Array =>
   data instanceof Float32Array ? data : Float32Array.from(data as Iterable<number>, Number)
 
+export interface Placing {
+  /** Makes the tensor of a weight, or keeps it in another place and makes none. */
+  readonly place?: (entry: WeightEntry, data: Float32Array) => tf.Tensor | undefined
+  /** After each few weights: what is still underway need not add up. */
+  readonly settle?: () => Promise<void>
+}
+
 /**
  * Reads weights a few at a time and hands each to the engine, so that loading takes little more than
  * one copy. `onTurn` runs before tensors are made, in the same turn.
  */
-export async function loadTensors(entries: Iterable<WeightEntry>, onTurn: () => void): Promise<Map<string, tf.Tensor>> {
+export async function loadTensors(
+  entries: Iterable<WeightEntry>,
+  onTurn: () => void,
+  { place = ({ shape }, data) => tf.tensor(data, shape as number[]), settle }: Placing = {},
+): Promise<Map<string, tf.Tensor>> {
   const tensors = new Map<string, tf.Tensor>()
   try {
     for (const group of groups(entries)) {
@@ -124,9 +135,11 @@ export async function loadTensors(entries: Iterable<WeightEntry>, onTurn: () => 
         const bytes = raw.get(entry.name)
         const data = bytes ? float32(bytes) : hostFloats(await entry.read())
         onTurn()
+        const made = place(entry, data)
         // Kept: a scope that the program has open must not take them along when it ends.
-        tensors.set(entry.name, tf.keep(tf.tensor(data, entry.shape as number[])))
+        if (made) tensors.set(entry.name, tf.keep(made))
       }
+      await settle?.()
     }
   } catch (error) {
     tf.dispose([...tensors.values()])

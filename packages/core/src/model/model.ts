@@ -87,9 +87,10 @@ function split<O extends object, R extends object>(
   where: string,
 ): { engine: O; rest: R } {
   checkOptions(options, [...others, ...engine], where)
-  const part = (inEngine: boolean) =>
-    Object.fromEntries(Object.entries(options).filter(([key]) => engine.includes(key) === inEngine))
-  return { engine: part(true) as O, rest: part(false) as R }
+  // `onWarning` may be wanted by both.
+  const part = (names: readonly string[]) =>
+    Object.fromEntries(Object.entries(options).filter(([key]) => names.includes(key)))
+  return { engine: part(engine) as O, rest: part(others) as R }
 }
 
 /**
