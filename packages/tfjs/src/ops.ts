@@ -9,6 +9,12 @@ const MASKED = -3.4028234663852886e38
 
 const size = (x: tf.Tensor, axis: number): number => x.shape[axis] as number
 
+/** `[B, L]` of 1 and 0 -> what is added to the scores: `[B, 1, 1, L]` of 0 and the lowest float. */
+function maskBias(mask: tf.Tensor): tf.Tensor {
+  const padding = tf.sub(1, tf.cast(mask, 'float32'))
+  return tf.mul(tf.reshape(padding, [size(mask, 0), 1, 1, size(mask, 1)]), MASKED)
+}
+
 /** A host tensor on the current backend; integers become int32, TensorFlow.js's only ones. */
 export function toTf({ data, dims, dtype }: Tensor): tf.Tensor {
   if (data instanceof Float32Array) return tf.tensor(data, dims as number[])
@@ -18,13 +24,10 @@ export function toTf({ data, dims, dtype }: Tensor): tf.Tensor {
 
 /** Runs a tower eagerly on TensorFlow.js tensors. Made for one run. Call it within `tf.tidy`. */
 export class TfjsOps implements Ops<tf.Tensor> {
-  /** What is added to the scores, by mask: all layers share it. */
-  readonly #maskBias = new Map<tf.Tensor, tf.Tensor>()
-
   /** @param masks given while training: without it, nothing is dropped */
   constructor(
-    private readonly weights: TensorWeights,
-    private readonly masks?: DropoutMasks,
+    protected readonly weights: TensorWeights,
+    protected readonly masks?: DropoutMasks,
   ) {}
 
   param(param: Param): tf.Tensor {
@@ -90,20 +93,10 @@ export class TfjsOps implements Ops<tf.Tensor> {
     const scaled = tf.mul(q, scale ?? 1 / Math.sqrt(headSize))
     let scores = tf.matMul(split(scaled, [0, 2, 1, 3]), split(k, [0, 2, 3, 1]))
     if (bias) scores = tf.add(scores, bias)
-    if (keyMask) scores = tf.add(scores, this.#biasOf(keyMask))
+    if (keyMask) scores = tf.add(scores, maskBias(keyMask))
     const probs = this.dropout(tf.softmax(scores), dropout)
     const context = tf.transpose(tf.matMul(probs, split(v, [0, 2, 1, 3])), [0, 2, 1, 3])
     return { context: tf.reshape(context, [batch, length, hidden]), ...(wanted ? { probs } : {}) }
-  }
-
-  /** `[B, L]` of 1 and 0 -> `[B, 1, 1, L]` of 0 and the lowest float. */
-  #biasOf(mask: tf.Tensor): tf.Tensor {
-    const known = this.#maskBias.get(mask)
-    if (known) return known
-    const padding = tf.sub(1, tf.cast(mask, 'float32'))
-    const added = tf.mul(tf.reshape(padding, [size(mask, 0), 1, 1, size(mask, 1)]), MASKED)
-    this.#maskBias.set(mask, added)
-    return added
   }
 
   activation(x: tf.Tensor, name: Activation): tf.Tensor {
@@ -158,5 +151,9 @@ export class TfjsOps implements Ops<tf.Tensor> {
   dropPath(x: tf.Tensor, rate: number): tf.Tensor {
     if (!this.masks || rate === 0) return x
     return tf.mul(x, this.masks.next([size(x, 0), ...x.shape.slice(1).map(() => 1)], rate))
+  }
+
+  layer<R extends Readonly<Record<string, tf.Tensor | undefined>>>(compute: () => R): R {
+    return tf.tidy(compute as () => tf.TensorContainerObject) as R
   }
 }

@@ -22,15 +22,16 @@ export interface EncoderOptions<T> {
   readonly keyMask?: T
 }
 
-interface EncoderState<T> {
-  hiddenStates: T[]
-  attentions: T[]
-}
+type Tapped<T> = Pick<TowerOutput<T>, 'hiddenStates' | 'attentions'>
 
-const collected = <T>(state: EncoderState<T>, taps: Taps): Pick<TowerOutput<T>, 'hiddenStates' | 'attentions'> => ({
-  ...(taps.hiddenStates ? { hiddenStates: state.hiddenStates } : {}),
-  ...(taps.attentions ? { attentions: state.attentions } : {}),
+/** What taps ask for of the layers. */
+const tapped = <T>(taps: Taps, hiddenStates: T[], attentions: (T | undefined)[]): Tapped<T> => ({
+  ...(taps.hiddenStates ? { hiddenStates } : {}),
+  ...(taps.attentions ? { attentions: attentions as T[] } : {}),
 })
+
+const inLayer = <T, R extends Readonly<Record<string, T | undefined>>>(ops: Ops<T>, compute: () => R): R =>
+  ops.layer ? ops.layer(compute) : compute()
 
 /** True where no tap needs more than the vector of the first token. */
 export const onlyPooled = (taps: Taps): boolean => !taps.lastHiddenState && !taps.hiddenStates && !taps.attentions
@@ -40,8 +41,7 @@ function selfAttention<T>(
   x: T,
   layer: AttentionLayer,
   options: EncoderOptions<T> & { readonly bias?: T; readonly firstOnly: boolean },
-  state: EncoderState<T>,
-): T {
+): { attended: T; probs?: T } {
   const { heads, keyMask, attentionDropout: dropout, taps, firstOnly } = options
   const [q, k, v] = firstOnly
     ? [ops.linear(ops.sliceTokens(x, 0, 1), layer.query), ...ops.linears(x, [layer.key, layer.value])]
@@ -54,8 +54,7 @@ function selfAttention<T>(
     dropout,
     probs: taps.attentions,
   })
-  if (taps.attentions) state.attentions.push(probs as T)
-  return ops.dropout(ops.linear(context, layer.output), options.hiddenDropout ?? 0)
+  return { attended: ops.dropout(ops.linear(context, layer.output), options.hiddenDropout ?? 0), probs }
 }
 
 /** A layer that normalises before attention and MLP (ViT and its kin). */
@@ -87,9 +86,9 @@ export function preNormEncoder<T>(
   layerAt: (index: number) => PreNormLayer<T>,
   finalNorm: Norm | undefined,
   options: EncoderOptions<T>,
-): { last: T } & Pick<TowerOutput<T>, 'hiddenStates' | 'attentions'> {
+): { last: T } & Tapped<T> {
   const { layers, taps, hiddenDropout = 0 } = options
-  const state: EncoderState<T> = { hiddenStates: [], attentions: [] }
+  const [hiddenStates, attentions]: [T[], (T | undefined)[]] = [[], []]
   let stream = x
   let branch: T | undefined
   const norm = (by: Norm): T => {
@@ -100,21 +99,30 @@ export function preNormEncoder<T>(
     return normed
   }
   for (let index = 0; index < layers; index++) {
-    const layer = layerAt(index)
-    const firstOnly = options.firstTokenOnly === true && index === layers - 1
-    const residual = (y: T, scale?: Param): T =>
-      ops.dropPath(scale ? ops.mul(y, ops.param(scale)) : y, layer.dropPath ?? 0)
-    const normed = norm(layer.norm1)
-    state.hiddenStates.push(stream)
-    const attended = selfAttention(ops, normed, layer.attention, { ...options, bias: layer.bias, firstOnly }, state)
-    if (firstOnly) stream = ops.sliceTokens(stream, 0, 1)
-    branch = residual(attended, layer.scale1)
-    branch = residual(ops.dropout(layer.mlp(norm(layer.norm2)), hiddenDropout), layer.scale2)
+    const { entering, probs } = inLayer(ops, () => {
+      const layer = layerAt(index)
+      const firstOnly = options.firstTokenOnly === true && index === layers - 1
+      const residual = (y: T, scale?: Param): T =>
+        ops.dropPath(scale ? ops.mul(y, ops.param(scale)) : y, layer.dropPath ?? 0)
+      const normed = norm(layer.norm1)
+      const entering = stream
+      const { attended, probs } = selfAttention(ops, normed, layer.attention, {
+        ...options,
+        bias: layer.bias,
+        firstOnly,
+      })
+      if (firstOnly) stream = ops.sliceTokens(stream, 0, 1)
+      branch = residual(attended, layer.scale1)
+      branch = residual(ops.dropout(layer.mlp(norm(layer.norm2)), hiddenDropout), layer.scale2)
+      return { stream, branch, entering, probs }
+    })
+    hiddenStates.push(entering)
+    attentions.push(probs)
   }
   const normed = finalNorm ? norm(finalNorm) : undefined
   if (branch !== undefined) stream = ops.add(stream, branch)
-  state.hiddenStates.push(stream)
-  return { last: normed ?? stream, ...collected(state, taps) }
+  hiddenStates.push(stream)
+  return { last: normed ?? stream, ...tapped(taps, hiddenStates, attentions) }
 }
 
 /** A layer that normalises after attention and MLP (BERT and its kin). */
@@ -131,21 +139,24 @@ export function postNormEncoder<T>(
   x: T,
   layerAt: (index: number) => PostNormLayer<T>,
   options: EncoderOptions<T>,
-): { last: T } & Pick<TowerOutput<T>, 'hiddenStates' | 'attentions'> {
+): { last: T } & Tapped<T> {
   const { layers, taps, hiddenDropout = 0 } = options
-  const state: EncoderState<T> = { hiddenStates: [x], attentions: [] }
-  let hidden = x
+  const [hiddenStates, attentions]: [T[], (T | undefined)[]] = [[x], []]
+  let last = x
   for (let index = 0; index < layers; index++) {
-    const layer = layerAt(index)
-    const firstOnly = options.firstTokenOnly === true && index === layers - 1
-    const attended = selfAttention(ops, hidden, layer.attention, { ...options, firstOnly }, state)
-    const residual = firstOnly ? ops.sliceTokens(hidden, 0, 1) : hidden
-    const middle = ops.addLayerNorm(attended, residual, layer.attentionNorm).normed
-    const expanded = ops.dropout(layer.mlp(middle), hiddenDropout)
-    hidden = ops.addLayerNorm(expanded, middle, layer.outputNorm).normed
-    state.hiddenStates.push(hidden)
+    const { hidden, probs } = inLayer(ops, () => {
+      const layer = layerAt(index)
+      const firstOnly = options.firstTokenOnly === true && index === layers - 1
+      const { attended, probs } = selfAttention(ops, last, layer.attention, { ...options, firstOnly })
+      const residual = firstOnly ? ops.sliceTokens(last, 0, 1) : last
+      const middle = ops.addLayerNorm(attended, residual, layer.attentionNorm).normed
+      const expanded = ops.dropout(layer.mlp(middle), hiddenDropout)
+      return { hidden: ops.addLayerNorm(expanded, middle, layer.outputNorm).normed, probs }
+    })
+    hiddenStates.push((last = hidden))
+    attentions.push(probs)
   }
-  return { last: hidden, ...collected(state, taps) }
+  return { last, ...tapped(taps, hiddenStates, attentions) }
 }
 
 /** The `pooling` option: the first token, or the mean of the tokens after `prefix` (text: of those attended to). */

@@ -105,4 +105,7 @@ export interface Ops<T> {
   dropout(x: T, rate: number): T
   /** Stochastic depth: drops whole rows of the batch of a residual branch while training. */
   dropPath(x: T, rate: number): T
+
+  /** Computes one layer of an encoder. A backend may free what that makes and does not return. */
+  layer?<R extends Readonly<Record<string, T | undefined>>>(compute: () => R): R
 }
