@@ -5,6 +5,7 @@ import { leaveBackend, makeCurrent, startBackend } from './backend'
 import type { DropoutMasks } from './dropout'
 import { TfjsOps } from './ops'
 import type { TfjsOptions } from './options'
+import { outOfMemory, weightTensor } from './wasm'
 import { KeptWeights, loadTensors, type TensorWeights } from './weights'
 
 /** What runs encoders: a backend of TensorFlow.js, started once, and how weights and ops are made for it. */
@@ -77,7 +78,7 @@ export class TfjsEngine extends Engine {
 
   override async load(entries: Iterable<WeightEntry>): Promise<KeptWeights> {
     const name = await this.start()
-    return new KeptWeights(await loadTensors(entries, () => makeCurrent(name)), !this.options.lowMemory)
+    return new KeptWeights(await loadTensors(entries, () => makeCurrent(name), { place: weightTensor }), true)
   }
 }
 
@@ -88,11 +89,7 @@ export function computing<T>(compute: () => T): T {
   } catch (cause) {
     if (cause instanceof DualEncoderError) throw cause
     if (cause instanceof WebAssembly.RuntimeError && cause.message.includes('out of bounds'))
-      throw new BackendError(
-        'out-of-memory',
-        'TensorFlow.js ran out of the 4 GiB that WebAssembly can address. Give smaller batches, or dispose of models.',
-        { cause },
-      )
+      throw outOfMemory(cause)
     throw new BackendError('engine-failed', `TensorFlow.js failed: ${(cause as Error).message}`, { cause })
   }
 }

@@ -38,22 +38,26 @@ export class TfjsOps implements Ops<tf.Tensor> {
   }
 
   linear(x: tf.Tensor, { weight, bias }: Linear, activation: Activation = 'linear'): tf.Tensor {
-    const { matrix, transposed } = this.weights.matrix(weight)
-    // Two axes and a bias of its own: tf.fused.matMul adds the bias wrongly on wasm where there are more.
-    const rows: tf.Tensor2D = tf.reshape(x, [-1, size(x, x.rank - 1)])
-    const product = tf.matMul(rows, matrix, false, transposed)
-    const y = activate(bias ? tf.add(product, this.weights.value(bias)) : product, activation)
-    return x.rank === 2 ? y : tf.reshape(y, [...x.shape.slice(0, -1), size(y, 1)])
+    return tf.tidy(() => {
+      const { matrix, transposed } = this.weights.matrix(weight)
+      // Two axes and a bias of its own: tf.fused.matMul adds the bias wrongly on wasm where there are more.
+      const rows: tf.Tensor2D = tf.reshape(x, [-1, size(x, x.rank - 1)])
+      const product = tf.matMul(rows, matrix, false, transposed)
+      const y = activate(bias ? tf.add(product, this.weights.value(bias)) : product, activation)
+      return x.rank === 2 ? y : tf.reshape(y, [...x.shape.slice(0, -1), size(y, 1)])
+    })
   }
   linears(x: tf.Tensor, layers: readonly Linear[]): tf.Tensor[] {
     return layers.map((layer) => this.linear(x, layer))
   }
 
   layerNorm(x: tf.Tensor, { weight, bias, eps }: Norm): tf.Tensor {
-    const centred = tf.sub(x, tf.mean(x, -1, true))
-    const variance = tf.mean(tf.square(centred), -1, true)
-    const normed = tf.mul(centred, tf.rsqrt(tf.add(variance, eps)))
-    return tf.add(tf.mul(normed, this.weights.value(weight)), this.weights.value(bias))
+    return tf.tidy(() => {
+      const centred = tf.sub(x, tf.mean(x, -1, true))
+      const variance = tf.mean(tf.square(centred), -1, true)
+      const normed = tf.mul(centred, tf.rsqrt(tf.add(variance, eps)))
+      return tf.add(tf.mul(normed, this.weights.value(weight)), this.weights.value(bias))
+    })
   }
   addLayerNorm(x: tf.Tensor, residual: tf.Tensor, norm: Norm): { sum: tf.Tensor; normed: tf.Tensor } {
     const sum = tf.add(x, residual)
@@ -85,18 +89,20 @@ export class TfjsOps implements Ops<tf.Tensor> {
     v: tf.Tensor,
     { heads, scale, keyMask, bias, probs: wanted, dropout = 0 }: AttentionOptions<tf.Tensor>,
   ): { context: tf.Tensor; probs?: tf.Tensor } {
-    const [batch, length, hidden] = q.shape as [number, number, number]
-    const headSize = hidden / heads
-    const split = (x: tf.Tensor, axes: number[]) =>
-      tf.transpose(tf.reshape(x, [batch, size(x, 1), heads, headSize]), axes)
-    // The queries are scaled, being fewer than the scores.
-    const scaled = tf.mul(q, scale ?? 1 / Math.sqrt(headSize))
-    let scores = tf.matMul(split(scaled, [0, 2, 1, 3]), split(k, [0, 2, 3, 1]))
-    if (bias) scores = tf.add(scores, bias)
-    if (keyMask) scores = tf.add(scores, maskBias(keyMask))
-    const probs = this.dropout(tf.softmax(scores), dropout)
-    const context = tf.transpose(tf.matMul(probs, split(v, [0, 2, 1, 3])), [0, 2, 1, 3])
-    return { context: tf.reshape(context, [batch, length, hidden]), ...(wanted ? { probs } : {}) }
+    return tf.tidy(() => {
+      const [batch, length, hidden] = q.shape as [number, number, number]
+      const headSize = hidden / heads
+      const split = (x: tf.Tensor, axes: number[]) =>
+        tf.transpose(tf.reshape(x, [batch, size(x, 1), heads, headSize]), axes)
+      // The queries are scaled, being fewer than the scores.
+      const scaled = tf.mul(q, scale ?? 1 / Math.sqrt(headSize))
+      let scores = tf.matMul(split(scaled, [0, 2, 1, 3]), split(k, [0, 2, 3, 1]))
+      if (bias) scores = tf.add(scores, bias)
+      if (keyMask) scores = tf.add(scores, maskBias(keyMask))
+      const probs = this.dropout(tf.softmax(scores), dropout)
+      const context = tf.transpose(tf.matMul(probs, split(v, [0, 2, 1, 3])), [0, 2, 1, 3])
+      return { context: tf.reshape(context, [batch, length, hidden]), ...(wanted ? { probs } : {}) }
+    })
   }
 
   activation(x: tf.Tensor, name: Activation): tf.Tensor {

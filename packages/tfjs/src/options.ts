@@ -16,13 +16,6 @@ export interface TfjsOptions {
    * pages, and one in other pages. Settled by whichever model starts wasm.
    */
   threads?: number
-  /** wasm: do not keep a second copy of the weights as its matrix products want them. Slower for small batches. */
-  lowMemory?: boolean
 }
 
-export const TFJS_OPTIONS = [
-  'backend',
-  'wasmPaths',
-  'threads',
-  'lowMemory',
-] as const satisfies readonly (keyof TfjsOptions)[]
+export const TFJS_OPTIONS = ['backend', 'wasmPaths', 'threads'] as const satisfies readonly (keyof TfjsOptions)[]

@@ -41,7 +41,7 @@ export class KeptWeights implements TensorWeights {
   readonly #matrices = new Map<string, tf.Tensor2D>()
   readonly #parts = new Map<string, tf.Tensor>()
 
-  /** @param packed keep the matrices also as the engine packs them, where it does */
+  /** @param packed keep the matrices as the engine packs them, where it does */
   constructor(
     protected readonly tensors: Map<string, tf.Tensor>,
     private readonly packed = false,
@@ -83,8 +83,12 @@ export class KeptWeights implements TensorWeights {
   }
 }
 
-/** Bytes read at once where neighbouring weights are fetched in one request. */
+/**
+ * Bytes read at once where neighbouring weights are fetched in one request. What has been read waits to be collected:
+ * less of it from a disk, where requests cost nothing.
+ */
 const MAX_GROUP = 32 * 2 ** 20
+const MAX_LOCAL_GROUP = 8 * 2 ** 20
 
 const bytesOf = ({ shape }: WeightEntry): number => 4 * sizeOf(shape)
 
@@ -92,7 +96,8 @@ function* groups(entries: Iterable<WeightEntry>): Generator<WeightEntry[]> {
   let group: WeightEntry[] = []
   let size = 0
   for (const entry of entries) {
-    if (group.length > 0 && size + bytesOf(entry) > MAX_GROUP) {
+    const most = entry.location?.local ? MAX_LOCAL_GROUP : MAX_GROUP
+    if (group.length > 0 && size + bytesOf(entry) > most) {
       yield group
       ;[group, size] = [[], 0]
     }

@@ -1,11 +1,12 @@
-import { printWarning, type WarningListener } from '@dual-encoder/core'
+import { printWarning, type WarningListener, type WeightEntry } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { registerGelus } from './gelus'
-import { difference } from './heap'
+import { difference, placeWeight, type WasmBackend } from './heap'
 import { batchMatMul } from './matmul'
 import { unsortedSegmentSum } from './scatter'
 
 export { fusedActivation } from './gelus'
+export { outOfMemory } from './heap'
 export { keepPacked } from './matmul'
 
 /** Whether the kernels are installed; undefined before the first call. */
@@ -65,4 +66,11 @@ export function installWasmKernels(onWarning: WarningListener = printWarning, ve
       tf.registerKernel({ kernelName: 'UnsortedSegmentSum', backendName: 'wasm', kernelFunc: unsortedSegmentSum })
   }
   return installed
+}
+
+/** The tensor of a weight, placed so that its packed copy can take its place (`keepPacked`). */
+export function weightTensor({ shape }: WeightEntry, data: Float32Array): tf.Tensor {
+  if (!installed || tf.getBackend() !== 'wasm' || shape.length < 2) return tf.tensor(data, shape as number[])
+  const engine = tf.engine()
+  return engine.makeTensorFromTensorInfo(placeWeight(engine.backend as unknown as WasmBackend, data, shape))
 }

@@ -1,10 +1,13 @@
 import '@tensorflow/tfjs-backend-cpu'
+import type { WeightEntry } from '@dual-encoder/core'
 import '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { activate } from '../activations'
 import { registerGradients } from '../gradients'
-import { fusedActivation, installWasmKernels, keepPacked } from './index'
+import { KeptWeights } from '../weights'
+import type { WasmBackend } from './heap'
+import { fusedActivation, installWasmKernels, keepPacked, weightTensor } from './index'
 
 beforeAll(async () => {
   registerGradients()
@@ -119,15 +122,52 @@ describe('matMul', () => {
   })
 
   // XNNPACK's cache knows a right-hand side by its id and not by its shape: stock aborts the module.
-  it('a right-hand side may come again in another shape, packed or not', () => {
+  it('a right-hand side may come again in another shape', () => {
     const compute = () => {
       const [a, b] = [tf.tensor(noise([5, 4], 1), [5, 4]), tf.tensor2d(noise([4, 6], 2), [4, 6])]
-      keepPacked(b)
       const other = tf.tensor(noise([3, 8], 3), [3, 8])
       const product = () => tf.matMul(a, b)
       return [product(), tf.matMul(other, tf.reshape(b, [8, 3])), product()]
     }
     expectSame(compute, 1e-6)
+  })
+
+  it('one that is kept packed can be multiplied by, and not be read', () => {
+    const compute = () => {
+      const [a, b] = [tf.tensor(noise([5, 4], 1), [5, 4]), tf.tensor2d(noise([4, 6], 2), [4, 6])]
+      const batch = tf.tensor(noise([2, 3, 4], 3), [2, 3, 4])
+      keepPacked(b)
+      const products = [tf.matMul(a, b), tf.matMul(batch, b), tf.matMul(a, b)]
+      if (tf.getBackend() === 'wasm') expect(() => tf.matMul(a, tf.reshape(b, [2, 4, 3]))).toThrow(/kept packed/)
+      return products
+    }
+    expectSame(compute, 1e-6)
+  })
+
+  it('kept packed, weights take the memory of one copy', async () => {
+    await tf.setBackend('wasm')
+    const { wasm } = tf.backend() as unknown as WasmBackend
+    const x = tf.ones([1, 1024]) as tf.Tensor2D
+    const data = new Float32Array(1024 * 1024).fill(1 / 1024)
+    const weights = new Map<string, tf.Tensor>()
+    const before = wasm.HEAPU8.length
+    const count = 64
+    for (let index = 0; index < count; index++) {
+      const entry = { name: `${index}.weight`, shape: [1024, 1024] } as unknown as WeightEntry
+      weights.set(entry.name, weightTensor(entry, data))
+      weights.set(`${index}.bias`, tf.zeros([1024]))
+    }
+    const kept = new KeptWeights(weights, true)
+    for (let index = 0; index < count; index++)
+      tf.tidy(() => {
+        const { matrix } = kept.matrix({ name: `${index}.weight`, shape: [1024, 1024], init: { kind: 'zeros' } })
+        expect(tf.matMul(x, matrix).dataSync()[0]).toBeCloseTo(1)
+      })
+    const grown = wasm.HEAPU8.length - before
+    kept.dispose()
+    x.dispose()
+    // The engine asks for a fifth, or 96 MiB, more than it needs.
+    expect(grown).toBeLessThan(1.3 * count * data.byteLength)
   })
 
   it('says what stock says of products that do not fit', () => {

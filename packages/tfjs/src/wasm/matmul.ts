@@ -1,17 +1,22 @@
 import { sizeOf } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
-import { floats, record, type WasmBackend, withView } from './heap'
+import { floats, record, release, type WasmBackend, withView } from './heap'
 import { transposeInto } from './transpose'
 
-/** Right-hand sides that are used again and again, with the shape that XNNPACK may pack them for. */
-const kept = new WeakMap<object, readonly number[]>()
+/** Right-hand sides of which XNNPACK keeps its own, packed copy. */
+interface Kept {
+  readonly shape: readonly number[]
+  /** It has been packed, and its values are there only. */
+  packed: boolean
+}
+const kept = new WeakMap<object, Kept>()
 
 /**
- * Lets the wasm backend keep XNNPACK's packed copy of a `[in, out]` matrix until the tensor is disposed of.
- * It costs as much memory again; without it each product packs anew.
+ * Lets a `[in, out]` matrix live as XNNPACK packs it, until the tensor is disposed of. Others are packed anew by each
+ * product. Its first product gives its own memory back: from then on it can be multiplied by, and not be read.
  */
 export function keepPacked(matrix: tf.Tensor2D): void {
-  kept.set(matrix.dataId, matrix.shape)
+  kept.set(matrix.dataId, { shape: matrix.shape, packed: false })
 }
 
 type Native = (
@@ -83,9 +88,12 @@ function multiply(backend: WasmBackend, a: tf.TensorInfo, b: tf.TensorInfo, out:
   if (sizeOf(b.shape) === k * n && sizeOf(a.shape) === sizeOf(out.shape.slice(0, -1)) * k) {
     // One right-hand side for all: the batch is only more rows.
     const rows = sizeOf(a.shape) / k
-    const shape = kept.get(b.dataId)
-    if (shape?.[0] === k && shape[1] === n) call(rows, from.id, by.id, to.id)
-    else withView(backend, by.offset, k * n, (bId) => call(rows, from.id, bId, to.id))
+    const own = kept.get(b.dataId)
+    if (own?.shape[0] !== k || own.shape[1] !== n)
+      return withView(backend, by.offset, k * n, (bId) => call(rows, from.id, bId, to.id))
+    call(rows, from.id, by.id, to.id)
+    if (!own.packed) release(backend, b)
+    own.packed = true
     return
   }
   const outer = out.shape.slice(0, -2)
