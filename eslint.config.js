@@ -5,13 +5,13 @@ const below = {
   core: [],
   onnx: ['core'],
   tfjs: ['core'],
-  webgpu: ['core', 'tfjs'],
+  webgpu: ['core', 'tfjs', 'tfjs/engine-api'],
 }
 
 const restrict = (...patterns) => ({ 'no-restricted-imports': ['error', { patterns }] })
 const nodeModules = {
   regex: '^node:',
-  message: 'Packages run in browsers: what Node offers belongs behind #platform or #runtime, in a node file.',
+  message: 'Packages run in browsers: what Node offers belongs behind #platform, #runtime or #gpu, in a node file.',
 }
 const upwards = (allowed) => ({
   regex: `^@dual-encoder/(?!(${allowed.join('|') || '-'})$)`,

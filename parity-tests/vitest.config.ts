@@ -1,5 +1,9 @@
 import { defineConfig } from 'vitest/config'
+import { useSwiftShader } from '../tools/browser/swiftshader'
 import shared from '../vitest.shared'
+
+// Tests run in processes of their own, which start with this environment.
+await useSwiftShader()
 
 const project = (name: string, include: string, timeout: number) => ({
   ...shared,

@@ -9,6 +9,7 @@ import type {
 import * as onnx from '@dual-encoder/onnx'
 import * as tfjs from '@dual-encoder/tfjs'
 import type { TfBackend } from '@dual-encoder/tfjs'
+import * as webgpu from '@dual-encoder/webgpu'
 
 /** Largest differences from PyTorch's float32 that a backend may show. */
 export interface Tolerances {
@@ -59,4 +60,9 @@ export const BACKENDS: readonly Backend[] = [
   },
   tfjsOn('cpu'),
   tfjsOn('wasm'),
+  {
+    name: 'webgpu (float32)',
+    Model: webgpu.VisionTextDualEncoderModel,
+    tolerances: { embeds: 1e-5, logits: 1e-4, hidden: 1e-5, loss: 2e-6 },
+  },
 ]

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import type { Browser } from 'playwright-core'
 import { raw } from '../build/raw'
+import { script } from '../build/script'
 import { launchChromium } from './chromium'
 import { serve, type ServeOptions, type Server } from './server'
 
@@ -30,7 +31,7 @@ export async function bundledPage(
     format: 'esm',
     platform: 'browser',
     conditions: ['@dual-encoder/source'],
-    plugins: [raw],
+    plugins: [raw, script],
   })
   const page = '<!doctype html><meta charset="utf-8"><script type="module" src="page.js"></script>'
   await writeFile(join(folder, 'index.html'), page)

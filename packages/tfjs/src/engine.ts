@@ -1,5 +1,4 @@
-import type { WeightEntry } from '@dual-encoder/core'
-import { BackendError, DualEncoderError } from '@dual-encoder/core'
+import { BackendError, DualEncoderError, type EncoderSpec, encoderWeights, type Weights } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { leaveBackend, makeCurrent, startBackend } from './backend'
 import type { DropoutMasks } from './dropout'
@@ -42,10 +41,7 @@ export abstract class Engine {
   }
 
   /** An encoder's weights on the started backend, for inference. */
-  async load(entries: Iterable<WeightEntry>): Promise<KeptWeights> {
-    const name = await this.start()
-    return new KeptWeights(await loadTensors(entries, () => makeCurrent(name)))
-  }
+  abstract load(encoder: EncoderSpec, weights: Weights): Promise<KeptWeights>
 
   ops(weights: TensorWeights, masks?: DropoutMasks): TfjsOps {
     return new TfjsOps(weights, masks)
@@ -76,8 +72,9 @@ export class TfjsEngine extends Engine {
     return leaveBackend(this)
   }
 
-  override async load(entries: Iterable<WeightEntry>): Promise<KeptWeights> {
+  override async load(encoder: EncoderSpec, weights: Weights): Promise<KeptWeights> {
     const name = await this.start()
+    const entries = encoderWeights(encoder, weights)
     return new KeptWeights(await loadTensors(entries, () => makeCurrent(name), { place: weightTensor }), true)
   }
 }
@@ -88,8 +85,7 @@ export function computing<T>(compute: () => T): T {
     return compute()
   } catch (cause) {
     if (cause instanceof DualEncoderError) throw cause
-    if (cause instanceof WebAssembly.RuntimeError && cause.message.includes('out of bounds'))
-      throw outOfMemory(cause)
+    if (cause instanceof WebAssembly.RuntimeError && cause.message.includes('out of bounds')) throw outOfMemory(cause)
     throw new BackendError('engine-failed', `TensorFlow.js failed: ${(cause as Error).message}`, { cause })
   }
 }

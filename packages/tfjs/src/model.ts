@@ -41,8 +41,17 @@ export abstract class EngineModel<E extends Engine> extends DualEncoderModel {
   /** A model of this class on the same engine's options. */
   protected abstract another(loaded: LoadedModel): this
 
+  readonly #runners: TfjsRunner[] = []
+
   protected override createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
-    return new TfjsRunner(encoder, weights, this.engine)
+    const runner = new TfjsRunner(encoder, weights, this.engine)
+    this.#runners.push(runner)
+    return runner
+  }
+
+  /** Loads again what was loaded where the engine no longer runs. */
+  protected async reload(): Promise<void> {
+    await Promise.all(this.#runners.map((runner) => runner.reload()))
   }
 
   /** The backend of TensorFlow.js that runs this model; undefined before `ready` or the first run. */

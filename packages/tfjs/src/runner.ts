@@ -1,6 +1,5 @@
 import {
   encode,
-  encoderWeights,
   type EncodeRequest,
   type EncoderOutput,
   type EncoderRunner,
@@ -80,10 +79,15 @@ export class TfjsRunner implements EncoderRunner {
     const backend = await this.engine.start()
     if (this.#weights?.backend === backend) return this.#weights.loaded
     void this.#release()
-    const loaded = this.engine.load(encoderWeights(this.encoder, this.weights))
+    const loaded = this.engine.load(this.encoder, this.weights)
     this.#weights = { backend, loaded }
     loaded.catch(() => (this.#weights = undefined))
     return loaded
+  }
+
+  /** Loads again what was loaded where the engine no longer runs. */
+  async reload(): Promise<void> {
+    if (this.#weights) await this.load()
   }
 
   async #release(): Promise<void> {

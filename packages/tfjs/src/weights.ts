@@ -36,6 +36,8 @@ export class TreeWeights implements TensorWeights {
   }
 }
 
+const matrixKey = ({ name, rows }: Param): string => `${name}[${rows?.join(':') ?? ''}]`
+
 /** An encoder's weights for inference: matrices are kept as `[in, out]`, made when first asked for. */
 export class KeptWeights implements TensorWeights {
   readonly #matrices = new Map<string, tf.Tensor2D>()
@@ -59,7 +61,7 @@ export class KeptWeights implements TensorWeights {
   }
 
   matrix(param: Param): { matrix: tf.Tensor2D; transposed: boolean } {
-    const key = `${param.name}[${param.rows?.join(':') ?? ''}]`
+    const key = matrixKey(param)
     let matrix = this.#matrices.get(key)
     if (!matrix) {
       const whole = this.tensors.get(param.name) ?? missing(param.name)
@@ -73,6 +75,13 @@ export class KeptWeights implements TensorWeights {
       }
     }
     return { matrix, transposed: false }
+  }
+
+  /** Frees a matrix of which another copy is kept. */
+  protected forget(param: Param): void {
+    const key = matrixKey(param)
+    this.#matrices.get(key)?.dispose()
+    this.#matrices.delete(key)
   }
 
   dispose(): void {

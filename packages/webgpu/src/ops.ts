@@ -1,0 +1,150 @@
+import type { Activation, AttentionOptions, Linear, Norm, Param } from '@dual-encoder/core'
+import { type DropoutMasks, type TensorWeights, TfjsOps } from '@dual-encoder/tfjs/engine-api'
+import * as tf from '@tensorflow/tfjs-core'
+import type { Device } from './device/device'
+import { ACTIVATION, hasSlope, isFused } from './kernels/activations'
+import { type AttentionAttrs, attentionName, isAttention } from './kernels/attention'
+import { ADD_LAYER_NORM, L2_NORMALIZE, LAYER_NORM } from './kernels/layer-norm'
+import { isLinear, LINEAR, type LinearAttrs } from './kernels/linear'
+import { PATCHES, type PatchesAttrs } from './kernels/patches'
+import { ROWS, type RowsAttrs } from './kernels/rows'
+import { GpuWeights } from './weights'
+
+const last = (x: tf.Tensor): number => x.shape[x.rank - 1] ?? 1
+
+function run<A extends object>(kernel: string, inputs: Record<string, tf.Tensor | undefined>, attrs: A) {
+  const given = Object.entries(inputs).filter(([, tensor]) => tensor !== undefined)
+  return tf.engine().runKernel(kernel, Object.fromEntries(given) as tf.NamedTensorMap, attrs as tf.NamedAttrMap)
+}
+
+/** As the kernel `ROWS`, of float32 tables. */
+function rowsOfPart(ids: tf.Tensor, table: tf.Tensor, start: number, before: tf.Tensor | undefined): tf.Tensor {
+  const own = tf.sub(ids, start)
+  const within = tf.logicalAnd(tf.greaterEqual(own, 0), tf.less(own, table.shape[0] as number))
+  const rows = tf.gather(table, tf.cast(tf.mul(own, tf.cast(within, 'int32')), 'int32') as tf.Tensor2D)
+  return tf.where(tf.expandDims(within, -1), rows, before ?? tf.zerosLike(rows))
+}
+
+/** Towers on WebGPU: one dispatch for each op that matters, TensorFlow.js's own where a kernel does not fit. */
+export class WebGpuOps extends TfjsOps {
+  /** Which of the projections that lie side by side in a tensor is meant. */
+  readonly #parts = new WeakMap<tf.Tensor, { readonly index: number; readonly width: number }>()
+  /** Weights for inference; undefined where they are parameters to be differentiated. */
+  readonly #gpu?: GpuWeights
+
+  constructor(
+    private readonly device: Device,
+    weights: TensorWeights,
+    masks?: DropoutMasks,
+  ) {
+    super(weights, masks)
+    if (weights instanceof GpuWeights) this.#gpu = weights
+  }
+
+  override linear(x: tf.Tensor, layer: Linear, activation: Activation = 'linear'): tf.Tensor {
+    if (!this.device.has(LINEAR)) return super.linear(x, layer, activation)
+    const bias = layer.bias && this.weights.value(layer.bias)
+    if (this.#gpu) {
+      const columns = this.#gpu.columns(layer)
+      if (!columns) return super.linear(x, layer, activation)
+      const fused = isFused(activation) ? activation : 'linear'
+      const y = this.#linear(x, columns.matrix, bias, { ...columns, transposed: false, activation: fused })
+      return fused === activation ? y : this.activation(y, activation)
+    }
+    const { matrix, transposed } = this.weights.matrix(layer.weight)
+    const width = matrix.shape[transposed ? 0 : 1]
+    if (!isLinear(last(x), { width, offset: 0 })) return super.linear(x, layer, activation)
+    const y = this.#linear(x, matrix, bias, { width, offset: 0, transposed, activation: 'linear' })
+    return this.activation(y, activation)
+  }
+
+  #linear(x: tf.Tensor, matrix: tf.Tensor, bias: tf.Tensor | undefined, attrs: LinearAttrs): tf.Tensor {
+    const { width, offset, transposed, activation } = attrs
+    const rows = tf.reshape(x, [-1, last(x)])
+    const y = run(LINEAR, { x: rows, matrix, bias }, { width, offset, transposed, activation }) as tf.Tensor
+    return tf.reshape(y, [...x.shape.slice(0, -1), width])
+  }
+
+  override linears(x: tf.Tensor, layers: readonly Linear[]): tf.Tensor[] {
+    const packed = layers.length === 3 && this.device.has(LINEAR) ? this.#gpu?.joined(layers) : undefined
+    if (!packed) return super.linears(x, layers)
+    const { columns, bias } = packed
+    const all = this.#linear(x, columns.matrix, bias, { ...columns, transposed: false, activation: 'linear' })
+    return layers.map((_, index) => {
+      const part = tf.clone(all)
+      this.#parts.set(part, { index, width: columns.width / layers.length })
+      return part
+    })
+  }
+
+  override attention(
+    q: tf.Tensor,
+    k: tf.Tensor,
+    v: tf.Tensor,
+    options: AttentionOptions<tf.Tensor>,
+  ): { context: tf.Tensor; probs?: tf.Tensor } {
+    const { heads, scale, keyMask, bias, probs, dropout = 0 } = options
+    const hidden = this.#parts.get(q)?.width ?? last(q)
+    const kernel = attentionName(keyMask !== undefined, bias !== undefined)
+    const dropping = this.masks !== undefined && dropout > 0
+    if (probs || dropping || !isAttention(hidden / heads) || !this.device.has(kernel))
+      return super.attention(this.#alone(q), this.#alone(k), this.#alone(v), options)
+    const offsets = [q, k, v].map((x) => {
+      const part = this.#parts.get(x)
+      return part ? part.index * part.width : 0
+    }) as [number, number, number]
+    const attrs: AttentionAttrs = { heads, hidden, offsets, scale: scale ?? 1 / Math.sqrt(hidden / heads) }
+    return { context: run(kernel, { q, k, v, mask: keyMask, bias }, attrs) as tf.Tensor }
+  }
+
+  /** A projection without those beside it. */
+  #alone(x: tf.Tensor): tf.Tensor {
+    const part = this.#parts.get(x)
+    if (!part) return x
+    const [batch = 1, length = 1] = x.shape
+    return tf.slice(x, [0, 0, part.index * part.width], [batch, length, part.width])
+  }
+
+  override layerNorm(x: tf.Tensor, norm: Norm): tf.Tensor {
+    if (!this.device.has(LAYER_NORM)) return super.layerNorm(x, norm)
+    return run(LAYER_NORM, { x, ...this.#norm(norm) }, { eps: norm.eps }) as tf.Tensor
+  }
+  override addLayerNorm(x: tf.Tensor, residual: tf.Tensor, norm: Norm): { sum: tf.Tensor; normed: tf.Tensor } {
+    if (!this.device.has(ADD_LAYER_NORM)) return super.addLayerNorm(x, residual, norm)
+    const [normed, sum] = run(ADD_LAYER_NORM, { x, residual, ...this.#norm(norm) }, { eps: norm.eps }) as tf.Tensor[]
+    return { sum: sum as tf.Tensor, normed: normed as tf.Tensor }
+  }
+  #norm({ weight, bias }: Norm): { weight: tf.Tensor; bias: tf.Tensor } {
+    return { weight: this.weights.value(weight), bias: this.weights.value(bias) }
+  }
+
+  override activation(x: tf.Tensor, name: Activation): tf.Tensor {
+    if (!hasSlope(name) || x.size % 4 !== 0 || !this.device.has(ACTIVATION)) return super.activation(x, name)
+    return run(ACTIVATION, { x }, { name }) as tf.Tensor
+  }
+
+  override embedding(ids: tf.Tensor, table: Param): tf.Tensor {
+    const shards = this.#gpu?.table(table)
+    if (!shards || (shards.length === 1 && shards[0]?.table.dtype === 'float32')) return super.embedding(ids, table)
+    let rows: tf.Tensor | undefined
+    for (const { table: part, start } of shards) {
+      const attrs: RowsAttrs = { start, width: table.shape[1] ?? 1 }
+      rows = this.device.has(ROWS)
+        ? (run(ROWS, { ids, table: part, before: rows }, attrs) as tf.Tensor)
+        : rowsOfPart(ids, part, start, rows)
+    }
+    return rows as tf.Tensor
+  }
+
+  override patchEmbed(pixels: tf.Tensor, layer: Linear): tf.Tensor {
+    const [, , height = 1, width = 1] = layer.weight.shape
+    if (!this.device.has(PATCHES)) return super.patchEmbed(pixels, layer)
+    const attrs: PatchesAttrs = { height, width }
+    const embedded = this.linear(run(PATCHES, { pixels }, attrs) as tf.Tensor, layer)
+    return tf.reshape(embedded, [pixels.shape[0] ?? 1, -1, last(embedded)])
+  }
+
+  override l2Normalize(x: tf.Tensor): tf.Tensor {
+    return this.device.has(L2_NORMALIZE) ? (run(L2_NORMALIZE, { x }, {}) as tf.Tensor) : super.l2Normalize(x)
+  }
+}

@@ -1,0 +1,13 @@
+import { dirname, join } from 'node:path'
+import { unpack } from './chromium'
+
+/**
+ * Lets Dawn in Node run on SwiftShader, the software GPU inside the npm package's Chromium. The environment is read
+ * when a process starts: call it before the one that needs it.
+ */
+export async function useSwiftShader(env: NodeJS.ProcessEnv = process.env): Promise<void> {
+  const folder = dirname(await unpack())
+  env['VK_ICD_FILENAMES'] = join(folder, 'vk_swiftshader_icd.json')
+  env['LD_LIBRARY_PATH'] = [folder, env['LD_LIBRARY_PATH']].filter(Boolean).join(':')
+  env['XDG_RUNTIME_DIR'] ??= '/tmp'
+}
