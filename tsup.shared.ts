@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { defineConfig } from 'tsup'
 import { raw } from './tools/build/raw'
+import { script } from './tools/build/script'
 
 interface Manifest {
   exports: unknown
@@ -34,8 +35,8 @@ export default defineConfig(() => {
     target: 'es2022',
     platform: 'neutral',
     external: [/^#/, /^node:/],
-    noExternal: [/\?raw$/],
-    esbuildPlugins: [raw],
+    noExternal: [/\?raw$/, /\?script$/],
+    esbuildPlugins: [raw, script],
     // One copy of each class per format, whichever entry asks for it.
     splitting: true,
     treeshake: true,

@@ -1,9 +1,11 @@
 import { defineConfig } from 'vitest/config'
+import { viteScript } from './tools/build/script'
 
 /** Tests run the packages' sources: the custom export condition needs no build. */
 const conditions = ['@dual-encoder/source', 'node', 'import', 'default']
 
 export default defineConfig({
+  plugins: [viteScript],
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: { include: ['src/**/*.test.ts', 'test/**/*.test.ts'], testTimeout: 60_000 },

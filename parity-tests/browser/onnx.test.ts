@@ -12,7 +12,7 @@ import { largest } from './largest'
 
 const MODEL = resolve(import.meta.dirname, '../models/emoji-vit-bert')
 const APP = resolve(import.meta.dirname, 'onnx-app')
-const CSP = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
+const CSP = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:"
 
 interface Result {
   readonly logits: number[]

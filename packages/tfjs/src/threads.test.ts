@@ -8,6 +8,7 @@ import { version_wasm } from '@tensorflow/tfjs-backend-wasm'
 import { build, type BuildOptions } from 'esbuild'
 import { expect, it } from 'vitest'
 import { raw } from '../../../tools/build/raw'
+import { script } from '../../../tools/build/script'
 import { startBackend } from './backend'
 import { PINNED } from './wasm/heap'
 
@@ -52,7 +53,7 @@ async function run(name: string, threads: number, changes: BuildOptions = {}): P
     format: 'esm',
     conditions: ['@dual-encoder/source', 'node', 'import'],
     external: ['sharp', '@tensorflow/*'],
-    plugins: [raw],
+    plugins: [raw, script],
     logLevel: 'silent',
     outfile,
     ...changes,

@@ -46,13 +46,19 @@ export const LOAD_OPTIONS: readonly (keyof LoadImageOptions)[] = ['maxPixels', '
  */
 export async function loadImage(source: ImageSource, options: LoadImageOptions = {}): Promise<RawImage> {
   checkOptions(options, LOAD_OPTIONS, 'loadImage')
+  const found = await readSource(source, options)
+  return found instanceof Uint8Array ? platform.decodeImage(found, { maxPixels: pixelLimit(options.maxPixels) }) : found
+}
+
+/** The bytes of a file that is yet to be decoded, or pixels. */
+export async function readSource(source: ImageSource, options: LoadImageOptions): Promise<Uint8Array | RawImage> {
   options.signal?.throwIfAborted()
   const limits = { maxPixels: pixelLimit(options.maxPixels) }
   if (isRawPixels(source)) return fromPixels(source, limits.maxPixels)
   const bytes = await bytesOf(source, options)
   if (bytes) {
-    if (bytes.length === 0) throw new ImageError('image-empty', 'The image file is empty.')
-    return platform.decodeImage(bytes, limits)
+    if (bytes.length > 0) return bytes
+    throw new ImageError('image-empty', 'The image file is empty.')
   }
   const image = typeof source === 'object' && source !== null ? await platform.readPixels(source, limits) : undefined
   if (image) return image

@@ -1,4 +1,5 @@
 import { SourceError } from '../errors'
+import { startThread, threads } from './browser-threads'
 import { decodeImage, readPixels } from './decode/browser'
 import type { Platform } from './platform'
 
@@ -20,4 +21,6 @@ export const platform: Platform = {
   joinPath: (folder, name) => `${folder.replace(/\/$/, '')}/${name}`,
   decodeImage,
   readPixels,
+  threads,
+  startThread,
 }

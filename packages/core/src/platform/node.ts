@@ -1,5 +1,6 @@
 import { decodeImage, readPixels } from './decode/node'
 import { nodeFiles } from './node-files'
+import { startThread, threads } from './node-threads'
 import type { Platform } from './platform'
 
-export const platform: Platform = { name: 'node', ...nodeFiles, decodeImage, readPixels }
+export const platform: Platform = { name: 'node', ...nodeFiles, decodeImage, readPixels, threads, startThread }

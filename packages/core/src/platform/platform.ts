@@ -27,6 +27,13 @@ export interface StagedFile {
   discard(): Promise<void>
 }
 
+/** A thread that runs `node-worker` or `browser-worker`. */
+export interface Thread {
+  post(message: unknown, transfer: ArrayBuffer[]): void
+  /** Whether Node waits for it; at first it does not. */
+  hold(busy: boolean): void
+}
+
 /** What differs between Node and the browser. Chosen by package conditions: `#platform`. */
 export interface Platform {
   readonly name: 'node' | 'browser'
@@ -46,4 +53,8 @@ export interface Platform {
   decodeImage(bytes: Uint8Array, limits: ImageLimits): Promise<RawImage>
   /** The pixels of an object that only this platform knows (sharp instance; image element, canvas, ImageBitmap). */
   readPixels(source: object, limits: ImageLimits): Promise<RawImage | undefined>
+  /** How many threads prepare images. */
+  readonly threads: number
+  /** Starts one; rejects, or calls `onEnd`, where it cannot run or ends by itself. */
+  startThread(onMessage: (message: unknown) => void, onEnd: () => void): Promise<Thread>
 }

@@ -31,27 +31,14 @@ export function byteTables({ factor, mean, std }: Normalization, backend: Roundi
   )
 }
 
-/**
- * Writes `image` as planes into the top left corner of `[3, height, width]` at `target[offset]`; the rest stays.
- */
-export function writePlanes(
-  image: RawImage,
-  tables: readonly Float32Array[],
-  target: Float32Array,
-  offset: number,
-  height: number,
-  width: number,
-): void {
+/** Writes `image` as planes: `[3, height, width]`. */
+export function writePlanes(image: RawImage, tables: readonly Float32Array[], target: Float32Array): void {
   const [red, green, blue] = tables as [Float32Array, Float32Array, Float32Array]
   const { data } = image
-  const plane = height * width
-  let from = 0
-  for (let y = 0; y < image.height; y++) {
-    let to = offset + y * width
-    for (const end = to + image.width; to < end; to++, from += 3) {
-      target[to] = red[data[from]!]!
-      target[to + plane] = green[data[from + 1]!]!
-      target[to + 2 * plane] = blue[data[from + 2]!]!
-    }
+  const plane = image.height * image.width
+  for (let to = 0, from = 0; to < plane; to++, from += 3) {
+    target[to] = red[data[from]!]!
+    target[to + plane] = green[data[from + 1]!]!
+    target[to + 2 * plane] = blue[data[from + 2]!]!
   }
 }

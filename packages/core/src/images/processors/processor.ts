@@ -4,14 +4,13 @@ import { openTarget, type TargetLike } from '../../checkpoint/target'
 import { isJsonObject, type JsonObject } from '../../config/pretrained-config'
 import type { DualEncoderError } from '../../errors'
 import { checkOptions, ConfigError, ImageError, InputError, OptionError, SourceError } from '../../errors'
-import type { RawImage } from '../../platform/platform'
-import { tensor, type Tensor } from '../../tensor'
-import { checkPixels, pixelLimit } from '../limits'
-import { loadImage, LOAD_OPTIONS, type ImageSource, type LoadImageOptions } from '../load'
+import type { Tensor } from '../../tensor'
+import { pixelLimit } from '../limits'
+import { LOAD_OPTIONS, readSource, type ImageSource, type LoadImageOptions } from '../load'
 import { processorClass, processorDefaults, type ProcessorFields } from './defaults'
-import { byteTables, writePlanes } from './normalize'
-import { prepare } from './prepare'
-import { OVERRIDES, settingsOf, withOverrides, type ImageOverrides, type Settings } from './settings'
+import { planesOf, workersStarted } from '../workers'
+import { stack } from './batch'
+import { OVERRIDES, settingsOf, withOverrides, type ImageOverrides } from './settings'
 import { sizeDict } from './size'
 
 /** Which of Python's two image backends the pixels equal. */
@@ -156,11 +155,12 @@ export class ImageProcessor extends callable<
 
     const load: LoadImageOptions = {}
     for (const key of LOAD_OPTIONS) if (options[key] !== undefined) Object.assign(load, { [key]: options[key] })
-    const maxPixels = pixelLimit(options.maxPixels)
+    const task = { settings, backend: this.backend, maxPixels: pixelLimit(options.maxPixels) }
     const errors: ImageFailure[] = []
+    if (list.length > 1) await workersStarted()
     const prepared = await mapConcurrently(list, concurrency, async (source, index) => {
       try {
-        return { index, image: prepare(await loadImage(source, load), settings, this.backend, maxPixels) }
+        return { index, planes: await planesOf(await readSource(source, load), task) }
       } catch (error) {
         const failure = named(error, index, list.length)
         if (onError === 'throw') throw failure
@@ -169,7 +169,7 @@ export class ImageProcessor extends callable<
       }
     })
     const rows = prepared.filter((row) => row !== undefined)
-    const pixelValues = stack(rows, settings, this.backend, maxPixels, out)
+    const pixelValues = stack(rows, task, out)
     if (onError === 'throw') return { pixelValues }
     errors.sort((a, b) => a.index - b.index)
     return { pixelValues, indices: rows.map((row) => row.index), errors }
@@ -191,48 +191,6 @@ function named(error: unknown, index: number, count: number): DualEncoderError {
   if (!ofImage) throw error
   const { code, message } = error as DualEncoderError
   return new ofImage(code, place + message, { cause: error })
-}
-
-/** `[N, 3, H, W]` from images of one size, or padded at the right and bottom with zeros. */
-function stack(
-  rows: readonly { index: number; image: RawImage }[],
-  settings: Settings,
-  backend: ImageBackend,
-  maxPixels: number,
-  out?: Float32Array,
-): Tensor<'float32'> {
-  const first = rows[0]?.image
-  let height = first?.height ?? 0
-  let width = first?.width ?? 0
-  if (settings.pad === 'batch') {
-    height = rows.reduce((max, { image }) => Math.max(max, image.height), 0)
-    width = rows.reduce((max, { image }) => Math.max(max, image.width), 0)
-  } else if (settings.pad) ({ height, width } = settings.pad)
-
-  for (const { image, index } of rows) {
-    const fits = settings.pad
-      ? image.height <= height && image.width <= width
-      : image.height === height && image.width === width
-    if (fits) continue
-    throw new InputError(
-      'image-batch-sizes',
-      `images[${index}] is ${image.height}x${image.width} (height x width) after resizing and cropping, ` +
-        (settings.pad
-          ? `larger than padSize ${height}x${width}.`
-          : `images[${rows[0]!.index}] ${height}x${width}: they make no batch. Set size or cropSize to a fixed height and width, or doPad.`),
-    )
-  }
-
-  if (settings.pad && first) checkPixels(width, height, maxPixels, 'The padded image')
-  const perImage = 3 * height * width
-  const total = rows.length * perImage
-  if (out && out.length < total)
-    throw new OptionError('image-out-size', `out holds ${out.length} values; ${total} are needed.`)
-  const data = out ? out.subarray(0, total) : new Float32Array(total)
-  if (out && settings.pad) data.fill(0)
-  const tables = byteTables(settings.normalization, backend)
-  rows.forEach(({ image }, row) => writePlanes(image, tables, data, row * perImage, height, width))
-  return tensor(data, [rows.length, 3, height, width], 'float32')
 }
 
 /** `map` with at most `limit` calls under way, results in order; the first failure ends it. */

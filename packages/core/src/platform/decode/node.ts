@@ -11,10 +11,13 @@ type SharpModule = (input: Uint8Array, options: SharpOptions) => Sharp
 
 let loading: Promise<SharpModule> | undefined
 
-/** sharp is optional: asked for when the first image is decoded. */
-function loadSharp(): Promise<SharpModule> {
-  loading ??= import('sharp').then(
-    (module) => module.default as SharpModule,
+/**
+ * sharp is optional: asked for when the first image is decoded.
+ * @param url where it is, for those who cannot find it by its name
+ */
+export function loadSharp(url?: string): Promise<SharpModule> {
+  loading ??= (url === undefined ? import('sharp') : import(/* @vite-ignore */ url)).then(
+    (module: { default: unknown }) => module.default as SharpModule,
     (cause: unknown) => {
       loading = undefined
       throw new ImageError(

@@ -1,0 +1,37 @@
+import type { Platform, RawImage } from '../../platform/platform'
+import type { Rounding } from '../resize/coefficients'
+import { byteTables, writePlanes } from '../processors/normalize'
+import { prepare } from '../processors/prepare'
+import type { Settings } from '../processors/settings'
+
+/** What is done to each picture of a call. */
+export interface Task {
+  readonly settings: Settings
+  readonly backend: Rounding
+  readonly maxPixels: number
+}
+
+/** A prepared picture: `[3, height, width]`. */
+export interface Planes {
+  readonly data: Float32Array<ArrayBuffer>
+  readonly height: number
+  readonly width: number
+}
+
+/** A file or pixels to planes: the one job that workers do, and the caller's thread where there are none. */
+export async function runJob(
+  source: Uint8Array | RawImage,
+  { settings, backend, maxPixels }: Task,
+  decode: Platform['decodeImage'],
+): Promise<Planes> {
+  const image = prepare(
+    source instanceof Uint8Array ? await decode(source, { maxPixels }) : source,
+    settings,
+    backend,
+    maxPixels,
+  )
+  const { height, width } = image
+  const data = new Float32Array(3 * height * width)
+  writePlanes(image, byteTables(settings.normalization, backend), data)
+  return { data, height, width }
+}

@@ -1,0 +1,84 @@
+import { platform } from '#platform'
+
+import type { Thread } from '../../platform/platform'
+import type { Planes, Task } from './job'
+import { READY, unpackError, type Answer } from './messages'
+
+interface Waiting {
+  readonly resolve: (planes: Planes | undefined) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Worker {
+  readonly thread: Thread
+  readonly jobs: Map<number, Waiting>
+}
+
+/** Longest wait for workers that neither start nor fail. */
+const PATIENCE = 5000
+
+const ready: Worker[] = []
+let starting: Promise<unknown> | undefined
+let lastId = 0
+
+/** Starts the workers, once. Where they cannot start, there are none. */
+function startWorkers(): Promise<unknown> {
+  return (starting ??= Promise.allSettled(Array.from({ length: platform.threads }, startWorker)))
+}
+
+function startWorker(): Promise<void> {
+  const jobs = new Map<number, Waiting>()
+  let worker: Worker | undefined
+  return new Promise((resolve, reject) => {
+    const onEnd = () => {
+      if (worker && ready.includes(worker)) ready.splice(ready.indexOf(worker), 1)
+      for (const job of jobs.values()) job.resolve(undefined)
+      jobs.clear()
+      reject(new Error('A worker has ended.'))
+    }
+    const onMessage = (message: unknown) => {
+      if (message !== READY) return settle(worker!, message as Answer)
+      ready.push(worker!)
+      resolve()
+    }
+    platform.startThread(onMessage, onEnd).then((thread) => (worker = { thread, jobs }), onEnd)
+  })
+}
+
+function settle({ thread, jobs }: Worker, answer: Answer): void {
+  const job = jobs.get(answer.id)
+  jobs.delete(answer.id)
+  if (jobs.size === 0) thread.hold(false)
+  if ('planes' in answer) job?.resolve(answer.planes)
+  else job?.reject(unpackError(answer.error))
+}
+
+/** Resolves when there are workers, or it is clear that there are none. */
+export async function workersStarted(): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const patience = new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)))
+  await Promise.race([startWorkers(), patience])
+  clearTimeout(timer)
+}
+
+/**
+ * Prepares a file's picture on the worker with the fewest jobs.
+ * @returns undefined where no worker is ready (they are started then), or where it ended before its answer
+ */
+export async function runOnWorker(bytes: Uint8Array, task: Task): Promise<Planes | undefined> {
+  const worker = ready.reduce<Worker | undefined>(
+    (best, other) => (best && best.jobs.size <= other.jobs.size ? best : other),
+    undefined,
+  )
+  if (!worker) {
+    void startWorkers()
+    return undefined
+  }
+  const id = lastId++
+  // A copy, so that it can be done here if the worker ends; of the bytes alone, however large their buffer is.
+  const copy = new Uint8Array(bytes)
+  const answer = new Promise<Planes | undefined>((resolve, reject) => worker.jobs.set(id, { resolve, reject }))
+  worker.thread.hold(true)
+  worker.thread.post({ id, bytes: copy, task }, [copy.buffer])
+  return answer
+}
