@@ -1,5 +1,5 @@
 import {
-  clipLossOf,
+  clipLossOfEmbeds,
   encode,
   type EncodeRequest,
   type EncoderOutput,
@@ -91,10 +91,6 @@ function encoded(
   return encode(engine.ops(new TreeWeights(params), masks), encoder, encoderInputs(batch), request)
 }
 
-function logitsOf(params: Params, textEmbeds: tf.Tensor, imageEmbeds: tf.Tensor): tf.Tensor {
-  return similarityOf(tfLossOps, textEmbeds, imageEmbeds, params.logit_scale as tf.Tensor)
-}
-
 /** The model as a pure function of its parameters. Within `tf.tidy`. */
 export function applyModel(
   engine: Engine,
@@ -114,9 +110,10 @@ export function applyModel(
   const text = encoded(engine, model, params, texts, request, seed)
   const vision = encoded(engine, model, params, images, request, seed)
   const [textEmbeds, imageEmbeds] = [text.embeds, vision.embeds] as [tf.Tensor2D, tf.Tensor2D]
-  const logitsPerText = logitsOf(params, textEmbeds, imageEmbeds) as tf.Tensor2D
+  const scale = params.logit_scale as tf.Tensor
+  const logitsPerText = similarityOf(tfLossOps, textEmbeds, imageEmbeds, scale) as tf.Tensor2D
   return {
-    ...(options.returnLoss ? { loss: clipLossOf(tfLossOps, logitsPerText) as tf.Scalar } : {}),
+    ...(options.returnLoss ? { loss: clipLossOfEmbeds(tfLossOps, textEmbeds, imageEmbeds, scale) as tf.Scalar } : {}),
     logitsPerImage: tf.transpose(logitsPerText),
     logitsPerText,
     textEmbeds,
@@ -149,7 +146,8 @@ export function lossAndGrads(
   const loss = () => {
     const text = encoded(engine, model, params, texts, request, seed)
     const vision = encoded(engine, model, params, images, request, seed)
-    return clipLossOf(tfLossOps, logitsOf(params, text.embeds as tf.Tensor, vision.embeds as tf.Tensor))
+    const [textEmbeds, imageEmbeds] = [text.embeds as tf.Tensor, vision.embeds as tf.Tensor]
+    return clipLossOfEmbeds(tfLossOps, textEmbeds, imageEmbeds, params.logit_scale as tf.Tensor)
   }
   const wanted = names.map((name) => params[name] as tf.Tensor)
   const { value, grads } = gradients(loss, wanted)

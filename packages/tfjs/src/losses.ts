@@ -18,6 +18,7 @@ export const tfLossOps: LossOps<tf.Tensor> = {
   logSigmoid: (x) => tf.neg(tf.softplus(tf.neg(x))),
   diagonal: (x) => tf.sum(tf.mul(x, tf.eye(sized(x))), 1),
   pairSigns: (n) => tf.sub(tf.mul(tf.eye(n), 2), 1),
+  centred: (x) => tf.sub(x, tf.mean(x, 0, true)),
   mean: (x) => tf.mean(x),
   sum: (x) => tf.sum(x),
 }

@@ -69,6 +69,15 @@ export const hostLossOps: LossOps<Matrix> = {
       Float32Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : -1)),
       [n, n],
     ),
+  centred(x) {
+    const [m, n] = [x.dims[0] ?? 0, columnsOf(x)]
+    const means = new Float64Array(n)
+    x.data.forEach((value, i) => (means[i % n]! += value / m))
+    return tensor(
+      x.data.map((value, i) => value - means[i % n]!),
+      x.dims,
+    )
+  },
   mean: (x) => tensor(new Float32Array([x.data.reduce((a, b) => a + b, 0) / x.data.length]), []),
   sum: (x) => tensor(new Float32Array([x.data.reduce((a, b) => a + b, 0)]), []),
 }

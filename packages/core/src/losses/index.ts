@@ -3,7 +3,13 @@ import { hostLossOps } from './host'
 import * as losses from './losses'
 
 /** The formulas themselves, over any backend's tensors. */
-export { clipLoss as clipLossOf, type LossOps, siglipLoss as siglipLossOf, similarity as similarityOf } from './losses'
+export {
+  clipLoss as clipLossOf,
+  clipLossOfEmbeds,
+  type LossOps,
+  siglipLoss as siglipLossOf,
+  similarity as similarityOf,
+} from './losses'
 
 /** CLIP's symmetric cross-entropy of host logits `[n, n]`. */
 export const clipLoss = (logitsPerText: Tensor<'float32'>): number =>

@@ -18,6 +18,8 @@ export interface LossOps<T> {
   diagonal(x: T): T
   /** 2 * identity - 1, `[n, n]`: +1 for pairs, -1 for all others. */
   pairSigns(n: number): T
+  /** Rows less their mean. */
+  centred(x: T): T
   /** Of all values, a scalar. */
   mean(x: T): T
   sum(x: T): T
@@ -34,6 +36,16 @@ const contrastive = <T>(ops: LossOps<T>, logits: T): T => ops.scale(ops.mean(ops
 /** CLIP's symmetric cross-entropy over `[n, n]` logits, a scalar (Radford et al.; transformers' `clip_loss`). */
 export function clipLoss<T>(ops: LossOps<T>, logitsPerText: T): T {
   return ops.scale(ops.add(contrastive(ops, logitsPerText), contrastive(ops, ops.transposed(logitsPerText))), 0.5)
+}
+
+/**
+ * `clipLoss` of `similarity`, for its gradient. Cross-entropy does not see what is added to a row, so either side is
+ * compared with the other less its mean: where embeddings lie close together, as those of a new model do, their
+ * similarities have few digits left in float32 after the common part.
+ */
+export function clipLossOfEmbeds<T>(ops: LossOps<T>, textEmbeds: T, imageEmbeds: T, logitScale: T): T {
+  const side = (x: T, y: T) => contrastive(ops, similarity(ops, x, ops.centred(y), logitScale))
+  return ops.scale(ops.add(side(textEmbeds, imageEmbeds), side(imageEmbeds, textEmbeds)), 0.5)
 }
 
 /** SigLIP's pairwise sigmoid loss over `[n, n]` logits, bias included, a scalar (Zhai et al.; `SiglipModel`). */
