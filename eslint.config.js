@@ -52,7 +52,7 @@ export default tseslint.config(
   ...Object.entries(below).flatMap(([name, allowed]) => [
     { files: [`packages/${name}/src/**/*.ts`], rules: restrict(upwards(allowed), nodeModules) },
     {
-      files: [`packages/${name}/src/{platform,runtime}/node*.ts`, `packages/${name}/src/**/*.test.ts`],
+      files: [`packages/${name}/src/{platform,runtime,gpu}/node*.ts`, `packages/${name}/src/**/*.test.ts`],
       rules: restrict(upwards(allowed)),
     },
   ]),

@@ -4,8 +4,8 @@ import { activate } from './activations'
 import type { DropoutMasks } from './dropout'
 import type { TensorWeights } from './weights'
 
-/** What transformers adds to the scores of padding: the lowest float32. */
-const MASKED = -3.4028234663852886e38
+/** Added to the scores of padding, it swallows them as transformers' lowest float32 does, which WebGPU makes NaN of. */
+const MASKED = -1e30
 
 const size = (x: tf.Tensor, axis: number): number => x.shape[axis] as number
 

@@ -17,4 +17,4 @@ export interface WebGpuOptions {
   onWarning?: WarningListener
 }
 
-export const WEBGPU_OPTIONS = ['device', 'dtype'] as const satisfies readonly (keyof WebGpuOptions)[]
+export const WEBGPU_OPTIONS = ['device', 'dtype', 'onWarning'] as const satisfies readonly (keyof WebGpuOptions)[]

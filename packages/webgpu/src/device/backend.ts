@@ -6,7 +6,7 @@ import { BufferPool } from './pool'
 export type Program = Parameters<WebGPUBackend['runWebGPUProgram']>[0]
 export type Uniforms = Parameters<WebGPUBackend['runWebGPUProgram']>[3]
 
-/** The program's first use, and whether the device took it. */
+/** A use of a program before the device is known to take it. */
 export interface Trial {
   readonly kernel: string
   readonly error: Promise<GPUError | null>
@@ -29,7 +29,8 @@ function withNavigator<T>(gpu: GPU, make: () => T): T {
 export class DeviceBackend extends WebGPUBackend {
   /** Programs run so far. */
   dispatches = 0
-  readonly #tried = new Set<string>()
+  /** Programs that the device is known to take. */
+  readonly #good = new Set<string>()
   #trials: Trial[] = []
 
   static on(gpu: GPU, device: GPUDevice, info: GPUAdapterInfo): DeviceBackend {
@@ -65,8 +66,7 @@ export class DeviceBackend extends WebGPUBackend {
   ): tf.TensorInfo {
     const run = () => this.runWebGPUProgram(program, inputs, dtype, uniforms)
     const key = program.shaderKey
-    if (this.#tried.has(key)) return run()
-    this.#tried.add(key)
+    if (this.#good.has(key)) return run()
     // Alone in what is submitted, all of which is dropped where one command is not valid.
     this.flush()
     this.device.pushErrorScope('validation')
@@ -75,11 +75,13 @@ export class DeviceBackend extends WebGPUBackend {
       this.flush()
       return output
     } finally {
-      this.#trials.push({ kernel, error: this.device.popErrorScope().catch(() => null) })
+      const error = this.device.popErrorScope().catch(() => null)
+      this.#trials.push({ kernel, error })
+      void error.then((problem) => problem === null && this.#good.add(key))
     }
   }
 
-  /** The programs first run since the last call. */
+  /** Those since the last call. */
   takeTrials(): Trial[] {
     return this.#trials.splice(0)
   }

@@ -12,8 +12,11 @@ const ERF = `
     return sign(v) * (1.0 - p * exp(-a * a));
   }`
 
-/** Beyond 15, tanh is 1 in float32, and its usual formula overflows. */
-const tanh = (x: string): string => `tanh(clamp(${x}, vec4<f32>(-15.0), vec4<f32>(15.0)))`
+/** By exp: some GPUs' own tanh is 20 times less exact, and overflows. */
+const TANH = `
+  fn tanhOf(v: vec4<f32>) -> vec4<f32> {
+    return sign(v) * (1.0 - 2.0 / (exp(2.0 * min(abs(v), vec4<f32>(15.0))) + 1.0));
+  }`
 const sigmoid = (x: string): string => `(1.0 / (1.0 + exp(-clamp(${x}, vec4<f32>(-80.0), vec4<f32>(80.0)))))`
 
 interface Formula {
@@ -30,7 +33,7 @@ const FORMULAS: Readonly<Partial<Record<Activation, Formula>>> = {
   linear: { value: 'x' },
   relu: { value: 'max(x, vec4<f32>(0.0))' },
   sigmoid: { value: sigmoid('x') },
-  tanh: { value: tanh('x') },
+  tanh: { before: TANH, value: 'tanhOf(x)' },
   silu: { value: `x * ${sigmoid('x')}` },
   gelu: {
     before: ERF,
@@ -38,8 +41,9 @@ const FORMULAS: Readonly<Partial<Record<Activation, Formula>>> = {
     slope: 'return 0.5 * (1.0 + erfOf(x * 0.7071067811865476)) + x * 0.3989422804014327 * exp(-0.5 * x * x);',
   },
   gelu_tanh: {
-    value: `0.5 * x * (1.0 + ${tanh(INNER)})`,
-    slope: `let t = ${tanh(INNER)};
+    before: TANH,
+    value: `0.5 * x * (1.0 + tanhOf(${INNER}))`,
+    slope: `let t = tanhOf(${INNER});
       return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * 0.7978845608028654 * (1.0 + 0.134145 * x * x);`,
   },
   quick_gelu: {
