@@ -5,8 +5,9 @@ import { createRequire } from 'node:module'
 import { dirname, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { version_wasm } from '@tensorflow/tfjs-backend-wasm'
+import * as tf from '@tensorflow/tfjs-core'
 import { build, type BuildOptions } from 'esbuild'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { raw } from '../../../tools/build/raw'
 import { script } from '../../../tools/build/script'
 import { startBackend } from './backend'
@@ -91,4 +92,12 @@ it('they run the script of the version that this package depends on', async () =
 it('a number of threads that is none is an error', async () => {
   for (const options of [{ backend: 'wasm', threads: 0 }, { threads: 1.5 }, { threads: 9 }] as const)
     await expect(startBackend(options)).rejects.toMatchObject({ code: 'bad-threads' })
+})
+
+it('the cpu backend starts without a word', async () => {
+  const warn = vi.spyOn(console, 'warn')
+  await startBackend({ backend: 'cpu' })
+  tf.scalar(1).dispose()
+  expect(tf.getBackend()).toBe('cpu')
+  expect(warn).not.toHaveBeenCalled()
 })

@@ -2,13 +2,23 @@ import os from 'node:os'
 import * as tf from '@tensorflow/tfjs-core'
 import { PINNED } from '../wasm/heap'
 import { allowThreads } from './node-threads'
-import { settleThreads, type Runtime, threadsFor } from './runtime'
+import { type Runtime, settleThreads, threadsFor } from './runtime'
+
+/** In Node the cpu backend prints an advertisement with its first tensor, unless TensorFlow.js is being tested. */
+function greetQuietly(): void {
+  const env = tf.env()
+  const before = env.getBool('IS_TEST')
+  env.set('IS_TEST', true)
+  tf.scalar(0).dispose()
+  env.set('IS_TEST', before)
+}
 
 export const runtime: Runtime = {
   preferred: ['wasm'],
   load: {
     async cpu() {
       await import('@tensorflow/tfjs-backend-cpu')
+      return { restore() {}, settle: greetQuietly }
     },
     async wasm({ threads: asked }) {
       const { getThreadsCount, setThreadsCount, version_wasm } = await import('@tensorflow/tfjs-backend-wasm')
