@@ -1,7 +1,13 @@
-import { VisionTextDualEncoderModel } from '@dual-encoder/tfjs'
+import type { DualEncoderModel } from '@dual-encoder/core'
+import * as tfjs from '@dual-encoder/tfjs'
+import * as webgpu from '@dual-encoder/webgpu'
+
+export type PageBackend = 'wasm' | 'webgl' | 'webgpu'
 
 /** What `chromium.ts` calls. */
-export const load = (folder: string, options: { backend: 'wasm' | 'webgl' }): Promise<VisionTextDualEncoderModel> =>
-  VisionTextDualEncoderModel.fromPretrained(folder, { ...options, wasmPaths: '/wasm/' })
+export const load = (folder: string, backend: PageBackend): Promise<DualEncoderModel> =>
+  backend === 'webgpu'
+    ? webgpu.VisionTextDualEncoderModel.fromPretrained(folder)
+    : tfjs.VisionTextDualEncoderModel.fromPretrained(folder, { backend, wasmPaths: '/wasm/' })
 
 Object.assign(globalThis, { load })

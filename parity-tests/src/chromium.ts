@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { DualEncoderModel } from '@dual-encoder/core'
 import type { JSHandle, Page } from 'playwright-core'
 import { bundledPage, type BundledPage } from '../../tools/browser/bundled-page'
-import type { load } from './chromium-page'
+import type { load, PageBackend } from './chromium-page'
 
 const TOWERS = fileURLToPath(new URL('../fixtures/towers', import.meta.url))
 const WASM = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))
@@ -29,16 +29,17 @@ export class ChromiumModels implements AsyncDisposable {
 
   async #open(): Promise<[Page, BundledPage]> {
     const mounts = { '/towers': TOWERS, '/wasm': WASM }
-    const bundled = await bundledPage(new URL('chromium-page.ts', import.meta.url), mounts, { isolated: true })
+    const options = { isolated: true, webgpu: true }
+    const bundled = await bundledPage(new URL('chromium-page.ts', import.meta.url), mounts, options)
     const page = await bundled.browser.newPage()
     await page.goto(`${bundled.server.url}/index.html`)
     return [page, bundled]
   }
 
-  async load(folder: string, backend: 'wasm' | 'webgl'): Promise<TowerModel> {
+  async load(folder: string, backend: PageBackend): Promise<TowerModel> {
     const [page, { server }] = await (this.#page ??= this.#open())
     const handle = await page.evaluateHandle(
-      ([url, backend]) => (globalThis as unknown as { load: typeof load }).load(url, { backend }),
+      ([url, backend]) => (globalThis as unknown as { load: typeof load }).load(url, backend),
       [`${server.url}/towers/${basename(folder)}`, backend] as const,
     )
     return remote(handle)

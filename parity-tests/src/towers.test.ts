@@ -20,8 +20,12 @@ const chromium = new ChromiumModels()
 afterAll(() => chromium[Symbol.asyncDispose]())
 
 /** Chromium's WebGL runs on SwiftShader, which computes in IEEE float32. */
-const IN_CHROMIUM = { wasm: 'tfjs (wasm in Chromium, float32)', webgl: 'tfjs (webgl on SwiftShader, float32)' } as const
-const { tolerances } = BACKENDS.find(({ name }) => name.includes('wasm'))!
+const IN_CHROMIUM = {
+  wasm: 'tfjs (wasm in Chromium, float32)',
+  webgl: 'tfjs (webgl on SwiftShader, float32)',
+  webgpu: 'webgpu (Chromium, float32)',
+} as const
+const tolerancesOf = (part: string) => BACKENDS.find(({ name }) => name.includes(part))!.tolerances
 
 const TOWER_BACKENDS: readonly TowerBackend[] = [
   ...BACKENDS.map(({ name, tolerances, Model }) => ({
@@ -29,9 +33,9 @@ const TOWER_BACKENDS: readonly TowerBackend[] = [
     tolerances,
     load: (folder: string) => Model.fromPretrained(folder),
   })),
-  ...(['wasm', 'webgl'] as const).map((backend) => ({
+  ...(['wasm', 'webgl', 'webgpu'] as const).map((backend) => ({
     name: IN_CHROMIUM[backend],
-    tolerances,
+    tolerances: tolerancesOf(backend === 'webgpu' ? 'webgpu' : 'wasm'),
     load: (folder: string) => chromium.load(folder, backend),
   })),
 ]

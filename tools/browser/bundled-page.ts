@@ -6,7 +6,7 @@ import { build } from 'esbuild'
 import type { Browser } from 'playwright-core'
 import { raw } from '../build/raw'
 import { script } from '../build/script'
-import { launchChromium } from './chromium'
+import { type ChromiumOptions, launchChromium } from './chromium'
 import { serve, type ServeOptions, type Server } from './server'
 
 export interface BundledPage {
@@ -21,7 +21,7 @@ export interface BundledPage {
 export async function bundledPage(
   entry: URL,
   mounts: Record<string, string>,
-  options: ServeOptions = {},
+  { webgpu, ...options }: ServeOptions & ChromiumOptions = {},
 ): Promise<BundledPage> {
   const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-page-'))
   await build({
@@ -36,7 +36,7 @@ export async function bundledPage(
   const page = '<!doctype html><meta charset="utf-8"><script type="module" src="page.js"></script>'
   await writeFile(join(folder, 'index.html'), page)
   const server = await serve({ '/': folder, ...mounts }, options)
-  const browser = await launchChromium()
+  const browser = await launchChromium({ webgpu })
   const close = async () => {
     await browser.close()
     await server.close()

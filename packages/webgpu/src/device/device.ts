@@ -29,6 +29,8 @@ export class Device {
   readonly faults: Faults
   /** Kernels that this device does not take: their ops are composed of TensorFlow.js's. */
   readonly refused = new Set<string>()
+  /** TensorFlow.js's backend until then. */
+  readonly #before = tf.getBackend()
 
   private constructor(
     gpu: GPU,
@@ -78,6 +80,7 @@ export class Device {
     if (tf.engine().registryFactory[this.name]) tf.removeBackend(this.name)
     for (const { kernelName } of tf.getKernelsForBackend(this.name)) tf.unregisterKernel(kernelName, this.name)
     if (this.own) this.gpuDevice.destroy()
+    if (!tf.getBackend() && tf.engine().registry[this.#before]) void tf.setBackend(this.#before)
   }
 }
 
