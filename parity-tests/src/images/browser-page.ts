@@ -1,4 +1,4 @@
-import { DualEncoderError, loadImage, type ImageSource } from '@dual-encoder/core'
+import { createImageProcessor, DualEncoderError, loadImage, type ImageSource } from '@dual-encoder/core'
 
 import { checkDecoding, type DecodingFixture } from './decoding'
 import { draw } from './draw'
@@ -8,15 +8,46 @@ import { checkProcessor, type ProcessorFixture } from './processors'
 const json = async (url: string): Promise<unknown> => (await fetch(url)).json()
 
 /** The processor cases that differ. `fixtures` is the folder's URL. */
-async function checkProcessors(fixtures: string): Promise<string[]> {
+async function checkProcessors(fixtures: string, asFile = false): Promise<string[]> {
   const { cases } = (await json(`${fixtures}/processors.json`)) as ProcessorFixture
   const differences: string[] = []
   for (const backend of ['torchvision', 'pil'] as const)
     for (const item of cases) {
-      const difference = await checkProcessor(item, backend)
+      const difference = await checkProcessor(item, backend, asFile)
       if (difference) differences.push(difference)
     }
   return differences
+}
+
+/** The same from files, which workers are given; how many, of how many threads, and what becomes of bad ones. */
+async function checkWorkers(fixtures: string) {
+  let posted = 0
+  const threads = new Set<Worker>()
+  const { postMessage } = Worker.prototype
+  Worker.prototype.postMessage = function (this: Worker, ...args: unknown[]) {
+    posted++
+    threads.add(this)
+    return Reflect.apply(postMessage, this, args)
+  }
+  const names = ['c2d8.png', 'c6d8.png', 'truncated.jpg', 'c2d8.png', 'sub0-33x47.jpg']
+  const files = await Promise.all(
+    names.map(async (name) => new Uint8Array(await (await fetch(`${fixtures}/files/${name}`)).arrayBuffer())),
+  )
+  const processor = createImageProcessor({ image_processor_type: 'ViTImageProcessor', size: 8 })
+  const { pixelValues, indices, errors = [] } = await processor(files, { onError: 'skip' })
+  const pixels = await Promise.all(indices!.map((index) => loadImage(files[index]!)))
+  const direct = await processor(pixels)
+  const batch = {
+    same: direct.pixelValues.data.every((value, i) => value === pixelValues.data[i]),
+    indices,
+    errors: errors.map(({ index, error }) => [index, error.name, error.code]),
+    thrown: await processor(files).catch((error: Error) => error.message.slice(0, 10)),
+    threads: threads.size,
+  }
+  posted = 0
+  const differences = await checkProcessors(fixtures, true)
+  Worker.prototype.postMessage = postMessage
+  return { batch, posted, differences }
 }
 
 /** The files that differ, and how. */
@@ -99,6 +130,6 @@ function withoutWebgl(): void {
   })
 }
 
-const checks = { checkProcessors, checkFiles, checkSources, checkDamaged, withoutWebgl }
+const checks = { checkProcessors, checkWorkers, checkFiles, checkSources, checkDamaged, withoutWebgl }
 export type Checks = typeof checks
 Object.assign(globalThis, { checks })

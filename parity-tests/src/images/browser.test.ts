@@ -6,6 +6,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { bundledPage, type BundledPage } from '../../../tools/browser/bundled-page'
+import { serve } from '../../../tools/browser/server'
 import type { Checks } from './browser-page'
 import type { DecodingFixture } from './decoding'
 
@@ -35,14 +36,19 @@ describe('images in headless Chromium', () => {
 
   afterAll(() => bundled?.close())
 
-  async function open(): Promise<Page> {
+  async function open(url = bundled.server.url): Promise<Page> {
     const page = await bundled.browser.newPage()
-    await page.goto(`${bundled.server.url}/index.html`)
+    await page.goto(`${url}/index.html`)
     return page
   }
 
   /** Runs one of the page's checks in the page itself or in a worker. */
-  const run = <C extends Exclude<keyof Checks, 'withoutWebgl'>>(page: Page, check: C, inWorker: boolean) =>
+  const run = <C extends Exclude<keyof Checks, 'withoutWebgl'>>(
+    page: Page,
+    check: C,
+    inWorker: boolean,
+    at = fixtures,
+  ) =>
     page.evaluate(
       async ({ check, inWorker, fixtures }): Promise<unknown> => {
         if (!inWorker) return (globalThis as unknown as { checks: Checks }).checks[check](fixtures)
@@ -53,7 +59,7 @@ describe('images in headless Chromium', () => {
           worker.postMessage([check, fixtures])
         })
       },
-      { check, inWorker, fixtures },
+      { check, inWorker, fixtures: at },
     ) as ReturnType<Checks[C]>
 
   describe.each([
@@ -68,6 +74,32 @@ describe('images in headless Chromium', () => {
       const differences = await run(await open(), 'checkFiles', inWorker)
       expect(Object.keys(differences)).toEqual(names.filter(isTiff))
       for (const difference of Object.values(differences)) expect(difference).toMatch(/Browsers do not decode TIFF/)
+    })
+  })
+
+  describe.each([
+    ['window', false],
+    ['worker', true],
+  ])('from a %s', (_, inWorker) => {
+    const batch = {
+      same: true,
+      indices: [0, 1, 3, 4],
+      errors: [[2, 'ImageError', 'image-corrupt']],
+      thrown: 'images[2]:',
+    }
+
+    it('gives files to workers, to the bit', { timeout: TIMEOUT }, async () => {
+      const csp = `${CSP} blob:`
+      await using server = await serve({ '/': bundled.folder, '/fixtures': FIXTURES }, { csp })
+      const result = await run(await open(server.url), 'checkWorkers', inWorker, `${server.url}/fixtures`)
+      expect(result).toMatchObject({ batch, differences: [] })
+      expect(result.batch.threads).toBeGreaterThanOrEqual(1)
+      expect(result.posted).toBeGreaterThanOrEqual(800)
+    })
+
+    it('does without workers where a content security policy forbids them', { timeout: TIMEOUT }, async () => {
+      const result = await run(await open(), 'checkWorkers', inWorker)
+      expect(result).toEqual({ batch: { ...batch, threads: 0 }, posted: 0, differences: [] })
     })
   })
 

@@ -34,3 +34,25 @@ export function draw(kind: Kind, height: number, width: number, seed: number): D
       }
   return { data, width, height, channels: 3 }
 }
+
+/** A BMP of 24 bits: the same bytes after decoding. */
+export function bmpFile({ data, width, height }: Drawing): Uint8Array {
+  const line = (width * 3 + 3) & ~3
+  const file = new Uint8Array(54 + line * height)
+  const view = new DataView(file.buffer)
+  file.set([0x42, 0x4d])
+  for (const [at, value] of [
+    [2, file.length],
+    [10, 54],
+    [14, 40],
+    [18, width],
+    [22, height],
+    [26, 1 | (24 << 16)],
+  ] as const)
+    view.setUint32(at, value, true)
+  // Rows from the bottom, blue first.
+  for (let y = 0; y < height; y++)
+    for (let i = 0; i < width * 3; i++)
+      file[54 + (height - 1 - y) * line + i] = data[y * width * 3 + i - (i % 3) + 2 - (i % 3)]!
+  return file
+}

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
 
-import { describe, expect, it } from 'vitest'
+import { createImageProcessor } from '@dual-encoder/core'
+import { describe, expect, it, vi } from 'vitest'
 
+import { bmpFile, draw } from './draw'
 import { checkProcessor, type ProcessorFixture } from './processors'
 
 const fixture = JSON.parse(
@@ -22,5 +25,19 @@ describe.each(['torchvision', 'pil'] as const)('image processors, %s backend', (
       if (difference) differences.push(difference)
     }
     expect(differences).toEqual([])
+  })
+
+  it('does so on workers, which files are given to', async () => {
+    const warm = bmpFile(draw('noise', 9, 9, 1))
+    await createImageProcessor({ image_processor_type: 'ViTImageProcessor' })([warm, warm])
+    const posts = vi.spyOn(Worker.prototype, 'postMessage')
+    const differences: string[] = []
+    for (const item of fixture.cases) {
+      const difference = await checkProcessor(item, backend, true)
+      if (difference) differences.push(difference)
+    }
+    expect(differences).toEqual([])
+    expect(posts.mock.calls.length).toBeGreaterThanOrEqual(400)
+    posts.mockRestore()
   })
 })

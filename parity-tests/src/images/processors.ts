@@ -1,6 +1,6 @@
 import { createImageProcessor, DualEncoderError, type ImageBackend } from '@dual-encoder/core'
 
-import { draw, type Kind } from './draw'
+import { bmpFile, draw, type Kind } from './draw'
 
 type Expected = { dims: number[]; sha256: string } | { error: string }
 
@@ -22,13 +22,21 @@ export async function sha256(data: ArrayBufferView<ArrayBuffer>): Promise<string
     .slice(0, 24)
 }
 
-/** Runs one case; undefined where the result is Python's to the bit, else what differs. */
-export async function checkProcessor(item: ProcessorCase, backend: ImageBackend): Promise<string | undefined> {
+/**
+ * Runs one case; undefined where the result is Python's to the bit, else what differs.
+ * @param asFile the picture as a file, for workers, instead of pixels
+ */
+export async function checkProcessor(
+  item: ProcessorCase,
+  backend: ImageBackend,
+  asFile = false,
+): Promise<string | undefined> {
   const expected = item[backend]
   const name = `${backend} ${JSON.stringify(item.config)} on ${item.image.join(' ')}`
   try {
     const processor = createImageProcessor(item.config, { backend })
-    const { pixelValues } = await processor(draw(...item.image))
+    const drawing = draw(...item.image)
+    const { pixelValues } = await processor(asFile ? bmpFile(drawing) : drawing)
     if ('error' in expected) return `${name}: Python raises ${expected.error}, ours does not`
     if (pixelValues.dims.join() !== expected.dims.join())
       return `${name}: dims ${pixelValues.dims.join()} instead of ${expected.dims.join()}`
