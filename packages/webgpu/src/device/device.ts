@@ -49,8 +49,6 @@ export class Device {
   /** A new device of the best adapter, with all that the adapter allows; or the one given. */
   static async open(external?: GPUDevice): Promise<Device> {
     const gpu = await platform.gpu()
-    // Imported where WebGPU is known to be there: it registers the kernels that are copied to each device.
-    await import('@tensorflow/tfjs-backend-webgpu')
     if (external) return new Device(gpu, external, infoOf(external), false)
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
     if (!adapter) throw new BackendError('no-adapter', platform.noAdapter)
