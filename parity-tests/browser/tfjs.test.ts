@@ -25,6 +25,12 @@ interface Result {
   readonly gradient: number[]
 }
 
+/** What the page offers. */
+interface Page {
+  prepare(given: object): Promise<void>
+  classify(options: object): Promise<Result>
+}
+
 let browser: Browser
 let given: { images: string[]; labels: string[] }
 let inNode: Omit<Result, 'backend'>
@@ -77,23 +83,21 @@ describe.each([...Object.entries(BUNDLERS), ['esbuild', withEsbuild] as const])(
     await rm(folder, { recursive: true, force: true })
   })
 
-  /** What the page finds, and how many workers it has started and not ended. */
+  /** What the page finds, and how many workers its model has started and not ended. */
   async function classify(server: Server, options: object): Promise<{ result: Result; started: number; left: number }> {
     const page = await browser.newPage()
     const problems: string[] = []
     let started = 0
     let ended = 0
     page.on('pageerror', ({ message }) => problems.push(message))
-    page.on('worker', (worker) => {
-      started++
-      worker.on('close', () => ended++)
-    })
     await page.goto(`${server.url}/index.html`)
     try {
-      const result = await page.evaluate(
-        (args) => (globalThis as unknown as { classify(args: object): Promise<Result> }).classify(args),
-        { ...given, ...options },
-      )
+      await page.evaluate((args) => (globalThis as unknown as Page).prepare(args), given)
+      page.on('worker', (worker) => {
+        started++
+        worker.on('close', () => ended++)
+      })
+      const result = await page.evaluate((args) => (globalThis as unknown as Page).classify(args), options)
       expect(problems).toEqual([])
       await vi.waitUntil(() => ended === started, { timeout: 5000 }).catch(() => undefined)
       return { result, started, left: started - ended }

@@ -1,15 +1,20 @@
 import { VisionTextDualEncoderProcessor } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/tfjs'
 
+const folder = new URL('/model/', location.href).href
+let inputs, pairs
+
 /** What a user writes, with everything that a test wants to know. */
-globalThis.classify = async ({ images, labels, ...options }) => {
-  const folder = new URL('/model/', location.href).href
-  const model = await VisionTextDualEncoderModel.fromPretrained(folder, options)
+globalThis.prepare = async ({ images, labels }) => {
   const processor = await VisionTextDualEncoderProcessor.fromPretrained(folder)
-  const inputs = await processor({ text: labels, images })
+  inputs = await processor({ text: labels, images })
+  pairs = await processor({ text: labels.slice(0, images.length), images })
+}
+
+globalThis.classify = async (options) => {
+  const model = await VisionTextDualEncoderModel.fromPretrained(folder, options)
   const { logitsPerImage, imageEmbeds, textEmbeds } = await model.forward(inputs)
   const params = await model.params()
-  const pairs = await processor({ text: labels.slice(0, images.length), images })
   const { value, grads } = model.valueAndGrads(params, pairs)
   const { getThreadsCount } = await import('@tensorflow/tfjs-backend-wasm')
   const result = {
