@@ -51,4 +51,25 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
     await runner.dispose()
     expect(tf.memory().numBytes).toBe(before)
   })
+
+  it('needs for the way through all layers what one of them needs, beside the states between them', async () => {
+    await startBackend({ backend })
+    const [B, L, D] = [8, 40, size.hiddenSize]
+    const tokens = Object.fromEntries(Object.keys(batch).map((name) => [name, ones([B, L])])) as typeof batch
+    const between = async (numHiddenLayers: number): Promise<number> => {
+      const deep = new BertConfig({ ...size, numHiddenLayers, vocabSize: 100 })
+      const { text, weights } = initializeModel(
+        VisionTextDualEncoderConfig.fromVisionTextConfigs(config.visionConfig, deep),
+        0,
+      )
+      const runner = new TfjsRunner(text, weights, new TfjsEngine({ backend }))
+      await runner.run(tokens, { lastHiddenState: true })
+      const held = tf.memory().numBytes
+      const { peakBytes } = await tf.profile(async () => void (await runner.run(tokens, { lastHiddenState: true })))
+      await runner.dispose()
+      return peakBytes - held
+    }
+    const [two, eight] = [await between(2), await between(8)]
+    expect(eight - two).toBe(6 * 4 * B * L * D)
+  })
 })
