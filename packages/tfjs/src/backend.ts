@@ -112,7 +112,9 @@ function endIdle(): void {
 /** `user` runs nothing more. */
 export function leaveBackend(user: object): Promise<unknown> {
   users.delete(user)
-  return (last = last.then(endIdle))
+  const left = last.then(endIdle)
+  last = left.catch(() => undefined)
+  return left
 }
 
 /** Makes a started backend current, at once: what follows in the same turn runs on it. */
