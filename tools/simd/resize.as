@@ -13,12 +13,12 @@
 // @ts-ignore: decorator
 @inline
 function firstPair(pixels: v128): v128 {
-  return i8x16.shuffle(pixels, i8x16.splat(0), 0, 16, 3, 16, 1, 16, 4, 16, 2, 16, 5, 16, 16, 16, 16, 16)
+  return i8x16.swizzle(pixels, i8x16(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1))
 }
 // @ts-ignore: decorator
 @inline
 function secondPair(pixels: v128): v128 {
-  return i8x16.shuffle(pixels, i8x16.splat(0), 6, 16, 9, 16, 7, 16, 10, 16, 8, 16, 11, 16, 16, 16, 16, 16)
+  return i8x16.swizzle(pixels, i8x16(6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1))
 }
 
 /** The low bytes of each 32-bit sum, saturated: the first four bytes of the result. */
@@ -173,5 +173,17 @@ export function vertical22(
     }
     target += <usize>line
     weights += <usize>perOutput
+  }
+}
+
+/** RGB bytes to three planes of floats: what each of 256 values becomes is in `tables`, channel by channel. */
+export function planes(source: usize, pixels: i32, tables: usize, target: usize): void {
+  const plane = <usize>pixels << 2
+  const end = target + plane
+  for (; target < end; target += 4) {
+    store<f32>(target, load<f32>(tables + (<usize>load<u8>(source) << 2)))
+    store<f32>(target + plane, load<f32>(tables + (<usize>load<u8>(source, 1) << 2), 1024))
+    store<f32>(target + (plane << 1), load<f32>(tables + (<usize>load<u8>(source, 2) << 2), 2048))
+    source += 3
   }
 }

@@ -1,5 +1,6 @@
 import type { RawImage } from '../../platform/platform'
 import type { Rounding } from '../resize/coefficients'
+import { Places, simd } from '../resize/simd-memory'
 
 export interface Normalization {
   /** Undefined: not rescaled. */
@@ -31,14 +32,41 @@ export function byteTables({ factor, mean, std }: Normalization, backend: Roundi
   )
 }
 
-/** Writes `image` as planes: `[3, height, width]`. */
-export function writePlanes(image: RawImage, tables: readonly Float32Array[], target: Float32Array): void {
+/** An image as planes, `[3, height, width]`. */
+export function toPlanes(image: RawImage, tables: readonly Float32Array[]): Float32Array<ArrayBuffer> {
+  return simdPlanes(image, tables) ?? plainPlanes(image, tables)
+}
+
+export function plainPlanes(
+  { data, height, width }: RawImage,
+  tables: readonly Float32Array[],
+): Float32Array<ArrayBuffer> {
   const [red, green, blue] = tables as [Float32Array, Float32Array, Float32Array]
-  const { data } = image
-  const plane = image.height * image.width
+  const plane = height * width
+  const target = new Float32Array(3 * plane)
   for (let to = 0, from = 0; to < plane; to++, from += 3) {
     target[to] = red[data[from]!]!
     target[to + plane] = green[data[from + 1]!]!
     target[to + 2 * plane] = blue[data[from + 2]!]!
   }
+  return target
+}
+
+/** @returns undefined where it cannot be done in WebAssembly */
+export function simdPlanes(
+  { data, height, width }: RawImage,
+  tables: readonly Float32Array[],
+): Float32Array<ArrayBuffer> | undefined {
+  const wasm = simd()
+  const places = new Places()
+  const source = places.reserve(data.length)
+  const table = places.reserve(3 * 256 * 4)
+  const target = places.reserve(data.length * 4)
+  const memory = wasm && places.memory(wasm)
+  if (!memory) return undefined
+  memory.set(data, source)
+  const floats = new Float32Array(memory.buffer as ArrayBuffer)
+  tables.forEach((values, channel) => floats.set(values, (table >> 2) + channel * 256))
+  wasm.planes(source, height * width, table, target)
+  return floats.slice(target >> 2, (target >> 2) + data.length)
 }

@@ -1,68 +1,14 @@
 import type { RawImage } from '../../platform/platform'
 import type { Pass } from './coefficients'
-import { RESIZE_WASM } from './simd-module'
+import { align, Places, simd } from './simd-memory'
 
 /*
  * The passes of `passes.ts` by the WebAssembly of tools/simd/resize.as, to the same bits.
  * The picture goes through its memory in chunks; what lies between the passes stays there.
  */
 
-type Horizontal = (
-  source: number,
-  stride: number,
-  rows: number,
-  target: number,
-  line: number,
-  outputs: number,
-  starts: number,
-  quads: number,
-  weights: number,
-  perOutput: number,
-  precision: number,
-) => void
-type Vertical = (
-  source: number,
-  line: number,
-  target: number,
-  outputs: number,
-  starts: number,
-  pairs: number,
-  weights: number,
-  perOutput: number,
-  precision: number,
-) => void
-
-interface Module {
-  readonly memory: WebAssembly.Memory
-  readonly horizontal16: Horizontal
-  readonly horizontal22: Horizontal
-  readonly vertical16: Vertical
-  readonly vertical22: Vertical
-}
-
-let module: Module | null | undefined
-
-/** Undefined where WebAssembly or its SIMD is missing, or forbidden by a content security policy. */
-function simd(): Module | undefined {
-  if (module === undefined) {
-    try {
-      const bytes = Uint8Array.from(atob(RESIZE_WASM), (char) => char.charCodeAt(0))
-      const imports = { env: { abort: () => undefined } }
-      module = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports).exports as unknown as Module
-    } catch {
-      module = null
-    }
-  }
-  return module ?? undefined
-}
-
-const PAGE = 65536
 /** Bytes of the picture in memory at a time: about a second-level cache. */
 const CHUNK = 1 << 20
-/** WebAssembly memory never shrinks: beyond this the plain passes are taken. */
-const MAX_MEMORY = 1 << 26
-
-const align = (bytes: number): number => (bytes + 15) & ~15
 
 /** A pass in the module's memory: starts and counts (of groups of taps), then weights. */
 interface Placed {
@@ -94,26 +40,24 @@ export function simdPasses(
   const chunkRows = Math.max(1, Math.min(rows, Math.floor(CHUNK / stride)))
   const outputs = vertical?.starts.length ?? rows
 
-  let top = PAGE
-  const reserve = (bytes: number): number => {
-    const at = top
-    top += align(bytes) + 16
-    return at
-  }
+  const places = new Places()
   const reservePass = (pass: Pass, group: number): Placed => {
     const perOutput = Math.ceil(pass.taps / group) * group * (pass.precision > 16 ? 4 : 2)
     const count = pass.starts.length
-    return { starts: reserve(count * 4), groups: reserve(count * 4), weights: reserve(count * perOutput), perOutput }
+    return {
+      starts: places.reserve(count * 4),
+      groups: places.reserve(count * 4),
+      weights: places.reserve(count * perOutput),
+      perOutput,
+    }
   }
   const across = horizontal && reservePass(horizontal, 4)
   const down = vertical && reservePass(vertical, 2)
-  const source = reserve(horizontal ? chunkRows * stride : 0)
-  const between = reserve((rows + 1) * line)
-  const target = reserve(down ? outputs * line : 0)
-  if (top > MAX_MEMORY) return undefined
-  const missing = top - wasm.memory.buffer.byteLength
-  if (missing > 0) wasm.memory.grow(Math.ceil(missing / PAGE))
-  const memory = new Uint8Array(wasm.memory.buffer)
+  const source = places.reserve(horizontal ? chunkRows * stride : 0)
+  const between = places.reserve((rows + 1) * line)
+  const target = places.reserve(down ? outputs * line : 0)
+  const memory = places.memory(wasm)
+  if (!memory) return undefined
 
   if (horizontal && across) {
     place(memory, horizontal, across, 4, 0)

@@ -1,6 +1,6 @@
 import type { Platform, RawImage } from '../../platform/platform'
 import type { Rounding } from '../resize/coefficients'
-import { byteTables, writePlanes } from '../processors/normalize'
+import { byteTables, toPlanes } from '../processors/normalize'
 import { prepare } from '../processors/prepare'
 import type { Settings } from '../processors/settings'
 
@@ -31,7 +31,5 @@ export async function runJob(
     maxPixels,
   )
   const { height, width } = image
-  const data = new Float32Array(3 * height * width)
-  writePlanes(image, byteTables(settings.normalization, backend), data)
-  return { data, height, width }
+  return { data: toPlanes(image, byteTables(settings.normalization, backend)), height, width }
 }
