@@ -35,6 +35,9 @@ export function encoderInputs(batch: VisionBatch | TextBatch): VisionInputs<tf.T
   return { pixelValues: toTf(batch.pixelValues), imageSize: [height, width] }
 }
 
+/** Makes inputs where they are needed, in the turn that they are used. */
+export type MakeInputs = () => VisionInputs<tf.Tensor>
+
 /** Runs one encoder eagerly. Its weights are loaded by the first run and kept until `dispose`. */
 export class TfjsRunner implements EncoderRunner {
   /** By the backend that holds them. */
@@ -48,7 +51,7 @@ export class TfjsRunner implements EncoderRunner {
   ) {}
 
   async run(
-    batch: VisionBatch | TextBatch,
+    batch: VisionBatch | TextBatch | MakeInputs,
     request: EncodeRequest,
     options: RunOptions = {},
   ): Promise<Partial<EncoderOutput<Tensor>>> {
@@ -61,12 +64,13 @@ export class TfjsRunner implements EncoderRunner {
     }
   }
 
-  async #run(batch: VisionBatch | TextBatch, request: EncodeRequest, { signal, dropoutSeed }: RunOptions) {
+  async #run(batch: VisionBatch | TextBatch | MakeInputs, request: EncodeRequest, { signal, dropoutSeed }: RunOptions) {
     const weights = await this.load()
     signal?.throwIfAborted()
     const compute = () => {
       const masks = dropoutSeed === undefined ? undefined : new DropoutMasks(dropoutSeed, this.encoder.kind)
-      const output = encode(this.engine.ops(weights, masks), this.encoder, encoderInputs(batch), request)
+      const inputs = typeof batch === 'function' ? batch() : encoderInputs(batch)
+      const output = encode(this.engine.ops(weights, masks), this.encoder, inputs, request)
       return Object.fromEntries(REQUESTED.filter((name) => request[name]).map((name) => [name, output[name]]))
     }
     const host = await this.engine.run(compute as () => Requested, hostOutputs)

@@ -1,3 +1,4 @@
+export type { Frame, FrameOptions } from './frames'
 export { TextTower, VisionTextDualEncoderModel, VisionTower, type WarmUp } from './model'
 export type { WebGpuDtype, WebGpuOptions } from './options'
 export type {

@@ -1,7 +1,19 @@
-import { type LoadedModel, type LoadedTower, tensor, type VisionBatch } from '@dual-encoder/core'
-import { EngineModel, EngineTower } from '@dual-encoder/tfjs/engine-api'
+import {
+  checkOptions,
+  checkPixelDims,
+  type ImageProcessor,
+  InputError,
+  type LoadedModel,
+  type LoadedTower,
+  type Tensor,
+  tensor,
+  type VisionBatch,
+} from '@dual-encoder/core'
+import { EngineModel, EngineTower, type TfjsRunner } from '@dual-encoder/tfjs/engine-api'
+import * as tf from '@tensorflow/tfjs-core'
 import { sampleOf } from './canary'
 import { WebGpuEngine } from './engine'
+import { type Frame, FRAME_OPTIONS, type FrameOptions, preparedFrames, uploadable } from './frames'
 import { WEBGPU_OPTIONS, type WebGpuOptions } from './options'
 
 /** transformers' `VisionTextDualEncoderModel` on WebGPU. */
@@ -24,6 +36,38 @@ export class VisionTextDualEncoderModel extends EngineModel<WebGpuEngine> {
   /** The device that runs this model, to share it with other work; undefined before `ready` or the first run. */
   get device(): GPUDevice | undefined {
     return this.engine.device?.gpuDevice
+  }
+
+  /**
+   * `getImageFeatures` of pictures that the browser has decoded or is playing, prepared on the GPU as the processor
+   * would: close to its pixels (a level of 255 or two), not equal to them. `[B, projectionDim]`
+   */
+  async getFrameFeatures(
+    frames: Frame | readonly Frame[],
+    imageProcessor: ImageProcessor,
+    options: FrameOptions = {},
+  ): Promise<Tensor<'float32'>> {
+    checkOptions(options, FRAME_OPTIONS, 'getFrameFeatures')
+    const list = Array.isArray(frames) ? (frames as readonly Frame[]) : [frames as Frame]
+    if (list.length === 0) throw new InputError('frames-empty', 'No frames given. Give at least one.')
+    const { normalize = false, signal } = options
+    const wanted = normalize ? 'embeds' : 'features'
+    const uploads = await Promise.all(list.map(uploadable))
+    try {
+      const inputs = () => {
+        const pictures = uploads.map(({ picture }) => tf.browser.fromPixels(picture, 3))
+        const pixelValues = preparedFrames(pictures, imageProcessor)
+        const [, channels, height, width] = pixelValues.shape
+        // Their sizes are checked as those of any pixels.
+        checkPixelDims(this.loaded.vision, [list.length, channels, height, width], false)
+        return { pixelValues, imageSize: [height, width] as const }
+      }
+      const runner = this.runner('vision') as TfjsRunner
+      const output = await runner.run(inputs, { [wanted]: true }, { signal })
+      return output[wanted] as Tensor<'float32'>
+    } finally {
+      for (const { close } of uploads) close()
+    }
   }
 
   /** Opens another device after a loss (error code `device-lost`), and loads there what was loaded. */

@@ -9,6 +9,7 @@ export type {
   ImageFailure,
   ImageProcessorOptions,
 } from './processors/processor'
+export type { Placement } from './processors/placement'
 export type { ImageOverrides } from './processors/settings'
 export type { SizeLike } from './processors/size'
 export type { ResampleName } from './resize/filters'

@@ -21,7 +21,7 @@ export {
   type VisionEncoderSpec,
 } from './encoder'
 export { memoryWeight } from './initialize'
-export type { TextModelInputs, VisionModelInputs } from './inputs'
+export { checkPixelDims, type TextModelInputs, type VisionModelInputs } from './inputs'
 export { type CheckpointOptions, initializeModel, type LoadedModel, type LoadedTower } from './load'
 export type { DualEncoderOutput, DualEncoderTuple, TowerModelOutput, TowerTuple } from './outputs'
 export type { SaveOptions } from './save'

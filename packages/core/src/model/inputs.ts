@@ -104,17 +104,27 @@ export function textBatch({ config, tower }: TextEncoderSpec, inputs: TextModelI
 
 /** Checks the inputs of a vision tower. */
 export function visionBatch(
-  { config, tower }: VisionEncoderSpec,
+  encoder: VisionEncoderSpec,
   inputs: VisionModelInputs,
   interpolatePosEncoding: boolean,
 ): VisionBatch {
   const pixels = requireTensor(inputs.pixelValues, 'pixelValues', '[batch, channels, height, width]')
   const { dims, dtype } = pixels
+  if (dtype !== 'float32')
+    throw new InputError('bad-dtype', `pixelValues is ${dtype satisfies DType}; float32 is needed.`)
+  checkPixelDims(encoder, dims, interpolatePosEncoding)
+  return { pixelValues: pixels as Tensor<'float32'> }
+}
+
+/** @throws InputError where a vision tower takes no pixels of these dims. */
+export function checkPixelDims(
+  { config, tower }: VisionEncoderSpec,
+  dims: readonly number[],
+  interpolatePosEncoding: boolean,
+): void {
   const [height, width] = pairOf(config.imageSize)
   const wanted = `[batch, ${config.numChannels}, ${height}, ${width}]`
   if (dims.length !== 4) throw new InputError('bad-shape', `pixelValues is ${show(dims)}; ${wanted} is needed.`)
-  if (dtype !== 'float32')
-    throw new InputError('bad-dtype', `pixelValues is ${dtype satisfies DType}; float32 is needed.`)
   checkBatch(dims, 'pixelValues')
   const [, channels, h, w] = dims as [number, number, number, number]
   if (channels !== config.numChannels)
@@ -132,5 +142,4 @@ export function visionBatch(
       `pixelValues is ${show(dims)}; this ${config.modelType} was trained on ${height} x ${width}: ${wanted}. ` +
         'Resize the images, or set interpolatePosEncoding: true.',
     )
-  return { pixelValues: pixels as Tensor<'float32'> }
 }

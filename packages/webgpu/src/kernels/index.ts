@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { DeviceBackend } from '../device/backend'
 import { activationGradients, activationKernels } from './activations'
 import { attentionGradients, attentionKernels } from './attention'
+import { FRAME, frameKernel } from './frame'
 import { HALVE, halveKernel } from './halve'
 import { LINEAR, linearGradient, linearKernel } from './linear'
 import { normGradientConfigs, normKernels } from './layer-norm'
@@ -12,6 +13,7 @@ const KERNELS: Readonly<Record<string, (backend: DeviceBackend) => tf.KernelFunc
   ...activationKernels,
   ...normKernels,
   ...attentionKernels,
+  [FRAME]: frameKernel,
   [HALVE]: halveKernel,
   [LINEAR]: linearKernel,
   [PATCHES]: patchesKernel,

@@ -30,7 +30,11 @@ export function prepare(image: RawImage, settings: Settings, backend: Rounding, 
 }
 
 /** The size to resize to, and the crops that follow one another. */
-function planOf(image: RawImage, settings: Settings, backend: Rounding): { size: HeightWidth; windows: Window[] } {
+export function planOf(
+  image: HeightWidth,
+  settings: Settings,
+  backend: Rounding,
+): { size: HeightWidth; windows: Window[] } {
   const windows: Window[] = []
   let size: HeightWidth = { height: image.height, width: image.width }
   let current = size

@@ -10,8 +10,9 @@ import { LOAD_OPTIONS, readSource, type ImageSource, type LoadImageOptions } fro
 import { processorClass, processorDefaults, type ProcessorFields } from './defaults'
 import { planesOf, workersStarted } from '../workers'
 import { stack } from './batch'
+import { type Placement, placementIn } from './placement'
 import { OVERRIDES, settingsOf, withOverrides, type ImageOverrides } from './settings'
-import { sizeDict } from './size'
+import { type HeightWidth, sizeDict } from './size'
 
 /** Which of Python's two image backends the pixels equal. */
 export type ImageBackend = 'torchvision' | 'pil'
@@ -101,6 +102,11 @@ export class ImageProcessor extends callable<
 
   get config(): JsonObject {
     return this.toJSON()
+  }
+
+  /** What this processor does to a picture of this size. */
+  placementOf(image: HeightWidth, overrides: ImageOverrides = {}): Placement {
+    return placementIn(image, settingsOf(this.type, withOverrides(this.#fields, overrides)), this.backend)
   }
 
   /**

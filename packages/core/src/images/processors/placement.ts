@@ -1,0 +1,32 @@
+import type { Rounding } from '../resize/coefficients'
+import type { ResampleName } from '../resize/filters'
+import type { Window } from '../resize/resize'
+import type { Normalization } from './normalize'
+import { planOf } from './prepare'
+import type { Settings } from './settings'
+import type { HeightWidth } from './size'
+
+/** What a processor does to a picture of one size, for whoever does it by other means (a GPU). */
+export interface Placement {
+  /** What the picture is resized to. */
+  readonly size: HeightWidth
+  readonly resample: ResampleName
+  /** The part of the resized picture that is kept; zeros where it reaches beyond. */
+  readonly window: Window
+  readonly normalization: Normalization
+}
+
+export function placementIn(image: HeightWidth, settings: Settings, backend: Rounding): Placement {
+  const { size, windows } = planOf(image, settings, backend)
+  const window = windows.reduce<Window>(
+    (outer, inner) => ({
+      x0: outer.x0 + inner.x0,
+      y0: outer.y0 + inner.y0,
+      x1: outer.x0 + inner.x1,
+      y1: outer.y0 + inner.y1,
+    }),
+    { x0: 0, y0: 0, x1: size.width, y1: size.height },
+  )
+  const { resize, normalization } = settings
+  return { size, resample: resize?.resample ?? 'nearest', window, normalization }
+}

@@ -1,0 +1,53 @@
+import { type ImageProcessor, InputError, OptionError, type Placement } from '@dual-encoder/core'
+import * as tf from '@tensorflow/tfjs-core'
+import { FRAME, isFrameFilter } from './kernels/frame'
+
+/** A picture that the browser has decoded, or is playing. */
+export type Frame = ImageBitmap | VideoFrame | HTMLVideoElement | HTMLCanvasElement | OffscreenCanvas | ImageData
+
+export interface FrameOptions {
+  /** Divide each row by its norm; false as in Python. */
+  normalize?: boolean
+  signal?: AbortSignal
+}
+export const FRAME_OPTIONS = ['normalize', 'signal'] as const satisfies readonly (keyof FrameOptions)[]
+
+/** What TensorFlow.js takes to the GPU. */
+type Uploadable = Parameters<typeof tf.browser.fromPixels>[0]
+
+/** Frames of video become bitmaps, which may be kept as long as a call takes. */
+export async function uploadable(frame: Frame): Promise<{ picture: Uploadable; close(): void }> {
+  const isVideoFrame = typeof VideoFrame !== 'undefined' && frame instanceof VideoFrame
+  const isOffscreen = typeof OffscreenCanvas !== 'undefined' && frame instanceof OffscreenCanvas
+  if (!isVideoFrame && !isOffscreen) return { picture: frame as Uploadable, close: () => undefined }
+  const bitmap = await createImageBitmap(frame)
+  return { picture: bitmap, close: () => bitmap.close() }
+}
+
+/** How a processor would have a picture of this size, as the kernel can do it. */
+export function placementOf(processor: ImageProcessor, height: number, width: number): Placement {
+  const placement = processor.placementOf({ height, width })
+  const resized = placement.size.height !== height || placement.size.width !== width
+  if (!resized) return { ...placement, resample: 'bilinear' }
+  if (isFrameFilter(placement.resample)) return placement
+  throw new OptionError(
+    'frame-resample',
+    `Frames are resized by bilinear or bicubic; this processor has "${placement.resample}". Give its images to the ` +
+      'processor itself, or make one with another `resample`.',
+  )
+}
+
+/** Pictures `[H, W, 3]` of int32 -> pixels `[B, 3, height, width]`. Within `tf.tidy`. */
+export function preparedFrames(pictures: readonly tf.Tensor3D[], processor: ImageProcessor): tf.Tensor4D {
+  const prepared = pictures.map((picture) => {
+    const placement = placementOf(processor, picture.shape[0], picture.shape[1])
+    return tf.engine().runKernel(FRAME, { picture }, { placement } as unknown as tf.NamedAttrMap) as tf.Tensor4D
+  })
+  const sizes = new Set(prepared.map(({ shape }) => shape.slice(2).join(' x ')))
+  if (sizes.size > 1)
+    throw new InputError(
+      'frame-sizes',
+      `The processor makes frames of several sizes: ${[...sizes].join(', ')}. Give frames of one shape, or crop.`,
+    )
+  return tf.concat(prepared, 0)
+}
