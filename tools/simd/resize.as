@@ -21,40 +21,54 @@ function secondPair(pixels: v128): v128 {
   return i8x16.swizzle(pixels, i8x16(6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1))
 }
 
-/** The low bytes of each 32-bit sum, saturated: the first four bytes of the result. */
+/** Stores the low bytes of the 32-bit sums of two pixels, saturated; one byte too many each. */
 // @ts-ignore: decorator
 @inline
-function narrow(sums: v128): u32 {
-  const words = i16x8.narrow_i32x4_s(sums, sums)
-  return i32x4.extract_lane(i8x16.narrow_i16x8_u(words, words), 0)
+function storeTwo(upper: v128, lower: v128, target: usize, below: usize): void {
+  const words = i16x8.narrow_i32x4_s(upper, lower)
+  const bytes = i8x16.narrow_i16x8_u(words, words)
+  v128.store32_lane(target, bytes, 0)
+  v128.store32_lane(target + below, bytes, 1)
 }
 
-/** Rows of `stride` bytes to rows of `line` bytes. Weights: `quads * 4` i16. */
+/**
+ * Rows of `stride` bytes to rows of `line` bytes, more than `outputs * 3`; two rows at a time, an odd last one with
+ * itself. Weights: `quads * 4` i16.
+ */
 export function horizontal16(
   source: usize, stride: i32, rows: i32, target: usize, line: i32, outputs: i32,
   starts: usize, quads: usize, weights: usize, perOutput: i32, precision: i32,
 ): void {
   const half = i32x4.splat(1 << (precision - 1))
-  for (let y = 0; y < rows; y++) {
+  for (let y = 0; y < rows; y += 2) {
+    const isPair = y + 1 < rows
+    const other = isPair ? <usize>stride : 0
+    const below = isPair ? <usize>line : 0
     let w = weights
+    let to = target
     for (let x = 0; x < outputs; x++) {
       let p = source + <usize>(load<i32>(starts + (<usize>x << 2)) * 3)
       const n = load<i32>(quads + (<usize>x << 2))
       let k = w
-      let sums = half
+      let upper = half, lower = half
       for (let i = 0; i < n; i++) {
-        const pixels = v128.load(p)
-        sums = i32x4.add(sums, i32x4.dot_i16x8_s(firstPair(pixels), v128.load32_splat(k)))
-        sums = i32x4.add(sums, i32x4.dot_i16x8_s(secondPair(pixels), v128.load32_splat(k, 4)))
+        const a = v128.load(p)
+        const b = v128.load(p + other)
+        const first = v128.load32_splat(k)
+        const second = v128.load32_splat(k, 4)
+        upper = i32x4.add(upper, i32x4.dot_i16x8_s(firstPair(a), first))
+        lower = i32x4.add(lower, i32x4.dot_i16x8_s(firstPair(b), first))
+        upper = i32x4.add(upper, i32x4.dot_i16x8_s(secondPair(a), second))
+        lower = i32x4.add(lower, i32x4.dot_i16x8_s(secondPair(b), second))
         p += 12
         k += 8
       }
-      store<u32>(target, narrow(i32x4.shr_s(sums, precision)))
-      target += 3
+      storeTwo(i32x4.shr_s(upper, precision), i32x4.shr_s(lower, precision), to, below)
+      to += 3
       w += <usize>perOutput
     }
-    source += <usize>stride
-    target += <usize>(line - outputs * 3)
+    source += <usize>stride << 1
+    target += <usize>line << 1
   }
 }
 
@@ -64,31 +78,44 @@ export function horizontal22(
   starts: usize, quads: usize, weights: usize, perOutput: i32, precision: i32,
 ): void {
   const half = i32x4.splat(1 << (precision - 1))
-  for (let y = 0; y < rows; y++) {
+  for (let y = 0; y < rows; y += 2) {
+    const isPair = y + 1 < rows
+    const other = isPair ? <usize>stride : 0
+    const below = isPair ? <usize>line : 0
     let w = weights
+    let to = target
     for (let x = 0; x < outputs; x++) {
       let p = source + <usize>(load<i32>(starts + (<usize>x << 2)) * 3)
       const n = load<i32>(quads + (<usize>x << 2))
       let k = w
-      let high = i32x4.splat(0)
-      let low = half
+      let highUpper = i32x4.splat(0), highLower = i32x4.splat(0)
+      let lowUpper = half, lowLower = half
       for (let i = 0; i < n; i++) {
-        const pixels = v128.load(p)
-        const first = firstPair(pixels)
-        const second = secondPair(pixels)
-        high = i32x4.add(high, i32x4.dot_i16x8_s(first, v128.load32_splat(k)))
-        high = i32x4.add(high, i32x4.dot_i16x8_s(second, v128.load32_splat(k, 4)))
-        low = i32x4.add(low, i32x4.dot_i16x8_s(first, v128.load32_splat(k, 8)))
-        low = i32x4.add(low, i32x4.dot_i16x8_s(second, v128.load32_splat(k, 12)))
+        const a = v128.load(p)
+        const b = v128.load(p + other)
+        const firstA = firstPair(a), firstB = firstPair(b)
+        const secondA = secondPair(a), secondB = secondPair(b)
+        const high01 = v128.load32_splat(k), high23 = v128.load32_splat(k, 4)
+        const low01 = v128.load32_splat(k, 8), low23 = v128.load32_splat(k, 12)
+        highUpper = i32x4.add(highUpper, i32x4.dot_i16x8_s(firstA, high01))
+        highLower = i32x4.add(highLower, i32x4.dot_i16x8_s(firstB, high01))
+        highUpper = i32x4.add(highUpper, i32x4.dot_i16x8_s(secondA, high23))
+        highLower = i32x4.add(highLower, i32x4.dot_i16x8_s(secondB, high23))
+        lowUpper = i32x4.add(lowUpper, i32x4.dot_i16x8_s(firstA, low01))
+        lowLower = i32x4.add(lowLower, i32x4.dot_i16x8_s(firstB, low01))
+        lowUpper = i32x4.add(lowUpper, i32x4.dot_i16x8_s(secondA, low23))
+        lowLower = i32x4.add(lowLower, i32x4.dot_i16x8_s(secondB, low23))
         p += 12
         k += 16
       }
-      store<u32>(target, narrow(i32x4.shr_s(i32x4.add(i32x4.shl(high, 12), low), precision)))
-      target += 3
+      const upper = i32x4.shr_s(i32x4.add(i32x4.shl(highUpper, 12), lowUpper), precision)
+      const lower = i32x4.shr_s(i32x4.add(i32x4.shl(highLower, 12), lowLower), precision)
+      storeTwo(upper, lower, to, below)
+      to += 3
       w += <usize>perOutput
     }
-    source += <usize>stride
-    target += <usize>(line - outputs * 3)
+    source += <usize>stride << 1
+    target += <usize>line << 1
   }
 }
 

@@ -35,7 +35,8 @@ export function simdPasses(
   if (!wasm) return undefined
   const stride = image.width * 3
   const width = columns * 3
-  const line = align(width)
+  // Each pixel is stored with a byte too many.
+  const line = align(width + 1)
   const rows = endRow - firstRow
   const chunkRows = Math.max(1, Math.min(rows, Math.floor(CHUNK / stride)))
   const outputs = vertical?.starts.length ?? rows
