@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { describe, expect, it } from 'vitest'
+import { raw } from '../../tools/build/raw'
+import { script } from '../../tools/build/script'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 /** The folders that the pages speak of. */
@@ -40,6 +42,7 @@ async function bundle(code: string, name: string): Promise<string> {
     format: 'esm',
     conditions: ['@dual-encoder/source', 'node', 'import'],
     external: ['onnxruntime-node', 'onnxruntime-web', 'sharp', '@tensorflow/*'],
+    plugins: [raw, script],
     logLevel: 'silent',
     outfile,
   })
