@@ -11,7 +11,7 @@ export type Bundler = (app: string, folder: string) => Promise<void>
 const PACKAGES = resolve(import.meta.dirname, '../../packages')
 
 function checkBuilt(): void {
-  for (const name of ['core', 'onnx', 'tfjs'])
+  for (const name of ['core', 'onnx', 'tfjs', 'webgpu'])
     if (!existsSync(join(PACKAGES, name, 'dist/index.js')))
       throw new Error(`packages/${name} is not built. Run \`npm run build\` first.`)
 }

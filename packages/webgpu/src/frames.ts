@@ -15,11 +15,18 @@ export const FRAME_OPTIONS = ['normalize', 'signal'] as const satisfies readonly
 /** What TensorFlow.js takes to the GPU. */
 type Uploadable = Parameters<typeof tf.browser.fromPixels>[0]
 
-/** Frames of video become bitmaps, which may be kept as long as a call takes. */
+const isA = (name: 'VideoFrame' | 'OffscreenCanvas' | 'HTMLVideoElement', frame: Frame): boolean => {
+  const type = (globalThis as Record<string, unknown>)[name] as (new () => object) | undefined
+  return type !== undefined && frame instanceof type
+}
+
+/**
+ * Frames of video become bitmaps, which last as long as a call takes. (TensorFlow.js would import a playing video as an
+ * external texture: on Chromium's software adapter that ends the device.)
+ */
 export async function uploadable(frame: Frame): Promise<{ picture: Uploadable; close(): void }> {
-  const isVideoFrame = typeof VideoFrame !== 'undefined' && frame instanceof VideoFrame
-  const isOffscreen = typeof OffscreenCanvas !== 'undefined' && frame instanceof OffscreenCanvas
-  if (!isVideoFrame && !isOffscreen) return { picture: frame as Uploadable, close: () => undefined }
+  if (!isA('VideoFrame', frame) && !isA('OffscreenCanvas', frame) && !isA('HTMLVideoElement', frame))
+    return { picture: frame as Uploadable, close: () => undefined }
   const bitmap = await createImageBitmap(frame)
   return { picture: bitmap, close: () => bitmap.close() }
 }

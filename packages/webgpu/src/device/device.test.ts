@@ -14,6 +14,8 @@ import {
 import * as tf from '@tensorflow/tfjs-core'
 import { build } from 'esbuild'
 import { describe, expect, it } from 'vitest'
+import { raw } from '../../../../tools/build/raw'
+import { script } from '../../../../tools/build/script'
 import { VisionTextDualEncoderModel } from '../index'
 import { platform } from '../gpu/node'
 
@@ -284,6 +286,7 @@ describe('a process', () => {
       format: 'esm',
       conditions: ['@dual-encoder/source'],
       external: ['@tensorflow/*', 'webgpu', 'sharp'],
+      plugins: [raw, script],
     })
     try {
       return await promisify(execFile)(process.execPath, [outfile], {
