@@ -32,6 +32,9 @@ export interface EmbedImagesOptions {
   onProgress?: (progress: { done: number; failed: number }) => void
 }
 
+/** Batches prepared while the model runs: two, so that the last pictures of one do not keep the processors waiting. */
+const AHEAD = 2
+
 /** A batch whose pictures are decoded and resized. */
 interface Prepared<Id> {
   readonly ids: readonly Id[]
@@ -42,8 +45,8 @@ interface Prepared<Id> {
 }
 
 /**
- * Embeds any number of pictures, in order: the next batch is decoded and resized while the model runs on this
- * one, and no more than two batches are held. A picture that cannot be read is answered with its error; errors
+ * Embeds any number of pictures, in order: the next two batches are decoded and resized while the model runs
+ * on this one, and no more are held. A picture that cannot be read is answered with its error; errors
  * of `items`, of the model and of `signal` are thrown.
  */
 export async function* embedImages<Id>(
@@ -63,12 +66,17 @@ export async function* embedImages<Id>(
     return done ? undefined : prepare(processor, value, signal)
   }
   let [done, failed] = [0, 0]
-  let following = next()
+  const following: Promise<Prepared<Id> | undefined>[] = []
+  const begin = () => {
+    const batch = next()
+    // Its error is thrown where it is awaited.
+    batch.catch(() => undefined)
+    following.push(batch)
+  }
+  for (let i = 0; i < AHEAD; i++) begin()
   try {
-    for (let batch = await following; batch; batch = await following) {
-      following = next()
-      // Its error is thrown where it is awaited.
-      following.catch(() => undefined)
+    for (let batch = await following.shift(); batch; batch = await following.shift()) {
+      begin()
       const { ids, pixelValues, places, errors } = batch
       const rows = places.length > 0 ? await rowsOf(model, pixelValues, normalize) : []
       signal?.throwIfAborted()
@@ -82,7 +90,7 @@ export async function* embedImages<Id>(
       onProgress?.({ done, failed })
     }
   } finally {
-    await following.catch(() => undefined)
+    await Promise.allSettled(following)
     await batches.return(undefined)
   }
 }
