@@ -179,6 +179,29 @@ describe('a device', () => {
     await model.dispose()
   })
 
+  it('compiles ahead what a batch needs', async () => {
+    const model = await VisionTextDualEncoderModel.fromConfig(config())
+    const features = async () => {
+      await model.getImageFeatures({ pixelValues })
+      await model.getTextFeatures({ inputIds: inputIds(3, 7) })
+    }
+    await model.warmUp({ images: 2, texts: 3, length: 7 })
+    const { pipelineCache } = tf.findBackend(model.tfBackend!) as unknown as { pipelineCache: object }
+    const compiled = Object.keys(pipelineCache).length
+    expect(compiled).toBeGreaterThan(10)
+    await features()
+    expect(Object.keys(pipelineCache)).toHaveLength(compiled)
+    await model.dispose()
+  })
+
+  it('holds its weights once when they are loaded', async () => {
+    const model = await VisionTextDualEncoderModel.fromConfig(config({ hiddenSize: 160, vocabSize: 60_000 }))
+    await model.getTextFeatures({ inputIds: inputIds(1, 4) })
+    const { numBytesAllocatedInGPU } = tf.memory() as unknown as { numBytesAllocatedInGPU: number }
+    expect(numBytesAllocatedInGPU / (4 * 160 * 60_000)).toBeLessThan(1.1)
+    await model.dispose()
+  })
+
   it('leaves no tensor behind, also where a call fails', async () => {
     tf.registerBackend('nothing', () => ({ numDataIds: () => 0, dispose: () => undefined }) as never, -1)
     const before = tf.engine().state.numTensors
