@@ -1,4 +1,11 @@
-import { BertConfig, type DualEncoderModel, initializeModel, tensor, ViTConfig, VisionTextDualEncoderConfig } from '@dual-encoder/core'
+import {
+  BertConfig,
+  type DualEncoderModel,
+  initializeModel,
+  tensor,
+  ViTConfig,
+  VisionTextDualEncoderConfig,
+} from '@dual-encoder/core'
 import * as onnx from '@dual-encoder/onnx'
 import * as tfjs from '@dual-encoder/tfjs'
 import * as webgpu from '@dual-encoder/webgpu'
@@ -27,7 +34,8 @@ async function make(engine: 'ours' | 'plain tfjs' | 'onnxruntime-web', layers: n
         : new onnx.VisionTextDualEncoderModel(loaded, { executionProviders: ['webgpu'] })
   models.set(`${engine} ${layers}`, model)
   const features = await embed(model)
-  if (model instanceof tfjs.VisionTextDualEncoderModel && model.tfBackend !== 'webgpu') throw new Error(`${model.tfBackend}`)
+  if (model instanceof tfjs.VisionTextDualEncoderModel && model.tfBackend !== 'webgpu')
+    throw new Error(`${model.tfBackend}`)
   return features
 }
 

@@ -32,7 +32,7 @@ export async function uploadable(frame: Frame): Promise<{ picture: Uploadable; c
 }
 
 /** How a processor would have a picture of this size, as the kernel can do it. */
-export function placementOf(processor: ImageProcessor, height: number, width: number): Placement {
+function placementOf(processor: ImageProcessor, height: number, width: number): Placement {
   const placement = processor.placementOf({ height, width })
   const resized = placement.size.height !== height || placement.size.width !== width
   if (!resized) return { ...placement, resample: 'bilinear' }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -17,6 +17,12 @@ import { runJob, type Planes, type Task } from './job'
 import { runOnWorker, workersStarted } from './pool'
 
 const PACKAGE = resolve(import.meta.dirname, '../../..')
+/** Within the repository, where `sharp` is found. */
+async function cacheFolder(): Promise<string> {
+  const folder = join(PACKAGE, '../../.cache')
+  await mkdir(folder, { recursive: true })
+  return folder
+}
 const FILES = new URL('../../../../../parity-tests/fixtures/images/files/', import.meta.url)
 const fileOf = (name: string) => readFile(new URL(name, FILES))
 const clip = { image_processor_type: 'CLIPImageProcessor', size: { shortest_edge: 30 }, crop_size: 24 }
@@ -157,7 +163,7 @@ describe('a program', () => {
     ['does without where it may have none', 'esm', [permission, '--allow-fs-read=*', '--allow-addons'], {}, 0],
     ['keeps its own flags from them', 'esm', ['--import', 'data:text/javascript,process.title'], {}, 3],
   ] as const)('%s', async (_, format, flags, env, expected) => {
-    const folder = await mkdtemp(join(PACKAGE, 'node_modules/.workers-'))
+    const folder = await mkdtemp(join(await cacheFolder(), 'workers-'))
     try {
       const outfile = join(folder, format === 'esm' ? 'program.mjs' : 'program.cjs')
       await build({
