@@ -14,7 +14,16 @@ export interface Normalization {
  * What each of the 256 byte values becomes in each channel: `[3][256]`.
  * Pillow's processors rescale in float64 and normalise in float32; torchvision's fold the factor into mean and std.
  */
-export function byteTables({ factor, mean, std }: Normalization, backend: Rounding): Float32Array[] {
+export function byteTables(normalization: Normalization, backend: Rounding): readonly Float32Array[] {
+  const key = JSON.stringify([normalization, backend])
+  if (last?.key !== key) last = { key, tables: makeTables(normalization, backend) }
+  return last.tables
+}
+
+/** One model's pictures are all normalised in the same way. */
+let last: { readonly key: string; readonly tables: readonly Float32Array[] } | undefined
+
+function makeTables({ factor, mean, std }: Normalization, backend: Rounding): Float32Array[] {
   const f = Math.fround
   return [0, 1, 2].map((channel) =>
     Float32Array.from({ length: 256 }, (_, byte) => {

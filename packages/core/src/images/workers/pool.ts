@@ -20,6 +20,8 @@ const PATIENCE = 5000
 const ready: Worker[] = []
 let starting: Promise<unknown> | undefined
 let lastId = 0
+/** Files that came before there were workers. */
+let filesHere = 0
 
 /** Starts the workers, once. Where they cannot start, there are none. */
 function startWorkers(): Promise<unknown> {
@@ -63,7 +65,7 @@ export async function workersStarted(): Promise<void> {
 
 /**
  * Prepares a file's picture on the worker with the fewest jobs.
- * @returns undefined where no worker is ready (they are started then), or where it ended before its answer
+ * @returns undefined where no worker is ready (the second such call starts them), or where it ended before its answer
  */
 export async function runOnWorker(bytes: Uint8Array, task: Task): Promise<Planes | undefined> {
   const worker = ready.reduce<Worker | undefined>(
@@ -71,7 +73,8 @@ export async function runOnWorker(bytes: Uint8Array, task: Task): Promise<Planes
     undefined,
   )
   if (!worker) {
-    void startWorkers()
+    // One picture is done before they would have started.
+    if (filesHere++ > 0) void startWorkers()
     return undefined
   }
   const id = lastId++

@@ -146,8 +146,9 @@ describe('a program', () => {
     Worker.prototype.postMessage = function (...message) { posts++; return postMessage.apply(this, message) }
     async function main() {
       const bytes = readFileSync('${fileURLToPath(new URL('c2d8.png', FILES))}')
-      const images = process.env.ONE ? bytes : [bytes, bytes, bytes]
-      const { pixelValues } = await createImageProcessor(${JSON.stringify(clip)})(images)
+      const processor = createImageProcessor(${JSON.stringify(clip)})
+      const { pixelValues } = await processor(process.env.ONE ? bytes : [bytes, bytes, bytes])
+      while (process.env.MORE && posts < 3) await processor(bytes)
       console.log(JSON.stringify({ posts, first: [...pixelValues.data.slice(0, 9)] }))
     }
     void main()
@@ -160,6 +161,7 @@ describe('a program', () => {
     ['ends by itself when its workers have nothing to do', 'esm', [], {}, 3],
     ['has workers in a bundle of CommonJS', 'cjs', [], {}, 3],
     ['does not wait for them for one picture', 'esm', [], { ONE: '1' }, 0],
+    ['has them for pictures that come one by one', 'esm', [], { ONE: '1', MORE: '1' }, 3],
     ['does without where it may have none', 'esm', [permission, '--allow-fs-read=*', '--allow-addons'], {}, 0],
     ['keeps its own flags from them', 'esm', ['--import', 'data:text/javascript,process.title'], {}, 3],
   ] as const)('%s', async (_, format, flags, env, expected) => {
