@@ -32,43 +32,56 @@ function storeTwo(upper: v128, lower: v128, target: usize, below: usize): void {
 }
 
 /**
- * Rows of `stride` bytes to rows of `line` bytes, more than `outputs * 3`; two rows at a time, an odd last one with
- * itself. Weights: `quads * 4` i16.
+ * Rows of `stride` bytes to rows of `line` bytes, more than `outputs * 3`; four rows at a time, where there are fewer
+ * the last one again. Weights: `quads * 4` i16.
  */
 export function horizontal16(
   source: usize, stride: i32, rows: i32, target: usize, line: i32, outputs: i32,
   starts: usize, quads: usize, weights: usize, perOutput: i32, precision: i32,
 ): void {
   const half = i32x4.splat(1 << (precision - 1))
-  for (let y = 0; y < rows; y += 2) {
-    const isPair = y + 1 < rows
-    const other = isPair ? <usize>stride : 0
-    const below = isPair ? <usize>line : 0
+  for (let y = 0; y < rows; y += 4) {
+    const last = rows - y - 1
+    const r1 = <usize>min(1, last), r2 = <usize>min(2, last), r3 = <usize>min(3, last)
+    const s1 = r1 * <usize>stride, s2 = r2 * <usize>stride, s3 = r3 * <usize>stride
+    const t1 = r1 * <usize>line, t2 = r2 * <usize>line, t3 = r3 * <usize>line
     let w = weights
     let to = target
     for (let x = 0; x < outputs; x++) {
       let p = source + <usize>(load<i32>(starts + (<usize>x << 2)) * 3)
       const n = load<i32>(quads + (<usize>x << 2))
       let k = w
-      let upper = half, lower = half
+      let a = half, b = half, c = half, d = half
       for (let i = 0; i < n; i++) {
-        const a = v128.load(p)
-        const b = v128.load(p + other)
         const first = v128.load32_splat(k)
         const second = v128.load32_splat(k, 4)
-        upper = i32x4.add(upper, i32x4.dot_i16x8_s(firstPair(a), first))
-        lower = i32x4.add(lower, i32x4.dot_i16x8_s(firstPair(b), first))
-        upper = i32x4.add(upper, i32x4.dot_i16x8_s(secondPair(a), second))
-        lower = i32x4.add(lower, i32x4.dot_i16x8_s(secondPair(b), second))
+        const pa = v128.load(p)
+        a = i32x4.add(a, i32x4.dot_i16x8_s(firstPair(pa), first))
+        a = i32x4.add(a, i32x4.dot_i16x8_s(secondPair(pa), second))
+        const pb = v128.load(p + s1)
+        b = i32x4.add(b, i32x4.dot_i16x8_s(firstPair(pb), first))
+        b = i32x4.add(b, i32x4.dot_i16x8_s(secondPair(pb), second))
+        const pc = v128.load(p + s2)
+        c = i32x4.add(c, i32x4.dot_i16x8_s(firstPair(pc), first))
+        c = i32x4.add(c, i32x4.dot_i16x8_s(secondPair(pc), second))
+        const pd = v128.load(p + s3)
+        d = i32x4.add(d, i32x4.dot_i16x8_s(firstPair(pd), first))
+        d = i32x4.add(d, i32x4.dot_i16x8_s(secondPair(pd), second))
         p += 12
         k += 8
       }
-      storeTwo(i32x4.shr_s(upper, precision), i32x4.shr_s(lower, precision), to, below)
+      const upper = i16x8.narrow_i32x4_s(i32x4.shr_s(a, precision), i32x4.shr_s(b, precision))
+      const lower = i16x8.narrow_i32x4_s(i32x4.shr_s(c, precision), i32x4.shr_s(d, precision))
+      const bytes = i8x16.narrow_i16x8_u(upper, lower)
+      v128.store32_lane(to, bytes, 0)
+      v128.store32_lane(to + t1, bytes, 1)
+      v128.store32_lane(to + t2, bytes, 2)
+      v128.store32_lane(to + t3, bytes, 3)
       to += 3
       w += <usize>perOutput
     }
-    source += <usize>stride << 1
-    target += <usize>line << 1
+    source += <usize>stride << 2
+    target += <usize>line << 2
   }
 }
 
