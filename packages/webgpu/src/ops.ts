@@ -3,10 +3,11 @@ import { type DropoutMasks, type TensorWeights, TfjsOps } from '@dual-encoder/tf
 import * as tf from '@tensorflow/tfjs-core'
 import type { Device } from './device/device'
 import { ACTIVATION, hasSlope, isFused } from './kernels/activations'
-import { type AttentionAttrs, attentionName, isAttention } from './kernels/attention'
+import { type AttentionAttrs, attentionName, isAttention, isHalfAttention } from './kernels/attention'
 import { ADD_LAYER_NORM, L2_NORMALIZE, LAYER_NORM } from './kernels/layer-norm'
 import { isLinear, LINEAR, type LinearAttrs } from './kernels/linear'
 import { PATCHES, type PatchesAttrs } from './kernels/patches'
+import { WIDEN } from './kernels/halve'
 import { ROWS, type RowsAttrs } from './kernels/rows'
 import { GpuWeights } from './weights'
 
@@ -16,6 +17,9 @@ function run<A extends object>(kernel: string, inputs: Record<string, tf.Tensor 
   const given = Object.entries(inputs).filter(([, tensor]) => tensor !== undefined)
   return tf.engine().runKernel(kernel, Object.fromEntries(given) as tf.NamedTensorMap, attrs as tf.NamedAttrMap)
 }
+
+/** Activations in float16, which are int32, as float32. */
+const widened = (x: tf.Tensor): tf.Tensor => (x.dtype === 'int32' ? (run(WIDEN, { x }, {}) as tf.Tensor) : x)
 
 /** As the kernel `ROWS`, of float32 tables. */
 function rowsOfPart(ids: tf.Tensor, table: tf.Tensor, start: number, before: tf.Tensor | undefined): tf.Tensor {
@@ -31,6 +35,8 @@ export class WebGpuOps extends TfjsOps {
   readonly #parts = new WeakMap<tf.Tensor, { readonly index: number; readonly width: number }>()
   /** Weights for inference; undefined where they are parameters to be differentiated. */
   readonly #gpu?: GpuWeights
+  /** Activations within a branch are float16: query, key and value, their context, what lies between an MLP's layers. */
+  readonly #half: boolean
 
   constructor(
     private readonly device: Device,
@@ -39,40 +45,45 @@ export class WebGpuOps extends TfjsOps {
   ) {
     super(weights, masks)
     if (weights instanceof GpuWeights) this.#gpu = weights
+    this.#half = this.#gpu?.half === true && !masks
   }
 
   override linear(x: tf.Tensor, layer: Linear, activation: Activation = 'linear'): tf.Tensor {
-    if (!this.device.has(LINEAR)) return super.linear(x, layer, activation)
+    if (!this.device.has(LINEAR)) return super.linear(widened(x), layer, activation)
     const bias = layer.bias && this.weights.value(layer.bias)
     if (this.#gpu) {
       const columns = this.#gpu.columns(layer)
-      if (!columns) return super.linear(x, layer, activation)
+      if (!columns) return super.linear(widened(x), layer, activation)
       const fused = isFused(activation) ? activation : 'linear'
-      const y = this.#linear(x, columns.matrix, bias, { ...columns, transposed: false, activation: fused })
+      // Of an MLP's two layers the first has an activation with a slope of its own, and only the second reads it.
+      const half = this.#half && fused === activation && hasSlope(activation)
+      const y = this.#linear(x, columns.matrix, bias, { ...columns, transposed: false, activation: fused, half })
       return fused === activation ? y : this.activation(y, activation)
     }
     const { matrix, transposed } = this.weights.matrix(layer.weight)
     const width = matrix.shape[transposed ? 0 : 1]
     if (!isLinear(last(x), { width, offset: 0 })) return super.linear(x, layer, activation)
-    const y = this.#linear(x, matrix, bias, { width, offset: 0, transposed, activation: 'linear' })
-    return this.activation(y, activation)
+    const attrs = { width, offset: 0, transposed, activation: 'linear', half: false } as const
+    return this.activation(this.#linear(x, matrix, bias, attrs), activation)
   }
 
   #linear(x: tf.Tensor, matrix: tf.Tensor, bias: tf.Tensor | undefined, attrs: LinearAttrs): tf.Tensor {
-    const { width, offset, transposed, activation } = attrs
+    const { width, offset, transposed, activation, half } = attrs
     const rows = tf.reshape(x, [-1, last(x)])
-    const y = run(LINEAR, { x: rows, matrix, bias }, { width, offset, transposed, activation }) as tf.Tensor
-    return tf.reshape(y, [...x.shape.slice(0, -1), width])
+    const y = run(LINEAR, { x: rows, matrix, bias }, { width, offset, transposed, activation, half }) as tf.Tensor
+    return tf.reshape(y, [...x.shape.slice(0, -1), half ? width / 2 : width])
   }
 
   override linears(x: tf.Tensor, layers: readonly Linear[]): tf.Tensor[] {
     const packed = layers.length === 3 && this.device.has(LINEAR) ? this.#gpu?.joined(layers) : undefined
     if (!packed) return super.linears(x, layers)
     const { columns, bias } = packed
-    const all = this.#linear(x, columns.matrix, bias, { ...columns, transposed: false, activation: 'linear' })
+    const width = columns.width / layers.length
+    const attrs = { ...columns, transposed: false, activation: 'linear', half: this.#half } as const
+    const all = this.#linear(x, columns.matrix, bias, attrs)
     return layers.map((_, index) => {
       const part = tf.clone(all)
-      this.#parts.set(part, { index, width: columns.width / layers.length })
+      this.#parts.set(part, { index, width })
       return part
     })
   }
@@ -87,22 +98,25 @@ export class WebGpuOps extends TfjsOps {
     const hidden = this.#parts.get(q)?.width ?? last(q)
     const kernel = attentionName(keyMask !== undefined, bias !== undefined)
     const dropping = this.masks !== undefined && dropout > 0
+    const halves = isHalfAttention(hidden, heads)
     if (probs || dropping || !isAttention(hidden / heads) || !this.device.has(kernel))
       return super.attention(this.#alone(q), this.#alone(k), this.#alone(v), options)
     const offsets = [q, k, v].map((x) => {
       const part = this.#parts.get(x)
       return part ? part.index * part.width : 0
     }) as [number, number, number]
-    const attrs: AttentionAttrs = { heads, hidden, offsets, scale: scale ?? 1 / Math.sqrt(hidden / heads) }
-    return { context: run(kernel, { q, k, v, mask: keyMask, bias }, attrs) as tf.Tensor }
+    const half = halves && this.#half
+    const attrs: AttentionAttrs = { heads, hidden, offsets, half, scale: scale ?? 1 / Math.sqrt(hidden / heads) }
+    const inputs = halves ? { q, k, v } : { q: widened(q), k: widened(k), v: widened(v) }
+    return { context: run(kernel, { ...inputs, mask: keyMask, bias }, attrs) as tf.Tensor }
   }
 
-  /** A projection without those beside it. */
+  /** A projection without those beside it, in float32. */
   #alone(x: tf.Tensor): tf.Tensor {
     const part = this.#parts.get(x)
-    if (!part) return x
+    if (!part) return widened(x)
     const [batch = 1, length = 1] = x.shape
-    return tf.slice(x, [0, 0, part.index * part.width], [batch, length, part.width])
+    return tf.slice(widened(x), [0, 0, part.index * part.width], [batch, length, part.width])
   }
 
   override layerNorm(x: tf.Tensor, norm: Norm): tf.Tensor {

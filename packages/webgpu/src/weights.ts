@@ -40,7 +40,8 @@ export class GpuWeights extends KeptWeights {
   constructor(
     tensors: Map<string, tf.Tensor>,
     private readonly shards: Map<string, Shard[]>,
-    private readonly half: boolean,
+    /** Matrices, tables and what lies between the layers of a branch are float16. */
+    readonly half: boolean,
   ) {
     super(tensors)
   }

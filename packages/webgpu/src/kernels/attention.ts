@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { DeviceBackend } from '../device/backend'
-import { type Input, runKernel } from './program'
+import { asResult, fourOf, type Input, runKernel } from './program'
 
 const ATTENTION = 'DualEncoderAttention'
 /** Gradients save their inputs by name, so each set of inputs is a kernel of its own. */
@@ -26,18 +26,27 @@ export interface AttentionAttrs {
   readonly hidden: number
   /** Where q, k and v begin in a row of their tensors, which may hold several of them side by side. */
   readonly offsets: readonly [number, number, number]
+  /** The result in float16, two in each int32. */
+  readonly half: boolean
 }
+
+/** Whether heads begin and end at fours of values. */
+const isWhole = (headSize: number, sizes: readonly number[]): boolean =>
+  [headSize, ...sizes].every((size) => size % 4 === 0)
+/** Whether the kernel takes such heads in float16. */
+export const isHalfAttention = (hidden: number, heads: number): boolean => isWhole(hidden / heads, [hidden])
 
 /** Whether the kernel holds such a head in registers. */
 export const isAttention = (headSize: number): boolean => headSize <= 128
 
-/** `name(row, part)`: four values from value `4 part` of a head on; zeros behind its end. */
-function reader(name: string, whole: boolean, headSize: number): string {
-  const at = `${name}Start(row) + ${whole ? 'part' : '4 * part'}`
-  if (whole) return `fn ${name}At(row: i32, part: i32) -> vec4<f32> { return ${name}[${at}]; }`
+/** `nameAt(row, part)`: four values from value `4 part` of a head on; zeros behind its end. */
+function reader(name: string, whole: boolean, half: boolean, headSize: number): string {
+  if (whole)
+    return `${fourOf(`${name}Four`, name, half)}
+      fn ${name}At(row: i32, part: i32) -> vec4<f32> { return ${name}Four(${name}Start(row) + part); }`
   const value = (i: number) => `select(0.0, ${name}[at + ${i}], 4 * part + ${i} < ${headSize})`
   return `fn ${name}At(row: i32, part: i32) -> vec4<f32> {
-    let at = ${at};
+    let at = ${name}Start(row) + 4 * part;
     return vec4<f32>(${[0, 1, 2, 3].map(value).join(', ')});
   }`
 }
@@ -52,39 +61,46 @@ const attentionKernel =
   ({ inputs, attrs }) => {
     const { q, k, v, mask, bias } = inputs as unknown as Record<'q' | 'k' | 'v', tf.TensorInfo> &
       Partial<Record<'mask' | 'bias', tf.TensorInfo>>
-    const { heads, scale, hidden, offsets } = attrs as unknown as AttentionAttrs
+    const { heads, scale, hidden, offsets, half } = attrs as unknown as AttentionAttrs
     const headSize = hidden / heads
     const parts = Math.ceil(headSize / 4)
     const [batch = 1, length = 1] = q.shape
-    const widths = [q, k, v].map(({ shape }) => shape[2] ?? 1)
-    const whole = headSize % 4 === 0 && [...widths, ...offsets].every((size) => size % 4 === 0)
-    const unit = whole ? 4 : 1
+    const halves = [q, k, v].map(({ dtype }) => dtype === 'int32')
+    const widths = [q, k, v].map(({ shape }, i) => (shape[2] ?? 1) * (halves[i] ? 2 : 1))
+    const whole = isWhole(headSize, [...widths, ...offsets])
+    const unit = whole ? (4 as const) : (1 as const)
     const tensors: Input[] = [
-      ...Object.entries({ q, k, v }).map(([name, tensor]) => ({ name, tensor, width: unit as 1 | 4 })),
+      ...Object.entries({ q, k, v }).map(([name, tensor], i) => ({
+        name,
+        tensor,
+        width: halves[i] ? (2 as const) : unit,
+      })),
       ...(mask ? [{ name: 'mask', tensor: mask }] : []),
       ...(bias ? [{ name: 'bias', tensor: bias }] : []),
     ]
     const starts = ['q', 'k', 'v'].map(
-      (name) => `fn ${name}Start(row: i32) -> i32 {
+      (name, i) => `fn ${name}Start(row: i32) -> i32 {
         return row * uniforms.${name}Width + uniforms.${name}Offset + i32(workgroupId.y) * ${headSize / unit};
-      } ${reader(name, whole, headSize)}`,
+      } ${reader(name, whole, halves[i] === true, headSize)}`,
     )
     const store = whole
-      ? `result[out + part] = sum[part] / total;`
+      ? `result[out + part] = ${asResult('sum[part] / total', half)};`
       : [0, 1, 2, 3]
           .map((i) => `if (4 * part + ${i} < ${headSize}) { result[out + 4 * part + ${i}] = sum[part][${i}] / total; }`)
           .join('\n')
     return runKernel(backend, {
       kernel: attentionName(mask !== undefined, bias !== undefined),
-      variant: [headSize, whole],
+      variant: [headSize, whole, half],
+      dtype: half ? 'int32' : 'float32',
       inputs: tensors,
-      shape: [batch, length, hidden],
-      width: unit,
+      shape: [batch, length, half ? hidden / 2 : hidden],
+      width: half ? 2 : unit,
       workgroup: [QUERIES, 1],
       groups: [Math.ceil(length / QUERIES), heads, batch],
       uniforms: [
         { declare: 'scale: f32', value: scale },
         { declare: 'keys: i32', value: k.shape[1] ?? 1 },
+        { declare: 'across: i32', value: hidden / unit },
         ...['q', 'k', 'v'].flatMap((name, i) => [
           { declare: `${name}Width: i32`, value: (widths[i] as number) / unit },
           { declare: `${name}Offset: i32`, value: (offsets[i] as number) / unit },
@@ -139,7 +155,7 @@ const attentionKernel =
             }
           }
           if (own < queries) {
-            let out = (batch * queries + own) * (uniforms.outShape.z / ${unit}) + head * ${headSize / unit};
+            let out = (batch * queries + own) * uniforms.across + head * ${headSize / unit};
             for (var part = 0; part < ${parts}; part++) { ${store} }
           }
         }`,

@@ -3,6 +3,7 @@ import type { DeviceBackend } from '../device/backend'
 import { runKernel, spread } from './program'
 
 export const HALVE = 'DualEncoderHalve'
+export const WIDEN = 'DualEncoderWiden'
 
 /** x `[rows, columns]` float32, columns even -> `[rows, columns / 2]` int32, each holding two float16. */
 export const halveKernel =
@@ -29,4 +30,31 @@ export const halveKernel =
           }
         }`,
     })
+  }
+
+/** The way back: x int32 `[..., columns / 2]` -> float32 `[..., columns]`. */
+export const widenKernel =
+  (backend: DeviceBackend): tf.KernelFunc =>
+  ({ inputs }) => {
+    const x = inputs.x as tf.TensorInfo
+    const count = tf.util.sizeFromShape(x.shape)
+    const result = runKernel(backend, {
+      kernel: WIDEN,
+      variant: [],
+      inputs: [{ name: 'x', tensor: x, shape: [1, count] }],
+      shape: [1, 2 * count],
+      workgroup: [64, 1],
+      groups: spread(Math.ceil(count / 64)),
+      uniforms: [{ declare: 'count: i32', value: count }],
+      code: `
+        fn main() {
+          let i = i32((workgroupId.y * numWorkgroups.x + workgroupId.x) * 64u + localId.x);
+          if (i < uniforms.count) {
+            let pair = unpack2x16float(bitcast<u32>(x[i]));
+            result[2 * i] = pair.x;
+            result[2 * i + 1] = pair.y;
+          }
+        }`,
+    })
+    return { ...result, shape: [...x.shape.slice(0, -1), 2 * (x.shape[x.shape.length - 1] ?? 1)] }
   }

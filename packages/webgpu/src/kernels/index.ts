@@ -3,7 +3,7 @@ import type { DeviceBackend } from '../device/backend'
 import { activationGradients, activationKernels } from './activations'
 import { attentionGradients, attentionKernels } from './attention'
 import { FRAME, frameKernel } from './frame'
-import { HALVE, halveKernel } from './halve'
+import { HALVE, halveKernel, WIDEN, widenKernel } from './halve'
 import { LINEAR, linearGradient, linearKernel } from './linear'
 import { normGradientConfigs, normKernels } from './layer-norm'
 import { PATCHES, patchesGradient, patchesKernel } from './patches'
@@ -15,6 +15,7 @@ const KERNELS: Readonly<Record<string, (backend: DeviceBackend) => tf.KernelFunc
   ...attentionKernels,
   [FRAME]: frameKernel,
   [HALVE]: halveKernel,
+  [WIDEN]: widenKernel,
   [LINEAR]: linearKernel,
   [PATCHES]: patchesKernel,
   [ROWS]: rowsKernel,

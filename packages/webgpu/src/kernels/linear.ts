@@ -2,7 +2,7 @@ import type { Activation } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
 import type { DeviceBackend } from '../device/backend'
 import { activationCode } from './activations'
-import { type Input, runKernel } from './program'
+import { asResult, fourOf, type Input, runKernel } from './program'
 
 export const LINEAR = 'DualEncoderLinear'
 
@@ -14,6 +14,8 @@ export interface LinearAttrs {
   /** The matrix is `[width, K]`, else `[K, at least offset + width]`. */
   readonly transposed: boolean
   readonly activation: Activation
+  /** The result in float16, two in each int32. */
+  readonly half: boolean
 }
 
 /** Rows and columns (times 4) of the result that an invocation computes, and the invocations of a workgroup. */
@@ -21,13 +23,6 @@ const ROWS = 8
 const ACROSS = 8
 const DOWN = 8
 const rows = (of: (row: number) => string): string => Array.from({ length: ROWS }, (_, row) => of(row)).join('\n')
-
-/** Four values of the matrix from two words of halves. */
-const HALVES = `fn matrixAt(i: i32) -> vec4<f32> {
-  let words = bitcast<vec2<u32>>(matrix[i]);
-  return vec4<f32>(unpack2x16float(words.x), unpack2x16float(words.y));
-}`
-const FLOATS = 'fn matrixAt(i: i32) -> vec4<f32> { return matrix[i]; }'
 
 /** sum += x W for four columns: the rows of W are read four at a time. */
 const STRAIGHT = `
@@ -43,44 +38,48 @@ const TRANSPOSED = `
   let w3 = matrixAt((4 * column + 3) * stride + k);
   ${rows((r) => `s${r} += vec4<f32>(dot(x${r}, w0), dot(x${r}, w1), dot(x${r}, w2), dot(x${r}, w3));`)}`
 
+/** A row in fours of values. */
+const fours = ({ shape, dtype }: tf.TensorInfo): number => (shape[1] ?? 1) / (dtype === 'int32' ? 2 : 4)
+
 /** Whether the kernel takes such a layer: its loads are of four values. */
 export const isLinear = (inner: number, { width, offset }: Pick<LinearAttrs, 'width' | 'offset'>): boolean =>
   inner % 4 === 0 && width % 4 === 0 && offset % 4 === 0
 
 /**
  * activation(x W + b), each invocation a tile of 8 rows and 4 columns in registers.
- * x `[M, K]`, matrix float32 or int32 (each holding two float16), bias `[width]` -> `[M, width]`
+ * x `[M, K]`, matrix, bias `[width]` -> `[M, width]`; x, matrix and result float32, or int32 that hold two float16 each.
  */
 export const linearKernel =
   (backend: DeviceBackend): tf.KernelFunc =>
   ({ inputs, attrs }) => {
     const { x, matrix, bias } = inputs as unknown as { x: tf.TensorInfo; matrix: tf.TensorInfo; bias?: tf.TensorInfo }
-    const { width, offset, transposed, activation } = attrs as unknown as LinearAttrs
-    const half = matrix.dtype === 'int32'
-    const [count = 1, inner = 1] = x.shape
-    const across = matrix.shape[1] ?? 1
+    const { width, offset, transposed, activation, half } = attrs as unknown as LinearAttrs
+    const [halfX, halfMatrix] = [x.dtype === 'int32', matrix.dtype === 'int32']
+    const [count = 1] = x.shape
     const tensors: Input[] = [
-      { name: 'x', tensor: x, width: 4 },
-      { name: 'matrix', tensor: matrix, width: half ? 2 : 4 },
+      { name: 'x', tensor: x, width: halfX ? 2 : 4 },
+      { name: 'matrix', tensor: matrix, width: halfMatrix ? 2 : 4 },
       ...(bias ? [{ name: 'bias', tensor: bias, width: 4 } as const] : []),
     ]
     return runKernel(backend, {
       kernel: LINEAR,
       variant: [activation, transposed, half],
+      dtype: half ? 'int32' : 'float32',
       inputs: tensors,
-      shape: [count, width],
-      width: 4,
+      shape: [count, half ? width / 2 : width],
+      width: half ? 2 : 4,
       workgroup: [ACROSS, DOWN],
       groups: [Math.ceil(width / 4 / ACROSS), Math.ceil(count / ROWS / DOWN), 1],
       uniforms: [
-        { declare: 'inner: i32', value: inner / 4 },
-        { declare: 'stride: i32', value: (half ? 2 * across : across) / 4 },
+        { declare: 'inner: i32', value: fours(x) },
+        { declare: 'stride: i32', value: fours(matrix) },
+        { declare: 'width: i32', value: width / 4 },
         { declare: 'offset: i32', value: offset / 4 },
       ],
-      code: `${activationCode(activation)} ${half ? HALVES : FLOATS}
+      code: `${activationCode(activation)} ${fourOf('xAt', 'x', halfX)} ${fourOf('matrixAt', 'matrix', halfMatrix)}
         fn main() {
           let M = uniforms.outShape.x;
-          let N = uniforms.outShape.y / 4;
+          let N = uniforms.width;
           let K = uniforms.inner;
           let stride = uniforms.stride;
           let place = i32(globalId.x);
@@ -89,11 +88,11 @@ export const linearKernel =
           let column = place + uniforms.offset;
           ${rows((r) => `let at${r} = min(top + ${r}, M - 1) * K; var s${r} = vec4<f32>(0.0);`)}
           for (var k = 0; k < K; k++) {
-            ${rows((r) => `let x${r} = x[at${r} + k];`)}
+            ${rows((r) => `let x${r} = xAt(at${r} + k);`)}
             ${transposed ? TRANSPOSED : STRAIGHT}
           }
           ${bias ? 'let b = bias[place];' : 'let b = vec4<f32>(0.0);'}
-          ${rows((r) => `if (top + ${r} < M) { result[(top + ${r}) * N + place] = activate(s${r} + b); }`)}
+          ${rows((r) => `if (top + ${r} < M) { result[(top + ${r}) * N + place] = ${asResult(`activate(s${r} + b)`, half)}; }`)}
         }`,
     })
   }

@@ -11,7 +11,7 @@ export interface Run {
   /** Of the result; float32 by default. */
   readonly dtype?: 'float32' | 'int32'
   /** Values that one element of the result's array holds: 4 makes it `vec4<f32>`. */
-  readonly width?: 1 | 4
+  readonly width?: 1 | 2 | 4
   readonly workgroup: readonly [number, number]
   readonly groups: readonly [number, number, number]
   /** `name: type` of each, and its values. */
@@ -77,3 +77,16 @@ export const sumOverWorkgroup = (size: number): string => `
     }
     return partial[0];
   }`
+
+/** `name(i)`: four values, of an array of `vec4<f32>`, or of float16 in two words. */
+export const fourOf = (name: string, array: string, half: boolean): string =>
+  half
+    ? `fn ${name}(i: i32) -> vec4<f32> {
+        let words = bitcast<vec2<u32>>(${array}[i]);
+        return vec4<f32>(unpack2x16float(words.x), unpack2x16float(words.y));
+      }`
+    : `fn ${name}(i: i32) -> vec4<f32> { return ${array}[i]; }`
+
+/** Four values as an element of the result: themselves, or float16 in two words. */
+export const asResult = (value: string, half: boolean): string =>
+  half ? `bitcast<vec2<i32>>(vec2<u32>(pack2x16float((${value}).xy), pack2x16float((${value}).zw)))` : value
