@@ -2,7 +2,7 @@ import type { Activation, AttentionOptions, Linear, Norm, Param } from '@dual-en
 import { type DropoutMasks, type TensorWeights, TfjsOps } from '@dual-encoder/tfjs/engine-api'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Device } from './device/device'
-import { ACTIVATION, hasSlope, isFused } from './kernels/activations'
+import { ACTIVATION, hasSlope } from './kernels/activations'
 import { type AttentionAttrs, attentionName, isAttention, isHalfAttention } from './kernels/attention'
 import { ADD_LAYER_NORM, L2_NORMALIZE, LAYER_NORM } from './kernels/layer-norm'
 import { isLinear, LINEAR, type LinearAttrs } from './kernels/linear'
@@ -49,20 +49,19 @@ export class WebGpuOps extends TfjsOps {
   }
 
   override linear(x: tf.Tensor, layer: Linear, activation: Activation = 'linear'): tf.Tensor {
-    if (!this.device.has(LINEAR)) return super.linear(widened(x), layer, activation)
+    const composed = () => this.activation(super.linear(widened(x), layer), activation)
+    if (!this.device.has(LINEAR)) return composed()
     const bias = layer.bias && this.weights.value(layer.bias)
     if (this.#gpu) {
       const columns = this.#gpu.columns(layer)
-      if (!columns) return super.linear(widened(x), layer, activation)
-      const fused = isFused(activation) ? activation : 'linear'
+      if (!columns) return composed()
       // Of an MLP's two layers the first has an activation with a slope of its own, and only the second reads it.
-      const half = this.#half && fused === activation && hasSlope(activation)
-      const y = this.#linear(x, columns.matrix, bias, { ...columns, transposed: false, activation: fused, half })
-      return fused === activation ? y : this.activation(y, activation)
+      const half = this.#half && hasSlope(activation)
+      return this.#linear(x, columns.matrix, bias, { ...columns, transposed: false, activation, half })
     }
     const { matrix, transposed } = this.weights.matrix(layer.weight)
     const width = matrix.shape[transposed ? 0 : 1]
-    if (!isLinear(last(x), { width, offset: 0 })) return super.linear(x, layer, activation)
+    if (!isLinear(last(x), { width, offset: 0 })) return composed()
     const attrs = { width, offset: 0, transposed, activation: 'linear', half: false } as const
     return this.activation(this.#linear(x, matrix, bias, attrs), activation)
   }
@@ -133,7 +132,9 @@ export class WebGpuOps extends TfjsOps {
   }
 
   override activation(x: tf.Tensor, name: Activation): tf.Tensor {
-    if (!hasSlope(name) || x.size % 4 !== 0 || !this.device.has(ACTIVATION)) return super.activation(x, name)
+    if (name === 'linear') return x
+    const knows = this.#gpu !== undefined || hasSlope(name)
+    if (!knows || !this.device.has(ACTIVATION)) return super.activation(x, name)
     return run(ACTIVATION, { x }, { name }) as tf.Tensor
   }
 

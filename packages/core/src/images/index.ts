@@ -11,5 +11,7 @@ export type {
 } from './processors/processor'
 export type { Placement } from './processors/placement'
 export type { ImageOverrides } from './processors/settings'
-export type { SizeLike } from './processors/size'
+export type { Normalization } from './processors/normalize'
+export type { HeightWidth, SizeLike } from './processors/size'
+export type { ImageWindow } from './resize/resize'
 export type { ResampleName } from './resize/filters'

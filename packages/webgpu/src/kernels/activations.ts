@@ -1,7 +1,7 @@
 import type { Activation } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
 import type { DeviceBackend } from '../device/backend'
-import { runKernel, spread } from './program'
+import { GROUP, runKernel, spread } from './program'
 
 /** 1 + erf(x / sqrt 2) and friends, by a rational function with an error of 1.5e-7 (Abramowitz and Stegun 7.1.26). */
 const ERF = `
@@ -17,7 +17,19 @@ const TANH = `
   fn tanhOf(v: vec4<f32>) -> vec4<f32> {
     return sign(v) * (1.0 - 2.0 / (exp(2.0 * min(abs(v), vec4<f32>(15.0))) + 1.0));
   }`
+/** log(1 + exp(x)), with log(1 + e) by the series of atanh(e / (2 + e)): a GPU's log is not exact close to 1. */
+const SOFTPLUS = `
+  fn softplusOf(v: vec4<f32>) -> vec4<f32> {
+    let e = exp(-abs(v));
+    let z = e / (2.0 + e);
+    let s = z * z;
+    let odd = (((((s / 13.0 + 1.0 / 11.0) * s + 1.0 / 9.0) * s + 1.0 / 7.0) * s + 0.2) * s + 1.0 / 3.0) * s + 1.0;
+    return max(v, vec4<f32>(0.0)) + 2.0 * z * odd;
+  }`
 const sigmoid = (x: string): string => `(1.0 / (1.0 + exp(-clamp(${x}, vec4<f32>(-80.0), vec4<f32>(80.0)))))`
+
+/** Softplus is TensorFlow.js's, and no activation of a tower. */
+type Formulated = Activation | 'softplus'
 
 interface Formula {
   readonly before?: string
@@ -29,15 +41,31 @@ interface Formula {
 
 const INNER = '0.7978845608028654 * (x + 0.044715 * x * x * x)'
 
-const FORMULAS: Readonly<Partial<Record<Activation, Formula>>> = {
+const GELU = '0.5 * x * (1.0 + erfOf(x * 0.7071067811865476))'
+const within = (x: string, low: string, high: string): string => `clamp(${x}, vec4<f32>(${low}), vec4<f32>(${high}))`
+
+const FORMULAS: Readonly<Record<Formulated, Formula>> = {
   linear: { value: 'x' },
   relu: { value: 'max(x, vec4<f32>(0.0))' },
+  relu2: { value: 'max(x, vec4<f32>(0.0)) * max(x, vec4<f32>(0.0))' },
+  relu6: { value: within('x', '0.0', '6.0') },
+  leaky_relu: { value: 'max(x, 0.01 * x)' },
+  hardswish: { value: `x * ${within('x + 3.0', '0.0', '6.0')} / 6.0` },
   sigmoid: { value: sigmoid('x') },
   tanh: { before: TANH, value: 'tanhOf(x)' },
   silu: { value: `x * ${sigmoid('x')}` },
+  // tanh(log(1 + e)) = e (e + 2) / (e (e + 2) + 2)
+  mish: {
+    before: `fn ratioOf(e: vec4<f32>) -> vec4<f32> { return e * (e + 2.0) / (e * (e + 2.0) + 2.0); }`,
+    value: 'x * ratioOf(exp(min(x, vec4<f32>(20.0))))',
+  },
+  softplus: { before: SOFTPLUS, value: 'softplusOf(x)' },
+  sqrtsoftplus: { before: SOFTPLUS, value: 'sqrt(softplusOf(x))' },
+  laplace: { before: ERF, value: '0.5 * (1.0 + erfOf((x - 0.707107) / 0.39894257483600637))' },
+  gelu_10: { before: ERF, value: within(GELU, '-10.0', '10.0') },
   gelu: {
     before: ERF,
-    value: '0.5 * x * (1.0 + erfOf(x * 0.7071067811865476))',
+    value: GELU,
     slope: 'return 0.5 * (1.0 + erfOf(x * 0.7071067811865476)) + x * 0.3989422804014327 * exp(-0.5 * x * x);',
   },
   gelu_tanh: {
@@ -52,61 +80,70 @@ const FORMULAS: Readonly<Partial<Record<Activation, Formula>>> = {
   },
 }
 
-/** Activations that a kernel may compute behind its own work. */
-export const isFused = (name: Activation): boolean => name in FORMULAS
-/** Those with kernels of their own both ways. */
-export const hasSlope = (name: Activation): boolean => FORMULAS[name]?.slope !== undefined
+/** Whether the kernel has a gradient. */
+export const hasSlope = (name: Activation): boolean => FORMULAS[name].slope !== undefined
 
 /** `activate(x: vec4<f32>) -> vec4<f32>` */
-export function activationCode(name: Activation): string {
-  const { before = '', value = 'x' } = FORMULAS[name] ?? {}
+export function activationCode(name: Formulated): string {
+  const { before = '', value } = FORMULAS[name]
   return `${before} fn activate(x: vec4<f32>) -> vec4<f32> { return ${value}; }`
 }
 
 export const ACTIVATION = 'DualEncoderActivation'
 const ACTIVATION_GRAD = 'DualEncoderActivationGrad'
 
+/** Element by element, of tensors of one shape: `at(i)`, four values where their number allows it. */
 const elementwise = (
   backend: DeviceBackend,
   kernel: string,
-  name: Activation,
-  tensors: Record<string, tf.TensorInfo>,
-  code: string,
+  name: Formulated,
+  tensors: Readonly<Record<string, tf.TensorInfo>>,
+  code: (four: (name: string) => string) => string,
 ): tf.TensorInfo => {
   const [first] = Object.values(tensors) as [tf.TensorInfo]
-  const count = tf.util.sizeFromShape(first.shape) / 4
+  const size = tf.util.sizeFromShape(first.shape)
+  const width = size % 4 === 0 ? 4 : 1
+  const count = size / width
   const result = runKernel(backend, {
     kernel,
-    variant: [name],
-    inputs: Object.entries(tensors).map(([name, tensor]) => ({ name, tensor, shape: [1, 4 * count], width: 4 })),
-    shape: [1, 4 * count],
-    width: 4,
+    variant: [name, width],
+    inputs: Object.entries(tensors).map(([name, tensor]) => ({ name, tensor, shape: [1, size], width })),
+    shape: [1, size],
+    width,
     workgroup: [64, 1],
     groups: spread(Math.ceil(count / 64)),
-    code: `${code}
+    code: `${code((name) => (width === 4 ? `${name}[i]` : `vec4<f32>(${name}[i])`))}
       fn main() {
-        let i = i32((workgroupId.y * numWorkgroups.x + workgroupId.x) * 64u + localId.x);
-        if (i < uniforms.outShape.y / 4) { result[i] = at(i); }
+        let i = ${GROUP} * 64 + i32(localId.x);
+        if (i < uniforms.outShape.y / ${width}) { result[i] = at(i)${width === 4 ? '' : '.x'}; }
       }`,
   })
   return { ...result, shape: first.shape }
 }
 
+const activationKernel =
+  (kernel: string, of: (attrs: tf.NamedAttrMap | undefined) => Formulated) =>
+  (backend: DeviceBackend): tf.KernelFunc =>
+  ({ inputs, attrs }) => {
+    const name = of(attrs)
+    const code = (four: (name: string) => string) =>
+      `${activationCode(name)} fn at(i: i32) -> vec4<f32> { return activate(${four('x')}); }`
+    return elementwise(backend, kernel, name, { x: inputs.x as tf.TensorInfo }, code)
+  }
+
+const nameOf = (attrs: tf.NamedAttrMap | undefined): Formulated => (attrs as unknown as { name: Formulated }).name
+
 export const activationKernels: Readonly<Record<string, (backend: DeviceBackend) => tf.KernelFunc>> = {
-  [ACTIVATION]:
-    (backend) =>
-    ({ inputs, attrs }) => {
-      const { name } = attrs as unknown as { name: Activation }
-      const code = `${activationCode(name)} fn at(i: i32) -> vec4<f32> { return activate(x[i]); }`
-      return elementwise(backend, ACTIVATION, name, { x: inputs.x as tf.TensorInfo }, code)
-    },
+  [ACTIVATION]: activationKernel(ACTIVATION, nameOf),
+  // TensorFlow.js's own is a log close to 1.
+  [tf.Softplus]: activationKernel(tf.Softplus, () => 'softplus'),
   [ACTIVATION_GRAD]:
     (backend) =>
     ({ inputs, attrs }) => {
-      const { name } = attrs as unknown as { name: Activation }
-      const { before = '', slope } = FORMULAS[name] as Formula
-      const code = `${before} fn slope(x: vec4<f32>) -> vec4<f32> { ${slope} }
-        fn at(i: i32) -> vec4<f32> { return dy[i] * slope(x[i]); }`
+      const name = nameOf(attrs)
+      const { before = '', slope } = FORMULAS[name]
+      const code = (four: (name: string) => string) => `${before} fn slope(x: vec4<f32>) -> vec4<f32> { ${slope} }
+        fn at(i: i32) -> vec4<f32> { return ${four('dy')} * slope(${four('x')}); }`
       const tensors = { x: inputs.x as tf.TensorInfo, dy: inputs.dy as tf.TensorInfo }
       return elementwise(backend, ACTIVATION_GRAD, name, tensors, code)
     },

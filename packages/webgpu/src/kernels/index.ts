@@ -29,9 +29,11 @@ const GRADIENTS: readonly tf.GradConfig[] = [
   patchesGradient,
 ]
 
-/** Registers the kernels under a backend's name, and their gradients. */
+/** Registers the kernels (one takes the place of TensorFlow.js's) under a backend's name, and their gradients. */
 export function registerKernels(name: string, backend: DeviceBackend): void {
-  for (const [kernelName, kernel] of Object.entries(KERNELS))
+  for (const [kernelName, kernel] of Object.entries(KERNELS)) {
+    if (tf.getKernel(kernelName, name)) tf.unregisterKernel(kernelName, name)
     tf.registerKernel({ kernelName, backendName: name, kernelFunc: kernel(backend) })
+  }
   for (const config of GRADIENTS) if (!tf.getGradient(config.kernelName)) tf.registerGradient(config)
 }

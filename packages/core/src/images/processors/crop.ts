@@ -1,13 +1,13 @@
 import type { RawImage } from '../../platform/platform'
 import type { Rounding } from '../resize/coefficients'
-import type { Window } from '../resize/resize'
+import type { ImageWindow } from '../resize/resize'
 import type { HeightWidth } from './size'
 
 /**
  * Where a center crop lies in an image of `size`; beyond its edges where the image is smaller. An odd remainder goes
  * to the top left with Pillow's processors and to the bottom right with torchvision's.
  */
-export function centerWindow(size: HeightWidth, crop: HeightWidth, backend: Rounding): Window {
+export function centerWindow(size: HeightWidth, crop: HeightWidth, backend: Rounding): ImageWindow {
   const round = backend === 'pil' ? Math.floor : Math.trunc
   const y0 = round((size.height - crop.height) / 2)
   const x0 = round((size.width - crop.width) / 2)
@@ -15,7 +15,7 @@ export function centerWindow(size: HeightWidth, crop: HeightWidth, backend: Roun
 }
 
 /** The part of `window` that lies inside an image of `size`. */
-export function insideOf(window: Window, { height, width }: HeightWidth): Window {
+export function insideOf(window: ImageWindow, { height, width }: HeightWidth): ImageWindow {
   return {
     x0: Math.max(window.x0, 0),
     y0: Math.max(window.y0, 0),
@@ -25,7 +25,7 @@ export function insideOf(window: Window, { height, width }: HeightWidth): Window
 }
 
 /** Sets `image`, whose top left pixel lies at (x, y), into `window`; the rest is 0. */
-export function onZeros(image: RawImage, x: number, y: number, window: Window): RawImage {
+export function onZeros(image: RawImage, x: number, y: number, window: ImageWindow): RawImage {
   const width = window.x1 - window.x0
   const height = window.y1 - window.y0
   if (image.width === width && image.height === height) return image

@@ -1,6 +1,6 @@
 import type { Rounding } from '../resize/coefficients'
 import type { ResampleName } from '../resize/filters'
-import type { Window } from '../resize/resize'
+import type { ImageWindow } from '../resize/resize'
 import type { Normalization } from './normalize'
 import { planOf } from './prepare'
 import type { Settings } from './settings'
@@ -12,13 +12,13 @@ export interface Placement {
   readonly size: HeightWidth
   readonly resample: ResampleName
   /** The part of the resized picture that is kept; zeros where it reaches beyond. */
-  readonly window: Window
+  readonly window: ImageWindow
   readonly normalization: Normalization
 }
 
 export function placementIn(image: HeightWidth, settings: Settings, backend: Rounding): Placement {
   const { size, windows } = planOf(image, settings, backend)
-  const window = windows.reduce<Window>(
+  const window = windows.reduce<ImageWindow>(
     (outer, inner) => ({
       x0: outer.x0 + inner.x0,
       y0: outer.y0 + inner.y0,

@@ -2,7 +2,7 @@ import { OptionError } from '../../errors'
 import type { RawImage } from '../../platform/platform'
 import { checkPixels, checkSides } from '../limits'
 import type { Rounding } from '../resize/coefficients'
-import { resize, type Window } from '../resize/resize'
+import { resize, type ImageWindow } from '../resize/resize'
 import { centerWindow, insideOf, onZeros } from './crop'
 import type { Settings } from './settings'
 import { fitShortestEdge, targetSize, type HeightWidth } from './size'
@@ -34,8 +34,8 @@ export function planOf(
   image: HeightWidth,
   settings: Settings,
   backend: Rounding,
-): { size: HeightWidth; windows: Window[] } {
-  const windows: Window[] = []
+): { size: HeightWidth; windows: ImageWindow[] } {
+  const windows: ImageWindow[] = []
   let size: HeightWidth = { height: image.height, width: image.width }
   let current = size
   const crop = (to: HeightWidth) => {
@@ -56,7 +56,7 @@ export function planOf(
   return { size, windows }
 }
 
-function cut(image: RawImage, window: Window): RawImage {
+function cut(image: RawImage, window: ImageWindow): RawImage {
   const kept = insideOf(window, image)
   return onZeros(resize(image, image.width, image.height, 'nearest', 'pil', kept), kept.x0, kept.y0, window)
 }

@@ -6,7 +6,7 @@ import { copyRows, plainPasses } from './passes'
 import { simdPasses } from './simd'
 
 /** A part of the resized picture: `[y0, y1) x [x0, x1)`. */
-export interface Window {
+export interface ImageWindow {
   readonly x0: number
   readonly y0: number
   readonly x1: number
@@ -25,7 +25,7 @@ export function resize(
   height: number,
   resample: ResampleName,
   rounding: Rounding,
-  window: Window = { x0: 0, y0: 0, x1: width, y1: height },
+  window: ImageWindow = { x0: 0, y0: 0, x1: width, y1: height },
 ): RawImage {
   const { x0, y0, x1, y1 } = window
   const result = (data: Uint8Array): RawImage => ({ data, width: x1 - x0, height: y1 - y0, channels: 3 })
