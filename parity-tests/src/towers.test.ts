@@ -1,5 +1,5 @@
 import { readSafetensors, type Tensor } from '@dual-encoder/core'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BACKENDS, type Tolerances } from './backends'
 import { ChromiumModels, type TowerModel } from './chromium'
 import { difference, namedOutputs } from './compare'
@@ -42,11 +42,20 @@ const TOWER_BACKENDS: readonly TowerBackend[] = [
 
 describe.each(TOWER_BACKENDS)('$name', (backend) => {
   const report = new ParityReport(backend)
-  afterAll(() => {
+  const cases = casesIn('towers')
+  /** An engine, with all that it has compiled, ends with its last model: this one keeps it. */
+  let keeper: TowerModel
+  beforeAll(async () => {
+    const { folder } = cases[0]!
+    keeper = await backend.load(folder)
+    await keeper.forward(await inputsOf(folder))
+  })
+  afterAll(async () => {
+    await keeper.dispose()
     if (process.env.PARITY_REPORT) report.write()
   })
 
-  describe.each(casesIn('towers'))('$name', ({ name: caseName, folder, forwardOptions }) => {
+  describe.each(cases)('$name', ({ name: caseName, folder, forwardOptions }) => {
     /** Compares and returns what is too far off. */
     const compare = (name: string, given: Tensor | undefined, wanted: Tensor): string | undefined => {
       if (!given) return `${name} is missing`
