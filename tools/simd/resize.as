@@ -5,8 +5,8 @@
  * numbers, so taps come in pairs, and a 22-bit weight is kept as `high * 4096 + low`, both of which fit.
  * Sums wrap at 32 bits like those of the plain version, so every value is the same.
  *
- * Memory: for every output its first input and its number of quads or pairs of taps as i32, and its weights in
- * `perOutput` bytes.
+ * Memory: for every output its first input and its number of pairs of taps as i32, and its weights in `perOutput` bytes:
+ * two i16 for each pair, of 22 bits [high, low], two each.
  */
 
 /** Four taps of RGB, `[r g b r g b r g b r g b ....]`, as pairs of taps in 16 bits: r0 r1 g0 g1 b0 b1 0 0. */
@@ -33,11 +33,11 @@ function storeTwo(upper: v128, lower: v128, target: usize, below: usize): void {
 
 /**
  * Rows of `stride` bytes to rows of `line` bytes, more than `outputs * 3`; four rows at a time, where there are fewer
- * the last one again. Weights: `quads * 4` i16.
+ * the last one again.
  */
 export function horizontal16(
   source: usize, stride: i32, rows: i32, target: usize, line: i32, outputs: i32,
-  starts: usize, quads: usize, weights: usize, perOutput: i32, precision: i32,
+  starts: usize, pairs: usize, weights: usize, perOutput: i32, precision: i32,
 ): void {
   const half = i32x4.splat(1 << (precision - 1))
   for (let y = 0; y < rows; y += 4) {
@@ -49,10 +49,10 @@ export function horizontal16(
     let to = target
     for (let x = 0; x < outputs; x++) {
       let p = source + <usize>(load<i32>(starts + (<usize>x << 2)) * 3)
-      const n = load<i32>(quads + (<usize>x << 2))
+      const n = load<i32>(pairs + (<usize>x << 2))
       let k = w
       let a = half, b = half, c = half, d = half
-      for (let i = 0; i < n; i++) {
+      for (let i = 1; i < n; i += 2) {
         const first = v128.load32_splat(k)
         const second = v128.load32_splat(k, 4)
         const pa = v128.load(p)
@@ -70,6 +70,13 @@ export function horizontal16(
         p += 12
         k += 8
       }
+      if (n & 1) {
+        const weight = v128.load32_splat(k)
+        a = i32x4.add(a, i32x4.dot_i16x8_s(firstPair(v128.load(p)), weight))
+        b = i32x4.add(b, i32x4.dot_i16x8_s(firstPair(v128.load(p + s1)), weight))
+        c = i32x4.add(c, i32x4.dot_i16x8_s(firstPair(v128.load(p + s2)), weight))
+        d = i32x4.add(d, i32x4.dot_i16x8_s(firstPair(v128.load(p + s3)), weight))
+      }
       const upper = i16x8.narrow_i32x4_s(i32x4.shr_s(a, precision), i32x4.shr_s(b, precision))
       const lower = i16x8.narrow_i32x4_s(i32x4.shr_s(c, precision), i32x4.shr_s(d, precision))
       const bytes = i8x16.narrow_i16x8_u(upper, lower)
@@ -85,10 +92,10 @@ export function horizontal16(
   }
 }
 
-/** As `horizontal16`; weights: `quads` times [high01, high23, low01, low23], two i16 each. */
+/** As `horizontal16`, of 22 bits and two rows at a time. */
 export function horizontal22(
   source: usize, stride: i32, rows: i32, target: usize, line: i32, outputs: i32,
-  starts: usize, quads: usize, weights: usize, perOutput: i32, precision: i32,
+  starts: usize, pairs: usize, weights: usize, perOutput: i32, precision: i32,
 ): void {
   const half = i32x4.splat(1 << (precision - 1))
   for (let y = 0; y < rows; y += 2) {
@@ -99,17 +106,17 @@ export function horizontal22(
     let to = target
     for (let x = 0; x < outputs; x++) {
       let p = source + <usize>(load<i32>(starts + (<usize>x << 2)) * 3)
-      const n = load<i32>(quads + (<usize>x << 2))
+      const n = load<i32>(pairs + (<usize>x << 2))
       let k = w
       let highUpper = i32x4.splat(0), highLower = i32x4.splat(0)
       let lowUpper = half, lowLower = half
-      for (let i = 0; i < n; i++) {
+      for (let i = 1; i < n; i += 2) {
         const a = v128.load(p)
         const b = v128.load(p + other)
         const firstA = firstPair(a), firstB = firstPair(b)
         const secondA = secondPair(a), secondB = secondPair(b)
-        const high01 = v128.load32_splat(k), high23 = v128.load32_splat(k, 4)
-        const low01 = v128.load32_splat(k, 8), low23 = v128.load32_splat(k, 12)
+        const high01 = v128.load32_splat(k), low01 = v128.load32_splat(k, 4)
+        const high23 = v128.load32_splat(k, 8), low23 = v128.load32_splat(k, 12)
         highUpper = i32x4.add(highUpper, i32x4.dot_i16x8_s(firstA, high01))
         highLower = i32x4.add(highLower, i32x4.dot_i16x8_s(firstB, high01))
         highUpper = i32x4.add(highUpper, i32x4.dot_i16x8_s(secondA, high23))
@@ -120,6 +127,14 @@ export function horizontal22(
         lowLower = i32x4.add(lowLower, i32x4.dot_i16x8_s(secondB, low23))
         p += 12
         k += 16
+      }
+      if (n & 1) {
+        const high = v128.load32_splat(k), low = v128.load32_splat(k, 4)
+        const firstA = firstPair(v128.load(p)), firstB = firstPair(v128.load(p + other))
+        highUpper = i32x4.add(highUpper, i32x4.dot_i16x8_s(firstA, high))
+        highLower = i32x4.add(highLower, i32x4.dot_i16x8_s(firstB, high))
+        lowUpper = i32x4.add(lowUpper, i32x4.dot_i16x8_s(firstA, low))
+        lowLower = i32x4.add(lowLower, i32x4.dot_i16x8_s(firstB, low))
       }
       const upper = i32x4.shr_s(i32x4.add(i32x4.shl(highUpper, 12), lowUpper), precision)
       const lower = i32x4.shr_s(i32x4.add(i32x4.shl(highLower, 12), lowLower), precision)
@@ -144,7 +159,7 @@ function pairsHigh(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
 }
 
-/** `line` is a multiple of 16. Weights: `pairs` times two i16. */
+/** `line` is a multiple of 16. */
 export function vertical16(
   source: usize, line: i32, target: usize, outputs: i32,
   starts: usize, pairs: usize, weights: usize, perOutput: i32, precision: i32,
@@ -179,7 +194,7 @@ export function vertical16(
   }
 }
 
-/** As `vertical16`; weights: `pairs` times [high, low], two i16 each. */
+/** As `vertical16`, of 22 bits. */
 export function vertical22(
   source: usize, line: i32, target: usize, outputs: i32,
   starts: usize, pairs: usize, weights: usize, perOutput: i32, precision: i32,

@@ -18,7 +18,7 @@ type Horizontal = (
   line: number,
   outputs: number,
   starts: number,
-  quads: number,
+  pairs: number,
   weights: number,
   perOutput: number,
   precision: number,

@@ -10,12 +10,13 @@ import { align, Places, simd } from './simd-memory'
 /** Bytes of the picture in memory at a time: about a second-level cache. */
 const CHUNK = 1 << 20
 
-/** A pass in the module's memory: starts and counts (of groups of taps), then weights. */
-interface Placed {
-  readonly starts: number
-  readonly groups: number
-  readonly weights: number
-  readonly perOutput: number
+/** Where the module finds a pass: starts, pairs of taps, weights; bytes of weights for each output; precision. */
+type PlacedPass = [starts: number, pairs: number, weights: number, perOutput: number, precision: number]
+
+/** A pass as the module reads it: starts and counts (of pairs of taps) as i32, then weights. */
+interface Packed {
+  readonly size: number
+  place(memory: Uint8Array, at: number): PlacedPass
 }
 
 /**
@@ -41,19 +42,10 @@ export function simdPasses(
   const chunkRows = Math.max(1, Math.min(rows, Math.floor(CHUNK / stride)))
   const outputs = vertical?.starts.length ?? rows
 
+  const [across, down] = [horizontal && packed(horizontal), vertical && packed(vertical)]
   const places = new Places()
-  const reservePass = (pass: Pass, group: number): Placed => {
-    const perOutput = Math.ceil(pass.taps / group) * group * (pass.precision > 16 ? 4 : 2)
-    const count = pass.starts.length
-    return {
-      starts: places.reserve(count * 4),
-      groups: places.reserve(count * 4),
-      weights: places.reserve(count * perOutput),
-      perOutput,
-    }
-  }
-  const across = horizontal && reservePass(horizontal, 4)
-  const down = vertical && reservePass(vertical, 2)
+  const acrossAt = places.reserve(across?.size ?? 0)
+  const downAt = places.reserve(down?.size ?? 0)
   const source = places.reserve(horizontal ? chunkRows * stride : 0)
   const between = places.reserve((rows + 1) * line)
   const target = places.reserve(down ? outputs * line : 0)
@@ -61,14 +53,12 @@ export function simdPasses(
   if (!memory) return undefined
 
   if (horizontal && across) {
-    place(memory, horizontal, across, 4, 0)
     const run = horizontal.precision > 16 ? wasm.horizontal22 : wasm.horizontal16
+    const weights = across.place(memory, acrossAt)
     for (let y = 0; y < rows; y += chunkRows) {
       const count = Math.min(chunkRows, rows - y)
       memory.set(image.data.subarray((firstRow + y) * stride, (firstRow + y + count) * stride), source)
-      const { starts, groups, weights, perOutput } = across
-      const to = between + y * line
-      run(source, stride, count, to, line, columns, starts, groups, weights, perOutput, horizontal.precision)
+      run(source, stride, count, between + y * line, line, columns, ...weights)
     }
   } else {
     for (let y = 0; y < rows; y++) {
@@ -77,9 +67,9 @@ export function simdPasses(
     }
   }
   if (vertical && down) {
-    place(memory, vertical, down, 2, firstRow)
     const run = vertical.precision > 16 ? wasm.vertical22 : wasm.vertical16
-    run(between, line, target, outputs, down.starts, down.groups, down.weights, down.perOutput, vertical.precision)
+    // Starts count from the picture's first row.
+    run(between - firstRow * line, line, target, outputs, ...down.place(memory, downAt))
   }
 
   const result = new Uint8Array(outputs * width)
@@ -88,23 +78,39 @@ export function simdPasses(
   return result
 }
 
-/** Writes a pass with its taps in groups of `group`, the last one filled up with zeros. */
-function place(memory: Uint8Array, pass: Pass, at: Placed, group: number, offset: number): void {
-  const { taps, starts, counts, weights, precision } = pass
-  const ints = new Int32Array(memory.buffer)
-  const words = new Int16Array(memory.buffer)
-  const wide = precision > 16
-  const split = group * (wide ? 2 : 1)
-  for (let output = 0; output < starts.length; output++) {
-    const groups = Math.ceil(counts[output]! / group)
-    ints[(at.starts >> 2) + output] = starts[output]! - offset
-    ints[(at.groups >> 2) + output] = groups
-    const base = (at.weights + output * at.perOutput) >> 1
-    for (let k = 0; k < groups * group; k++) {
+const known = new WeakMap<Pass, Packed>()
+
+function packed(pass: Pass): Packed {
+  const packed = known.get(pass) ?? pack(pass)
+  known.set(pass, packed)
+  return packed
+}
+
+/** Taps in pairs, the last one filled up with a zero; weights of 22 bits in two parts. */
+function pack({ taps, starts, counts, weights, precision }: Pass): Packed {
+  const outputs = starts.length
+  const isWide = precision > 16
+  const perOutput = Math.ceil(taps / 2) * (isWide ? 8 : 4)
+  const bytes = new Uint8Array(outputs * (8 + perOutput))
+  const ints = new Int32Array(bytes.buffer)
+  const words = new Int16Array(bytes.buffer)
+  ints.set(starts)
+  for (let output = 0; output < outputs; output++) {
+    const pairs = Math.ceil(counts[output]! / 2)
+    ints[outputs + output] = pairs
+    const base = (outputs * 8 + output * perOutput) >> 1
+    for (let k = 0; k < 2 * pairs; k++) {
       const weight = k < counts[output]! ? weights[output * taps + k]! : 0
-      const to = base + Math.floor(k / group) * split + (k % group)
-      words[to] = wide ? weight >> 12 : weight
-      if (wide) words[to + group] = weight & 4095
+      const to = base + (k >> 1) * (isWide ? 4 : 2) + (k & 1)
+      words[to] = isWide ? weight >> 12 : weight
+      if (isWide) words[to + 2] = weight & 4095
     }
+  }
+  return {
+    size: bytes.length,
+    place(memory, at) {
+      memory.set(bytes, at)
+      return [at, at + 4 * outputs, at + 8 * outputs, perOutput, precision]
+    },
   }
 }
