@@ -78,11 +78,13 @@ export class OnnxOps implements Ops<OnnxValue> {
     return { dims: value.dims, shaped: this.graph.tensor(value) }
   }
 
-  linear(x: OnnxValue, { weight, bias }: Linear, activation: Activation = 'linear'): OnnxValue {
+  linear(x: OnnxValue, { weight, bias, scale }: Linear, activation: Activation = 'linear'): OnnxValue {
     const [start, end] = weight.rows ?? [0, weight.shape[0] ?? 0]
     const inputs = [this.#flat(x), this.#initializer(weight), ...(bias ? [this.#initializer(bias)] : [])]
     const y = this.graph.node('Gemm', inputs, { transB: 1 })
-    return this.#like([...x.dims.slice(0, -1), end - start], writeActivation(this.graph, y, activation, this.kernels))
+    const activated = writeActivation(this.graph, y, activation, this.kernels)
+    const scaled = scale ? this.graph.node('Mul', [activated, this.#initializer(scale)]) : activated
+    return this.#like([...x.dims.slice(0, -1), end - start], scaled)
   }
 
   /** A value of `dims` whose flat form (its only form below rank 3) is `name`. */

@@ -37,13 +37,14 @@ export class TfjsOps implements Ops<tf.Tensor> {
     return toTf(value)
   }
 
-  linear(x: tf.Tensor, { weight, bias }: Linear, activation: Activation = 'linear'): tf.Tensor {
+  linear(x: tf.Tensor, { weight, bias, scale }: Linear, activation: Activation = 'linear'): tf.Tensor {
     return tf.tidy(() => {
       const { matrix, transposed } = this.weights.matrix(weight)
       // Two axes and a bias of its own: tf.fused.matMul adds the bias wrongly on wasm where there are more.
       const rows: tf.Tensor2D = tf.reshape(x, [-1, size(x, x.rank - 1)])
       const product = tf.matMul(rows, matrix, false, transposed)
-      const y = activate(bias ? tf.add(product, this.weights.value(bias)) : product, activation)
+      const activated = activate(bias ? tf.add(product, this.weights.value(bias)) : product, activation)
+      const y = scale ? tf.mul(activated, this.weights.value(scale)) : activated
       return x.rank === 2 ? y : tf.reshape(y, [...x.shape.slice(0, -1), size(y, 1)])
     })
   }
@@ -136,6 +137,7 @@ export class TfjsOps implements Ops<tf.Tensor> {
     return tf.concat([...parts], 1)
   }
   sliceTokens(x: tf.Tensor, start: number, end: number = size(x, 1)): tf.Tensor {
+    if (start === 0 && end === size(x, 1)) return tf.clone(x)
     const rest = x.shape.slice(2)
     return tf.slice(x, [0, start, ...rest.map(() => 0)], [size(x, 0), end - start, ...rest])
   }

@@ -29,6 +29,12 @@ function rowsOfPart(ids: tf.Tensor, table: tf.Tensor, start: number, before: tf.
   return tf.where(tf.expandDims(within, -1), rows, before ?? tf.zerosLike(rows))
 }
 
+interface LinearWeights {
+  readonly matrix: tf.Tensor
+  readonly bias?: tf.Tensor
+  readonly scale?: tf.Tensor
+}
+
 /** Towers on WebGPU: one dispatch for each op that matters, TensorFlow.js's own where a kernel does not fit. */
 export class WebGpuOps extends TfjsOps {
   /** Which of the projections that lie side by side in a tensor is meant. */
@@ -49,7 +55,10 @@ export class WebGpuOps extends TfjsOps {
   }
 
   override linear(x: tf.Tensor, layer: Linear, activation: Activation = 'linear'): tf.Tensor {
-    const composed = () => this.activation(super.linear(widened(x), layer), activation)
+    const { scale: _, ...plain } = layer
+    const scale = layer.scale && this.weights.value(layer.scale)
+    const scaled = (y: tf.Tensor) => (scale ? tf.mul(y, scale) : y)
+    const composed = () => scaled(this.activation(super.linear(widened(x), plain), activation))
     if (!this.device.has(LINEAR)) return composed()
     const bias = layer.bias && this.weights.value(layer.bias)
     if (this.#gpu) {
@@ -57,19 +66,19 @@ export class WebGpuOps extends TfjsOps {
       if (!columns) return composed()
       // Of an MLP's two layers the first has an activation with a slope of its own, and only the second reads it.
       const half = this.#half && hasSlope(activation)
-      return this.#linear(x, columns.matrix, bias, { ...columns, transposed: false, activation, half })
+      return this.#linear(x, { ...columns, bias, scale }, { ...columns, transposed: false, activation, half })
     }
     const { matrix, transposed } = this.weights.matrix(layer.weight)
     const width = matrix.shape[transposed ? 0 : 1]
     if (!isLinear(last(x), { width, offset: 0 })) return composed()
     const attrs = { width, offset: 0, transposed, activation: 'linear', half: false } as const
-    return this.activation(this.#linear(x, matrix, bias, attrs), activation)
+    return scaled(this.activation(this.#linear(x, { matrix, bias }, attrs), activation))
   }
 
-  #linear(x: tf.Tensor, matrix: tf.Tensor, bias: tf.Tensor | undefined, attrs: LinearAttrs): tf.Tensor {
+  #linear(x: tf.Tensor, { matrix, bias, scale }: LinearWeights, attrs: LinearAttrs): tf.Tensor {
     const { width, offset, transposed, activation, half } = attrs
     const rows = tf.reshape(x, [-1, last(x)])
-    const y = run(LINEAR, { x: rows, matrix, bias }, { width, offset, transposed, activation, half }) as tf.Tensor
+    const y = run(LINEAR, { x: rows, matrix, bias, scale }, { width, offset, transposed, activation, half }) as tf.Tensor
     return tf.reshape(y, [...x.shape.slice(0, -1), half ? width / 2 : width])
   }
 
@@ -79,7 +88,7 @@ export class WebGpuOps extends TfjsOps {
     const { columns, bias } = packed
     const width = columns.width / layers.length
     const attrs = { ...columns, transposed: false, activation: 'linear', half: this.#half } as const
-    const all = this.#linear(x, columns.matrix, bias, attrs)
+    const all = this.#linear(x, { ...columns, bias }, attrs)
     return layers.map((_, index) => {
       const part = tf.clone(all)
       this.#parts.set(part, { index, width })

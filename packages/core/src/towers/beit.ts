@@ -120,16 +120,14 @@ export const beit: VisionTowerModule<BeitConfig> = {
           query: self.at('query').linear(D, D),
           key: self.at('key').linear(D, D, { bias: false }),
           value: self.at('value').linear(D, D),
-          output: layer.at('attention.output.dense').linear(D, D),
+          output: { ...layer.at('attention.output.dense').linear(D, D), scale: scale('lambda_1') },
         },
         mlp: mlp(
           ops,
           layer.at('intermediate.dense').linear(D, config.intermediateSize),
           activationOf(config.hiddenAct),
-          layer.at('output.dense').linear(config.intermediateSize, D),
+          { ...layer.at('output.dense').linear(config.intermediateSize, D), scale: scale('lambda_2') },
         ),
-        scale1: scale('lambda_1'),
-        scale2: scale('lambda_2'),
         bias: own !== undefined && shared !== undefined ? ops.add(own, shared) : (own ?? shared),
         dropPath: (config.dropPathRate * index) / Math.max(config.numHiddenLayers - 1, 1),
       }

@@ -1,5 +1,5 @@
 import type { Activation } from './activations'
-import type { Linear, Norm, Ops, Param } from './ops'
+import type { Linear, Norm, Ops } from './ops'
 import type { Pooling, Taps, TowerOutput } from './tower'
 
 /** The four projections of multi-head self-attention, each `[D, D]`. */
@@ -63,9 +63,6 @@ export interface PreNormLayer<T> {
   readonly norm2: Norm
   readonly attention: AttentionLayer
   readonly mlp: (x: T) => T
-  /** Layer scale `[D]` of either branch. */
-  readonly scale1?: Param
-  readonly scale2?: Param
   /** `[heads, L, L]`, added to the attention scores. */
   readonly bias?: T
   readonly dropPath?: number
@@ -102,8 +99,7 @@ export function preNormEncoder<T>(
     const { entering, probs } = inLayer(ops, () => {
       const layer = layerAt(index)
       const firstOnly = options.firstTokenOnly === true && index === layers - 1
-      const residual = (y: T, scale?: Param): T =>
-        ops.dropPath(scale ? ops.mul(y, ops.param(scale)) : y, layer.dropPath ?? 0)
+      const residual = (y: T): T => ops.dropPath(y, layer.dropPath ?? 0)
       const normed = norm(layer.norm1)
       const entering = stream
       const { attended, probs } = selfAttention(ops, normed, layer.attention, {
@@ -112,8 +108,8 @@ export function preNormEncoder<T>(
         firstOnly,
       })
       if (firstOnly) stream = ops.sliceTokens(stream, 0, 1)
-      branch = residual(attended, layer.scale1)
-      branch = residual(ops.dropout(layer.mlp(norm(layer.norm2)), hiddenDropout), layer.scale2)
+      branch = residual(attended)
+      branch = residual(ops.dropout(layer.mlp(norm(layer.norm2)), hiddenDropout))
       return { stream, branch, entering, probs }
     })
     hiddenStates.push(entering)

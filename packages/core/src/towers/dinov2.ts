@@ -1,7 +1,7 @@
 import { configClass } from '../config/pretrained-config'
 import { activationOf } from './activations'
 import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer } from './blocks'
-import type { Linear, Ops } from './ops'
+import type { Linear, Ops, Param } from './ops'
 import { pairOf } from './parameters'
 import { positionEmbeddings } from './positions'
 import type { Scope } from './scope'
@@ -31,7 +31,7 @@ export class Dinov2Config extends configClass('dinov2', {
 }) {}
 
 /** SiLU(x W1) * (x W2), then back: `weights_in` holds W1 and W2 in one (`Dinov2SwiGLUFFN`). */
-function swiglu<T>(ops: Ops<T>, w: Scope, hiddenSize: number, expanded: number): (x: T) => T {
+function swiglu<T>(ops: Ops<T>, w: Scope, hiddenSize: number, expanded: number, scale: Param): (x: T) => T {
   const size = Math.floor((Math.floor((expanded * 2) / 3) + 7) / 8) * 8
   const { weight, bias } = w.at('weights_in').linear(hiddenSize, 2 * size)
   const half = (index: number): Linear => {
@@ -40,7 +40,8 @@ function swiglu<T>(ops: Ops<T>, w: Scope, hiddenSize: number, expanded: number):
   }
   return (x) => {
     const gate = ops.linear(x, half(0), 'silu')
-    return ops.linear(ops.mul(gate, ops.linear(x, half(1))), w.at('weights_out').linear(size, hiddenSize))
+    const out = { ...w.at('weights_out').linear(size, hiddenSize), scale }
+    return ops.linear(ops.mul(gate, ops.linear(x, half(1))), out)
   }
 }
 
@@ -88,18 +89,14 @@ export const dinov2: VisionTowerModule<Dinov2Config> = {
           query: self.at('query').linear(D, D, { bias }),
           key: self.at('key').linear(D, D, { bias }),
           value: self.at('value').linear(D, D, { bias }),
-          output: layer.at('attention.output.dense').linear(D, D),
+          output: { ...layer.at('attention.output.dense').linear(D, D), scale: scale('layer_scale1') },
         },
         mlp: config.useSwigluFfn
-          ? swiglu(ops, layer.at('mlp'), D, expanded)
-          : mlp(
-              ops,
-              layer.at('mlp.fc1').linear(D, expanded),
-              activationOf(config.hiddenAct),
-              layer.at('mlp.fc2').linear(expanded, D),
-            ),
-        scale1: scale('layer_scale1'),
-        scale2: scale('layer_scale2'),
+          ? swiglu(ops, layer.at('mlp'), D, expanded, scale('layer_scale2'))
+          : mlp(ops, layer.at('mlp.fc1').linear(D, expanded), activationOf(config.hiddenAct), {
+              ...layer.at('mlp.fc2').linear(expanded, D),
+              scale: scale('layer_scale2'),
+            }),
         dropPath: config.dropPathRate,
       }
     }

@@ -24,6 +24,8 @@ export type Init =
 export interface Linear {
   readonly weight: Param
   readonly bias?: Param
+  /** Layer scale `[out]`: multiplies what the layer gives. */
+  readonly scale?: Param
 }
 
 /** weight and bias `[size]`. */
@@ -59,7 +61,7 @@ export interface Ops<T> {
   /** A host tensor that core computed (position matrices, index tables). */
   constant(value: Tensor): T
 
-  /** `[..., in]` -> `[..., out]`: x Wᵀ + b, then the activation. */
+  /** `[..., in]` -> `[..., out]`: x Wᵀ + b, then the activation, times the layer's scale. */
   linear(x: T, layer: Linear, activation?: Activation): T
   /** Several projections of the same x (query, key, value), so that a backend may pack them. */
   linears(x: T, layers: readonly Linear[]): T[]

@@ -16,6 +16,7 @@ class ParameterTracer implements Ops<void> {
   }
   linear(_x: void, layer: Linear): void {
     this.noteLayer(layer)
+    if (layer.scale) this.param(layer.scale)
   }
   linears(_x: void, layers: readonly Linear[]): void[] {
     return layers.map((layer) => this.noteLayer(layer))

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 import {
   BertConfig,
+  Dinov2Config,
   type DualEncoderOutput,
   RobertaConfig,
   tensor,
@@ -217,11 +218,18 @@ describe('a device', () => {
   })
 })
 
-describe('a ViT block', () => {
-  it('is at most 7 dispatches', async () => {
+describe('a block of', () => {
+  const { intermediateSize: _, ...dinov2 } = size
+  it.each([
+    ['ViT', (numHiddenLayers: number) => new ViTConfig({ ...size, numHiddenLayers, imageSize: 24, patchSize: 6 })],
+    [
+      'DINOv2',
+      (numHiddenLayers: number) => new Dinov2Config({ ...dinov2, numHiddenLayers, imageSize: 24, patchSize: 6 }),
+    ],
+  ])('%s is at most 7 dispatches', async (_, vision) => {
     const dispatches = async (layers: number) => {
       const deep = VisionTextDualEncoderConfig.fromVisionTextConfigs(
-        new ViTConfig({ ...size, numHiddenLayers: layers, imageSize: 24, patchSize: 6 }),
+        vision(layers),
         new BertConfig({ ...size, vocabSize: 100 }),
         { projectionDim: 16 },
       )

@@ -46,7 +46,10 @@ describe('kernels give what TensorFlow.js composes', () => {
   it.each([
     [197, 64, 192],
     [1, 4, 4],
+    [1, 100, 36],
+    [3, 68, 8],
     [9, 20, 12],
+    [30, 44, 16],
     [65, 132, 36],
   ])('a linear layer of %i rows, %i to %i', async (rows, inner, width) => {
     const layer = { weight: param('w', width, inner), bias: param('b', width) }
@@ -56,6 +59,15 @@ describe('kernels give what TensorFlow.js composes', () => {
     })
     expect(worst).toBeLessThan(1e-6)
     // One of them lays out the weight.
+    expect(dispatches).toBe(2)
+  })
+
+  it('a linear layer with layer scale, in as many dispatches', async () => {
+    const layer = { weight: param('w', 16, 24), bias: param('b', 16), scale: param('s', 16) }
+    const params = { w: values(16, 24), b: values(16), s: values(16) }
+    const compute: Compute = (ops, x) => ops.linear(x!, layer, 'gelu')
+    const { worst, dispatches } = await differences(compute, [values(5, 24)], params)
+    expect(worst).toBeLessThan(1e-6)
     expect(dispatches).toBe(2)
   })
 

@@ -18,25 +18,55 @@ export interface LinearAttrs {
   readonly half: boolean
 }
 
-/** Rows and columns (times 4) of the result that an invocation computes, and the invocations of a workgroup. */
-const ROWS = 8
+/** Invocations of a workgroup: across the columns, four to each, and the others. */
 const ACROSS = 8
-const DOWN = 8
-const rows = (of: (row: number) => string): string => Array.from({ length: ROWS }, (_, row) => of(row)).join('\n')
+const OTHERS = 8
+
+/** How a workgroup's invocations share a result of few rows: its inner values are split where rows leave some idle. */
+interface Tile {
+  /** Rows of the result that an invocation computes. */
+  readonly rows: number
+  /** Invocations for as many rows each. */
+  readonly down: number
+  /** Invocations that each sum a part of the inner values. */
+  readonly splits: number
+}
+
+const powerOfTwo = (least: number): number => 2 ** Math.ceil(Math.log2(least))
+
+function tileOf(count: number): Tile {
+  const rows = Math.min(8, powerOfTwo(count))
+  const down = Math.min(OTHERS, powerOfTwo(Math.ceil(count / rows)))
+  return { rows, down, splits: OTHERS / down }
+}
+
+type EachRow = (of: (row: number) => string) => string
 
 /** sum += x W for four columns: the rows of W are read four at a time. */
-const STRAIGHT = `
+const straight = (each: EachRow): string => `
   let w0 = matrixAt((4 * k + 0) * stride + column);
   let w1 = matrixAt((4 * k + 1) * stride + column);
   let w2 = matrixAt((4 * k + 2) * stride + column);
   let w3 = matrixAt((4 * k + 3) * stride + column);
-  ${rows((r) => `s${r} += x${r}.x * w0; s${r} += x${r}.y * w1; s${r} += x${r}.z * w2; s${r} += x${r}.w * w3;`)}`
-const TRANSPOSED = `
+  ${each((r) => `s${r} += x${r}.x * w0; s${r} += x${r}.y * w1; s${r} += x${r}.z * w2; s${r} += x${r}.w * w3;`)}`
+const transposedProduct = (each: EachRow): string => `
   let w0 = matrixAt((4 * column + 0) * stride + k);
   let w1 = matrixAt((4 * column + 1) * stride + k);
   let w2 = matrixAt((4 * column + 2) * stride + k);
   let w3 = matrixAt((4 * column + 3) * stride + k);
-  ${rows((r) => `s${r} += vec4<f32>(dot(x${r}, w0), dot(x${r}, w1), dot(x${r}, w2), dot(x${r}, w3));`)}`
+  ${each((r) => `s${r} += vec4<f32>(dot(x${r}, w0), dot(x${r}, w1), dot(x${r}, w2), dot(x${r}, w3));`)}`
+
+/** The parts' sums, of which the first part's invocation has all in the end; the others end here. */
+const sumOfParts = ({ rows, down, splits }: Tile, each: EachRow): string =>
+  splits === 1
+    ? ''
+    : `let slot = (i32(localId.y) % ${down} * ${ACROSS} + i32(localId.x)) * ${rows};
+      if (part > 0) { ${each((r) => `partial[(part - 1) * ${down * ACROSS * rows} + slot + ${r}] = s${r};`)} }
+      workgroupBarrier();
+      if (part > 0) { return; }
+      for (var other = 0; other < ${splits - 1}; other++) {
+        ${each((r) => `s${r} += partial[other * ${down * ACROSS * rows} + slot + ${r}];`)}
+      }`
 
 /** A row in fours of values. */
 const fours = ({ shape, dtype }: tf.TensorInfo): number => (shape[1] ?? 1) / (dtype === 'int32' ? 2 : 4)
@@ -46,30 +76,36 @@ export const isLinear = (inner: number, { width, offset }: Pick<LinearAttrs, 'wi
   inner % 4 === 0 && width % 4 === 0 && offset % 4 === 0
 
 /**
- * activation(x W + b), each invocation a tile of 8 rows and 4 columns in registers.
- * x `[M, K]`, matrix, bias `[width]` -> `[M, width]`; x, matrix and result float32, or int32 that hold two float16 each.
+ * activation(x W + b) * scale, each invocation a tile of up to 8 rows and 4 columns in registers.
+ * x `[M, K]`, matrix, bias and scale `[width]` -> `[M, width]`; x, matrix and result float32, or int32 that hold two
+ * float16 each. Its gradient knows no scale.
  */
 export const linearKernel =
   (backend: DeviceBackend): tf.KernelFunc =>
   ({ inputs, attrs }) => {
-    const { x, matrix, bias } = inputs as unknown as { x: tf.TensorInfo; matrix: tf.TensorInfo; bias?: tf.TensorInfo }
+    const { x, matrix, bias, scale } = inputs as unknown as Record<'x' | 'matrix', tf.TensorInfo> &
+      Partial<Record<'bias' | 'scale', tf.TensorInfo>>
     const { width, offset, transposed, activation, half } = attrs as unknown as LinearAttrs
     const [halfX, halfMatrix] = [x.dtype === 'int32', matrix.dtype === 'int32']
     const [count = 1] = x.shape
+    const tile = tileOf(count)
+    const { rows, down, splits } = tile
+    const each: EachRow = (of) => Array.from({ length: rows }, (_, row) => of(row)).join('\n')
     const tensors: Input[] = [
       { name: 'x', tensor: x, width: halfX ? 2 : 4 },
       { name: 'matrix', tensor: matrix, width: halfMatrix ? 2 : 4 },
       ...(bias ? [{ name: 'bias', tensor: bias, width: 4 } as const] : []),
+      ...(scale ? [{ name: 'scale', tensor: scale, width: 4 } as const] : []),
     ]
     return runKernel(backend, {
       kernel: LINEAR,
-      variant: [activation, transposed, half],
+      variant: [activation, transposed, half, rows, down, scale !== undefined],
       dtype: half ? 'int32' : 'float32',
       inputs: tensors,
       shape: [count, half ? width / 2 : width],
       width: half ? 2 : 4,
-      workgroup: [ACROSS, DOWN],
-      groups: [Math.ceil(width / 4 / ACROSS), Math.ceil(count / ROWS / DOWN), 1],
+      workgroup: [ACROSS, OTHERS],
+      groups: [Math.ceil(width / 4 / ACROSS), Math.ceil(count / rows / down), 1],
       uniforms: [
         { declare: 'inner: i32', value: fours(x) },
         { declare: 'stride: i32', value: fours(matrix) },
@@ -77,22 +113,30 @@ export const linearKernel =
         { declare: 'offset: i32', value: offset / 4 },
       ],
       code: `${activationCode(activation)} ${fourOf('xAt', 'x', halfX)} ${fourOf('matrixAt', 'matrix', halfMatrix)}
+        ${splits > 1 ? `var<workgroup> partial: array<vec4<f32>, ${(splits - 1) * down * ACROSS * rows}>;` : ''}
         fn main() {
           let M = uniforms.outShape.x;
           let N = uniforms.width;
           let K = uniforms.inner;
           let stride = uniforms.stride;
           let place = i32(globalId.x);
-          let top = i32(globalId.y) * ${ROWS};
-          if (place >= N || top >= M) { return; }
-          let column = place + uniforms.offset;
-          ${rows((r) => `let at${r} = min(top + ${r}, M - 1) * K; var s${r} = vec4<f32>(0.0);`)}
-          for (var k = 0; k < K; k++) {
-            ${rows((r) => `let x${r} = xAt(at${r} + k);`)}
-            ${transposed ? TRANSPOSED : STRAIGHT}
+          let part = i32(localId.y) / ${down};
+          let top = (i32(workgroupId.y) * ${down} + i32(localId.y) % ${down}) * ${rows};
+          ${splits === 1 ? 'if (place >= N || top >= M) { return; }' : ''}
+          // Those beyond the result sum what its last row and column have, for all must reach a barrier.
+          let column = min(place, N - 1) + uniforms.offset;
+          ${each((r) => `let at${r} = min(top + ${r}, M - 1) * K; var s${r} = vec4<f32>(0.0);`)}
+          let span = (K + ${splits - 1}) / ${splits};
+          let end = min(K, (part + 1) * span);
+          for (var k = part * span; k < end; k++) {
+            ${each((r) => `let x${r} = xAt(at${r} + k);`)}
+            ${transposed ? transposedProduct(each) : straight(each)}
           }
-          ${bias ? 'let b = bias[place];' : 'let b = vec4<f32>(0.0);'}
-          ${rows((r) => `if (top + ${r} < M) { result[(top + ${r}) * N + place] = ${asResult(`activate(s${r} + b)`, half)}; }`)}
+          ${sumOfParts(tile, each)}
+          if (place >= N) { return; }
+          let b = ${bias ? 'bias[place]' : 'vec4<f32>(0.0)'};
+          let scale = ${scale ? 'scale[place]' : 'vec4<f32>(1.0)'};
+          ${each((r) => `if (top + ${r} < M) { result[(top + ${r}) * N + place] = ${asResult(`activate(s${r} + b) * scale`, half)}; }`)}
         }`,
     })
   }
