@@ -104,6 +104,24 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
     expect(together[2]).toEqual(alone)
   })
 
+  it('keeps what tables are for images of one size, and makes them anew for another', async () => {
+    await using model = await load(fixture('beit-both-biases'))
+    const { imageSize, patchSize, numChannels } = model.config.visionConfig
+    const picture = (height: number, width: number) => {
+      const dims = [1, numChannels, height, width]
+      const data = Float32Array.from({ length: numChannels * height * width }, (_, i) => Math.sin(i))
+      return model.getImageFeatures({ pixelValues: tensor(data, dims) })
+    }
+    const [side, patch] = [Number(imageSize), Number(patchSize)]
+    const first = await picture(side, side)
+    const held = tf.memory().numTensors
+    const wide = await picture(side, side + patch)
+    expect(tf.memory().numTensors).toBe(held)
+    expect(await picture(side, side)).toEqual(first)
+    expect(await picture(side, side + patch)).toEqual(wide)
+    expect(wide).not.toEqual(first)
+  })
+
   it('saves what it loaded', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-tfjs-'))
     await using model = await load()

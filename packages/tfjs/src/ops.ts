@@ -161,6 +161,9 @@ export class TfjsOps implements Ops<tf.Tensor> {
     return tf.mul(x, this.masks.next([size(x, 0), ...x.shape.slice(1).map(() => 1)], rate))
   }
 
+  resized(table: Param, size: string, compute: () => tf.Tensor): tf.Tensor {
+    return this.weights.resized?.(table, size, compute) ?? compute()
+  }
   layer<R extends Readonly<Record<string, tf.Tensor | undefined>>>(compute: () => R): R {
     return tf.tidy(compute as () => tf.TensorContainerObject) as R
   }

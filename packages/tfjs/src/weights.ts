@@ -8,6 +8,8 @@ export interface TensorWeights {
   value(param: Param): tf.Tensor
   /** A layer's weight for `x W`: `[in, out]`, or `[out, in]` to be multiplied transposed. */
   matrix(param: Param): { readonly matrix: tf.Tensor2D; readonly transposed: boolean }
+  /** What `compute` makes of a table for images of `size`, as far as it is kept. */
+  resized?(table: Param, size: string, compute: () => tf.Tensor): tf.Tensor
 }
 
 const missing = (name: string): never => {
@@ -42,6 +44,8 @@ const matrixKey = ({ name, rows }: Param): string => `${name}[${rows?.join(':') 
 export class KeptWeights implements TensorWeights {
   readonly #matrices = new Map<string, tf.Tensor2D>()
   readonly #parts = new Map<string, tf.Tensor>()
+  /** Of each table the last. */
+  readonly #resized = new Map<string, { readonly size: string; readonly table: tf.Tensor }>()
 
   /** @param packed keep the matrices as the engine packs them, where it does */
   constructor(
@@ -77,6 +81,16 @@ export class KeptWeights implements TensorWeights {
     return { matrix, transposed: false }
   }
 
+  resized({ name }: Param, size: string, compute: () => tf.Tensor): tf.Tensor {
+    const known = this.#resized.get(name)
+    if (known?.size === size) return known.table
+    known?.table.dispose()
+    this.#resized.delete(name)
+    const table = tf.keep(tf.tidy(compute))
+    this.#resized.set(name, { size, table })
+    return table
+  }
+
   /** Frees a matrix of which another copy is kept. */
   protected forget(param: Param): void {
     const key = matrixKey(param)
@@ -85,6 +99,8 @@ export class KeptWeights implements TensorWeights {
   }
 
   dispose(): void {
+    tf.dispose([...this.#resized.values()].map(({ table }) => table))
+    this.#resized.clear()
     for (const map of [this.tensors, this.#matrices, this.#parts]) {
       tf.dispose([...map.values()])
       map.clear()

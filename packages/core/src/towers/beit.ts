@@ -4,7 +4,7 @@ import { activationOf } from './activations'
 import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer } from './blocks'
 import type { Ops } from './ops'
 import { pairOf } from './parameters'
-import { type Grid, positionEmbeddings, resizeMatrix } from './positions'
+import { type Grid, positionEmbeddings, resized, resizeMatrix } from './positions'
 import type { Scope } from './scope'
 import type { Pooling, VisionTowerModule } from './tower'
 import { gridOf } from './vit'
@@ -59,13 +59,15 @@ function relativePositionIndex([height, width]: Grid): Tensor<'int32'> {
 function relativePositionBias<T>(ops: Ops<T>, w: Scope, heads: number, trained: Grid, wanted: Grid): T {
   const [height, width] = [2 * trained[0] - 1, 2 * trained[1] - 1]
   const param = w.param('relative_position_bias_table', [height * width + 3, heads], { kind: 'zeros' })
-  let table = ops.param(param)
   // transformers reads the table as [width, height] here, which matters for windows that are not square.
   const from: Grid = [width, height]
   const to: Grid = [2 * wanted[0] - 1, 2 * wanted[1] - 1]
-  if (from[0] !== to[0] || from[1] !== to[1])
-    table = ops.matMul(ops.constant(resizeMatrix(from, to, 'bilinear', { after: 3 })), table)
-  return ops.transpose(ops.gather(table, relativePositionIndex(wanted)), [2, 0, 1])
+  return resized(ops, param, wanted, () => {
+    let table = ops.param(param)
+    if (from[0] !== to[0] || from[1] !== to[1])
+      table = ops.matMul(ops.constant(resizeMatrix(from, to, 'bilinear', { after: 3 })), table)
+    return ops.transpose(ops.gather(table, relativePositionIndex(wanted)), [2, 0, 1])
+  })
 }
 
 const TABLE_SCOPE = 'relative_position_bias'

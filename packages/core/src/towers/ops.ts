@@ -108,6 +108,11 @@ export interface Ops<T> {
   /** Stochastic depth: drops whole rows of the batch of a residual branch while training. */
   dropPath(x: T, rate: number): T
 
+  /**
+   * Computes what a table of weights is for images of one size, and nothing else decides. A backend may keep it for the
+   * next image of that `size`.
+   */
+  resized?(table: Param, size: string, compute: () => T): T
   /** Computes one layer of an encoder. A backend may free what that makes and does not return. */
   layer?<R extends Readonly<Record<string, T | undefined>>>(compute: () => R): R
 }

@@ -4,6 +4,11 @@ import type { Ops, Param } from './ops'
 /** `[height, width]` in patches. */
 export type Grid = readonly [number, number]
 
+/** What `compute` makes of a table for images of `size`, as far as the backend keeps it. */
+export function resized<T>(ops: Ops<T>, table: Param, size: readonly number[], compute: () => T): T {
+  return ops.resized ? ops.resized(table, size.join('x'), compute) : compute()
+}
+
 type Taps1D = readonly (readonly [index: number, weight: number])[]
 
 /** The source pixels of each target pixel along one axis, as `torch.nn.functional.interpolate` (no antialiasing). */
@@ -82,12 +87,14 @@ export function positionEmbeddings<T>(
 ): T {
   const { trained, wanted, imageSize, trainedSize, prefix, hiddenSize } = options
   const patches = trained[0] * trained[1]
-  const rows = ops.reshape(ops.param(table), [prefix + patches, hiddenSize])
   const sameSize = imageSize[0] === trainedSize[0] && imageSize[1] === trainedSize[1]
   const keep = sameSize || (imageSize[0] === imageSize[1] && wanted[0] * wanted[1] === patches)
-  if (keep) return ops.reshape(rows, [1, prefix + patches, hiddenSize])
+  if (keep) return ops.reshape(ops.param(table), [1, prefix + patches, hiddenSize])
   const side = Math.floor(Math.sqrt(patches))
   const grid: Grid = side * side === patches ? [side, side] : trained
-  const matrix = resizeMatrix(grid, wanted, 'bicubic', { before: prefix })
-  return ops.reshape(ops.matMul(ops.constant(matrix), rows), [1, prefix + wanted[0] * wanted[1], hiddenSize])
+  return resized(ops, table, wanted, () => {
+    const rows = ops.reshape(ops.param(table), [prefix + patches, hiddenSize])
+    const matrix = resizeMatrix(grid, wanted, 'bicubic', { before: prefix })
+    return ops.reshape(ops.matMul(ops.constant(matrix), rows), [1, prefix + wanted[0] * wanted[1], hiddenSize])
+  })
 }
