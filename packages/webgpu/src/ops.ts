@@ -78,7 +78,11 @@ export class WebGpuOps extends TfjsOps {
   #linear(x: tf.Tensor, { matrix, bias, scale }: LinearWeights, attrs: LinearAttrs): tf.Tensor {
     const { width, offset, transposed, activation, half } = attrs
     const rows = tf.reshape(x, [-1, last(x)])
-    const y = run(LINEAR, { x: rows, matrix, bias, scale }, { width, offset, transposed, activation, half }) as tf.Tensor
+    const y = run(
+      LINEAR,
+      { x: rows, matrix, bias, scale },
+      { width, offset, transposed, activation, half },
+    ) as tf.Tensor
     return tf.reshape(y, [...x.shape.slice(0, -1), half ? width / 2 : width])
   }
 
