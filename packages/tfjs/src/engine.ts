@@ -43,6 +43,11 @@ export abstract class Engine {
   /** An encoder's weights on the started backend, for inference. */
   abstract load(encoder: EncoderSpec, weights: Weights): Promise<KeptWeights>
 
+  /** Whether a run that failed may have left wrong values in what is kept of the weights: they are loaded again. */
+  spoilsWeights(_error: unknown): boolean {
+    return false
+  }
+
   ops(weights: TensorWeights, masks?: DropoutMasks): TfjsOps {
     return new TfjsOps(weights, masks)
   }

@@ -73,9 +73,21 @@ export class TfjsRunner implements EncoderRunner {
       const output = encode(this.engine.ops(weights, masks), this.encoder, inputs, request)
       return Object.fromEntries(REQUESTED.filter((name) => request[name]).map((name) => [name, output[name]]))
     }
-    const host = await this.engine.run(compute as () => Requested, hostOutputs)
-    signal?.throwIfAborted()
-    return host
+    try {
+      const host = await this.engine.run(compute as () => Requested, hostOutputs)
+      signal?.throwIfAborted()
+      return host
+    } catch (error) {
+      if (this.engine.spoilsWeights(error)) await this.#drop(weights)
+      throw error
+    }
+  }
+
+  /** The next run loads them anew. */
+  async #drop(weights: KeptWeights): Promise<void> {
+    if ((await this.#weights?.loaded.catch(() => undefined)) !== weights) return
+    this.#weights = undefined
+    weights.dispose()
   }
 
   /** Loads the weights unless they are where the engine runs. */

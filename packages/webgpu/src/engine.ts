@@ -85,6 +85,11 @@ export class WebGpuEngine extends Engine {
     return this.run(() => pooledSample(this.ops(weights), encoder), read)
   }
 
+  /** What was made of weights in the commands that the GPU dropped is nothing. */
+  override spoilsWeights(error: unknown): boolean {
+    return error instanceof BackendError && (error.code === 'gpu-error' || error.code === 'out-of-memory')
+  }
+
   override ops(weights: TensorWeights, masks?: DropoutMasks): WebGpuOps {
     return new WebGpuOps(this.#device as Device, weights, masks)
   }
@@ -103,17 +108,26 @@ export class WebGpuEngine extends Engine {
 
   override async run<T extends tf.TensorContainer, R>(compute: () => T, read: (outputs: T) => Promise<R>): Promise<R> {
     const device = await this.#opened()
-    return this.#guarded(device, async () => {
-      for (;;) {
-        const result = await this.#attempt(device, compute, read)
-        if (result) return result.value
-      }
-    })
+    const refused = new Set(device.refused)
+    const suspects = new Set<string>()
+    try {
+      return await this.#guarded(device, async () => {
+        for (;;) {
+          const result = await this.#attempt(device, suspects, compute, read)
+          if (result) return result.value
+        }
+      })
+    } catch (error) {
+      // It was not the kernels.
+      if (this.spoilsWeights(error)) for (const name of suspects) if (!refused.has(name)) device.refused.delete(name)
+      throw error
+    }
   }
 
-  /** @returns undefined where the device refused a kernel, which it is not asked for again. */
+  /** @returns undefined where the device refused a kernel: to be tried again. */
   async #attempt<T extends tf.TensorContainer, R>(
     device: Device,
+    suspects: Set<string>,
     compute: () => T,
     read: (outputs: T) => Promise<R>,
   ): Promise<{ value: R } | undefined> {
@@ -135,33 +149,45 @@ export class WebGpuEngine extends Engine {
       const trials = backend.takeTrials()
       const value = outputs === undefined ? undefined : read(outputs)
       value?.catch(() => undefined)
-      if (await this.#refused(device, trials)) return undefined
+      if (await this.#refused(device, suspects, trials)) return undefined
       const gathered = await errors
       await (gathered.length > 0 ? faults.check() : undefined)
       if (failure) throw failure as Error
-      if (gathered.length > 0) throw gpuError(gathered)
+      if (gathered.length > 0) {
+        backend.pool.distrust()
+        throw gpuError(gathered)
+      }
       return { value: (await value) as R }
     } finally {
       tf.dispose(outputs)
     }
   }
 
-  /** Sets kernels aside that did not compile. */
-  async #refused(device: Device, trials: ReturnType<Device['backend']['takeTrials']>): Promise<boolean> {
-    let refused = false
+  /** Sets kernels aside that failed twice: once may have been an invalid buffer. @returns whether any failed */
+  async #refused(
+    device: Device,
+    suspects: Set<string>,
+    trials: ReturnType<Device['backend']['takeTrials']>,
+  ): Promise<boolean> {
+    const failed = new Map<string, string>()
     for (const { kernel, error } of trials) {
       const problem = await error
-      if (!problem) continue
-      refused = true
-      if (device.refused.has(kernel)) continue
-      device.refused.add(kernel)
-      const warn = this.options.onWarning ?? printWarning
-      warn({
-        code: 'kernel-refused',
-        message: `The GPU refused the kernel ${kernel}; slower ones take its place. ${problem.message.slice(0, 300)}`,
-      })
+      if (problem) failed.set(kernel, problem.message)
     }
-    return refused
+    if (failed.size === 0) return false
+    device.backend.pool.distrust()
+    for (const [kernel, reason] of failed) {
+      if (suspects.has(kernel) && device.has(kernel)) {
+        device.refused.add(kernel)
+        const { onWarning = printWarning } = this.options
+        onWarning({
+          code: 'kernel-refused',
+          message: `The GPU refused the kernel ${kernel}; slower ones take its place. ${reason.slice(0, 300)}`,
+        })
+      }
+      suspects.add(kernel)
+    }
+    return true
   }
 
   /** Opens a device in place of one that was lost. Weights are loaded there when they are next asked for. */

@@ -268,10 +268,13 @@ export abstract class DualEncoderModel {
     const { texts, images } = this.checkedInputs(inputs, options)
     signal?.throwIfAborted()
     const runOptions = { signal, ...(training ? { dropoutSeed } : {}) }
-    const [text, vision] = await Promise.all([
+    const runs = [
       this.runner('text').run(texts, request('text'), runOptions),
       this.runner('vision').run(images, request('vision'), runOptions),
-    ])
+    ] as const
+    // Where one fails, the other has ended too before the caller hears of it and tries again.
+    await Promise.allSettled(runs)
+    const [text, vision] = await Promise.all(runs)
     const textEmbeds = text.embeds as Tensor<'float32'>
     const imageEmbeds = vision.embeds as Tensor<'float32'>
     const scale = (await this.logitScale()) as Tensor<'float32'>

@@ -105,6 +105,26 @@ describe('a device', () => {
     await model.dispose()
   })
 
+  it.each([0, 3, 9, 27])(
+    'that fails in the first call (buffer %i) gives the right numbers in the next',
+    async (bad) => {
+      const device = await plainDevice()
+      const sound = await VisionTextDualEncoderModel.fromConfig(config(), { seed: 3, device })
+      const wanted = logits(await sound.forward(inputs))
+      await sound.dispose()
+      const model = await VisionTextDualEncoderModel.fromConfig(config(), { seed: 3, device })
+      await model.ready()
+      const createBuffer = device.createBuffer.bind(device)
+      let created = 0
+      device.createBuffer = (descriptor) =>
+        createBuffer(created++ === bad ? { ...descriptor, size: device.limits.maxBufferSize + 4 } : descriptor)
+      await expect(model.forward(inputs)).rejects.toMatchObject({ code: 'gpu-error' })
+      expect(logits(await model.forward(inputs))).toEqual(wanted)
+      await model.dispose()
+      device.destroy()
+    },
+  )
+
   it('that refuses a shader is given slower ones, with one warning', async () => {
     const device = await plainDevice()
     const wanted = await VisionTextDualEncoderModel.fromConfig(config(), { seed: 5 })

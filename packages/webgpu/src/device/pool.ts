@@ -16,7 +16,9 @@ function bucket(size: number): number {
  */
 export class BufferPool {
   readonly #free = new Map<string, GPUBuffer[]>()
-  readonly #used = new Set<GPUBuffer>()
+  /** With the generation in which each was acquired. */
+  readonly #used = new Map<GPUBuffer, number>()
+  #generation = 0
   /** Exact sizes, not kept when they are released: for weights. */
   exact = false
   numBytesUsed = 0
@@ -29,16 +31,18 @@ export class BufferPool {
     const free = reuse ? this.#free.get(keyOf(size, usage))?.pop() : undefined
     const buffer = free ?? this.device.createBuffer({ size, usage, mappedAtCreation })
     if (!free) this.numBytesAllocated += size
-    this.#used.add(buffer)
+    this.#used.set(buffer, this.#generation)
     this.numBytesUsed += size
     return buffer
   }
 
   releaseBuffer(buffer: GPUBuffer, reuse = true): void {
+    const generation = this.#used.get(buffer)
     if (!this.#used.delete(buffer)) return
     const { size, usage } = buffer
     this.numBytesUsed -= size
-    if (reuse && bucket(size) === size && this.numBytesAllocated - this.numBytesUsed <= KEPT) {
+    const isSound = generation === this.#generation
+    if (reuse && isSound && bucket(size) === size && this.numBytesAllocated - this.numBytesUsed <= KEPT) {
       const key = keyOf(size, usage)
       const free = this.#free.get(key)
       if (free) free.push(buffer)
@@ -56,8 +60,18 @@ export class BufferPool {
     return [...this.#free.values()].reduce((sum, buffers) => sum + buffers.length, 0)
   }
 
+  /** After an error of the device, any buffer may be an invalid one: none is used again once it is released. */
+  distrust(): void {
+    this.#generation++
+    for (const buffer of [...this.#free.values()].flat()) {
+      this.numBytesAllocated -= buffer.size
+      buffer.destroy()
+    }
+    this.#free.clear()
+  }
+
   dispose(): void {
-    for (const buffer of [...this.#used, ...[...this.#free.values()].flat()]) buffer.destroy()
+    for (const buffer of [...this.#used.keys(), ...[...this.#free.values()].flat()]) buffer.destroy()
     this.#used.clear()
     this.#free.clear()
     this.numBytesUsed = this.numBytesAllocated = 0
