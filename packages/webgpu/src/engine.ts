@@ -24,6 +24,9 @@ import { WebGpuOps } from './ops'
 import { DTYPES, type WebGpuOptions } from './options'
 import { type GpuWeights, loadGpuWeights } from './weights'
 
+/** How often each kernel has failed in a run. */
+type Suspects = Map<string, number>
+
 /** Runs encoders on a WebGPU device, and looks after it. */
 export class WebGpuEngine extends Engine {
   #device?: Device
@@ -65,12 +68,14 @@ export class WebGpuEngine extends Engine {
     const precise = await loaded(false)
     const wanted = await this.#sample(encoder, precise)
     precise.dispose()
+    const refused = new Set(device.refused)
     const halves = await loaded(true)
     // A kernel for halves that the GPU refuses has nothing that could take its place.
     const given = await this.#sample(encoder, halves).catch((error: Error) => error)
     const likeness = given instanceof Error ? NaN : cosine(wanted, given)
     if (likeness >= CANARY_COSINE) return halves
     halves.dispose()
+    device.forgive(refused)
     onWarning({
       code: 'float16-inexact',
       message:
@@ -109,7 +114,7 @@ export class WebGpuEngine extends Engine {
   override async run<T extends tf.TensorContainer, R>(compute: () => T, read: (outputs: T) => Promise<R>): Promise<R> {
     const device = await this.#opened()
     const refused = new Set(device.refused)
-    const suspects = new Set<string>()
+    const suspects: Suspects = new Map()
     try {
       return await this.#guarded(device, async () => {
         for (;;) {
@@ -118,8 +123,7 @@ export class WebGpuEngine extends Engine {
         }
       })
     } catch (error) {
-      // It was not the kernels.
-      if (this.spoilsWeights(error)) for (const name of suspects) if (!refused.has(name)) device.refused.delete(name)
+      if (this.spoilsWeights(error)) device.forgive(refused)
       throw error
     }
   }
@@ -127,7 +131,7 @@ export class WebGpuEngine extends Engine {
   /** @returns undefined where the device refused a kernel: to be tried again. */
   async #attempt<T extends tf.TensorContainer, R>(
     device: Device,
-    suspects: Set<string>,
+    suspects: Suspects,
     compute: () => T,
     read: (outputs: T) => Promise<R>,
   ): Promise<{ value: R } | undefined> {
@@ -163,10 +167,14 @@ export class WebGpuEngine extends Engine {
     }
   }
 
-  /** Sets kernels aside that failed twice: once may have been an invalid buffer. @returns whether any failed */
+  /**
+   * Sets kernels aside that failed twice: once may have been an invalid buffer.
+   * @returns whether any failed
+   * @throws BackendError where nothing takes a kernel's place
+   */
   async #refused(
     device: Device,
-    suspects: Set<string>,
+    suspects: Suspects,
     trials: ReturnType<Device['backend']['takeTrials']>,
   ): Promise<boolean> {
     const failed = new Map<string, string>()
@@ -177,7 +185,10 @@ export class WebGpuEngine extends Engine {
     if (failed.size === 0) return false
     device.backend.pool.distrust()
     for (const [kernel, reason] of failed) {
-      if (suspects.has(kernel) && device.has(kernel)) {
+      const times = (suspects.get(kernel) ?? 0) + 1
+      suspects.set(kernel, times)
+      if (times > 2) throw new BackendError('gpu-error', `The GPU refused the kernel ${kernel}: ${reason}`)
+      if (times === 2 && device.has(kernel)) {
         device.refused.add(kernel)
         const { onWarning = printWarning } = this.options
         onWarning({
@@ -185,7 +196,6 @@ export class WebGpuEngine extends Engine {
           message: `The GPU refused the kernel ${kernel}; slower ones take its place. ${reason.slice(0, 300)}`,
         })
       }
-      suspects.add(kernel)
     }
     return true
   }

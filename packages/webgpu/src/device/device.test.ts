@@ -46,6 +46,18 @@ async function plainDevice(): Promise<GPUDevice> {
   return adapter!.requestDevice()
 }
 
+/** The device as one that takes no shader which says `part`. */
+const refusing = (device: GPUDevice, part: string): GPUDevice =>
+  new Proxy(device, {
+    get: (target, key) => {
+      if (key === 'createShaderModule')
+        return ({ code, ...rest }: GPUShaderModuleDescriptor) =>
+          target.createShaderModule({ ...rest, code: code.includes(part) ? `${code} broken` : code })
+      const value = Reflect.get(target, key) as unknown
+      return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(target) : value
+    },
+  })
+
 describe('a device', () => {
   it('is named, shared by models, and closed with the last of them', async () => {
     const [one, other] = [
@@ -137,17 +149,12 @@ describe('a device', () => {
       DualEncoderL2Normalize: 'let norm = sqrt',
       DualEncoderPatches: 'let channel',
     })) {
-      const broken = new Proxy(device, {
-        get: (target, key) => {
-          if (key === 'createShaderModule')
-            return ({ code, ...rest }: GPUShaderModuleDescriptor) =>
-              target.createShaderModule({ ...rest, code: code.includes(part) ? `${code} broken` : code })
-          const value = Reflect.get(target, key) as unknown
-          return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(target) : value
-        },
-      })
       const warnings: Warning[] = []
-      const options = { seed: 5, device: broken, onWarning: (warning: Warning) => void warnings.push(warning) }
+      const options = {
+        seed: 5,
+        device: refusing(device, part),
+        onWarning: (warning: Warning) => void warnings.push(warning),
+      }
       const model = await VisionTextDualEncoderModel.fromConfig(config(), options as { seed: number })
       expect(apart(logits(await model.forward(inputs)), expected), name).toBeLessThan(1e-5)
       expect(apart(logits(await model.forward(inputs)), expected)).toBeLessThan(1e-5)
@@ -304,6 +311,24 @@ describe('float16', () => {
     expect([...given]).toEqual([...wanted])
     tf.dispose([params, huge])
     for (const each of [model, large, halves]) await each.dispose()
+  })
+
+  it('gives way with a warning where the GPU takes none of its shaders', async () => {
+    const device = await plainDevice()
+    const model = await VisionTextDualEncoderModel.fromConfig(config(), { seed: 4, device })
+    const wanted = logits(await model.forward(inputs))
+    await model.dispose()
+    const codes: string[] = []
+    const halves = await VisionTextDualEncoderModel.fromConfig(config(), {
+      seed: 4,
+      device: refusing(device, 'pack2x16float'),
+      dtype: 'float16',
+      onWarning: ({ code }) => void codes.push(code),
+    })
+    expect(logits(await halves.forward(inputs))).toEqual(wanted)
+    expect(codes).toContain('float16-inexact')
+    await halves.dispose()
+    device.destroy()
   })
 
   it('takes no other dtype', async () => {

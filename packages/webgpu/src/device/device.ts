@@ -73,6 +73,11 @@ export class Device {
     return !this.refused.has(kernel)
   }
 
+  /** Takes kernels again that were set aside for what was not their fault. @param before those set aside until then */
+  forgive(before: ReadonlySet<string>): void {
+    for (const kernel of this.refused) if (!before.has(kernel)) this.refused.delete(kernel)
+  }
+
   /** Frees all that was made on it; a device that was given stays. */
   close(): void {
     if (tf.engine().registryFactory[this.name]) tf.removeBackend(this.name)
