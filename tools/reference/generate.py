@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 FIXTURES = HERE.parents[1] / "parity-tests" / "fixtures"
-# In this order: gradients are of the models in towers. Scripts with `True` are told where to write.
+# In this order: gradients are of the models in towers, end-to-end of files in images. Scripts with `True` are told where to write.
 GROUPS = {
     "towers": [("towers.py", False)],
     "gradients": [("gradients.py", False)],
@@ -25,6 +25,7 @@ GROUPS = {
     "initialisation": [("initialisation.py", False)],
     "losses": [("losses.py", False)],
     "images": [("images.py", False), ("images_decode.py", False)],
+    "end-to-end": [("end_to_end.py", False)],
     "text": [("tokenizer_fixtures.py", False), ("processor_fixture.py", False)],
     "safetensors": [("safetensors_files.py", True)],
     "originals": [("originals.py", True)],
