@@ -1,7 +1,14 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { readSafetensors, type Tensor } from '@dual-encoder/core'
+import {
+  BertConfig,
+  readSafetensors,
+  type Tensor,
+  tensor,
+  ViTConfig,
+  VisionTextDualEncoderConfig,
+} from '@dual-encoder/core'
 import ort from 'onnxruntime-node'
 import { expect, it } from 'vitest'
 import { VisionTextDualEncoderModel } from './model'
@@ -82,3 +89,25 @@ it.each(['vit-bert', 'beit-roberta', 'siglip-xlm-roberta', 'dinov2-swiglu', 'sto
     await Promise.all([vision.release(), text.release(), rm(target, { recursive: true })])
   },
 )
+
+it('exports pictures of many patches, whose weights we leave unpacked, to the same numbers', async () => {
+  const small = { hiddenSize: 24, numHiddenLayers: 2, numAttentionHeads: 2, intermediateSize: 32 }
+  const config = VisionTextDualEncoderConfig.fromVisionTextConfigs(
+    new ViTConfig({ ...small, imageSize: 72, patchSize: 6, initializerRange: 0.3 }),
+    new BertConfig({ ...small, vocabSize: 100 }),
+    { projectionDim: 16 },
+  )
+  const target = await mkdtemp(join(tmpdir(), 'dual-encoder-export-'))
+  await using model = await VisionTextDualEncoderModel.fromConfig(config, { seed: 1 })
+  await model.exportOnnx(target)
+  const pixels = Float32Array.from({ length: 2 * 3 * 72 * 72 }, (_, i) => Math.sin(i * i))
+  const { data: expected } = await model.getImageFeatures({ pixelValues: tensor(pixels, [2, 3, 72, 72]) })
+  const session = await ort.InferenceSession.create(join(target, 'vision.onnx'), { logSeverityLevel: 3 })
+  const { features } = await session.run({ pixel_values: new ort.Tensor('float32', pixels, [2, 3, 72, 72]) })
+  const largest = Math.max(...expected.map(Math.abs))
+  expect(largest).toBeGreaterThan(0.1)
+  expected.forEach((value, i) =>
+    expect(Math.abs((features?.data as Float32Array)[i]! - value)).toBeLessThan(2e-6 * largest),
+  )
+  await Promise.all([session.release(), rm(target, { recursive: true })])
+})

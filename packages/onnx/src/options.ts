@@ -6,7 +6,7 @@ export interface OnnxOptions {
   threads?: number
   /** In order of preference (`cpu`, `cuda`, `coreml` ...; in browsers `wasm`, `webgpu`). An absent one is an error. */
   executionProviders?: readonly string[]
-  /** Do not repack weights for the processor: quicker to load, less memory, 5 to 10% slower. */
+  /** Do not repack weights for the processor: quicker to load, less memory; short texts take up to a third longer. */
   lowMemory?: boolean
   /** Passed on to ONNX Runtime. */
   sessionOptions?: InferenceSession.SessionOptions

@@ -16,6 +16,7 @@ import { runtime } from '#runtime'
 import type { InferenceSession } from 'onnxruntime-common'
 import { encoderGraph, TEXT_INPUTS } from './graph/encoder-graph'
 import { serialize } from './graph/proto'
+import type { Kernels } from './ops'
 import type { OnnxOptions } from './options'
 import { placeParams } from './place-params'
 import type { Engine } from './runtime/runtime'
@@ -105,7 +106,7 @@ export class OnnxRunner implements EncoderRunner {
     try {
       const model = encoderGraph(encoder, request, placeParams(weights, placed.place), {
         imageSize,
-        kernels: providers.includes('webgpu') ? 'webgpu' : 'contributed',
+        kernels: kernelsOf(providers),
       })
       const settings = sessionOptions(options, providers, placed.sessionOptions)
       const session = await runtime.inTurn(() => engine.create(serialize(model), settings))
@@ -125,6 +126,11 @@ export class OnnxRunner implements EncoderRunner {
     this.#sessions.clear()
     await Promise.all(sessions.map(release))
   }
+}
+
+function kernelsOf(providers: readonly string[]): Kernels {
+  if (providers.includes('webgpu')) return 'webgpu'
+  return providers.every((name) => name === 'cpu' || name === 'wasm') ? 'cpu' : 'contributed'
 }
 
 async function release(prepared: Promise<Prepared>): Promise<void> {

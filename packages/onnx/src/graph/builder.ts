@@ -10,6 +10,8 @@ const OPSET = 17
 export class GraphBuilder {
   readonly #nodes: NodeProto[] = []
   readonly #initializers = new Map<string, TensorProto>()
+  /** Initializers that a caller might give instead. */
+  readonly #overridable = new Set<string>()
   readonly #inputs: ValueInfo[] = []
   readonly #constants = new Map<string, string>()
   #count = 0
@@ -48,6 +50,12 @@ export class GraphBuilder {
   initializer(tensor: TensorProto): string {
     if (!this.#initializers.has(tensor.name)) this.#initializers.set(tensor.name, tensor)
     return tensor.name
+  }
+
+  /** To ONNX Runtime an initializer that a caller might override is no constant: it is used where it lies, not packed. */
+  keepUnpacked(initializer: string): string {
+    this.#overridable.add(initializer)
+    return initializer
   }
 
   /** int64 values; the same values are stored once. */
@@ -95,11 +103,13 @@ export class GraphBuilder {
       kept.unshift({ ...node, outputs: withoutUnused(node.outputs, needed) })
       for (const name of node.inputs) needed.add(name)
     }
+    const initializers = [...this.#initializers.values()].filter(({ name }) => needed.has(name))
+    const overridable = initializers.filter(({ name }) => this.#overridable.has(name))
     const graph: GraphProto = {
       name: this.name,
       nodes: [...kept, ...ends],
-      initializers: [...this.#initializers.values()].filter(({ name }) => needed.has(name)),
-      inputs: this.#inputs.filter(({ name }) => needed.has(name)),
+      initializers,
+      inputs: [...this.#inputs.filter(({ name }) => needed.has(name)), ...overridable],
       outputs: [...outputs].map(([name, { dims }]) => ({ name, element: 'float32', dims })),
     }
     const usesMicrosoft = kept.some(({ domain }) => domain === MICROSOFT)

@@ -33,7 +33,7 @@ function namedOutputs(output: EncoderOutput<OnnxValue>, request: EncodeRequest):
 export interface GraphOptions {
   /** `[height, width]` of the images; needed for a vision encoder. */
   readonly imageSize?: readonly [number, number]
-  readonly kernels?: Kernels
+  readonly kernels: Kernels
 }
 
 /** An encoder as an ONNX model: dynamic batch and length, its weights where `place` says. */
