@@ -28,10 +28,10 @@ const sizeOf = (dims: readonly Dim[], axis: number): number => dims[axis] as num
 
 /**
  * What a graph may use: operators of the ONNX standard only; ONNX Runtime's own as well; those that are fast on its
- * processor providers; or those that are right on its WebGPU provider, whose attention takes no padding mask and
- * (1.30, SwiftShader) gives other numbers.
+ * processor providers, `cpu` and `wasm`, or exact there; or those that are right on its WebGPU provider, whose
+ * attention takes no padding mask and (1.30, SwiftShader) gives other numbers.
  */
-export type Kernels = 'standard' | 'contributed' | 'cpu' | 'webgpu'
+export type Kernels = 'standard' | 'contributed' | 'cpu' | 'wasm' | 'webgpu'
 
 /** Writes a tower as an ONNX graph. */
 export class OnnxOps implements Ops<OnnxValue> {
@@ -48,6 +48,10 @@ export class OnnxOps implements Ops<OnnxValue> {
     const shaped = this.graph.input(name, element, dims)
     if (typeof dims[1] === 'string') this.#textShape ??= this.graph.node('Shape', [shaped])
     return { dims, shaped }
+  }
+
+  get #onProcessor(): boolean {
+    return this.kernels === 'cpu' || this.kernels === 'wasm'
   }
 
   /** The name of a value in its own shape. */
@@ -98,7 +102,7 @@ export class OnnxOps implements Ops<OnnxValue> {
    * rows a call packs as it goes for 2 to 4% of a layer's time: the MLP's layers, two thirds of a tower, are left to that.
    */
   #isBetterUnpacked(x: OnnxValue, outputs: number): boolean {
-    if (this.kernels !== 'cpu' || x.dims.length < 3) return false
+    if (!this.#onProcessor || x.dims.length < 3) return false
     const [, rows, inputs] = x.dims
     return typeof rows === 'number' && rows >= MANY_ROWS && outputs !== inputs
   }
@@ -120,7 +124,7 @@ export class OnnxOps implements Ops<OnnxValue> {
   addLayerNorm(x: OnnxValue, residual: OnnxValue, norm: Norm): { sum: OnnxValue; normed: OnnxValue } {
     const sameShape = x.dims.join() === residual.dims.join()
     // On the processor the fused operator takes four times as long as the two (ONNX Runtime 1.30).
-    if (this.kernels === 'standard' || this.kernels === 'cpu' || !sameShape) {
+    if (this.kernels === 'standard' || this.#onProcessor || !sameShape) {
       const sum = this.add(x, residual)
       return { sum, normed: this.layerNorm(sum, norm) }
     }
@@ -143,14 +147,26 @@ export class OnnxOps implements Ops<OnnxValue> {
   }
 
   patchEmbed(pixels: OnnxValue, { weight, bias }: Linear): OnnxValue {
-    const [size = 0, , height = 1, width = 1] = weight.shape
-    const inputs = [this.shaped(pixels), this.#initializer(weight), ...(bias ? [this.#initializer(bias)] : [])]
+    const { graph } = this
+    const [size = 0, channels = 1, height = 1, width = 1] = weight.shape
     const attributes = { kernel_shape: [height, width], strides: [height, width] }
-    const grid = this.graph.node('Conv', inputs, attributes)
-    const rows = this.graph.node('Reshape', [grid, this.graph.ints([0, size, -1])])
+    const [values, matrix] = [this.shaped(pixels), this.#initializer(weight)]
+    const addend = bias ? [this.#initializer(bias)] : []
     const count = Math.floor(sizeOf(pixels.dims, 2) / height) * Math.floor(sizeOf(pixels.dims, 3) / width)
-    const shaped = this.graph.node('Transpose', [rows], { perm: [0, 2, 1] })
-    return { dims: [pixels.dims[0] as Dim, count, size], shaped }
+    const dims = [pixels.dims[0] as Dim, count, size]
+    const tokens = (columns: string) => graph.node('Transpose', [columns], { perm: [0, 2, 1] })
+    if (this.kernels !== 'wasm') {
+      const grid = graph.node('Conv', [values, matrix, ...addend], attributes)
+      return { dims, shaped: tokens(graph.node('Reshape', [grid, graph.ints([0, size, -1])])) }
+    }
+    // The wasm provider adds up all products of a patch in one go, and what that rounds off is the same in every patch
+    // of a plain background. Channel by channel, the sums are as exact as those of the native provider.
+    const byChannel = graph.node('Transpose', [matrix], { perm: [1, 0, 2, 3] })
+    const filters = graph.node('Reshape', [byChannel, graph.ints([channels * size, 1, height, width])])
+    const grids = graph.node('Conv', [values, filters], { ...attributes, group: channels })
+    const apart = graph.node('Reshape', [grids, graph.ints([0, channels, size, -1])])
+    const sums = tokens(graph.node('ReduceSum', [apart, graph.ints([1])], { keepdims: 0 }))
+    return { dims, shaped: bias ? graph.node('Add', [sums, ...addend]) : sums }
   }
 
   attention(q: OnnxValue, k: OnnxValue, v: OnnxValue, options: AttentionOptions<OnnxValue>) {

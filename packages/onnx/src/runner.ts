@@ -130,7 +130,8 @@ export class OnnxRunner implements EncoderRunner {
 
 function kernelsOf(providers: readonly string[]): Kernels {
   if (providers.includes('webgpu')) return 'webgpu'
-  return providers.every((name) => name === 'cpu' || name === 'wasm') ? 'cpu' : 'contributed'
+  const [only, ...others] = new Set(providers)
+  return others.length === 0 && (only === 'cpu' || only === 'wasm') ? only : 'contributed'
 }
 
 async function release(prepared: Promise<Prepared>): Promise<void> {
