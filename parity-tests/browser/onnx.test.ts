@@ -7,10 +7,12 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchChromium } from '../../tools/browser/chromium'
 import { serve, type Server } from '../../tools/browser/server'
-import { BUNDLERS, scriptsIn } from './bundle'
+import { BUNDLERS, scriptsIn, withEsbuild } from './bundle'
 import { largest } from './largest'
 
 const MODEL = resolve(import.meta.dirname, '../models/emoji-vit-bert')
+/** onnxruntime-web's own files. */
+const ENGINE = resolve(import.meta.dirname, '../../node_modules/onnxruntime-web/dist')
 const APP = resolve(import.meta.dirname, 'onnx-app')
 const CSP = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:"
 
@@ -24,6 +26,8 @@ interface Given {
   readonly images?: readonly string[]
   readonly labels: readonly string[]
   readonly executionProviders?: readonly string[]
+  readonly threads?: number
+  readonly wasmPaths?: string
 }
 
 /** Runs the app's `globalThis.run`. */
@@ -43,30 +47,52 @@ function probabilities(logits: ArrayLike<number>, count = 12): number[] {
   })
 }
 
+let browser: Browser
+let given: { images: string[]; labels: string[] }
+let inNode: { logits: Float32Array; embeds: Float32Array }
+
+beforeAll(async () => {
+  browser = await launchChromium()
+  const expected = JSON.parse(await readFile(join(MODEL, 'expected.json'), 'utf8')) as typeof given
+  const { labels } = expected
+  given = { images: expected.images.map((name) => `/model/samples/${name}`), labels }
+  const processor = await VisionTextDualEncoderProcessor.fromPretrained(MODEL)
+  await using model = await VisionTextDualEncoderModel.fromPretrained(MODEL)
+  const images = expected.images.map((name) => join(MODEL, 'samples', name))
+  const output = await model.forward(await processor({ text: labels, images }))
+  inNode = { logits: output.logitsPerImage.data as Float32Array, embeds: output.imageEmbeds.data as Float32Array }
+})
+afterAll(() => browser?.close())
+
+function expectNodes({ logits, embeds }: Result): void {
+  expect(largest(embeds, inNode.embeds)).toBeLessThan(1e-6)
+  expect(largest(probabilities(logits), probabilities(inNode.logits))).toBeLessThan(1e-5)
+  // They reach 22.
+  expect(largest(logits, inNode.logits)).toBeLessThan(1e-5)
+}
+
+/** The addresses of the workers that a page starts from now on. */
+function workersOf(page: Page): string[] {
+  const workers: string[] = []
+  page.on('worker', (worker) => workers.push(worker.url()))
+  return workers
+}
+
 describe.each(Object.entries(BUNDLERS))('a page built with %s', (_, bundle) => {
   let folder: string
   let server: Server
-  let browser: Browser
-  let given: { images: string[]; labels: string[] }
-  let inNode: { logits: Float32Array; embeds: Float32Array }
+  let isolated: Server
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'dual-encoder-bundle-'))
     await bundle(APP, folder)
-    server = await serve({ '/': folder, '/model': MODEL }, { csp: CSP })
-    browser = await launchChromium()
-    const expected = JSON.parse(await readFile(join(MODEL, 'expected.json'), 'utf8')) as typeof given
-    const { labels } = expected
-    given = { images: expected.images.map((name) => `/model/samples/${name}`), labels }
-    const processor = await VisionTextDualEncoderProcessor.fromPretrained(MODEL)
-    await using model = await VisionTextDualEncoderModel.fromPretrained(MODEL)
-    const images = expected.images.map((name) => join(MODEL, 'samples', name))
-    const output = await model.forward(await processor({ text: labels, images }))
-    inNode = { logits: output.logitsPerImage.data as Float32Array, embeds: output.imageEmbeds.data as Float32Array }
+    const mounts = { '/': folder, '/model': MODEL }
+    server = await serve(mounts, { csp: CSP })
+    isolated = await serve(mounts, { csp: CSP, isolated: true })
   })
   afterAll(async () => {
-    await browser?.close()
     await server?.close()
+    await isolated?.close()
     await rm(folder, { recursive: true, force: true })
   })
 
@@ -99,11 +125,9 @@ describe.each(Object.entries(BUNDLERS))('a page built with %s', (_, bundle) => {
     'gives the numbers of Node in a %s, from its own origin alone',
     async (where) => {
       const { page, requested, problems } = await open()
-      const { logits, embeds, providers } = await run(page, 'classify', given, where)
-      expect(largest(embeds, inNode.embeds)).toBeLessThan(1e-6)
-      expect(largest(probabilities(logits), probabilities(inNode.logits))).toBeLessThan(1e-5)
-      expect(largest(logits, inNode.logits)).toBeLessThan(1e-5)
-      expect(providers).toEqual({ vision: ['wasm'], text: ['wasm'] })
+      const result = await run(page, 'classify', given, where)
+      expectNodes(result)
+      expect(result.providers).toEqual({ vision: ['wasm'], text: ['wasm'] })
       expect(problems).toEqual([])
       const elsewhere = requested.filter((url) => !url.startsWith(server.url) && !/^(blob|data):/.test(url))
       expect(elsewhere).toEqual([])
@@ -111,6 +135,32 @@ describe.each(Object.entries(BUNDLERS))('a page built with %s', (_, bundle) => {
       await page.close()
     },
   )
+
+  it.each(['page', 'worker'] as const)(
+    'has threads in an isolated %s, which start none of its own code',
+    async (where) => {
+      const page = await browser.newPage()
+      const workers = workersOf(page)
+      await page.goto(`${isolated.url}/index.html`)
+      expectNodes(await run(page, 'classify', { ...given, threads: 2 }, where))
+      expect(workers.filter((url) => url.endsWith('.mjs'))).toHaveLength(1)
+      if (where === 'page') {
+        const refused = run(page, 'classify', { ...given, threads: 1 })
+        await expect(refused).rejects.toThrow(/threads: 1: ONNX Runtime has started in this page with 2/)
+      }
+      expectNodes(await run(page, 'classify', given, where))
+      await page.close()
+    },
+  )
+
+  it('says what threads need where the page is not isolated, and goes on with one', async () => {
+    const { page } = await open()
+    const workers = workersOf(page)
+    await expect(run(page, 'classify', { ...given, threads: 2 })).rejects.toThrow(/cross-origin isolated/)
+    expectNodes(await run(page, 'classify', given))
+    expect(workers.filter((url) => !url.startsWith('blob:'))).toEqual([])
+    await page.close()
+  })
 
   it('fetches only the bytes of the text tower for text', async () => {
     const { page } = await open()
@@ -160,4 +210,19 @@ describe.each(Object.entries(BUNDLERS))('a page built with %s', (_, bundle) => {
     expect(largest(embeds, inNode.embeds)).toBeLessThan(1e-3)
     await withGpu.close()
   })
+})
+
+it('takes the engine’s files from wasmPaths where the bundler has placed none', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-bundle-'))
+  await withEsbuild(APP, folder)
+  await using server = await serve({ '/': folder, '/model': MODEL, '/ort': ENGINE }, { csp: CSP, isolated: true })
+  const page = await browser.newPage()
+  const workers = workersOf(page)
+  await page.goto(`${server.url}/index.html`)
+  await expect(run(page, 'classify', given)).rejects.toThrow(/name their folder in the option wasmPaths/)
+  await page.reload()
+  expectNodes(await run(page, 'classify', { ...given, wasmPaths: `${server.url}/ort/`, threads: 2 }))
+  expect(workers).toContain(`${server.url}/ort/ort-wasm-simd-threaded.mjs`)
+  await page.close()
+  await rm(folder, { recursive: true, force: true })
 })

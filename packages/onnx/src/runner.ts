@@ -101,7 +101,7 @@ export class OnnxRunner implements EncoderRunner {
   async #create(request: EncodeRequest, imageSize: readonly [number, number] | undefined): Promise<Prepared> {
     const { encoder, weights, options } = this
     const providers = options.executionProviders ?? runtime.defaultProviders
-    const engine = await runtime.load(providers)
+    const engine = await runtime.load(providers, options)
     const placed = await runtime.placeWeights(encoderWeights(encoder, weights))
     try {
       const model = encoderGraph(encoder, request, placeParams(weights, placed.place), {

@@ -1,4 +1,6 @@
 import { BackendError, readEntries, type WeightEntry } from '@dual-encoder/core'
+import type { OnnxOptions } from '../options'
+import { settleThreads } from './browser-threads'
 import type { Engine, PlacedWeights, Runtime } from './runtime'
 import { float32Bytes, isRawFloat32 } from './weight-bytes'
 
@@ -10,7 +12,7 @@ async function hasAdapter(): Promise<boolean> {
   return Boolean(await gpu?.requestAdapter().catch(() => null))
 }
 
-async function load(providers: readonly string[]): Promise<Engine> {
+async function load(providers: readonly string[], options: OnnxOptions): Promise<Engine> {
   const hasGpu = providers.includes('webgpu') && (await hasAdapter())
   const absent = providers.filter((name) => !PROVIDERS.includes(name) || (name === 'webgpu' && !hasGpu))
   if (absent.length > 0)
@@ -19,10 +21,20 @@ async function load(providers: readonly string[]): Promise<Engine> {
       `Execution provider ${absent.map((name) => `"${name}"`).join(', ')} is not available in this browser. ` +
         `Allowed: ${PROVIDERS.join(', ')} (webgpu where navigator.gpu gives an adapter).`,
     )
-  const ort = providers.includes('webgpu')
-    ? await import('onnxruntime-web/webgpu')
-    : await import('onnxruntime-web/wasm')
-  return { create: (model, options) => ort.InferenceSession.create(model, options), Tensor: ort.Tensor }
+  const build = providers.includes('webgpu') ? 'webgpu' : 'wasm'
+  const ort = build === 'webgpu' ? await import('onnxruntime-web/webgpu') : await import('onnxruntime-web/wasm')
+  await settleThreads(build, ort.env, options)
+  const create: Engine['create'] = async (model, settings) => {
+    try {
+      return await ort.InferenceSession.create(model, settings)
+    } catch (cause) {
+      const { message } = cause as Error
+      if (!/no available backend/.test(message) || options.wasmPaths !== undefined) throw cause
+      const advice = "Where no bundler places onnxruntime-web's files, name their folder in the option wasmPaths."
+      throw new BackendError('engine-missing', `ONNX Runtime did not start: ${message} ${advice}`, { cause })
+    }
+  }
+  return { create, Tensor: ort.Tensor }
 }
 
 /** Only the bytes of the weights asked for are fetched, neighbours in one request; each becomes an external file. */

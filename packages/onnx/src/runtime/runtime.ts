@@ -1,6 +1,7 @@
 import type { WeightEntry } from '@dual-encoder/core'
 import type { InferenceSession, TensorConstructor } from 'onnxruntime-common'
 import type { TensorProto } from '../graph/proto'
+import type { OnnxOptions } from '../options'
 
 /** Weights made ready for a session. */
 export interface PlacedWeights {
@@ -23,7 +24,7 @@ export interface Runtime {
   readonly defaultProviders: readonly string[]
   /** Runs an engine call, after those before it where the engine takes one at a time. */
   inTurn<T>(call: () => Promise<T>): Promise<T>
-  /** @throws BackendError where a provider is not to be had. */
-  load(providers: readonly string[]): Promise<Engine>
+  /** @throws BackendError where a provider is not to be had, OptionError where so many threads are not. */
+  load(providers: readonly string[], options: OnnxOptions): Promise<Engine>
   placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeights>
 }
