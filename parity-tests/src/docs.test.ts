@@ -18,7 +18,14 @@ const FOLDERS = {
   'tf-vit-bert': 'parity-tests/fixtures/originals/tf-vit-bert',
 }
 
-const PAGES = ['README.md', 'docs/from-pytorch.md', 'docs/from-flax.md', 'docs/from-tensorflow.md', 'docs/text.md']
+const PAGES = [
+  'README.md',
+  'docs/from-pytorch.md',
+  'docs/from-flax.md',
+  'docs/from-tensorflow.md',
+  'docs/onnx.md',
+  'docs/text.md',
+]
 
 /** A page's TypeScript blocks are one program; what a line prints stands behind it or below it. */
 async function programOf(page: string): Promise<{ code: string; printed: string[] }> {
