@@ -164,6 +164,29 @@ describe('towers', () => {
     await expect(unknown).rejects.toMatchObject({ message: expect.stringContaining('hiddenSise') as string })
   })
 
+  it('take the same overrides when they are loaded already', async () => {
+    const onWarning = () => undefined
+    const options = { vision: { pooling: 'mean' }, text: { pooling: 'mean', layerNormEps: 0.1 }, seed: 5, onWarning }
+    const [visionFolder, textFolder] = [folderOf('siglip'), folderOf('bert')]
+    await using vision = await VisionTower.fromPretrained(visionFolder, { onWarning })
+    await using text = await TextTower.fromPretrained(textFolder)
+    const inputs = await inputsFor('siglip', 'bert')
+    const models = await Promise.all([
+      VisionTextDualEncoderModel.fromVisionTextPretrained(visionFolder, textFolder, options),
+      VisionTextDualEncoderModel.fromVisionTextPretrained(vision, text, options),
+      VisionTextDualEncoderModel.fromVisionTextPretrained(visionFolder, text, options),
+      VisionTextDualEncoderModel.fromTowers(vision, text, options),
+    ])
+    const [expected, ...others] = await Promise.all(
+      models.map(async (model) => (await model.forward(inputs)).logitsPerText),
+    )
+    for (const other of others) expect(other).toEqual(expected)
+    for (const { config } of models) expect(config.toJSON()).toEqual(models[0]?.config.toJSON())
+    await Promise.all(models.map((model) => model.dispose()))
+    const unknown = VisionTextDualEncoderModel.fromVisionTextPretrained(vision, text, { vision: { hiddenSise: 4 } })
+    await expect(unknown).rejects.toMatchObject({ code: 'unknown-config-value' })
+  })
+
   it('may pool to another size alone, and not in a dual encoder', async () => {
     await using tower = await VisionTower.fromPretrained(folderOf('vit-pooler-size'))
     const { poolerOutput } = await tower.forward(await inputsFor('vit-pooler-size', 'bert'))

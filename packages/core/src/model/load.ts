@@ -1,12 +1,7 @@
 import { openWeights, type WeightFormat } from '../checkpoint/open'
 import { openSource, readJson, type SourceLike, type SourceOptions } from '../checkpoint/source'
 import type { WeightEntry, Weights } from '../checkpoint/weights'
-import {
-  type ConfigOverrides,
-  type DualEncoderConfigValues,
-  override,
-  VisionTextDualEncoderConfig,
-} from '../config/dual-encoder-config'
+import { type ConfigOverrides, override, VisionTextDualEncoderConfig } from '../config/dual-encoder-config'
 import { settleConfig } from '../config/hybrid-clip'
 import { isJsonObject, type JsonObject } from '../config/pretrained-config'
 import { CheckpointError, ConfigError } from '../errors'
@@ -17,7 +12,7 @@ import type { TextConfig, VisionConfig } from '../towers/tower'
 import { printWarning, type WarningListener } from '../warnings'
 import { ENCODER_NAMES, type EncoderSpec, type TextEncoderSpec, type VisionEncoderSpec } from './encoder'
 import { memoryWeight, newWeight } from './initialize'
-import { checkWeights, findPrefix, settleTowerNames } from './settle-names'
+import { checkWeights, dropIdlePooler, findPrefix, settleTowerNames } from './settle-names'
 import { tensor } from '../tensor'
 
 /** How weights are found and read. */
@@ -93,10 +88,8 @@ export async function loadModel(
   const settled = new Map<string, WeightEntry>()
   for (const { kind, tower, config } of [encoders.vision, encoders.text]) {
     const prefix = `${ENCODER_NAMES[kind].tower}.`
-    for (const [name, entry] of settleTowerNames(weights, tower, prefix, prefix, expected)) {
-      if (config.pooling && !expected.has(name) && name.startsWith(`${prefix}pooler.`)) continue
-      settled.set(name, entry)
-    }
+    for (const [name, entry] of settleTowerNames(weights, tower, prefix, prefix, expected)) settled.set(name, entry)
+    dropIdlePooler(settled, expected, prefix, config.pooling)
   }
   for (const [name, entry] of weights)
     if (!Object.values(ENCODER_NAMES).some(({ tower }) => name.startsWith(`${tower}.`)))
@@ -149,9 +142,7 @@ export async function loadTower<K extends 'vision' | 'text'>(
     [...expected.keys()].map((name) => name.slice(into.length)),
   )
   const settled = settleTowerNames(weights, tower, prefix, into, expected)
-  if (config.pooling)
-    for (const name of settled.keys())
-      if (!expected.has(name) && name.startsWith(`${into}pooler.`)) settled.delete(name)
+  dropIdlePooler(settled, expected, into, config.pooling)
   const aside = prefix === '' ? [] : [...weights.keys()].filter((name) => !name.startsWith(prefix))
   if (aside.length > 0)
     (options.onWarning ?? printWarning)({
@@ -174,7 +165,7 @@ const short = (names: readonly string[]): string =>
 export function joinTowers(
   vision: LoadedTower<VisionEncoderSpec>,
   text: LoadedTower<TextEncoderSpec>,
-  options: DualEncoderConfigValues & {
+  options: ConfigOverrides & {
     config?: VisionTextDualEncoderConfig
     seed?: number
     onWarning?: WarningListener
@@ -187,9 +178,11 @@ export function joinTowers(
   const encoders = encodersOf(config)
   const expected = modelParams(encoders)
   const weights = new Map<string, WeightEntry>([...vision.weights, ...text.weights])
+  for (const { kind, config } of [encoders.vision, encoders.text])
+    dropIdlePooler(weights, expected, `${ENCODER_NAMES[kind].tower}.`, config.pooling)
   const drawn = [...expected.values()].filter(({ name }) => !weights.has(name) && isNew(name))
   for (const param of drawn) weights.set(param.name, newScaleOrWeight(param, config, seed))
-  checkWeights(weights, expected, 'The towers')
+  checkWeights(weights, expected, 'The pair of towers')
   onWarning({
     code: 'new-weights',
     message:

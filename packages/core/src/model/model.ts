@@ -2,12 +2,7 @@ import type { SourceLike } from '../checkpoint/source'
 import { saveModel, type SaveOptions } from './save'
 import type { TargetLike } from '../checkpoint/target'
 import type { Weights } from '../checkpoint/weights'
-import {
-  type ConfigOverrides,
-  type DualEncoderConfigValues,
-  OVERRIDES,
-  type VisionTextDualEncoderConfig,
-} from '../config/dual-encoder-config'
+import { type ConfigOverrides, OVERRIDES, type VisionTextDualEncoderConfig } from '../config/dual-encoder-config'
 import { BackendError, checkOptions, InputError } from '../errors'
 import { hostLossOps } from '../losses/host'
 import { clipLoss, similarity } from '../losses/losses'
@@ -65,7 +60,7 @@ export interface FeatureOptions {
   signal?: AbortSignal
 }
 
-export interface FromTowersOptions extends DualEncoderConfigValues {
+export interface FromTowersOptions extends ConfigOverrides {
   config?: VisionTextDualEncoderConfig
   /** Of the new projections. */
   seed?: number
@@ -169,7 +164,12 @@ export abstract class DualEncoderModel {
       text instanceof TowerBase
         ? text.loadedAs('text')
         : await loadTower('text', text, { ...checkpoint, config: textConfig })
-    return new this(joinTowers(visionTower, textTower, { ...values, seed, onWarning }), engine)
+    // A tower that was loaded here has its overrides already.
+    const overrides = {
+      vision: vision instanceof TowerBase ? visionConfig : undefined,
+      text: text instanceof TowerBase ? textConfig : undefined,
+    }
+    return new this(joinTowers(visionTower, textTower, { ...values, ...overrides, seed, onWarning }), engine)
   }
 
   /** New weights throughout, the same for the same seed. */

@@ -1,7 +1,7 @@
 import type { WeightEntry, Weights } from '../checkpoint/weights'
 import { bothSides, CheckpointError } from '../errors'
 import type { Param } from '../towers/ops'
-import type { TextTowerModule, VisionTowerModule } from '../towers/tower'
+import type { Pooling, TextTowerModule, VisionTowerModule } from '../towers/tower'
 
 type TowerModule = VisionTowerModule | TextTowerModule
 
@@ -61,6 +61,19 @@ export function findPrefix(weights: Weights, tower: TowerModule, localNames: rea
     if (found > most) [best, most] = [prefix, found]
   }
   return best
+}
+
+/** Takes a tower's own pooler (SigLIP's head) out of its weights where `pooling` stands in for it. */
+export function dropIdlePooler(
+  weights: Map<string, WeightEntry>,
+  expected: ReadonlyMap<string, Param>,
+  prefix: string,
+  pooling: Pooling | undefined,
+): void {
+  if (!pooling) return
+  for (const name of weights.keys())
+    if (!expected.has(name) && [`${prefix}pooler.`, `${prefix}head.`].some((start) => name.startsWith(start)))
+      weights.delete(name)
 }
 
 const isPooler = (name: string): boolean => /(^|\.)pooler\./.test(name)
