@@ -3,6 +3,7 @@ import { textTowerOf, visionTowerOf, WHOLE_MODELS } from '../towers/registry'
 import type { TextConfig, VisionConfig } from '../towers/tower'
 import { openSource, readJson, type SourceLike, type SourceOptions } from '../checkpoint/source'
 import { settleConfig } from './hybrid-clip'
+import { snakeCase } from './names'
 import { isJsonObject, type Json, type JsonObject } from './pretrained-config'
 
 export const MODEL_TYPE = 'vision-text-dual-encoder'
@@ -54,8 +55,8 @@ export class VisionTextDualEncoderConfig {
     },
   ) {
     const { visionConfig, textConfig, projectionDim = 512, logitScaleInitValue = 2.6592 } = values
-    this.visionConfig = visionConfig
-    this.textConfig = textConfig
+    this.visionConfig = checkValues(visionConfig)
+    this.textConfig = checkValues(textConfig)
     this.projectionDim = projectionDim
     this.logitScaleInitValue = logitScaleInitValue
     this.outputHiddenStates = values.outputHiddenStates ?? false
@@ -100,8 +101,8 @@ export class VisionTextDualEncoderConfig {
     // transformers nests a whole CLIP's config here when its vision tower was given by one.
     const visionType = WHOLE_MODELS.get(String(vision.model_type)) ?? vision.model_type
     return new VisionTextDualEncoderConfig({
-      visionConfig: checkHeads(visionTowerOf(visionType).config.fromJSON(vision)),
-      textConfig: checkHeads(textTowerOf(text.model_type).config.fromJSON(text)),
+      visionConfig: visionTowerOf(visionType).config.fromJSON(vision),
+      textConfig: textTowerOf(text.model_type).config.fromJSON(text),
       projectionDim: projectionDim as number | undefined,
       logitScaleInitValue: logitScaleInitValue as number | undefined,
       outputHiddenStates: outputHiddenStates === true,
@@ -156,16 +157,42 @@ export class VisionTextDualEncoderConfig {
 export function override<C extends VisionConfig | TextConfig>(config: C, values: Readonly<Record<string, unknown>>): C {
   const type = config.constructor as new (values: object) => C
   const { modelType: _, ...current } = { ...config }
-  return checkHeads(new type({ ...current, ...values }))
+  return checkValues(new type({ ...current, ...values }))
 }
 
-function checkHeads<C extends VisionConfig | TextConfig>(config: C): C {
+const isCount = (value: unknown): boolean => Number.isInteger(value) && (value as number) > 0
+const isSize = (value: unknown): boolean =>
+  Array.isArray(value) ? value.length === 2 && value.every(isCount) : isCount(value)
+
+/** What a value must be for the weights' shapes and the computation to mean anything. */
+const CHECKS: Readonly<Record<string, readonly [is: (value: unknown) => boolean, needed: string]>> = {
+  numHiddenLayers: [(value) => value === 0 || isCount(value), 'a whole number'],
+  intermediateSize: [isCount, 'a positive integer'],
+  numChannels: [isCount, 'a positive integer'],
+  vocabSize: [isCount, 'a positive integer'],
+  maxPositionEmbeddings: [isCount, 'a positive integer'],
+  typeVocabSize: [isCount, 'a positive integer'],
+  imageSize: [isSize, 'a positive integer, or [height, width]'],
+  patchSize: [isSize, 'a positive integer, or [height, width]'],
+  layerNormEps: [Number.isFinite, 'a number'],
+  pooling: [(value) => value == null || value === 'cls' || value === 'mean', '"cls" or "mean"'],
+}
+
+function checkValues<C extends VisionConfig | TextConfig>(config: C): C {
   const { modelType, hiddenSize, numAttentionHeads: heads } = config
-  if (![hiddenSize, heads].every((value) => Number.isInteger(value) && value > 0) || hiddenSize % heads !== 0)
+  if (![hiddenSize, heads].every(isCount) || hiddenSize % heads !== 0)
     throw new ConfigError(
       'bad-config-value',
       `${modelType} config: hidden_size ${hiddenSize} must be a multiple of num_attention_heads ${heads}, both positive integers.`,
     )
+  for (const [name, value] of Object.entries(config)) {
+    const [is, needed] = (Object.hasOwn(CHECKS, name) && CHECKS[name]) || []
+    if (is && !is(value))
+      throw new ConfigError(
+        'bad-config-value',
+        `${modelType} config: ${snakeCase(name)} is ${JSON.stringify(value)}; it must be ${needed}.`,
+      )
+  }
   return config
 }
 
