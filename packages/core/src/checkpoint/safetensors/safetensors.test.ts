@@ -90,6 +90,12 @@ describe('a file that lies', () => {
       fileOf(`{"a":${JSON.stringify(f32([1], 0, 4))},"\\u0061" :${JSON.stringify(f32([1], 0, 4))}}`, 4),
     ],
     [
+      'names it twice with much space behind',
+      'duplicate-names',
+      fileOf(`{"a":${JSON.stringify(f32([1], 0, 4))},"a"${' '.repeat(99)}:${JSON.stringify(f32([1], 0, 4))}}`, 4),
+    ],
+    ['has a name of 20 MB', 'bad-header', fileOf(`{"${'a\\\\'.repeat(7e6)}":1}`)],
+    [
       'gives two shapes',
       'duplicate-names',
       fileOf('{"a":{"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]}}', 4),
