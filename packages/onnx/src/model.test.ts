@@ -6,6 +6,7 @@ import {
   readSafetensors,
   type Tensor,
   tensor,
+  DeiTConfig,
   ViTConfig,
   VisionTextDualEncoderConfig,
 } from '@dual-encoder/core'
@@ -286,6 +287,13 @@ describe('new models', () => {
     alone.poolerOutput.data.forEach((value, i) =>
       expect(output.textModelOutput.poolerOutput.data[i]).toBeCloseTo(value as number, 5),
     )
+    const joined = (a: unknown, b: unknown, options: object = {}) =>
+      VisionTextDualEncoderModel.fromTowers(a as VisionTower, b as TextTower, options)
+    const other = VisionTextDualEncoderConfig.fromVisionTextConfigs(new DeiTConfig(), new BertConfig())
+    await expect(joined(FOLDER, text)).rejects.toMatchObject({ name: 'OptionError', code: 'bad-tower' })
+    await expect(joined(text, vision)).rejects.toMatchObject({ code: 'wrong-tower' })
+    await expect(joined(vision, text, { config: other })).rejects.toMatchObject({ code: 'wrong-model-type' })
+    await expect(joined(vision, text, { seed: 0.5 })).rejects.toMatchObject({ code: 'bad-seed' })
     await Promise.all([vision.dispose(), text.dispose()])
   })
 })

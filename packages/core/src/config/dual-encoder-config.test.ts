@@ -32,3 +32,21 @@ it('refuses them in a config.json, and takes what Python takes', () => {
   expect(() => withText({ vocab_size: null })).toThrow(/vocab_size is null/)
   expect(withText({ pad_token_id: null, pooling: null, num_hidden_layers: 0 }).textConfig.numHiddenLayers).toBe(0)
 })
+
+it('takes a whole tower config for its values, of the same model type', () => {
+  const config = override(
+    new ViTConfig({ extra: { kept: 1 } }),
+    new ViTConfig({ hiddenAct: 'relu', extra: { more: 2 } }),
+  )
+  expect(config).toMatchObject({ hiddenAct: 'relu', extra: { kept: 1, more: 2 } })
+  expect(() => override(new ViTConfig(), new BertConfig())).toThrow(
+    expect.objectContaining({ code: 'wrong-model-type' }),
+  )
+})
+
+it('says what makes a config of plain JSON', async () => {
+  const config = { ...json, text_config: { model_type: 'bert' } } as never
+  await expect(VisionTextDualEncoderConfig.fromPretrained('.', { config })).rejects.toMatchObject({
+    code: 'bad-config',
+  })
+})

@@ -4,7 +4,7 @@ import type { TextConfig, VisionConfig } from '../towers/tower'
 import { openSource, readJson, type SourceLike, type SourceOptions } from '../checkpoint/source'
 import { settleConfig } from './hybrid-clip'
 import { snakeCase } from './names'
-import { isJsonObject, type Json, type JsonObject } from './pretrained-config'
+import { isJsonObject, type Json, type JsonObject, type PretrainedConfig } from './pretrained-config'
 
 export const MODEL_TYPE = 'vision-text-dual-encoder'
 
@@ -17,10 +17,13 @@ export interface DualEncoderConfigValues {
   returnDict?: boolean
 }
 
+/** Values of a tower's config, or a whole config of the same model type. */
+export type TowerOverrides = Readonly<Record<string, unknown>> | PretrainedConfig
+
 /** Overrides of a config: its own values, and those of either tower. */
 export interface ConfigOverrides extends DualEncoderConfigValues {
-  vision?: Readonly<Record<string, unknown>>
-  text?: Readonly<Record<string, unknown>>
+  vision?: TowerOverrides
+  text?: TowerOverrides
 }
 
 export const OVERRIDES = [
@@ -118,7 +121,15 @@ export class VisionTextDualEncoderConfig {
     options: SourceOptions & ConfigOverrides & { config?: VisionTextDualEncoderConfig } = {},
   ): Promise<VisionTextDualEncoderConfig> {
     const { config, fetch, headers, signal, onProgress, ...overrides } = options
-    if (config) return config.with(overrides)
+    if (config) {
+      if (typeof (config as Partial<VisionTextDualEncoderConfig>).with !== 'function')
+        throw new ConfigError(
+          'bad-config',
+          'config must be a VisionTextDualEncoderConfig. VisionTextDualEncoderConfig.fromJSON makes one of the object in a ' +
+            'config.json, and VisionTextDualEncoderConfig.fromPretrained of a folder.',
+        )
+      return config.with(overrides)
+    }
     const opened = await openSource(source, { fetch, headers, signal, onProgress })
     const json = await readJson(opened, 'config.json')
     if (!json) throw new ConfigError('no-config', `${opened.describe} holds no config.json.`)
@@ -154,10 +165,16 @@ export class VisionTextDualEncoderConfig {
 }
 
 /** A copy of a tower's config with some values replaced. @throws ConfigError for a value it does not have. */
-export function override<C extends VisionConfig | TextConfig>(config: C, values: Readonly<Record<string, unknown>>): C {
+export function override<C extends VisionConfig | TextConfig>(config: C, values: TowerOverrides): C {
   const type = config.constructor as new (values: object) => C
-  const { modelType: _, ...current } = { ...config }
-  return checkValues(new type({ ...current, ...values }))
+  const { modelType, ...current } = { ...config }
+  const { modelType: given = modelType, extra, ...rest } = { ...values } as Partial<PretrainedConfig>
+  if (given !== modelType)
+    throw new ConfigError(
+      'wrong-model-type',
+      `A config of model type "${given}" was given for a tower of model type "${modelType}".`,
+    )
+  return checkValues(new type({ ...current, ...rest, extra: { ...config.extra, ...extra } }))
 }
 
 const isCount = (value: unknown): boolean => Number.isInteger(value) && (value as number) > 0

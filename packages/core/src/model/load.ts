@@ -1,7 +1,12 @@
 import { openWeights, type WeightFormat } from '../checkpoint/open'
 import { openSource, readJson, type SourceLike, type SourceOptions } from '../checkpoint/source'
 import type { WeightEntry, Weights } from '../checkpoint/weights'
-import { type ConfigOverrides, override, VisionTextDualEncoderConfig } from '../config/dual-encoder-config'
+import {
+  type ConfigOverrides,
+  override,
+  type TowerOverrides,
+  VisionTextDualEncoderConfig,
+} from '../config/dual-encoder-config'
 import { settleConfig } from '../config/hybrid-clip'
 import { isJsonObject, type JsonObject } from '../config/pretrained-config'
 import { CheckpointError, ConfigError } from '../errors'
@@ -123,7 +128,7 @@ function towerConfigJson(kind: 'vision' | 'text', json: JsonObject): JsonObject 
 export async function loadTower<K extends 'vision' | 'text'>(
   kind: K,
   source: SourceLike,
-  options: CheckpointOptions & { config?: Readonly<Record<string, unknown>> } = {},
+  options: CheckpointOptions & { config?: TowerOverrides } = {},
 ): Promise<LoadedTower<K extends 'vision' ? VisionEncoderSpec : TextEncoderSpec>> {
   const opened = await openSource(source, options)
   const file = await readJson(opened, 'config.json')
@@ -172,10 +177,19 @@ export function joinTowers(
   },
 ): LoadedModel {
   const { config: given, seed = 0, onWarning = printWarning, ...values } = options
+  checkSeed(seed)
   const config = (
     given ?? VisionTextDualEncoderConfig.fromVisionTextConfigs(vision.encoder.config, text.encoder.config)
   ).with(values)
   const encoders = encodersOf(config)
+  for (const { encoder } of [vision, text]) {
+    const { modelType } = encoders[encoder.kind].config
+    if (modelType !== encoder.config.modelType)
+      throw new ConfigError(
+        'wrong-model-type',
+        `config has a ${encoder.kind} tower of model type "${modelType}"; a "${encoder.config.modelType}" was given.`,
+      )
+  }
   const expected = modelParams(encoders)
   const weights = new Map<string, WeightEntry>([...vision.weights, ...text.weights])
   for (const { kind, config } of [encoders.vision, encoders.text])
@@ -193,6 +207,10 @@ export function joinTowers(
   return { config, ...encoders, weights }
 }
 
+function checkSeed(seed: number): void {
+  if (!Number.isInteger(seed)) throw new CheckpointError('bad-seed', `seed is ${seed}; it must be an integer.`)
+}
+
 const isNew = (name: string): boolean =>
   name === LOGIT_SCALE.name || Object.values(ENCODER_NAMES).some(({ projection }) => name.startsWith(projection))
 
@@ -203,7 +221,7 @@ const newScaleOrWeight = (param: Param, config: VisionTextDualEncoderConfig, see
 
 /** A model whose every weight is new: the same for the same seed. */
 export function initializeModel(config: VisionTextDualEncoderConfig, seed: number): LoadedModel {
-  if (!Number.isInteger(seed)) throw new CheckpointError('bad-seed', `seed is ${seed}; it must be an integer.`)
+  checkSeed(seed)
   const encoders = encodersOf(config)
   const weights = new Map<string, WeightEntry>()
   for (const param of modelParams(encoders).values()) weights.set(param.name, newScaleOrWeight(param, config, seed))

@@ -3,7 +3,7 @@ import { saveModel, type SaveOptions } from './save'
 import type { TargetLike } from '../checkpoint/target'
 import type { Weights } from '../checkpoint/weights'
 import { type ConfigOverrides, OVERRIDES, type VisionTextDualEncoderConfig } from '../config/dual-encoder-config'
-import { BackendError, checkOptions, InputError } from '../errors'
+import { BackendError, checkOptions, InputError, OptionError } from '../errors'
 import { hostLossOps } from '../losses/host'
 import { clipLoss, similarity } from '../losses/losses'
 import type { Tensor } from '../tensor'
@@ -20,7 +20,7 @@ import {
   loadTower,
 } from './load'
 import { type DualEncoderOutput, type DualEncoderTuple, toTuple } from './outputs'
-import { TowerBase, towerOutput } from './tower'
+import { type TowerBase, towerOutput } from './tower'
 
 export interface ForwardInputs extends TextModelInputs, VisionModelInputs {}
 
@@ -73,6 +73,10 @@ export interface ModelClass<M, O extends object> {
   /** Names of the options that are the engine's. */
   readonly engineOptions: readonly string[]
 }
+
+/** Also of the package's other copy (ESM or CJS). */
+const isTower = (value: unknown): value is TowerBase =>
+  typeof (value as Partial<TowerBase> | null | undefined)?.loadedAs === 'function'
 
 /** Splits a call's options into the engine's and the rest; unknown ones are errors. */
 function split<O extends object, R extends object>(
@@ -156,24 +160,22 @@ export abstract class DualEncoderModel {
       ...values
     } = rest
     const checkpoint = { fetch, headers, signal, onProgress, onWarning, format }
-    const visionTower =
-      vision instanceof TowerBase
-        ? vision.loadedAs('vision')
-        : await loadTower('vision', vision, { ...checkpoint, config: visionConfig })
-    const textTower =
-      text instanceof TowerBase
-        ? text.loadedAs('text')
-        : await loadTower('text', text, { ...checkpoint, config: textConfig })
+    const visionTower = isTower(vision)
+      ? vision.loadedAs('vision')
+      : await loadTower('vision', vision, { ...checkpoint, config: visionConfig })
+    const textTower = isTower(text)
+      ? text.loadedAs('text')
+      : await loadTower('text', text, { ...checkpoint, config: textConfig })
     // A tower that was loaded here has its overrides already.
     const overrides = {
-      vision: vision instanceof TowerBase ? visionConfig : undefined,
-      text: text instanceof TowerBase ? textConfig : undefined,
+      vision: isTower(vision) ? visionConfig : undefined,
+      text: isTower(text) ? textConfig : undefined,
     }
     return new this(joinTowers(visionTower, textTower, { ...values, ...overrides, seed, onWarning }), engine)
   }
 
   /** New weights throughout, the same for the same seed. */
-  static fromConfig<M, O extends object>(
+  static async fromConfig<M, O extends object>(
     this: ModelClass<M, O>,
     config: VisionTextDualEncoderConfig,
     options: { seed?: number } & Partial<O> = {},
@@ -183,7 +185,7 @@ export abstract class DualEncoderModel {
   }
 
   /** Two towers already loaded, with new projections. */
-  static fromTowers<M, O extends object>(
+  static async fromTowers<M, O extends object>(
     this: ModelClass<M, O>,
     vision: TowerBase,
     text: TowerBase,
@@ -191,6 +193,12 @@ export abstract class DualEncoderModel {
   ): Promise<M> {
     const known = ['config', 'seed', 'onWarning', ...OVERRIDES]
     const { engine, rest } = split<O, FromTowersOptions>(options as O, this.engineOptions, known, 'fromTowers')
+    if (![vision, text].every(isTower))
+      throw new OptionError(
+        'bad-tower',
+        'fromTowers takes towers that are loaded, by VisionTower.fromPretrained and TextTower.fromPretrained. ' +
+          'fromVisionTextPretrained takes their sources.',
+      )
     return Promise.resolve(new this(joinTowers(vision.loadedAs('vision'), text.loadedAs('text'), rest), engine))
   }
 

@@ -1,4 +1,5 @@
 import type { SourceLike } from '../checkpoint/source'
+import type { TowerOverrides } from '../config/dual-encoder-config'
 import { BackendError, checkOptions, ConfigError } from '../errors'
 import type { Tensor } from '../tensor'
 import type { TextConfig, VisionConfig } from '../towers/tower'
@@ -49,7 +50,7 @@ export abstract class TowerBase {
   static async fromPretrained<M, O extends object>(
     this: TowerClass<M, O>,
     source: SourceLike,
-    options: CheckpointOptions & { config?: Readonly<Record<string, unknown>> } & Partial<O> = {},
+    options: CheckpointOptions & { config?: TowerOverrides } & Partial<O> = {},
   ): Promise<M> {
     checkOptions(options, [...CHECKPOINT_OPTIONS, 'config', ...this.engineOptions], 'fromPretrained')
     const engine = Object.fromEntries(Object.entries(options).filter(([key]) => this.engineOptions.includes(key)))
