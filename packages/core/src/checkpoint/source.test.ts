@@ -123,6 +123,15 @@ describe('openSource', () => {
     const source = await openSource({ read: async () => 'text' as unknown as Uint8Array })
     await expect(source.read('a')).rejects.toMatchObject({ code: 'bad-reader' })
   })
+
+  it('is a typed error for a reader that heeds no range', async () => {
+    const source = await openSource({ read: async () => bytes('0123456789') })
+    expect(text(await source.read('a', [0, 10]))).toBe('0123456789')
+    await expect(source.read('a', [0, 8])).rejects.toMatchObject({
+      code: 'bad-reader',
+      message: expect.stringContaining('10 bytes of "a" where [0, 8)') as string,
+    })
+  })
 })
 
 describe('readJson', () => {

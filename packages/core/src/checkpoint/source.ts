@@ -78,6 +78,12 @@ function readerSource(reader: FileReader): Source {
     describe: 'the given reader',
     async read(name, range) {
       const bytes: unknown = await reader.read(checkName(name), range)
+      if (range && isBytes(bytes) && bytes.length > Math.max(range[1] - range[0], 0))
+        throw new SourceError(
+          'bad-reader',
+          `The reader answered ${bytes.length} bytes of "${name}" where [${range[0]}, ${range[1]}) was asked for: ` +
+            'read(name, range) must give that part of the file alone.',
+        )
       if (bytes === undefined || isBytes(bytes)) return bytes
       throw new SourceError('bad-reader', `The reader answered "${name}" with neither a Uint8Array nor undefined.`)
     },
