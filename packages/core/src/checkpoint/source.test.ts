@@ -67,6 +67,14 @@ describe.each(kinds)('%s', (_kind, make) => {
     expect(await readJson(source, 'sub/config.json')).toEqual({ sub: true })
   })
 
+  it('reads nothing more once it is told to stop', async () => {
+    const stop = new AbortController()
+    const source = await openSource(await make(), { signal: stop.signal })
+    expect(text(await source.read('a b.txt', [2, 5]))).toBe('234')
+    stop.abort(new Error('enough'))
+    await expect(source.read('a b.txt')).rejects.toThrow('enough')
+  })
+
   it.each([
     '../a',
     'a/../../b',

@@ -91,8 +91,23 @@ function readerSource(reader: FileReader): Source {
   }
 }
 
+/** No file is read any more once `signal` says so. */
+const until = (signal: AbortSignal, source: Source): Source => ({
+  ...source,
+  read: async (...asked) => {
+    signal.throwIfAborted()
+    return source.read(...asked)
+  },
+})
+
 /** @throws SourceError for what is neither a folder, a URL, files nor a reader. */
 export async function openSource(source: SourceLike, options: SourceOptions = {}): Promise<Source> {
+  const opened = await sourceOf(source, options)
+  // HTTP hands the signal to fetch; what was opened before has its own.
+  return options.signal && opened !== source && !(opened instanceof HttpFiles) ? until(options.signal, opened) : opened
+}
+
+async function sourceOf(source: SourceLike, options: SourceOptions): Promise<Source> {
   if (source instanceof URL || (typeof source === 'string' && isUrl(source))) {
     const url = new URL(source)
     // `/C:/folder` is how Windows' drives stand in a URL.
