@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { tensor } from '../tensor'
 import { openWeights } from './open'
@@ -215,5 +216,19 @@ describe('signal and progress', () => {
     expect(told.at(-1)).toEqual({ file: 'a.bin', loaded: 1000, total: 1000 })
     await source.read('a.bin', [0, 10])
     expect(told.at(-1)).toEqual({ file: 'a.bin', loaded: 10, total: 10 })
+  })
+
+  it("does not take the length of a compressed answer for the file's", async () => {
+    const packed = gzipSync(new Uint8Array(1000))
+    const { url } = await serve((_request, response) =>
+      response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': packed.length }).end(packed),
+    )
+    const told: Progress[] = []
+    const source = await openSource(url, { onProgress: (progress) => told.push(progress) })
+    await source.read('a.bin')
+    expect(told.at(-1)).toEqual({ file: 'a.bin', loaded: 1000 })
+    const hidden: typeof fetch = async () => new Response(new Uint8Array(1000), { headers: { 'content-length': '30' } })
+    await (await openSource(url, { fetch: hidden, onProgress: (progress) => told.push(progress) })).read('a.bin')
+    expect(told.at(-1)).toEqual({ file: 'a.bin', loaded: 1000 })
   })
 })

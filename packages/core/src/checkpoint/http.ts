@@ -98,7 +98,9 @@ export class HttpFiles implements Source {
 
   async #body(name: string, response: Response): Promise<Uint8Array | undefined> {
     const { onProgress } = this.#options
-    const length = Number(response.headers.get('content-length')) || undefined
+    // Of a compressed answer that is the length before it is unpacked; CORS may hide that it was compressed.
+    const encoded = response.headers.has('content-encoding')
+    const length = (!encoded && Number(response.headers.get('content-length'))) || undefined
     const chunks: Uint8Array[] = []
     let loaded = 0
     const reader = response.body?.getReader()
@@ -107,7 +109,7 @@ export class HttpFiles implements Source {
       if (done) break
       chunks.push(value)
       loaded += value.length
-      onProgress?.({ file: name, loaded, total: length })
+      onProgress?.({ file: name, loaded, total: length && loaded > length ? undefined : length })
     }
     const bytes = new Uint8Array(loaded)
     let at = 0
