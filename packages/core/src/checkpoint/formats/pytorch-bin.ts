@@ -1,5 +1,6 @@
 import { sizeOf } from '../../tensor'
 import { decode, STORAGE } from '../safetensors/dtypes'
+import { isLfsPointer, LFS_POINTER } from '../lfs-pointer'
 import type { Source } from '../source'
 import type { StorageType, WeightEntry } from '../weights'
 import { FileView } from './file-view'
@@ -38,7 +39,7 @@ export async function openPyTorch(source: Source, file: string): Promise<Map<str
   const view = await FileView.open(source, file, 'PyTorch checkpoint')
   if (!view) return undefined
   if (view.size < 4 || (await view.peek(0, 4)).getUint32(0, true) !== 0x04034b50)
-    refuseLegacy(view, await view.peek(0, Math.min(2, view.size)))
+    refuseLegacy(view, await view.read(0, Math.min(8, view.size)))
   const members = await readZip(view)
   const pickle = [...members.values()].find(({ name }) => /^[^/]+\/data\.pkl$/.test(name))
   if (!pickle) return view.fail('bad-pickle', 'its archive holds no data.pkl')
@@ -58,8 +59,9 @@ export async function openPyTorch(source: Source, file: string): Promise<Map<str
   return weights
 }
 
-function refuseLegacy(view: FileView, head: DataView): never {
-  if (head.byteLength === 2 && head.getUint8(0) === 0x80)
+function refuseLegacy(view: FileView, head: Uint8Array): never {
+  if (isLfsPointer(head)) return view.fail('lfs-pointer', LFS_POINTER)
+  if (head[0] === 0x80)
     return view.fail('unsupported-pickle', 'it is of the form before torch 1.6; load it in Python and save it again')
   return view.fail('bad-zip', 'it does not begin as a zip archive')
 }

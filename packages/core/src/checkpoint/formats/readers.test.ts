@@ -189,6 +189,7 @@ describe('bad files', () => {
     ['nothing at all', 'truncated', openFlax, () => new Uint8Array()],
     ['a pickle that calls os.system', 'unsafe-pickle', openPyTorch, () => file('os-system.bin')],
     ['the form before torch 1.6', 'unsupported-pickle', openPyTorch, () => file('legacy.bin')],
+    ['a Git LFS pointer', 'lfs-pointer', openPyTorch, () => new TextEncoder().encode('version https://git-lfs...')],
     ['a file that is no archive', 'bad-zip', openPyTorch, () => new Uint8Array(100)],
     ['a chunked dataset', 'unsupported-hdf5', openTensorFlow, () => file('chunked.h5')],
     ['a compressed dataset', 'unsupported-hdf5', openTensorFlow, () => file('gzip.h5')],

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject } from '../../config/pretrained-config'
 import { CheckpointError } from '../../errors'
+import { isLfsPointer, LFS_POINTER } from '../lfs-pointer'
 import type { StorageType } from '../weights'
 import { STORAGE } from './dtypes'
 import { repeatedKey } from './json-keys'
@@ -33,6 +34,7 @@ export async function readHeader(read: Read, file: string, size: number | undefi
   }
   const prefix = await read(0, 8)
   if (prefix.length < 8) fail('truncated', `it holds ${prefix.length} bytes, and the header's length alone takes 8`)
+  if (isLfsPointer(prefix)) fail('lfs-pointer', LFS_POINTER)
   const long = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true)
   if (long > BigInt(MAX_HEADER)) fail('header-too-large', `its header claims ${long} bytes; ${MAX_HEADER} are allowed`)
   const length = Number(long)

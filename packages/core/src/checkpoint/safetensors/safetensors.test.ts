@@ -70,6 +70,7 @@ describe('a file that lies', () => {
   const lies: [what: string, code: string, file: Uint8Array][] = [
     ['is empty', 'truncated', new Uint8Array()],
     ['ends inside the length', 'truncated', new Uint8Array(7)],
+    ['is a Git LFS pointer', 'lfs-pointer', new TextEncoder().encode('version https://git-lfs.github.com/spec/v1\n')],
     ['has a header beyond its end', 'truncated', fileOf('{}', 0, 3n)],
     ['has a header over 100 MB', 'header-too-large', fileOf('{}', 0, 100_000_001n)],
     ['has a header of 2^64 - 1 bytes', 'header-too-large', fileOf('{}', 0, 2n ** 64n - 1n)],
