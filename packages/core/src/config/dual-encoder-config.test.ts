@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { BertConfig } from '../towers/bert'
+import { visionConfigOf } from '../towers/registry'
 import { ViTConfig } from '../towers/vit'
 import { override, VisionTextDualEncoderConfig } from './dual-encoder-config'
 
@@ -49,4 +50,19 @@ it('says what makes a config of plain JSON', async () => {
   await expect(VisionTextDualEncoderConfig.fromPretrained('.', { config })).rejects.toMatchObject({
     code: 'bad-config',
   })
+})
+
+const vision = { hidden_size: 48, num_attention_heads: 4 }
+it.each([
+  ['flat', { ...vision, model_type: 'clip' }],
+  ['nested', { model_type: 'clip', vision_config: vision }],
+  ['under its older name', { model_type: 'clip', vision_config: null, vision_config_dict: vision }],
+])('takes the vision tower of a whole CLIP that stands in place of it, %s', (_, given) => {
+  const read = VisionTextDualEncoderConfig.fromJSON({
+    ...json,
+    vision_config: given,
+    text_config: { model_type: 'bert' },
+  })
+  expect(read.visionConfig).toMatchObject({ modelType: 'clip_vision_model', hiddenSize: 48, numAttentionHeads: 4 })
+  expect(visionConfigOf(given)).toMatchObject({ ...vision, model_type: 'clip_vision_model' })
 })

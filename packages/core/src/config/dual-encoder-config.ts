@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors'
-import { textTowerOf, visionTowerOf, WHOLE_MODELS } from '../towers/registry'
+import { textTowerOf, visionConfigOf, visionTowerOf, WHOLE_MODELS } from '../towers/registry'
 import type { TextConfig, VisionConfig } from '../towers/tower'
 import { openSource, readJson, type SourceLike, type SourceOptions } from '../checkpoint/source'
 import { settleConfig } from './hybrid-clip'
@@ -101,10 +101,10 @@ export class VisionTextDualEncoderConfig {
       return_dict: returnDict,
       ...unknown
     } = rest
-    // transformers nests a whole CLIP's config here when its vision tower was given by one.
-    const visionType = WHOLE_MODELS.get(String(vision.model_type)) ?? vision.model_type
+    // A whole CLIP's config may stand here, of which transformers takes the vision tower's.
+    const visionJson = visionConfigOf(vision)
     return new VisionTextDualEncoderConfig({
-      visionConfig: visionTowerOf(visionType).config.fromJSON(vision),
+      visionConfig: visionTowerOf(visionJson.model_type).config.fromJSON(visionJson),
       textConfig: textTowerOf(text.model_type).config.fromJSON(text),
       projectionDim: projectionDim as number | undefined,
       logitScaleInitValue: logitScaleInitValue as number | undefined,

@@ -1,4 +1,5 @@
-import { isJsonObject, type JsonObject } from '../config/pretrained-config'
+import { towerConfig } from '../config/hybrid-clip'
+import type { JsonObject } from '../config/pretrained-config'
 import { ConfigError } from '../errors'
 import { beit } from './beit'
 import { bert } from './bert'
@@ -51,11 +52,10 @@ export const visionTowerOf = (modelType: unknown): VisionTowerModule => towerOf(
 export const textTowerOf = (modelType: unknown): TextTowerModule => towerOf(TEXT_TOWERS, 'Text', modelType)
 
 /**
- * The vision tower's part of a `config.json`: `vision_config` of a whole CLIP, SigLIP or ChineseCLIP
- * (whose own `model_type` may be missing), else the config itself.
+ * The vision tower's part of a `config.json`: `vision_config` (or `vision_config_dict`) of a whole CLIP,
+ * SigLIP or ChineseCLIP (whose own `model_type` may be missing), else the config itself.
  */
 export function visionConfigOf(json: JsonObject): JsonObject {
   const whole = WHOLE_MODELS.get(String(json.model_type))
-  if (!whole) return json
-  return { ...(isJsonObject(json.vision_config) ? json.vision_config : {}), model_type: whole }
+  return whole ? { ...(towerConfig(json, 'vision') ?? json), model_type: whole } : json
 }
