@@ -1,4 +1,4 @@
-import { BackendError, type Param, readEntries, sizeOf, type Tensor, type WeightEntry } from '@dual-encoder/core'
+import { BackendError, type Param, readInGroups, type Tensor, type WeightEntry } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { keepPacked } from './wasm'
 
@@ -108,36 +108,6 @@ export class KeptWeights implements TensorWeights {
   }
 }
 
-/**
- * Bytes read at once where neighbouring weights are fetched in one request. What has been read waits to be collected:
- * less of it from a disk, where requests cost nothing.
- */
-const MAX_GROUP = 32 * 2 ** 20
-const MAX_LOCAL_GROUP = 8 * 2 ** 20
-
-const bytesOf = ({ shape }: WeightEntry): number => 4 * sizeOf(shape)
-
-function* groups(entries: Iterable<WeightEntry>): Generator<WeightEntry[]> {
-  let group: WeightEntry[] = []
-  let size = 0
-  for (const entry of entries) {
-    const most = entry.location?.local ? MAX_LOCAL_GROUP : MAX_GROUP
-    if (group.length > 0 && size + bytesOf(entry) > most) {
-      yield group
-      ;[group, size] = [[], 0]
-    }
-    group.push(entry)
-    size += bytesOf(entry)
-  }
-  if (group.length > 0) yield group
-}
-
-const float32 = (bytes: Uint8Array): Float32Array => {
-  const { buffer, byteOffset, byteLength } = byteStart(bytes)
-  return new Float32Array(buffer, byteOffset, byteLength / 4)
-}
-const byteStart = (bytes: Uint8Array): Uint8Array => (bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes))
-
 const hostFloats = ({ data }: Tensor): Float32Array =>
   data instanceof Float32Array ? data : Float32Array.from(data as Iterable<number>, Number)
 
@@ -159,11 +129,9 @@ export async function loadTensors(
 ): Promise<Map<string, tf.Tensor>> {
   const tensors = new Map<string, tf.Tensor>()
   try {
-    for (const group of groups(entries)) {
-      const raw = await readEntries(group.filter(({ storage, location }) => storage === 'F32' && location))
-      for (const entry of group) {
-        const bytes = raw.get(entry.name)
-        const data = bytes ? float32(bytes) : hostFloats(await entry.read())
+    for await (const group of readInGroups(entries)) {
+      for (const [entry, value] of group) {
+        const data = hostFloats(value)
         onTurn()
         const made = place(entry, data)
         // Kept: a scope that the program has open must not take them along when it ends.

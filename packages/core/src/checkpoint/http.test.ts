@@ -4,9 +4,9 @@ import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { tensor } from '../tensor'
 import { openWeights } from './open'
-import { readEntries } from './read-entries'
+import { readEntries, readInGroups } from './read-entries'
 import { readSafetensors } from './safetensors/read'
-import { writeSafetensors } from './safetensors/write'
+import { safetensorsChunks, type WritableTensor, writeSafetensors } from './safetensors/write'
 import { openSource, type Progress, readJson } from './source'
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
@@ -82,6 +82,28 @@ describe('a server with ranges', () => {
     expect(new Float32Array((read.get('vision.b') as Uint8Array).slice().buffer)[0]).toBe(4)
     expect(asked.slice(headers)).toEqual([`/model.safetensors bytes=${model.length - 320_000}-${model.length - 1}`])
     expect(headers).toBe(2)
+  })
+
+  it('gives the values of one tower in one request, of half precision too', async () => {
+    const tensors = ['text.a', 'text.b', 'vision.a'].map((name, i): WritableTensor => {
+      const value = tensor(new Float32Array(40_000).fill(i + 1), [40_000])
+      return { name, shape: value.dims, storage: 'F16', read: () => value }
+    })
+    const chunks: Uint8Array[] = []
+    for await (const chunk of safetensorsChunks(tensors, { format: 'pt' })) chunks.push(chunk)
+    const { url, asked } = await serve(files({ 'model.safetensors': new Uint8Array(Buffer.concat(chunks)) }))
+    const { weights } = await openWeights(await openSource(url))
+    asked.length = 0
+    const read: [string, unknown][] = []
+    const made = { ...weights.get('text.b')!, name: 'made', location: undefined, read: async () => tensor([7], [1]) }
+    for await (const group of readInGroups([weights.get('text.a')!, made, weights.get('text.b')!]))
+      for (const [{ name }, { data }] of group) read.push([name, data.at(-1)])
+    expect(read).toEqual([
+      ['text.a', 1],
+      ['made', 7],
+      ['text.b', 2],
+    ])
+    expect(asked).toHaveLength(1)
   })
 
   it('gives a whole safetensors file in three requests', async () => {

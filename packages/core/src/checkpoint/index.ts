@@ -1,7 +1,7 @@
 export { convert, type ConvertedWeight, type ConvertOptions, type ConvertReport } from './convert'
 export type { Framework } from './formats/names'
 export type { WeightFormat } from './open'
-export { readEntries } from './read-entries'
+export { readEntries, readInGroups } from './read-entries'
 export { roundTo } from './safetensors/dtypes'
 export { readSafetensors } from './safetensors/read'
 export { writeSafetensors } from './safetensors/write'

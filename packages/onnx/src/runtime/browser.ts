@@ -1,4 +1,4 @@
-import { BackendError, readEntries, type WeightEntry } from '@dual-encoder/core'
+import { BackendError, readEntries, readInGroups, type WeightEntry } from '@dual-encoder/core'
 import type { OnnxOptions } from '../options'
 import { settleThreads } from './browser-threads'
 import type { Engine, PlacedWeights, Runtime } from './runtime'
@@ -40,7 +40,8 @@ async function load(providers: readonly string[], options: OnnxOptions): Promise
 /** Only the bytes of the weights asked for are fetched, neighbours in one request; each becomes an external file. */
 async function placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeights> {
   const bytes = await readEntries(entries.filter(isRawFloat32))
-  for (const entry of entries) if (!bytes.has(entry.name)) bytes.set(entry.name, await float32Bytes(entry))
+  for await (const group of readInGroups(entries.filter(({ name }) => !bytes.has(name))))
+    for (const [{ name }, value] of group) bytes.set(name, float32Bytes(value))
   const externalData = [...bytes].map(([path, data]) => ({ path, data }))
   return {
     place: ({ name }) => ({ location: name, offset: 0, length: bytes.get(name)?.length ?? 0 }),

@@ -2,7 +2,7 @@ import { mkdtemp, open, rm } from 'node:fs/promises'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BackendError, sizeOf, type WeightEntry } from '@dual-encoder/core'
+import { BackendError, readInGroups, sizeOf, type WeightEntry } from '@dual-encoder/core'
 import type { InferenceSession } from 'onnxruntime-common'
 import type OrtNode from 'onnxruntime-node'
 import type { TensorProto } from '../graph/proto'
@@ -59,7 +59,8 @@ async function placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeig
   if (folder === undefined || restBytes > MAX_INLINE) return writeAside(entries)
   await checkUnchanged(mapped)
   const inline = new Map<string, Uint8Array>()
-  for (const entry of rest) inline.set(entry.name, await float32Bytes(entry))
+  for await (const group of readInGroups(rest))
+    for (const [{ name }, value] of group) inline.set(name, float32Bytes(value))
   return {
     place: ({ name, location }) =>
       inline.get(name) ?? {
@@ -89,12 +90,13 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<PlacedWeight
     const file = await open(join(folder, 'weights'), 'wx')
     try {
       let offset = 0
-      for (const entry of entries) {
-        const bytes = await float32Bytes(entry)
-        for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten
-        places.set(entry.name, { location: 'weights', offset, length: bytes.length })
-        offset += bytes.length
-      }
+      for await (const group of readInGroups(entries))
+        for (const [{ name }, value] of group) {
+          const bytes = float32Bytes(value)
+          for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten
+          places.set(name, { location: 'weights', offset, length: bytes.length })
+          offset += bytes.length
+        }
     } finally {
       await file.close()
     }

@@ -1,8 +1,7 @@
 import type { Tensor, WeightEntry } from '@dual-encoder/core'
 
-/** Little-endian float32 bytes of a weight. */
-export async function float32Bytes(entry: WeightEntry): Promise<Uint8Array> {
-  const { data }: Tensor = await entry.read()
+/** Little-endian float32 bytes of a weight's values. */
+export function float32Bytes({ data }: Tensor): Uint8Array {
   const floats = data instanceof Float32Array ? data : Float32Array.from(data as Int32Array, Number)
   return new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength)
 }
