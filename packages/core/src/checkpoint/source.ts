@@ -28,6 +28,7 @@ export interface SourceOptions {
   /** Replaces the global `fetch`. */
   fetch?: typeof globalThis.fetch
   headers?: Readonly<Record<string, string>>
+  /** Ends the loading. Over HTTP also the fetching of weights that are read later, when their tower is first used. */
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { openWeights } from '../checkpoint/open'
 import { saveModel } from './save'
-import { openSource } from '../checkpoint/source'
+import { type ByteRange, openSource } from '../checkpoint/source'
 import { readSafetensors } from '../checkpoint/safetensors/read'
 import { writeSafetensors } from '../checkpoint/safetensors/write'
 import { initializeModel, loadModel, loadTower, modelParams } from './load'
@@ -56,6 +56,20 @@ describe('loadModel', () => {
     ],
   ])('refuses a checkpoint with %s', async (code, change) => {
     await expect(loadModel(await spoiled(change), {})).rejects.toMatchObject({ code })
+  })
+
+  it('stops when it is told to, and is not disturbed later', async () => {
+    const stop = new AbortController()
+    const { weights } = await loadModel(EMOJI, { signal: stop.signal })
+    const reader = {
+      async read(name: string, range: ByteRange = [0, Infinity]) {
+        if (name === 'model.safetensors') stop.abort(new Error('enough'))
+        return new Uint8Array(await readFile(join(EMOJI, name))).subarray(...range)
+      },
+    }
+    await expect(loadModel(reader, { signal: stop.signal })).rejects.toThrow('enough')
+    await expect(loadModel(EMOJI, { signal: stop.signal })).rejects.toThrow('enough')
+    expect((await weights.get('logit_scale')?.read())?.dims).toEqual([])
   })
 
   it('takes a pooling option where the pooler is missing, and keeps it in the config', async () => {

@@ -90,6 +90,7 @@ export async function loadModel(
   const encoders = encodersOf(config)
   const expected = modelParams(encoders)
   const { weights, framework } = await openWeights(opened, format)
+  options.signal?.throwIfAborted()
   const settled = new Map<string, WeightEntry>()
   for (const { kind, tower, config } of [encoders.vision, encoders.text]) {
     const prefix = `${ENCODER_NAMES[kind].tower}.`
@@ -141,6 +142,7 @@ export async function loadTower<K extends 'vision' | 'text'>(
   const expected = encoderParams(encoder)
   const into = `${ENCODER_NAMES[kind].tower}.`
   const { weights, framework } = await openWeights(opened, options.format)
+  options.signal?.throwIfAborted()
   const prefix = findPrefix(
     weights,
     tower,
