@@ -11,12 +11,15 @@ export function resized<T>(ops: Ops<T>, table: Param, size: readonly number[], c
 
 type Taps1D = readonly (readonly [index: number, weight: number])[]
 
-/** The source pixels of each target pixel along one axis, as `torch.nn.functional.interpolate` (no antialiasing). */
+/**
+ * The source pixels of each target pixel along one axis, as `torch.nn.functional.interpolate` (no antialiasing): in
+ * float32, a product and what is added to it rounded once, as fused instructions do.
+ */
 function sourceTaps(from: number, to: number, mode: 'bicubic' | 'bilinear'): Taps1D[] {
   const scale = Math.fround(from / to)
   const clamp = (index: number) => Math.min(Math.max(index, 0), from - 1)
   return Array.from({ length: to }, (_, i) => {
-    const centre = Math.fround(Math.fround(scale * (i + 0.5)) - 0.5)
+    const centre = Math.fround(scale * (i + 0.5) - 0.5)
     if (mode === 'bilinear') {
       const x = Math.max(centre, 0)
       const left = Math.floor(x)
@@ -25,15 +28,18 @@ function sourceTaps(from: number, to: number, mode: 'bicubic' | 'bilinear'): Tap
     }
     const left = Math.floor(centre)
     const t = Math.fround(centre - left)
-    return [t + 1, t, 1 - t, 2 - t].map((distance, k) => [clamp(left - 1 + k), cubic(distance)] as const)
+    const opposite = Math.fround(1 - t)
+    const distances = [Math.fround(t + 1), t, opposite, Math.fround(opposite + 1)]
+    return distances.map((distance, k) => [clamp(left - 1 + k), cubic(distance)] as const)
   })
 }
 
 /** Keys' cubic convolution with a = -0.75, as PyTorch's. */
 function cubic(distance: number): number {
   const a = -0.75
-  if (distance <= 1) return ((a + 2) * distance - (a + 3)) * distance * distance + 1
-  return ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
+  const fma = (x: number, y: number, z: number) => Math.fround(x * y + z)
+  if (distance <= 1) return fma(Math.fround(fma(a + 2, distance, -(a + 3)) * distance), distance, 1)
+  return fma(fma(fma(a, distance, -5 * a), distance, 8 * a), distance, -4 * a)
 }
 
 /**
