@@ -122,4 +122,8 @@ CASES = [
     # Whoever saved these trained them with masked patches: Python reads them and says that mask_token is left over.
     case("mask-token-vit", vit(**TINY), bert(**TINY_TEXT), rename="mask-token"),
     case("mask-token-deit", deit(**TINY), bert(**TINY_TEXT), rename="mask-token"),
+    # Positions of 2x8 patches, which transformers takes for 4x4.
+    case("dinov2-rectangle", dinov2(**TINY, image_size=[12, 48], patch_size=6), bert(**TINY_TEXT), image=(12, 48)),
+    case("beit-absolute-rectangle", beit(**TINY, image_size=[12, 48], use_absolute_position_embeddings=True), bert(**TINY_TEXT),
+         image=(12, 48)),
 ]

@@ -98,7 +98,7 @@ export const beit: VisionTowerModule<BeitConfig> = {
     if (config.useAbsolutePositionEmbeddings) {
       const rows = 1 + trained[0] * trained[1]
       const table = embeddings.param('position_embeddings', [1, rows, D], { kind: 'zeros' })
-      const options = { trained, wanted, imageSize, trainedSize, prefix: 1, hiddenSize: D }
+      const options = { trained, wanted, imageSize, trainedSize, prefix: 1, hiddenSize: D, always: true }
       x = ops.add(x, positionEmbeddings(ops, table, options))
     }
     const shared = config.useSharedRelativePositionBias

@@ -75,6 +75,7 @@ export const dinov2: VisionTowerModule<Dinov2Config> = {
       trainedSize,
       prefix: 1,
       hiddenSize: D,
+      always: true,
     })
 
     const layerAt = (index: number): PreNormLayer<T> => {

@@ -77,7 +77,8 @@ export function resizeMatrix(
 /**
  * Position embeddings `[1, prefix + patches, D]` for an image of `imageSize`, from a table that was
  * trained for another one (`interpolate_pos_encoding`). transformers keeps the table as it is for a
- * square image with as many patches, and otherwise takes it as a square grid.
+ * square image with as many patches, and otherwise takes it as a square grid: with `always`, as in towers
+ * that take any size, even for images of the trained size that are not square.
  */
 export function positionEmbeddings<T>(
   ops: Ops<T>,
@@ -89,15 +90,18 @@ export function positionEmbeddings<T>(
     readonly trainedSize: readonly [number, number]
     readonly prefix: number
     readonly hiddenSize: number
+    readonly always?: boolean
   },
 ): T {
-  const { trained, wanted, imageSize, trainedSize, prefix, hiddenSize } = options
+  const { trained, wanted, imageSize, trainedSize, prefix, hiddenSize, always = false } = options
   const patches = trained[0] * trained[1]
-  const sameSize = imageSize[0] === trainedSize[0] && imageSize[1] === trainedSize[1]
-  const keep = sameSize || (imageSize[0] === imageSize[1] && wanted[0] * wanted[1] === patches)
-  if (keep) return ops.reshape(ops.param(table), [1, prefix + patches, hiddenSize])
   const side = Math.floor(Math.sqrt(patches))
-  const grid: Grid = side * side === patches ? [side, side] : trained
+  const isSquare = side * side === patches
+  const sameSize = imageSize[0] === trainedSize[0] && imageSize[1] === trainedSize[1]
+  const keepsSame = sameSize && !(always && isSquare)
+  const keep = keepsSame || (imageSize[0] === imageSize[1] && wanted[0] * wanted[1] === patches)
+  if (keep) return ops.reshape(ops.param(table), [1, prefix + patches, hiddenSize])
+  const grid: Grid = isSquare ? [side, side] : trained
   return resized(ops, table, wanted, () => {
     const rows = ops.reshape(ops.param(table), [prefix + patches, hiddenSize])
     const matrix = resizeMatrix(grid, wanted, 'bicubic', { before: prefix })
