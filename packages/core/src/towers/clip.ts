@@ -98,13 +98,16 @@ function clipTower<C extends CLIPVisionConfig | ChineseCLIPVisionConfig>(
       const trainedSize = pairOf(config.imageSize)
       const trained = gridOf(trainedSize, config.patchSize)
       const embeddings = w.at('embeddings')
+      const embeddingStd = config.initializerRange * config.initializerFactor
       const patchLayer = embeddings
         .at('patch_embedding')
-        .patches(config.numChannels, D, pairOf(config.patchSize), { bias: false })
+        .patches(config.numChannels, D, pairOf(config.patchSize), { bias: false, std: embeddingStd })
       const patches = ops.patchEmbed(pixelValues, patchLayer)
       const std = D ** -0.5 * config.initializerFactor
       const cls = ops.reshape(ops.param(embeddings.param('class_embedding', [D], { kind: 'normal', std })), [1, 1, D])
-      const table = embeddings.at('position_embedding').param('weight', [1 + trained[0] * trained[1], D])
+      const table = embeddings
+        .at('position_embedding')
+        .param('weight', [1 + trained[0] * trained[1], D], { kind: 'normal', std: embeddingStd })
       const positions = positionEmbeddings(ops, table, {
         trained,
         wanted: gridOf(imageSize, config.patchSize),
