@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { tensor, type WeightEntry } from '@dual-encoder/core'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import type { TensorProto } from '../graph/proto'
 import { runtime } from './node'
 import type { PlacedWeights } from './runtime'
@@ -51,4 +51,17 @@ it('leaves nothing where a weight cannot be read', async () => {
   const broken = { ...entry('c', [6]), read: () => Promise.reject(new Error('unreadable')) }
   await expect(runtime.placeWeights([...entries, broken])).rejects.toThrow('unreadable')
   expect(exitListeners().length).toBe(before)
+})
+
+it('has ONNX Runtime report nothing, unless the program has decided', async () => {
+  try {
+    vi.stubEnv('ORT_DISABLE_TELEMETRY', undefined)
+    await runtime.load(['cpu'])
+    expect(process.env.ORT_DISABLE_TELEMETRY).toBe('1')
+    vi.stubEnv('ORT_DISABLE_TELEMETRY', '0')
+    await runtime.load(['cpu'])
+    expect(process.env.ORT_DISABLE_TELEMETRY).toBe('0')
+  } finally {
+    vi.unstubAllEnvs()
+  }
 })

@@ -11,6 +11,9 @@ import { float32Bytes, isRawFloat32 } from './weight-bytes'
 
 /** onnxruntime-node is CommonJS: one copy for ESM and CJS callers. */
 async function loadOrt(): Promise<typeof OrtNode> {
+  // Its release builds report usage to Microsoft unless told not to, and leave a log of that in the temporary folder
+  // for each process. In a worker this is out of its sight: there, the variable has to be set from outside.
+  process.env.ORT_DISABLE_TELEMETRY ??= '1'
   const module = await import('onnxruntime-node').catch((cause: unknown) => {
     throw new BackendError('engine-missing', `onnxruntime-node could not be loaded: ${(cause as Error).message}`, {
       cause,
