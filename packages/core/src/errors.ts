@@ -1,3 +1,5 @@
+import { describe } from './describe'
+
 /**
  * One error family. `code` is stable and meant for programs; the message says what was given,
  * what is allowed and what to do. `instanceof` works across the ESM and CJS copies of a package:
@@ -72,15 +74,51 @@ export class BackendError extends DualEncoderError {
   static override readonly kind: string = 'BackendError'
 }
 
-/** Throws an `OptionError` for keys of `options` outside `allowed`. */
+const isFunction = (value: unknown): boolean => typeof value === 'function'
+
+/** Options that mean the same in every call, and what they have to be: `'false'` would count as true. */
+const KINDS: readonly [names: RegExp, needed: string, is: (value: unknown) => boolean][] = [
+  [
+    /^(normalize|train|training|lowMemory|interpolatePosEncoding|isSplitIntoWords|output(Attentions|HiddenStates)|return(Loss|Tuple|Dict|.+Ids|.+Mask|.+Mapping)|(add|skip)SpecialTokens)$/,
+    'true or false',
+    (value) => typeof value === 'boolean',
+  ],
+  [
+    /^do(ConvertRgb|Resize|CenterCrop|Rescale|Normalize|Pad)$/,
+    'true, false or null',
+    (value) => value === null || typeof value === 'boolean',
+  ],
+  [/^(seed|dropoutSeed)$/, 'an integer', Number.isInteger],
+  [
+    /^signal$/,
+    'an AbortSignal (the `signal` of an AbortController)',
+    (value) => isFunction((value as AbortSignal | null)?.throwIfAborted),
+  ],
+  [/^(fetch|onProgress|onWarning)$/, 'a function', isFunction],
+]
+
+/**
+ * @throws OptionError for options that are no object, for keys outside `allowed`, and for a flag, signal or function
+ * that is something else
+ */
 export function checkOptions(options: object, allowed: readonly string[], where: string): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw new OptionError(
+      'bad-options',
+      `${where}: ${describe(options)} was given as options. Give an object of: ${allowed.join(', ')}.`,
+    )
   const unknown = Object.keys(options).filter((key) => !allowed.includes(key))
-  if (unknown.length === 0) return
-  throw new OptionError(
-    'unknown-option',
-    `${where}: unknown option${unknown.length > 1 ? 's' : ''} ${unknown.map((key) => `"${key}"`).join(', ')}` +
-      ` (probably a typo). Allowed: ${allowed.join(', ')}.`,
-  )
+  if (unknown.length > 0)
+    throw new OptionError(
+      'unknown-option',
+      `${where}: unknown option${unknown.length > 1 ? 's' : ''} ${unknown.map((key) => `"${key}"`).join(', ')}` +
+        ` (probably a typo). Allowed: ${allowed.join(', ')}.`,
+    )
+  for (const [name, value] of Object.entries(options as Record<string, unknown>)) {
+    const kind = KINDS.find(([names]) => names.test(name))
+    if (value === undefined || !kind || kind[2](value)) continue
+    throw new OptionError('bad-option', `${where}: ${name} is ${describe(value)}; ${kind[1]} is needed.`)
+  }
 }
 
 /** Two lists as `- only here` / `+ only there`, cut after `limit` lines each. */

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest'
+import { checkOptions } from './errors'
+
+const ALLOWED = ['normalize', 'signal', 'seed', 'onProgress', 'doResize', 'batchSize']
+
+describe('checkOptions', () => {
+  it.each([
+    { normalize: true, signal: new AbortController().signal, seed: 7, onProgress: () => undefined, doResize: null },
+    { normalize: undefined, signal: undefined, batchSize: 'checked where it is used' },
+  ])('takes %o', (options) => {
+    expect(() => checkOptions(options, ALLOWED, 'call')).not.toThrow()
+  })
+
+  it.each([
+    ['bad-options', null, /call: null was given as options.*normalize, signal/],
+    ['bad-options', [true], /a list was given/],
+    ['unknown-option', { normalise: true }, /"normalise".*normalize/],
+    ['bad-option', { normalize: 'false' }, /normalize is "false"; true or false/],
+    ['bad-option', { doResize: 1 }, /doResize is 1; true, false or null/],
+    ['bad-option', { signal: new AbortController() }, /AbortController; an AbortSignal/],
+    ['bad-option', { seed: '1' }, /seed is "1"; an integer/],
+    ['bad-option', { onProgress: {} }, /onProgress is an object; a function/],
+  ])('throws %s for %o', (code, options, says) => {
+    expect(() => checkOptions(options as object, ALLOWED, 'call')).toThrow(
+      expect.objectContaining({ name: 'OptionError', code, message: expect.stringMatching(says) as string }) as Error,
+    )
+  })
+})
