@@ -225,6 +225,35 @@ const CALLS: [what: string, inputs: Partial<Inputs>, options: Options, code: str
     /4 texts and 3 images/,
   ],
   ['a mask of another shape', { attentionMask: ids([[1, 1]]) }, {}, 'bad-shape', /attentionMask is \[1, 2\]/],
+  [
+    'fewer pixels than their dims say',
+    { pixelValues: { ...pixels(1, 3, 24, 24), data: new Float32Array(10) } },
+    {},
+    'tensor-size',
+    /pixelValues is \[1, 3, 24, 24\], 1728 values; its data holds 10/,
+  ],
+  [
+    'bytes said to be float32',
+    { pixelValues: { ...pixels(1, 3, 24, 24), data: new Uint8Array(1728) } as never },
+    {},
+    'bad-dtype',
+    /pixelValues is float32; .*Uint8Array/,
+  ],
+  [
+    'dims that are no whole numbers',
+    { pixelValues: { ...pixels(1, 3, 24, 24), dims: [1.5, 3, 24, 24] } },
+    {},
+    'bad-shape',
+    /pixelValues has dims \[1\.5, /,
+  ],
+  [
+    'fractions as token ids',
+    { inputIds: tensor(Float32Array.of(1, 1.5), [1, 2]), attentionMask: undefined },
+    {},
+    'bad-dtype',
+    /inputIds holds fractions/,
+  ],
+  ['a flag in words', {}, { returnLoss: 'no' } as never, 'bad-option', /returnLoss is "no"; true or false/],
   ['no inputs', { inputIds: undefined as never }, {}, 'missing-input', /inputIds is missing/],
 ]
 

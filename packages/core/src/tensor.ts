@@ -42,6 +42,12 @@ const ARRAYS = {
 
 export const sizeOf = (dims: readonly number[]): number => dims.reduce((size, dim) => size * dim, 1)
 
+/** Whether `data` is the array that holds a dtype. Also of another realm (a test environment's, a frame's). */
+export function isTensorData(data: unknown, dtype: DType): boolean {
+  const array = dtype === 'bool' ? ARRAYS.uint8 : Object.hasOwn(ARRAYS, dtype) ? ARRAYS[dtype] : undefined
+  return array !== undefined && Object.prototype.toString.call(data) === `[object ${array.name}]`
+}
+
 function dtypeOf(data: TensorData[DType]): DType {
   for (const [dtype, type] of Object.entries(ARRAYS)) if (data instanceof type) return dtype as DType
   throw new InputError('tensor-data', 'A tensor needs a typed array as data.')

@@ -1,5 +1,6 @@
+import { describe } from '../describe'
 import { InputError } from '../errors'
-import { type DType, type Tensor, tensor } from '../tensor'
+import { isTensorData, sizeOf, type Tensor, tensor } from '../tensor'
 import { pairOf } from '../towers/parameters'
 import type { TextBatch, TextEncoderSpec, VisionBatch, VisionEncoderSpec } from './encoder'
 
@@ -17,16 +18,38 @@ export interface VisionModelInputs {
   pixelValues: Tensor
 }
 
+/** @throws InputError where a call was given no object of inputs. */
+export function checkInputs(inputs: unknown, needed: string): void {
+  if (typeof inputs !== 'object' || inputs === null)
+    throw new InputError('missing-input', `${describe(inputs)} was given as inputs; { ${needed} } is needed.`)
+}
+
 const show = (dims: readonly number[]): string => `[${dims.join(', ')}]`
 
 function requireTensor(value: Tensor | undefined, name: string, layout: string): Tensor {
-  if (value && Array.isArray(value.dims) && ArrayBuffer.isView(value.data)) return value
-  const given = value === undefined ? 'missing' : Array.isArray(value) ? 'a nested array' : `a ${typeof value}`
+  if (value && Array.isArray(value.dims) && ArrayBuffer.isView(value.data)) {
+    checkData(value, name)
+    return value
+  }
+  const given = value === undefined ? 'missing' : Array.isArray(value) ? 'a nested array' : describe(value)
   throw new InputError(
     'missing-input',
     `${name} is ${given}; a tensor { dims, dtype, data } of ${layout} is needed` +
       (Array.isArray(value) ? ' (call the tokenizer with padding: true to get one).' : '.'),
   )
+}
+
+/** What a tensor says of itself is true: engines would read beyond its data, or take it for something else. */
+function checkData({ dims, dtype, data }: Tensor, name: string): void {
+  if (!dims.every((dim) => Number.isInteger(dim) && dim >= 0))
+    throw new InputError('bad-shape', `${name} has dims ${show(dims)}; whole numbers are needed.`)
+  if (!isTensorData(data, dtype))
+    throw new InputError('bad-dtype', `${name} is ${dtype}; its data is ${describe(data)}.`)
+  if (data.length !== sizeOf(dims))
+    throw new InputError(
+      'tensor-size',
+      `${name} is ${show(dims)}, ${sizeOf(dims)} values; its data holds ${data.length}.`,
+    )
 }
 
 function checkBatch(dims: readonly number[], name: string): void {
@@ -36,7 +59,8 @@ function checkBatch(dims: readonly number[], name: string): void {
 
 /** Integers as int64, each within `[0, size)`. */
 function integers(value: Tensor, name: string, size: number, what: string, advice = ''): Tensor<'int64'> {
-  if (['float32', 'float64'].includes(value.dtype) && !(value.data as Float32Array).every(Number.isInteger))
+  const floats = value.data instanceof Float32Array || value.data instanceof Float64Array
+  if (floats && !(value.data as Float32Array).every(Number.isInteger))
     throw new InputError('bad-dtype', `${name} holds fractions; integers are needed.`)
   const data = value.data instanceof BigInt64Array ? value.data : BigInt64Array.from(value.data as Int32Array, BigInt)
   const limit = BigInt(size)
@@ -60,6 +84,7 @@ const full = (dims: readonly number[], value: bigint): Tensor<'int64'> =>
 
 /** Checks the inputs of a text tower and completes what the caller may leave out. */
 export function textBatch({ config, tower }: TextEncoderSpec, inputs: TextModelInputs): TextBatch {
+  checkInputs(inputs, 'inputIds')
   const ids = requireTensor(inputs.inputIds, 'inputIds', '[batch, length]')
   const { dims } = ids
   if (dims.length !== 2) throw new InputError('bad-shape', `inputIds is ${show(dims)}; [batch, length] is needed.`)
@@ -108,10 +133,10 @@ export function visionBatch(
   inputs: VisionModelInputs,
   interpolatePosEncoding: boolean,
 ): VisionBatch {
+  checkInputs(inputs, 'pixelValues')
   const pixels = requireTensor(inputs.pixelValues, 'pixelValues', '[batch, channels, height, width]')
   const { dims, dtype } = pixels
-  if (dtype !== 'float32')
-    throw new InputError('bad-dtype', `pixelValues is ${dtype satisfies DType}; float32 is needed.`)
+  if (dtype !== 'float32') throw new InputError('bad-dtype', `pixelValues is ${dtype}; float32 is needed.`)
   checkPixelDims(encoder, dims, interpolatePosEncoding)
   return { pixelValues: pixels as Tensor<'float32'> }
 }

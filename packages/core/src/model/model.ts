@@ -9,7 +9,7 @@ import { clipLoss, similarity } from '../losses/losses'
 import type { Tensor } from '../tensor'
 import type { WarningListener } from '../warnings'
 import type { EncodeRequest, EncoderOutput, EncoderRunner, EncoderSpec, TextBatch, VisionBatch } from './encoder'
-import { type TextModelInputs, textBatch, type VisionModelInputs, visionBatch } from './inputs'
+import { checkInputs, type TextModelInputs, textBatch, type VisionModelInputs, visionBatch } from './inputs'
 import {
   CHECKPOINT_OPTIONS,
   type CheckpointOptions,
@@ -243,6 +243,7 @@ export abstract class DualEncoderModel {
       interpolatePosEncoding = false,
     }: Pick<ForwardOptions, 'returnLoss' | 'interpolatePosEncoding'>,
   ): { texts: TextBatch; images: VisionBatch } {
+    checkInputs(inputs, 'inputIds, pixelValues')
     checkOptions(inputs, [...INPUTS, ...BESIDE_INPUTS], 'forward inputs')
     const texts = textBatch(this.loaded.text, inputs)
     const images = visionBatch(this.loaded.vision, inputs, interpolatePosEncoding)
