@@ -1,4 +1,4 @@
-import type { Activation, AttentionOptions, Linear, Norm, Ops, Param, Tensor } from '@dual-encoder/core'
+import type { Activation, AttentionOptions, Linear, Norm, Ops, Param, Projection, Tensor } from '@dual-encoder/core'
 import { writeActivation } from './graph/activations'
 import { type GraphBuilder, MICROSOFT } from './graph/builder'
 import type { TensorProto } from './graph/proto'
@@ -112,7 +112,7 @@ export class OnnxOps implements Ops<OnnxValue> {
     return dims.length < 3 ? { dims, shaped: name } : { dims, flat: name }
   }
 
-  linears(x: OnnxValue, layers: readonly Linear[]): OnnxValue[] {
+  linears(x: OnnxValue, layers: readonly Projection[]): OnnxValue[] {
     return layers.map((layer) => this.linear(x, layer))
   }
 
@@ -146,7 +146,7 @@ export class OnnxOps implements Ops<OnnxValue> {
     return { dims: [...ids.dims, table.shape[1] as number], shaped }
   }
 
-  patchEmbed(pixels: OnnxValue, { weight, bias }: Linear): OnnxValue {
+  patchEmbed(pixels: OnnxValue, { weight, bias }: Projection): OnnxValue {
     const { graph } = this
     const [size = 0, channels = 1, height = 1, width = 1] = weight.shape
     const attributes = { kernel_shape: [height, width], strides: [height, width] }

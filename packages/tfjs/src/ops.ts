@@ -1,4 +1,4 @@
-import type { Activation, AttentionOptions, Linear, Norm, Ops, Param, Tensor } from '@dual-encoder/core'
+import type { Activation, AttentionOptions, Linear, Norm, Ops, Param, Projection, Tensor } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { activate } from './activations'
 import type { DropoutMasks } from './dropout'
@@ -48,7 +48,7 @@ export class TfjsOps implements Ops<tf.Tensor> {
       return x.rank === 2 ? y : tf.reshape(y, [...x.shape.slice(0, -1), size(y, 1)])
     })
   }
-  linears(x: tf.Tensor, layers: readonly Linear[]): tf.Tensor[] {
+  linears(x: tf.Tensor, layers: readonly Projection[]): tf.Tensor[] {
     return layers.map((layer) => this.linear(x, layer))
   }
 
@@ -69,7 +69,7 @@ export class TfjsOps implements Ops<tf.Tensor> {
     return tf.gather(this.weights.value(table), ids as tf.Tensor2D)
   }
 
-  patchEmbed(pixels: tf.Tensor, { weight, bias }: Linear): tf.Tensor {
+  patchEmbed(pixels: tf.Tensor, { weight, bias }: Projection): tf.Tensor {
     const [, , ph = 1, pw = 1] = weight.shape
     const [batch, channels, height, width] = pixels.shape as [number, number, number, number]
     const [rows, columns] = [Math.floor(height / ph), Math.floor(width / pw)]

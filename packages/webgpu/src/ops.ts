@@ -1,4 +1,4 @@
-import type { Activation, AttentionOptions, Linear, Norm, Param } from '@dual-encoder/core'
+import type { Activation, AttentionOptions, Linear, Norm, Param, Projection } from '@dual-encoder/core'
 import { type DropoutMasks, type TensorWeights, TfjsOps } from '@dual-encoder/tfjs/engine-api'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Device } from './device/device'
@@ -86,7 +86,7 @@ export class WebGpuOps extends TfjsOps {
     return tf.reshape(y, [...x.shape.slice(0, -1), half ? width / 2 : width])
   }
 
-  override linears(x: tf.Tensor, layers: readonly Linear[]): tf.Tensor[] {
+  override linears(x: tf.Tensor, layers: readonly Projection[]): tf.Tensor[] {
     const packed = layers.length === 3 && this.device.has(LINEAR) ? this.#gpu?.joined(layers) : undefined
     if (!packed) return super.linears(x, layers)
     const { columns, bias } = packed
@@ -164,7 +164,7 @@ export class WebGpuOps extends TfjsOps {
     return rows as tf.Tensor
   }
 
-  override patchEmbed(pixels: tf.Tensor, layer: Linear): tf.Tensor {
+  override patchEmbed(pixels: tf.Tensor, layer: Projection): tf.Tensor {
     const [, , height = 1, width = 1] = layer.weight.shape
     if (!this.device.has(PATCHES)) return super.patchEmbed(pixels, layer)
     const attrs: PatchesAttrs = { height, width }

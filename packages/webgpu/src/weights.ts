@@ -1,4 +1,4 @@
-import { type Linear, type Param, sizeOf, type WeightEntry } from '@dual-encoder/core'
+import { type Linear, type Param, type Projection, sizeOf, type WeightEntry } from '@dual-encoder/core'
 import { KeptWeights, loadTensors, makeCurrent } from '@dual-encoder/tfjs/engine-api'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Device } from './device/device'
@@ -58,7 +58,7 @@ export class GpuWeights extends KeptWeights {
   }
 
   /** Layers of the same input side by side. */
-  joined(layers: readonly Linear[]): Packed | undefined {
+  joined(layers: readonly Projection[]): Packed | undefined {
     const key = layers.map(({ weight }) => keyOf(weight)).join()
     const known = this.#packed.get(key)
     if (known) return known

@@ -1,12 +1,12 @@
 import type { Activation } from './activations'
-import type { Linear, Norm, Ops } from './ops'
+import type { Linear, Norm, Ops, Projection } from './ops'
 import type { Pooling, Taps, TowerOutput } from './tower'
 
 /** The four projections of multi-head self-attention, each `[D, D]`. */
 interface AttentionLayer {
-  readonly query: Linear
-  readonly key: Linear
-  readonly value: Linear
+  readonly query: Projection
+  readonly key: Projection
+  readonly value: Projection
   readonly output: Linear
 }
 

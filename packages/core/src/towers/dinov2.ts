@@ -1,7 +1,7 @@
 import { configClass } from '../config/pretrained-config'
 import { activationOf } from './activations'
 import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer } from './blocks'
-import type { Linear, Ops, Param } from './ops'
+import type { Ops, Param, Projection } from './ops'
 import { pairOf } from './parameters'
 import { positionEmbeddings } from './positions'
 import type { Scope } from './scope'
@@ -34,7 +34,7 @@ export class Dinov2Config extends configClass('dinov2', {
 function swiglu<T>(ops: Ops<T>, w: Scope, hiddenSize: number, expanded: number, scale: Param): (x: T) => T {
   const size = Math.floor((Math.floor((expanded * 2) / 3) + 7) / 8) * 8
   const { weight, bias } = w.at('weights_in').linear(hiddenSize, 2 * size)
-  const half = (index: number): Linear => {
+  const half = (index: number): Projection => {
     const rows = [index * size, (index + 1) * size] as const
     return { weight: { ...weight, rows }, bias: bias && { ...bias, rows } }
   }

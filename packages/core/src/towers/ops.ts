@@ -28,6 +28,11 @@ export interface Linear {
   readonly scale?: Param
 }
 
+/** A linear layer without layer scale: all that `linears` and `patchEmbed` take. */
+export interface Projection extends Linear {
+  readonly scale?: undefined
+}
+
 /** weight and bias `[size]`. */
 export interface Norm {
   readonly weight: Param
@@ -64,7 +69,7 @@ export interface Ops<T> {
   /** `[..., in]` -> `[..., out]`: x Wᵀ + b, then the activation, times the layer's scale. */
   linear(x: T, layer: Linear, activation?: Activation): T
   /** Several projections of the same x (query, key, value), so that a backend may pack them. */
-  linears(x: T, layers: readonly Linear[]): T[]
+  linears(x: T, layers: readonly Projection[]): T[]
   layerNorm(x: T, norm: Norm): T
   /** `sum` = x + residual, `normed` = layerNorm(sum). */
   addLayerNorm(x: T, residual: T, norm: Norm): { sum: T; normed: T }
@@ -74,7 +79,7 @@ export interface Ops<T> {
    * pixels `[B, C, H, W]` -> `[B, floor(H/ph) * floor(W/pw), D]`, patches row by row; what does not
    * fill a patch at the right and the bottom is left out.
    */
-  patchEmbed(pixels: T, layer: Linear): T
+  patchEmbed(pixels: T, layer: Projection): T
   /** Multi-head attention over q `[B, Lq, D]`, k and v `[B, Lk, D]` -> context `[B, Lq, D]`. */
   attention(q: T, k: T, v: T, options: AttentionOptions<T>): { context: T; probs?: T }
 

@@ -1,6 +1,6 @@
 import type { EncoderSpec } from '../model/encoder'
 import { ENCODER_NAMES, encode } from '../model/encoder'
-import type { Linear, Norm, Ops, Param } from './ops'
+import type { Linear, Norm, Ops, Param, Projection } from './ops'
 import { Scope } from './scope'
 
 /** Runs a tower for its names only: every op notes the weights it is asked for. */
@@ -18,7 +18,7 @@ class ParameterTracer implements Ops<void> {
     this.noteLayer(layer)
     if (layer.scale) this.param(layer.scale)
   }
-  linears(_x: void, layers: readonly Linear[]): void[] {
+  linears(_x: void, layers: readonly Projection[]): void[] {
     return layers.map((layer) => this.noteLayer(layer))
   }
   layerNorm(_x: void, norm: Norm): void {
@@ -30,7 +30,7 @@ class ParameterTracer implements Ops<void> {
   embedding(_ids: void, table: Param): void {
     this.param(table)
   }
-  patchEmbed(_pixels: void, layer: Linear): void {
+  patchEmbed(_pixels: void, layer: Projection): void {
     this.noteLayer(layer)
   }
   attention(): { context: void; probs?: void } {

@@ -1,4 +1,4 @@
-import type { Init, Linear, Norm, Param } from './ops'
+import type { Init, Norm, Param, Projection } from './ops'
 
 /**
  * A place in a checkpoint's tree of names. Towers name their weights through it:
@@ -20,7 +20,11 @@ export class Scope {
   }
 
   /** `weight [out, in]`, `bias [out]`. */
-  linear(inSize: number, outSize: number, options: { bias?: boolean; std?: number; biasStd?: number } = {}): Linear {
+  linear(
+    inSize: number,
+    outSize: number,
+    options: { bias?: boolean; std?: number; biasStd?: number } = {},
+  ): Projection {
     const weight = this.param('weight', [outSize, inSize], { kind: 'normal', std: options.std ?? this.std })
     if (options.bias === false) return { weight }
     const { biasStd } = options
@@ -42,7 +46,7 @@ export class Scope {
     outSize: number,
     patch: readonly [number, number],
     { bias = true, std = this.std }: { bias?: boolean; std?: number } = {},
-  ): Linear {
+  ): Projection {
     const weight = this.param('weight', [outSize, channels, ...patch], { kind: 'normal', std })
     return bias ? { weight, bias: this.param('bias', [outSize], { kind: 'zeros' }) } : { weight }
   }

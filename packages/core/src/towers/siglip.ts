@@ -2,7 +2,7 @@ import { configClass } from '../config/pretrained-config'
 import { ConfigError } from '../errors'
 import { onlyPooled, pool, preNormEncoder } from './blocks'
 import { clipLayer, type ClipLayerStd, clipMlp } from './clip'
-import type { Linear, Ops } from './ops'
+import type { Ops, Projection } from './ops'
 import { pairOf } from './parameters'
 import { positionEmbeddings } from './positions'
 import type { Scope } from './scope'
@@ -41,7 +41,7 @@ function attentionPool<T>(ops: Ops<T>, w: Scope, config: SiglipVisionConfig, x: 
   const attention = w.at('attention')
   const weight = attention.param('in_proj_weight', [3 * D, D], { kind: 'normal', std: (2 * D) ** -0.5 })
   const bias = attention.param('in_proj_bias', [3 * D], { kind: 'zeros' })
-  const part = (index: number): Linear => {
+  const part = (index: number): Projection => {
     const rows = [index * D, (index + 1) * D] as const
     return { weight: { ...weight, rows }, bias: { ...bias, rows } }
   }
