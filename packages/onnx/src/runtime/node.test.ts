@@ -56,10 +56,10 @@ it('leaves nothing where a weight cannot be read', async () => {
 it('has ONNX Runtime report nothing, unless the program has decided', async () => {
   try {
     vi.stubEnv('ORT_DISABLE_TELEMETRY', undefined)
-    await runtime.load(['cpu'])
+    await runtime.load(['cpu'], {})
     expect(process.env.ORT_DISABLE_TELEMETRY).toBe('1')
     vi.stubEnv('ORT_DISABLE_TELEMETRY', '0')
-    await runtime.load(['cpu'])
+    await runtime.load(['cpu'], {})
     expect(process.env.ORT_DISABLE_TELEMETRY).toBe('0')
   } finally {
     vi.unstubAllEnvs()
