@@ -38,7 +38,8 @@ const ARRAYS = {
   uint32: Uint32Array,
   int64: BigInt64Array,
   uint64: BigUint64Array,
-} as const
+  bool: Uint8Array,
+} as const satisfies Record<DType, unknown>
 
 export const sizeOf = (dims: readonly number[]): number => dims.reduce((size, dim) => size * dim, 1)
 
@@ -55,7 +56,7 @@ function dtypeOf(data: TensorData[DType]): DType {
 
 /**
  * A tensor over `data` (not copied). Plain number arrays become float32 unless `dtype` says otherwise.
- * @throws InputError where the data's length is not the product of `dims`.
+ * @throws InputError where the data's length is not the product of `dims`, or its type not that of `dtype`.
  */
 export function tensor<D extends DType>(data: TensorData[D], dims: readonly number[], dtype: D): Tensor<D>
 export function tensor<A extends TensorData[DType]>(data: A, dims: readonly number[]): Tensor<DTypeOf<A>>
@@ -69,20 +70,38 @@ export function tensor<D extends DType>(
   dims: readonly number[],
   dtype?: D,
 ): Tensor<D> {
+  if (dtype !== undefined && !(dtype in ARRAYS))
+    throw new InputError(
+      'tensor-dtype',
+      `tensor: dtype is ${JSON.stringify(dtype)}. Should be one of: ${Object.keys(ARRAYS).join(', ')}.`,
+    )
+  if (!Array.isArray(dims) || !dims.every((dim) => Number.isInteger(dim) && dim >= 0))
+    throw new InputError('tensor-dims', `tensor: dims is ${JSON.stringify(dims)}; a list of whole numbers is needed.`)
   const view = Array.isArray(data)
     ? fromArray(data as readonly (number | bigint)[], dtype ?? 'float32')
     : (data as TensorData[DType])
+  const held = dtypeOf(view)
+  if (dtype !== undefined && !(view instanceof ARRAYS[dtype]))
+    throw new InputError(
+      'tensor-dtype',
+      `tensor: dtype is "${dtype}", but data is a ${view.constructor.name} (${held}).`,
+    )
   const size = sizeOf(dims)
   if (view.length !== size)
     throw new InputError(
       'tensor-size',
       `tensor: ${view.length} values given for dims [${dims.join(', ')}], which hold ${size}.`,
     )
-  return { dims: [...dims], dtype: dtype ?? (dtypeOf(view) as D), data: view as TensorData[D] }
+  return { dims: [...dims], dtype: dtype ?? (held as D), data: view as TensorData[D] }
 }
 
 function fromArray(values: readonly (number | bigint)[], dtype: DType): TensorData[DType] {
+  const fraction = dtype.startsWith('float')
+    ? undefined
+    : values.find((value) => typeof value !== 'bigint' && !Number.isInteger(value))
+  if (fraction !== undefined)
+    throw new InputError('tensor-data', `tensor: dtype is "${dtype}", but ${String(fraction)} is among the values.`)
   if (dtype === 'int64') return BigInt64Array.from(values, (value) => BigInt(value))
   if (dtype === 'uint64') return BigUint64Array.from(values, (value) => BigInt(value))
-  return ARRAYS[dtype === 'bool' ? 'uint8' : dtype].from(values as readonly number[])
+  return ARRAYS[dtype].from(values.map(Number))
 }
