@@ -11,8 +11,13 @@ export abstract class CallableInstance<Args extends unknown[], Result> {
   protected abstract invoke(...args: Args): Result
 }
 
-export type Callable<Args extends unknown[], Result> = CallableInstance<Args, Result> & ((...args: Args) => Result)
+/** `Call`: the signature that callers see, where it has overloads. */
+export type Callable<Args extends unknown[], Result, Call = (...args: Args) => Result> = CallableInstance<
+  Args,
+  Result
+> &
+  Call
 
 /** `class Tokenizer extends callable<[text: string], Encoding>() { protected invoke(text) {} }` */
-export const callable = <Args extends unknown[], Result>() =>
-  CallableInstance as unknown as abstract new () => Callable<Args, Result>
+export const callable = <Args extends unknown[], Result, Call = (...args: Args) => Result>() =>
+  CallableInstance as unknown as abstract new () => Callable<Args, Result, Call>

@@ -25,12 +25,19 @@ export type TokenRows = Tensor<'int64'> | number[][]
 
 export type Offset = [start: number, end: number]
 
-export interface TokenizerOutput {
-  inputIds: TokenRows
-  attentionMask?: TokenRows
-  tokenTypeIds?: TokenRows
-  specialTokensMask?: TokenRows
+export interface TokenizerOutput<Rows extends TokenRows = TokenRows> {
+  inputIds: Rows
+  attentionMask?: Rows
+  tokenTypeIds?: Rows
+  specialTokensMask?: Rows
   offsetMapping?: Offset[][]
+}
+
+/** One text, or texts padded to the longest, are always a tensor. */
+export interface TokenizerCall {
+  (text: string, options?: TokenizerCallOptions): TokenizerOutput<Tensor<'int64'>>
+  (texts: TextInput, options: TokenizerCallOptions & { padding: true | 'longest' }): TokenizerOutput<Tensor<'int64'>>
+  (texts: TextInput, options?: TokenizerCallOptions): TokenizerOutput
 }
 
 interface Row {
@@ -48,7 +55,11 @@ export interface TokenizerFiles {
 }
 
 /** transformers' `PreTrainedTokenizerFast`: texts in, ids and masks out. */
-export class Tokenizer extends callable<[texts: TextInput, options?: TokenizerCallOptions], TokenizerOutput>() {
+export class Tokenizer extends callable<
+  [texts: TextInput, options?: TokenizerCallOptions],
+  TokenizerOutput,
+  TokenizerCall
+>() {
   readonly modelInputNames: readonly string[]
   /** Where `truncation` ends a text that is given no `maxLength`; undefined = nowhere. */
   readonly modelMaxLength: number | undefined
@@ -192,8 +203,11 @@ export class Tokenizer extends callable<[texts: TextInput, options?: TokenizerCa
   }
 
   /** The texts of several rows. */
-  batchDecode(rows: TokenRows, options: { skipSpecialTokens?: boolean } = {}): string[] {
-    if (Array.isArray(rows)) return rows.map((row) => this.decode(row, options))
+  batchDecode(
+    rows: Tensor | readonly (readonly (number | bigint)[])[],
+    options: { skipSpecialTokens?: boolean } = {},
+  ): string[] {
+    if (!('dims' in rows)) return rows.map((row) => this.decode(row, options))
     const [count = 0, length = 0] = rows.dims
     return Array.from({ length: count }, (_, i) =>
       this.decode([...rows.data.subarray(i * length, (i + 1) * length)], options),
