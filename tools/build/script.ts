@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { build, type Plugin } from 'esbuild'
+import { unrooted } from './raw'
 
 const SUFFIX = /\?script$/
 
@@ -26,9 +27,12 @@ const located = (path: string, importer: string): string =>
 export const script: Plugin = {
   name: 'script',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: SUFFIX }, ({ path, importer }) => ({ path: located(path, importer), namespace: 'script' }))
-    onLoad({ filter: /.*/, namespace: 'script' }, async ({ path }) => ({
-      contents: await bundle(path),
+    onResolve({ filter: SUFFIX }, ({ path, importer }) => {
+      const file = located(path, importer)
+      return { path: unrooted(file), pluginData: file, namespace: 'script' }
+    })
+    onLoad({ filter: /.*/, namespace: 'script' }, async ({ pluginData }) => ({
+      contents: await bundle(pluginData as string),
       loader: 'text',
     }))
   },
