@@ -30,7 +30,8 @@ export default defineConfig(() => {
   const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest
   return {
     entry: { ...entries(manifest.exports), ...entries(manifest.imports) },
-    dts: { entry: entries(manifest.exports) },
+    // Symbol.asyncDispose, which the libraries of a program's target may lack.
+    dts: { entry: entries(manifest.exports), banner: '/// <reference lib="esnext.disposable" />' },
     format: ['esm', 'cjs'],
     target: 'es2022',
     platform: 'neutral',

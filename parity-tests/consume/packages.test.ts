@@ -1,4 +1,4 @@
-import { cp, readFile, writeFile } from 'node:fs/promises'
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { pack, packages } from '../../tools/ci/packages.mjs'
@@ -37,6 +37,20 @@ describe.each([10, 11])('installed from tarballs with npm %i', (npm) => {
     expect(paths.filter((path) => path.includes('@dual-encoder')).sort()).toEqual(
       names.map((name) => `node_modules/${name}`).sort(),
     )
+  })
+
+  it('says nothing of the machine that built it', async () => {
+    const inside = ['packages/', 'node_modules/'].map((path) => resolve(import.meta.dirname, '../..', path))
+    const folder = join(folderOf(npm), 'node_modules/@dual-encoder')
+    const files = (await readdir(folder, { recursive: true })).filter((name) => /\.(js|cjs|map)$/.test(name))
+    expect(files).not.toHaveLength(0)
+    for (const name of files) {
+      const text = await readFile(join(folder, name), 'utf8')
+      expect(
+        inside.filter((path) => text.includes(path)),
+        name,
+      ).toEqual([])
+    }
   })
 
   it('classifies a picture', async () => {
@@ -86,26 +100,24 @@ describe.each([20, 22, 24, 26])('on Node %i', (major) => {
   })
 })
 
-it('types are found by node16 and bundler resolution, from import and from require', async () => {
+it('types are found by node16 and bundler resolution, from import and from require, with few libraries', async () => {
   const folder = folderOf(11)
   const tsc = resolve(import.meta.dirname, '../../node_modules/typescript/bin/tsc')
-  for (const file of ['types.mts', 'types.cts'])
-    await writeFile(
-      join(folder, file),
-      names
-        .map((name, i) => `import * as package${i} from '${name}'\nexport const names${i} = Object.keys(package${i})`)
-        .join('\n'),
-    )
+  const importing = (names: readonly string[]) =>
+    names
+      .map((name, i) => `import * as package${i} from '${name}'\nexport const names${i} = Object.keys(package${i})`)
+      .join('\n')
+  for (const file of ['types.mts', 'types.cts']) await writeFile(join(folder, file), importing(names))
+  // TensorFlow.js and ONNX Runtime have needs of their own.
+  await writeFile(join(folder, 'page.mts'), importing(['@dual-encoder/core', '@dual-encoder/onnx']))
+  await writeFile(join(folder, 'core.mts'), importing(['@dual-encoder/core']))
   for (const { files, ...resolution } of [
     { module: 'nodenext', files: ['types.mts', 'types.cts'] },
     { module: 'esnext', moduleResolution: 'bundler', files: ['types.mts'] },
+    { module: 'esnext', moduleResolution: 'bundler', types: [], files: ['page.mts'] },
+    { module: 'nodenext', lib: ['es2022'], types: ['node'], files: ['core.mts'] },
   ]) {
-    const options = {
-      noEmit: true,
-      strict: true,
-      target: 'es2022',
-      lib: ['es2023', 'esnext.disposable', 'dom'],
-    }
+    const options = { noEmit: true, strict: true, target: 'es2022', lib: ['es2022', 'dom'] }
     await writeFile(
       join(folder, 'tsconfig.json'),
       JSON.stringify({ compilerOptions: { ...options, ...resolution }, files }),

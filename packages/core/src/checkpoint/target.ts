@@ -8,8 +8,23 @@ export interface Writer {
   write(name: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
 }
 
+/** A `FileSystemDirectoryHandle`, by shape, because Node has no such type. */
+export interface DirectoryHandle {
+  getFileHandle(
+    name: string,
+    options?: { create?: boolean },
+  ): Promise<{
+    createWritable(): Promise<{
+      write(data: Uint8Array & { readonly buffer: ArrayBuffer }): Promise<void>
+      close(): Promise<void>
+      abort(): Promise<void>
+    }>
+  }>
+  removeEntry(name: string): Promise<void>
+}
+
 /** Where a checkpoint is written: a folder's path, a folder picked in a browser, or a writer. */
-export type TargetLike = string | FileSystemDirectoryHandle | Writer
+export type TargetLike = string | DirectoryHandle | Writer
 
 /** A target made ready to write to. */
 export interface Target extends Writer {
@@ -23,8 +38,8 @@ export async function openTarget(target: TargetLike): Promise<Target> {
   if (typeof target === 'string') return folderTarget(target)
   if (typeof (target as Target | undefined)?.write === 'function')
     return 'stage' in target ? (target as Target) : writerTarget(target as Writer)
-  if (typeof (target as FileSystemDirectoryHandle | undefined)?.getFileHandle === 'function')
-    return handleTarget(target as FileSystemDirectoryHandle)
+  if (typeof (target as DirectoryHandle | undefined)?.getFileHandle === 'function')
+    return handleTarget(target as DirectoryHandle)
   throw new SourceError(
     'bad-target',
     `A target must be a folder's path, a FileSystemDirectoryHandle or an object { write(name, chunks) }; ${typeof target} was given.`,
@@ -43,7 +58,7 @@ const folderTarget = (folder: string): Target =>
     (name) => platform.removeFile(platform.joinPath(folder, name)),
   )
 
-function handleTarget(folder: FileSystemDirectoryHandle): Target {
+function handleTarget(folder: DirectoryHandle): Target {
   const remove = (name: string): Promise<void> => folder.removeEntry(name).catch(unlessAbsent)
   return staging(async (name, chunks) => {
     const there = await folder.getFileHandle(name).catch(unlessAbsent)
