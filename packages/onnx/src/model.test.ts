@@ -124,6 +124,16 @@ describe('calls', () => {
     plain.logitsPerImage.data.forEach((value, i) => expect(full.logitsPerImage.data[i]).toBeCloseTo(value as number, 4))
   })
 
+  it('end with the block of `using`', async () => {
+    let kept: VisionTextDualEncoderModel
+    {
+      using model = await load()
+      kept = model
+      await model.forward(inputs)
+    }
+    await expect(kept.forward(inputs)).rejects.toMatchObject({ code: 'disposed' })
+  })
+
   it('wait for nothing after dispose, and say so', async () => {
     const model = await load()
     const running = model.forward(inputs)

@@ -325,6 +325,11 @@ export abstract class DualEncoderModel {
     await Promise.all([vision?.dispose(), text?.dispose()])
   }
 
+  /** For `using`, which does not wait for the end. */
+  [Symbol.dispose](): void {
+    void this.dispose()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose()
   }

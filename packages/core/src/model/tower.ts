@@ -99,6 +99,11 @@ export abstract class TowerBase {
     this.#runner = undefined
   }
 
+  /** For `using`, which does not wait for the end. */
+  [Symbol.dispose](): void {
+    void this.dispose()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose()
   }
