@@ -159,6 +159,12 @@ const CHECKPOINTS: [what: string, give: () => Files | string, code: string, says
     'unsupported-model-type',
     /bigbird.*bert/s,
   ],
+  [
+    'a RoBERTa without a padding token',
+    () => withConfig(({ text_config: text }) => Object.assign(text!, { model_type: 'roberta', pad_token_id: null })),
+    'bad-config-value',
+    /pad_token_id is null/,
+  ],
   ['no config', () => ({ 'model.safetensors': files['model.safetensors']! }), 'no-config', /config\.json/],
   ['no weights', () => ({ 'config.json': files['config.json']! }), 'no-weights', /model\.safetensors/],
   ['a name of the hub', () => 'openai/clip-vit-base-patch32', 'hub-not-supported', /folder/],

@@ -1,4 +1,5 @@
 import { configClass } from '../config/pretrained-config'
+import { ConfigError } from '../errors'
 import { tensor } from '../tensor'
 import { BERT_DEFAULTS, type BertLike, bertForward, POSITION_IDS } from './bert'
 import type { TextTowerModule } from './tower'
@@ -12,6 +13,15 @@ export class XLMRobertaConfig extends configClass('xlm-roberta', { ...BERT_DEFAU
 /** transformers' `CamembertConfig`. */
 export class CamembertConfig extends configClass('camembert', { ...BERT_DEFAULTS, padTokenId: 1 }) {}
 
+/** @throws ConfigError where positions cannot count from it: `pad_token_id` may be null in a config.json. */
+function paddingOf({ modelType, padTokenId }: BertLike): number {
+  if (Number.isInteger(padTokenId) && padTokenId >= 0) return padTokenId
+  throw new ConfigError(
+    'bad-config-value',
+    `${modelType}: pad_token_id is ${String(padTokenId)}; positions count from it. Give the padding token's id, 1 in RoBERTa.`,
+  )
+}
+
 /**
  * Liu et al.'s RoBERTa (transformers' `RobertaModel`) and its kin: a BERT whose positions count from
  * `pad_token_id + 1`, and stay at `pad_token_id` for padding.
@@ -24,7 +34,7 @@ function robertaTower<
     modelType,
     config,
     staleNames: [POSITION_IDS],
-    forward: (ops, w, config, inputs, taps) => bertForward(ops, w, config, inputs, taps, config.padTokenId),
+    forward: (ops, w, config, inputs, taps) => bertForward(ops, w, config, inputs, taps, paddingOf(config)),
     positionIds(config, { dims, data }) {
       const padding = BigInt(config.padTokenId)
       const length = dims[1] ?? 0
