@@ -22,8 +22,13 @@ function uniform(seed: number): () => number {
 function fill(data: Float32Array, init: Init, seed: number): void {
   if (init.kind === 'ones') data.fill(1)
   if (init.kind === 'constant') data.fill(init.value)
-  if (init.kind !== 'normal') return
+  if (init.kind !== 'normal' && init.kind !== 'uniform') return
   const next = uniform(seed)
+  if (init.kind === 'uniform') {
+    const bound = init.std * Math.sqrt(3)
+    for (let i = 0; i < data.length; i++) data[i] = bound * (2 * next() - 1)
+    return
+  }
   for (let i = 0; i < data.length; i += 2) {
     // Box-Muller
     const radius = init.std * Math.sqrt(-2 * Math.log(next()))

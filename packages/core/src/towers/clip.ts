@@ -47,29 +47,36 @@ export interface ClipLayerStd {
   readonly fc2?: number
   /** Of the biases of fc1 and fc2; zero unless given. */
   readonly fcBias?: number
+  /** Of all but biases; normal unless given. */
+  readonly kind?: 'normal' | 'uniform'
 }
 
 /** `fc1` and `fc2` under `w`. */
 export const clipMlp = <T>(ops: Ops<T>, w: Scope, config: ClipLayerConfig, std: ClipLayerStd = {}): ((x: T) => T) =>
   mlp(
     ops,
-    w.at('fc1').linear(config.hiddenSize, config.intermediateSize, { std: std.fc1, biasStd: std.fcBias }),
+    w
+      .at('fc1')
+      .linear(config.hiddenSize, config.intermediateSize, { std: std.fc1, biasStd: std.fcBias, kind: std.kind }),
     activationOf(config.hiddenAct),
-    w.at('fc2').linear(config.intermediateSize, config.hiddenSize, { std: std.fc2, biasStd: std.fcBias }),
+    w
+      .at('fc2')
+      .linear(config.intermediateSize, config.hiddenSize, { std: std.fc2, biasStd: std.fcBias, kind: std.kind }),
   )
 
 /** A layer of CLIP's vision tower, which SigLIP shares (transformers' `CLIPEncoderLayer`). */
 export function clipLayer<T>(ops: Ops<T>, w: Scope, config: ClipLayerConfig, std: ClipLayerStd): PreNormLayer<T> {
   const { hiddenSize: D, layerNormEps: eps } = config
   const attention = w.at('self_attn')
+  const { kind } = std
   return {
     norm1: w.at('layer_norm1').norm(D, eps),
     norm2: w.at('layer_norm2').norm(D, eps),
     attention: {
-      query: attention.at('q_proj').linear(D, D, { std: std.qkv }),
-      key: attention.at('k_proj').linear(D, D, { std: std.qkv }),
-      value: attention.at('v_proj').linear(D, D, { std: std.qkv }),
-      output: attention.at('out_proj').linear(D, D, { std: std.output }),
+      query: attention.at('q_proj').linear(D, D, { std: std.qkv, kind }),
+      key: attention.at('k_proj').linear(D, D, { std: std.qkv, kind }),
+      value: attention.at('v_proj').linear(D, D, { std: std.qkv, kind }),
+      output: attention.at('out_proj').linear(D, D, { std: std.output, kind }),
     },
     mlp: clipMlp(ops, w.at('mlp'), config, std),
   }

@@ -19,6 +19,7 @@ export type Init =
   | { readonly kind: 'constant'; readonly value: number }
   /** `zeroRow`: the padding row of an embedding table. */
   | { readonly kind: 'normal'; readonly std: number; readonly zeroRow?: number }
+  | { readonly kind: 'uniform'; readonly std: number }
 
 /** weight `[out, in]` (a patch embedding: `[out, channels, height, width]`), bias `[out]`. */
 export interface Linear {

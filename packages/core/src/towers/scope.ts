@@ -23,9 +23,12 @@ export class Scope {
   linear(
     inSize: number,
     outSize: number,
-    options: { bias?: boolean; std?: number; biasStd?: number } = {},
+    options: { bias?: boolean; std?: number; biasStd?: number; kind?: 'normal' | 'uniform' } = {},
   ): Projection {
-    const weight = this.param('weight', [outSize, inSize], { kind: 'normal', std: options.std ?? this.std })
+    const weight = this.param('weight', [outSize, inSize], {
+      kind: options.kind ?? 'normal',
+      std: options.std ?? this.std,
+    })
     if (options.bias === false) return { weight }
     const { biasStd } = options
     const init: Init = biasStd === undefined ? { kind: 'zeros' } : { kind: 'normal', std: biasStd }

@@ -29,23 +29,23 @@ export class SiglipVisionConfig extends configClass('siglip_vision_model', {
 /** The deviation of LeCun's normal, truncated where transformers 5 truncates it: nowhere. */
 const lecunStd = (fanIn: number): number => fanIn ** -0.5 / 0.87962566103423978
 
-/** Deviations of Glorot's uniform, in which transformers draws most of SigLIP; here normal draws. */
+/** Glorot's uniform, in which transformers draws most of SigLIP. */
 function siglipStd({ hiddenSize: D, intermediateSize }: SiglipVisionConfig): ClipLayerStd {
   const fc = (2 / (D + intermediateSize)) ** 0.5
-  return { qkv: D ** -0.5, output: D ** -0.5, fc1: fc, fc2: fc, fcBias: 1e-6 }
+  return { qkv: D ** -0.5, output: D ** -0.5, fc1: fc, fc2: fc, fcBias: 1e-6, kind: 'uniform' }
 }
 
 /** Attention from one learned probe over all tokens (transformers' `SiglipMultiheadAttentionPoolingHead`). */
 function attentionPool<T>(ops: Ops<T>, w: Scope, config: SiglipVisionConfig, x: T): T {
   const { hiddenSize: D, layerNormEps: eps } = config
   const attention = w.at('attention')
-  const weight = attention.param('in_proj_weight', [3 * D, D], { kind: 'normal', std: (2 * D) ** -0.5 })
+  const weight = attention.param('in_proj_weight', [3 * D, D], { kind: 'uniform', std: (2 * D) ** -0.5 })
   const bias = attention.param('in_proj_bias', [3 * D], { kind: 'zeros' })
   const part = (index: number): Projection => {
     const rows = [index * D, (index + 1) * D] as const
     return { weight: { ...weight, rows }, bias: { ...bias, rows } }
   }
-  const probe = ops.expandToBatch(ops.param(w.param('probe', [1, 1, D], { kind: 'normal', std: D ** -0.5 })), x)
+  const probe = ops.expandToBatch(ops.param(w.param('probe', [1, 1, D], { kind: 'uniform', std: D ** -0.5 })), x)
   const [k, v] = ops.linears(x, [part(1), part(2)]) as [T, T]
   const { context } = ops.attention(ops.linear(probe, part(0)), k, v, { heads: config.numAttentionHeads })
   const attended = ops.token(ops.linear(context, attention.at('out_proj').linear(D, D, { std: lecunStd(D) })), 0)
