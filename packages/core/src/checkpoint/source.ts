@@ -28,7 +28,7 @@ export interface SourceOptions {
   /** Replaces the global `fetch`. */
   fetch?: typeof globalThis.fetch
   headers?: Readonly<Record<string, string>>
-  /** Ends the loading. Over HTTP also the fetching of weights that are read later, when their tower is first used. */
+  /** Ends the loading, and nothing after it. */
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
 }
@@ -91,6 +91,47 @@ function readerSource(reader: FileReader): Source {
 /** @throws SourceError for what is neither a folder, a URL, files nor a reader. */
 export async function openSource(source: SourceLike, options: SourceOptions = {}): Promise<Source> {
   options.signal?.throwIfAborted()
+  const opened = await openUnwatched(source, options)
+  return opened instanceof HttpFiles || !options.signal ? opened : watched(opened, options.signal)
+}
+
+/** A source that answers nothing more once `signal` is aborted. */
+const watched = (source: Source, signal: AbortSignal): Source => ({
+  describe: source.describe,
+  locate: (name) => source.locate(name),
+  ...(source.size ? { size: (name: string) => source.size!(name) } : {}),
+  async read(name, range) {
+    signal.throwIfAborted()
+    const bytes = await source.read(name, range)
+    signal.throwIfAborted()
+    return bytes
+  },
+})
+
+/**
+ * Loads from a source. The signal ends with the loading: weights are read later, by calls that have signals of their
+ * own, and `AbortSignal.timeout` may have passed by then.
+ */
+export async function loadFrom<T>(
+  source: SourceLike,
+  options: SourceOptions,
+  load: (source: Source) => Promise<T>,
+): Promise<T> {
+  const { signal } = options
+  signal?.throwIfAborted()
+  const loading = new AbortController()
+  const abort = () => loading.abort(signal?.reason)
+  signal?.addEventListener('abort', abort)
+  try {
+    const loaded = await load(await openSource(source, { ...options, signal: loading.signal }))
+    signal?.throwIfAborted()
+    return loaded
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+async function openUnwatched(source: SourceLike, options: SourceOptions): Promise<Source> {
   if (source instanceof URL || (typeof source === 'string' && isUrl(source))) {
     const url = new URL(source)
     // `/C:/folder` is how Windows' drives stand in a URL.

@@ -33,6 +33,46 @@ async function spoiled(change: (tensors: Awaited<ReturnType<typeof readSafetenso
 }
 
 describe('loadModel', () => {
+  const reason = new Error('no longer wanted')
+  const reader = (onRead: () => void) => ({
+    read: async (name: string, range?: readonly [number, number]) => {
+      onRead()
+      return (await openSource(EMOJI)).read(name, range)
+    },
+  })
+
+  it.each([
+    ['a folder', EMOJI],
+    ['a reader', reader(() => expect.unreachable('nothing is read'))],
+  ])('ends with the reason of its signal, from %s', async (_, source) => {
+    const signal = AbortSignal.abort(reason)
+    await expect(loadModel(source, { signal })).rejects.toBe(reason)
+    await expect(loadTower('vision', source, { signal })).rejects.toBe(reason)
+  })
+
+  it('ends with the reason of a signal that is aborted on the way', async () => {
+    const controller = new AbortController()
+    let reads = 0
+    const source = reader(() => ++reads === 2 && controller.abort(reason))
+    await expect(loadModel(source, { signal: controller.signal })).rejects.toBe(reason)
+    expect(reads).toBe(2)
+  })
+
+  it('leaves its signal behind: what is read later is not ended by it', async () => {
+    const controller = new AbortController()
+    const asked: (AbortSignal | null | undefined)[] = []
+    const fetch = async (url: URL, { signal }: RequestInit) => {
+      asked.push(signal)
+      const bytes = await (await openSource(EMOJI)).read(url.pathname.slice(1))
+      return new Response(bytes as BodyInit | undefined, { status: bytes ? 200 : 404 })
+    }
+    const { weights } = await loadModel('http://localhost/', { fetch: fetch as never, signal: controller.signal })
+    controller.abort(reason)
+    expect((await weights.get('logit_scale')!.read()).dims).toEqual([])
+    expect(asked.length).toBeGreaterThan(1)
+    expect(asked.every((signal) => signal && !signal.aborted)).toBe(true)
+  })
+
   it('finds every weight of a checkpoint that transformers wrote', async () => {
     const { config: loaded, weights } = await loadModel(EMOJI, {})
     expect(loaded.visionConfig).toBeInstanceOf(ViTConfig)

@@ -1,5 +1,5 @@
 import { openWeights, type WeightFormat } from '../checkpoint/open'
-import { openSource, readJson, type SourceLike, type SourceOptions } from '../checkpoint/source'
+import { loadFrom, readJson, type Source, type SourceLike, type SourceOptions } from '../checkpoint/source'
 import type { WeightEntry, Weights } from '../checkpoint/weights'
 import {
   type ConfigOverrides,
@@ -80,17 +80,17 @@ const scalar = (entry: WeightEntry): WeightEntry =>
     : entry
 
 /** Reads a dual encoder's folder: its config, and where its weights lie. */
-export async function loadModel(
+export const loadModel = (
   source: SourceLike,
   options: CheckpointOptions & ConfigOverrides & { config?: VisionTextDualEncoderConfig },
-): Promise<LoadedModel> {
+): Promise<LoadedModel> => loadFrom(source, options, (opened) => loadModelFrom(opened, options))
+
+async function loadModelFrom(opened: Source, options: Parameters<typeof loadModel>[1]): Promise<LoadedModel> {
   const { onWarning: _, format, ...configOptions } = options
-  const opened = await openSource(source, options)
   const config = await VisionTextDualEncoderConfig.fromPretrained(opened, configOptions)
   const encoders = encodersOf(config)
   const expected = modelParams(encoders)
   const { weights, framework } = await openWeights(opened, format)
-  options.signal?.throwIfAborted()
   const settled = new Map<string, WeightEntry>()
   for (const { kind, tower, config } of [encoders.vision, encoders.text]) {
     const prefix = `${ENCODER_NAMES[kind].tower}.`
@@ -126,23 +126,30 @@ function towerConfigJson(kind: 'vision' | 'text', json: JsonObject): JsonObject 
  * Reads one tower as people have it: a base model, one with a task head (left aside and named in a
  * warning), a whole CLIP, SigLIP or ChineseCLIP, or a dual encoder.
  */
-export async function loadTower<K extends 'vision' | 'text'>(
+export const loadTower = <K extends 'vision' | 'text'>(
   kind: K,
   source: SourceLike,
-  options: CheckpointOptions & { config?: TowerOverrides } = {},
-): Promise<LoadedTower<K extends 'vision' ? VisionEncoderSpec : TextEncoderSpec>> {
-  const opened = await openSource(source, options)
+  options: TowerOptions = {},
+): Promise<LoadedTower<SpecOf<K>>> => loadFrom(source, options, (opened) => loadTowerFrom(kind, opened, options))
+
+type TowerOptions = CheckpointOptions & { config?: TowerOverrides }
+type SpecOf<K> = K extends 'vision' ? VisionEncoderSpec : TextEncoderSpec
+
+async function loadTowerFrom<K extends 'vision' | 'text'>(
+  kind: K,
+  opened: Source,
+  options: TowerOptions,
+): Promise<LoadedTower<SpecOf<K>>> {
   const file = await readJson(opened, 'config.json')
   if (!file) throw new ConfigError('no-config', `${opened.describe} holds no config.json.`)
   const json = settleConfig(file)
   const towerJson = towerConfigJson(kind, json)
   const tower = kind === 'vision' ? visionTowerOf(towerJson.model_type) : textTowerOf(towerJson.model_type)
   const config = override(tower.config.fromJSON(towerJson) as TowerConfigOf[K], options.config ?? {})
-  const encoder = { kind, tower, config } as unknown as K extends 'vision' ? VisionEncoderSpec : TextEncoderSpec
+  const encoder = { kind, tower, config } as unknown as SpecOf<K>
   const expected = encoderParams(encoder)
   const into = `${ENCODER_NAMES[kind].tower}.`
   const { weights, framework } = await openWeights(opened, options.format)
-  options.signal?.throwIfAborted()
   const prefix = findPrefix(
     weights,
     tower,
