@@ -89,12 +89,18 @@ describe('VisionTextDualEncoderProcessor', () => {
     const nothing = undefined as never
     expect(() => new VisionTextDualEncoderProcessor(nothing, texts)).toThrow(/image processor/)
     expect(() => new VisionTextDualEncoderProcessor(images, nothing)).toThrow(/tokenizer/)
+    expect(() => new VisionTextDualEncoderProcessor(texts as never, images as never)).toThrow(/image processor/)
   })
 
   it('refuses a call without inputs, and options that neither half has', async () => {
     await expect(processor({})).rejects.toMatchObject({ code: 'no-inputs' })
     const typo = { images: [picture], doResise: false } as ProcessorInputs
     await expect(processor(typo)).rejects.toMatchObject({ code: 'unknown-option' })
+    const misnamed = { text: 'a', image: picture } as ProcessorInputs
+    await expect(processor(misnamed)).rejects.toMatchObject({ code: 'unknown-option' })
+    await expect(processor(undefined as never)).rejects.toMatchObject({ code: 'bad-options' })
+    const signal = AbortSignal.abort(new Error('no longer wanted'))
+    await expect(processor({ text: 'a', signal })).rejects.toBe(signal.reason)
     await expect(processor({ text: ['a', 'a b'], padding: false })).rejects.toMatchObject({ code: 'ragged-texts' })
     await expect(VisionTextDualEncoderProcessor.fromPretrained(folder)).rejects.toMatchObject({
       code: 'tokenizer-not-found',

@@ -3,6 +3,7 @@ import type { SourceLike, SourceOptions } from '../checkpoint/source'
 import { openTarget, type TargetLike } from '../checkpoint/target'
 import { checkOptions, InputError, OptionError } from '../errors'
 import { type ImageBackend, type ImageBatch, type ImageCallOptions, ImageProcessor, type ImageSource } from '../images'
+import { CALL_OPTIONS as IMAGE_CALL_OPTIONS } from '../images/processors/processor'
 import type { Tensor } from '../tensor'
 import { type Offset, type TextInput, Tokenizer, type TokenizerCallOptions, type TokenRows } from '../tokenizers'
 import { TOKENIZER_OPTIONS } from '../tokenizers/options'
@@ -44,9 +45,10 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<[inputs: Pr
 
   constructor(imageProcessor: ImageProcessor, tokenizer: Tokenizer) {
     super()
-    if (!imageProcessor)
+    if (typeof imageProcessor !== 'function' || !('placementOf' in imageProcessor))
       throw new OptionError('no-image-processor', 'A processor needs an image processor. Give one first.')
-    if (!tokenizer) throw new OptionError('no-tokenizer', 'A processor needs a tokenizer. Give one second.')
+    if (typeof tokenizer !== 'function' || !('batchDecode' in tokenizer))
+      throw new OptionError('no-tokenizer', 'A processor needs a tokenizer. Give one second.')
     this.imageProcessor = imageProcessor
     this.tokenizer = tokenizer
   }
@@ -56,8 +58,9 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<[inputs: Pr
     source: SourceLike,
     options: SourceOptions & { backend?: ImageBackend; imageProcessor?: SourceLike; tokenizer?: SourceLike } = {},
   ): Promise<VisionTextDualEncoderProcessor> {
+    const allowed = ['backend', 'imageProcessor', 'tokenizer', 'fetch', 'headers', 'signal', 'onProgress']
+    checkOptions(options, allowed, 'VisionTextDualEncoderProcessor.fromPretrained')
     const { backend, imageProcessor = source, tokenizer = source, ...rest } = options
-    checkOptions(rest, ['fetch', 'headers', 'signal', 'onProgress'], 'VisionTextDualEncoderProcessor.fromPretrained')
     const [images, texts] = await Promise.all([
       ImageProcessor.fromPretrained(imageProcessor, { ...rest, ...(backend && { backend }) }),
       Tokenizer.fromPretrained(tokenizer, rest),
@@ -69,7 +72,10 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<[inputs: Pr
     return [...this.imageProcessor.modelInputNames, ...this.tokenizer.modelInputNames]
   }
 
-  protected async invoke({ text, images, ...options }: ProcessorInputs): Promise<object> {
+  protected async invoke(inputs: ProcessorInputs): Promise<object> {
+    checkOptions(inputs, ['text', 'images', ...TOKENIZER_OPTIONS, ...IMAGE_CALL_OPTIONS], 'processor')
+    const { text, images, ...options } = inputs
+    options.signal?.throwIfAborted()
     if (text === undefined && images === undefined)
       throw new InputError('no-inputs', 'Neither text nor images were given. Give at least one of them.')
     const isText = (key: string) => (TOKENIZER_OPTIONS as readonly string[]).includes(key)

@@ -48,7 +48,7 @@ export interface ImageBatch {
   readonly errors?: readonly ImageFailure[]
 }
 
-const CALL_OPTIONS = [...OVERRIDES, ...LOAD_OPTIONS, 'onError', 'out', 'concurrency']
+export const CALL_OPTIONS: readonly string[] = [...OVERRIDES, ...LOAD_OPTIONS, 'onError', 'out', 'concurrency']
 const BACKENDS: readonly ImageBackend[] = ['torchvision', 'pil']
 
 /** transformers' image processors of one class and one backend: images in, `[N, 3, H, W]` float32 out. */
