@@ -111,3 +111,17 @@ it('exports pictures of many patches, whose weights we leave unpacked, to the sa
   )
   await Promise.all([session.release(), rm(target, { recursive: true })])
 })
+
+it.each([
+  [24, 'bad-option', /imageSize is 24; \[height, width\]/],
+  [[24.5, 24], 'bad-option', /imageSize is \[24\.5,24\]/],
+  [[0, 0], 'bad-option', /imageSize is \[0,0\]/],
+  [[3, 24], 'bad-image-size', /smaller than one patch, \[6, 6\]/],
+])('refuses the image size %o, and writes nothing', async (imageSize, code, says) => {
+  const target = await mkdtemp(join(tmpdir(), 'dual-encoder-export-'))
+  await using model = await VisionTextDualEncoderModel.fromPretrained(join(towers, 'vit-bert'))
+  const exported = model.exportOnnx(target, { imageSize } as never)
+  await expect(exported).rejects.toMatchObject({ code, message: expect.stringMatching(says) as string })
+  expect(await readdir(target)).toEqual([])
+  await rm(target, { recursive: true })
+})

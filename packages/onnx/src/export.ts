@@ -1,12 +1,15 @@
 import {
   checkOptions,
+  checkPixelDims,
   type EncoderSpec,
   encoderWeights,
   openTarget,
+  OptionError,
   sizeOf,
   type TargetLike,
   type Tensor,
   type WeightEntry,
+  type VisionEncoderSpec,
   type Weights,
 } from '@dual-encoder/core'
 import { encoderGraph } from './graph/encoder-graph'
@@ -32,6 +35,7 @@ export async function exportEncoders(
   options: ExportOptions,
 ): Promise<void> {
   checkOptions(options, ['imageSize'], 'exportOnnx')
+  for (const encoder of encoders) if (encoder.kind === 'vision') checkImageSize(encoder, options.imageSize)
   const writer = await openTarget(target)
   for (const encoder of encoders) {
     const entries = encoderWeights(encoder, weights)
@@ -59,6 +63,17 @@ async function* chunks(entries: readonly WeightEntry[]): AsyncGenerator<Uint8Arr
 }
 
 const bytesOf = ({ data }: Tensor): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+
+/** Before anything is written. Any size that the tower takes with `interpolatePosEncoding`. */
+function checkImageSize(encoder: VisionEncoderSpec, size: unknown): void {
+  if (size === undefined) return
+  if (!Array.isArray(size) || size.length !== 2 || !size.every((side) => Number.isInteger(side) && side > 0))
+    throw new OptionError(
+      'bad-option',
+      `imageSize is ${JSON.stringify(size)}; [height, width] in whole pixels is needed.`,
+    )
+  checkPixelDims(encoder, [1, encoder.config.numChannels, ...(size as [number, number])], true)
+}
 
 function imageSizeOf(encoder: EncoderSpec, { imageSize }: ExportOptions): readonly [number, number] | undefined {
   if (encoder.kind === 'text') return undefined
