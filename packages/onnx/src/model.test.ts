@@ -171,6 +171,24 @@ describe('sessions', () => {
     await expect(refused.forward(inputs)).rejects.toMatchObject({ code: 'session-failed' })
   })
 
+  it.each([
+    [{ threads: -1 }, /threads is -1; a whole number/],
+    [{ threads: 'two' }, /threads is "two"/],
+    [{ threads: 1.5 }, /threads is 1\.5/],
+    [{ executionProviders: 'cpu' }, /executionProviders is "cpu"; a list/],
+    [{ executionProviders: [] }, /executionProviders is \[\]/],
+    [{ executionProviders: [{ name: 'cuda' }] }, /executionProviders is .*a list of at least one name/],
+    [{ lowMemory: 'no' }, /lowMemory is "no"; true or false/],
+    [{ sessionOptions: 'fast' }, /sessionOptions is "fast"; an object/],
+    [{ sessionOptions: { executionProviders: ['cuda'] } }, /give the names as the option executionProviders/],
+    [{ sessionOptions: { externalData: [] } }, /weights are those of the checkpoint/],
+    [{ threads: 1, sessionOptions: { intraOpNumThreads: 2 } }, /Give one of them/],
+  ])('refuse %o when the model or a tower is loaded', async (options, says) => {
+    const refused = { code: 'bad-option', message: expect.stringMatching(says) as string }
+    await expect(load(options)).rejects.toMatchObject(refused)
+    await expect(VisionTower.fromPretrained(FOLDER, options as never)).rejects.toMatchObject(refused)
+  })
+
   it('are kept for the sizes last used, however many are', async () => {
     await using model = await VisionTextDualEncoderModel.fromPretrained(fixture('vit-interpolate'))
     const first = new Map<number, Tensor>()

@@ -9,7 +9,7 @@ import {
   type Weights,
 } from '@dual-encoder/core'
 import { exportEncoders, type ExportOptions } from './export'
-import { ONNX_OPTIONS, type OnnxOptions } from './options'
+import { checkOnnxOptions, ONNX_OPTIONS, type OnnxOptions } from './options'
 import { OnnxRunner } from './runner'
 
 /** transformers' `VisionTextDualEncoderModel` on ONNX Runtime. */
@@ -20,6 +20,7 @@ export class VisionTextDualEncoderModel extends DualEncoderModel {
 
   constructor(loaded: LoadedModel, options: OnnxOptions = {}) {
     super(loaded)
+    checkOnnxOptions(options)
     this.#options = options
   }
 
@@ -47,6 +48,7 @@ abstract class OnnxTower extends TowerBase {
 
   constructor(loaded: LoadedTower, options: OnnxOptions = {}) {
     super(loaded)
+    checkOnnxOptions(options)
     this.#options = options
   }
 

@@ -1,3 +1,4 @@
+import { OptionError } from '@dual-encoder/core'
 import type { Env, InferenceSession } from 'onnxruntime-common'
 
 /** What this backend's constructors take beside core's options. */
@@ -13,8 +14,8 @@ export interface OnnxOptions {
   executionProviders?: readonly string[]
   /** Do not repack weights for the processor: quicker to load, less memory; short texts take up to a third longer. */
   lowMemory?: boolean
-  /** Passed on to ONNX Runtime. */
-  sessionOptions?: InferenceSession.SessionOptions
+  /** Passed on to ONNX Runtime, but for what has an option here and for the weights. */
+  sessionOptions?: Omit<InferenceSession.SessionOptions, 'executionProviders' | 'externalData'>
 }
 
 export const ONNX_OPTIONS = [
@@ -24,3 +25,26 @@ export const ONNX_OPTIONS = [
   'lowMemory',
   'sessionOptions',
 ] as const satisfies readonly (keyof OnnxOptions)[]
+
+/** @throws OptionError where ONNX Runtime would complain at the first call, or take something else than was meant. */
+export function checkOnnxOptions({ threads, executionProviders, sessionOptions }: OnnxOptions): void {
+  const refuse = (message: string) => {
+    throw new OptionError('bad-option', message)
+  }
+  if (threads !== undefined && !(Number.isInteger(threads) && threads > 0))
+    refuse(`threads is ${JSON.stringify(threads)}; a whole number above 0 is needed.`)
+  const names: unknown = executionProviders
+  if (names !== undefined && !(Array.isArray(names) && names.length > 0 && names.every((n) => typeof n === 'string')))
+    refuse(`executionProviders is ${JSON.stringify(names)}; a list of at least one name is needed, as ["cpu"].`)
+  if (sessionOptions === undefined) return
+  if (typeof sessionOptions !== 'object' || sessionOptions === null)
+    refuse(
+      `sessionOptions is ${JSON.stringify(sessionOptions)}; an object of ONNX Runtime's session options is needed.`,
+    )
+  if ('executionProviders' in sessionOptions)
+    refuse('sessionOptions.executionProviders: give the names as the option executionProviders, beside sessionOptions.')
+  if ('externalData' in sessionOptions)
+    refuse('sessionOptions.externalData: the weights are those of the checkpoint. Leave it out.')
+  if (threads !== undefined && 'intraOpNumThreads' in sessionOptions)
+    refuse('threads and sessionOptions.intraOpNumThreads say the same thing. Give one of them.')
+}

@@ -114,7 +114,8 @@ export class OnnxRunner implements EncoderRunner {
       return { session, engine }
     } catch (cause) {
       if (cause instanceof DualEncoderError) throw cause
-      throw new BackendError('session-failed', `ONNX Runtime made no session: ${(cause as Error).message}`, { cause })
+      const message = `ONNX Runtime made no session on ${providers.join(', ')}: ${(cause as Error).message}`
+      throw new BackendError('session-failed', message, { cause })
     } finally {
       await placed.release()
     }
