@@ -55,11 +55,9 @@ export interface TokenizerFiles {
 }
 
 /** transformers' `PreTrainedTokenizerFast`: texts in, ids and masks out. */
-export class Tokenizer extends callable<
-  [texts: TextInput, options?: TokenizerCallOptions],
-  TokenizerOutput,
-  TokenizerCall
->() {
+export class Tokenizer
+  extends /* @__PURE__ */ callable<[texts: TextInput, options?: TokenizerCallOptions], TokenizerOutput, TokenizerCall>()
+{
   readonly modelInputNames: readonly string[]
   /** Where `truncation` ends a text that is given no `maxLength`; undefined = nowhere. */
   readonly modelMaxLength: number | undefined

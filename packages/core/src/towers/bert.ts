@@ -27,7 +27,7 @@ export const BERT_DEFAULTS = {
 }
 
 /** transformers' `BertConfig`. */
-export class BertConfig extends configClass('bert', BERT_DEFAULTS) {}
+export class BertConfig extends /* @__PURE__ */ configClass('bert', BERT_DEFAULTS) {}
 
 export type BertLike = typeof BERT_DEFAULTS & { readonly modelType: string }
 

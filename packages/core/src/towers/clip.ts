@@ -26,10 +26,11 @@ const CLIP_VISION_DEFAULTS = {
 }
 
 /** transformers' `CLIPVisionConfig`. */
-export class CLIPVisionConfig extends configClass('clip_vision_model', CLIP_VISION_DEFAULTS) {}
+export class CLIPVisionConfig extends /* @__PURE__ */ configClass('clip_vision_model', CLIP_VISION_DEFAULTS) {}
 
 /** transformers' `ChineseCLIPVisionConfig`. */
-export class ChineseCLIPVisionConfig extends configClass('chinese_clip_vision_model', CLIP_VISION_DEFAULTS) {}
+export class ChineseCLIPVisionConfig
+  extends /* @__PURE__ */ configClass('chinese_clip_vision_model', CLIP_VISION_DEFAULTS) {}
 
 /** What CLIP's and SigLIP's encoder layers share. */
 interface ClipLayerConfig {
@@ -145,5 +146,5 @@ function clipTower<C extends CLIPVisionConfig | ChineseCLIPVisionConfig>(
   }
 }
 
-export const clipVision = clipTower('clip_vision_model', CLIPVisionConfig)
-export const chineseClipVision = clipTower('chinese_clip_vision_model', ChineseCLIPVisionConfig)
+export const clipVision = /* @__PURE__ */ clipTower('clip_vision_model', CLIPVisionConfig)
+export const chineseClipVision = /* @__PURE__ */ clipTower('chinese_clip_vision_model', ChineseCLIPVisionConfig)

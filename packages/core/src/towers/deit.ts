@@ -3,7 +3,7 @@ import type { VisionTowerModule } from './tower'
 import { MASK_TOKEN, VIT_DEFAULTS, vitForward } from './vit'
 
 /** transformers' `DeiTConfig`. */
-export class DeiTConfig extends configClass('deit', VIT_DEFAULTS) {}
+export class DeiTConfig extends /* @__PURE__ */ configClass('deit', VIT_DEFAULTS) {}
 
 /** Touvron et al.'s ViT with a distillation token (transformers' `DeiTModel`). */
 export const deit: VisionTowerModule<DeiTConfig> = {

@@ -17,7 +17,7 @@ const byModelType = <T extends { readonly modelType: string }>(towers: readonly 
   new Map(towers.map((tower) => [tower.modelType, tower]))
 
 /** The towers by `model_type`. A new one is a module of its own and a line here. */
-export const VISION_TOWERS: Towers<VisionTowerModule> = byModelType<VisionTowerModule>([
+export const VISION_TOWERS: Towers<VisionTowerModule> = /* @__PURE__ */ byModelType<VisionTowerModule>([
   vit,
   deit,
   beit,
@@ -26,7 +26,12 @@ export const VISION_TOWERS: Towers<VisionTowerModule> = byModelType<VisionTowerM
   chineseClipVision,
   dinov2,
 ])
-const TEXT_TOWERS: Towers<TextTowerModule> = byModelType<TextTowerModule>([bert, roberta, xlmRoberta, camembert])
+const TEXT_TOWERS: Towers<TextTowerModule> = /* @__PURE__ */ byModelType<TextTowerModule>([
+  bert,
+  roberta,
+  xlmRoberta,
+  camembert,
+])
 
 /** Whole dual encoders of transformers whose vision tower can be taken, by their `model_type`. */
 export const WHOLE_MODELS: ReadonlyMap<string, string> = new Map([

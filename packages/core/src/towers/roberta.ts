@@ -5,13 +5,14 @@ import { BERT_DEFAULTS, type BertLike, bertForward, POSITION_IDS } from './bert'
 import type { TextTowerModule } from './tower'
 
 /** transformers' `RobertaConfig`. */
-export class RobertaConfig extends configClass('roberta', { ...BERT_DEFAULTS, vocabSize: 50265, padTokenId: 1 }) {}
+export class RobertaConfig
+  extends /* @__PURE__ */ configClass('roberta', { ...BERT_DEFAULTS, vocabSize: 50265, padTokenId: 1 }) {}
 
 /** transformers' `XLMRobertaConfig`. */
-export class XLMRobertaConfig extends configClass('xlm-roberta', { ...BERT_DEFAULTS, padTokenId: 1 }) {}
+export class XLMRobertaConfig extends /* @__PURE__ */ configClass('xlm-roberta', { ...BERT_DEFAULTS, padTokenId: 1 }) {}
 
 /** transformers' `CamembertConfig`. */
-export class CamembertConfig extends configClass('camembert', { ...BERT_DEFAULTS, padTokenId: 1 }) {}
+export class CamembertConfig extends /* @__PURE__ */ configClass('camembert', { ...BERT_DEFAULTS, padTokenId: 1 }) {}
 
 /** @throws ConfigError where positions cannot count from it: `pad_token_id` may be null in a config.json. */
 function paddingOf({ modelType, padTokenId }: BertLike): number {

@@ -28,7 +28,7 @@ export const VIT_DEFAULTS = {
 }
 
 /** transformers' `ViTConfig`. */
-export class ViTConfig extends configClass('vit', VIT_DEFAULTS) {}
+export class ViTConfig extends /* @__PURE__ */ configClass('vit', VIT_DEFAULTS) {}
 
 type ViTLike = typeof VIT_DEFAULTS & { readonly modelType: string }
 

@@ -52,10 +52,12 @@ export const CALL_OPTIONS: readonly string[] = [...OVERRIDES, ...LOAD_OPTIONS, '
 const BACKENDS: readonly ImageBackend[] = ['torchvision', 'pil']
 
 /** transformers' image processors of one class and one backend: images in, `[N, 3, H, W]` float32 out. */
-export class ImageProcessor extends callable<
-  [images: ImageSource | readonly ImageSource[], options?: ImageCallOptions],
-  Promise<ImageBatch>
->() {
+export class ImageProcessor
+  extends /* @__PURE__ */ callable<
+    [images: ImageSource | readonly ImageSource[], options?: ImageCallOptions],
+    Promise<ImageBatch>
+  >()
+{
   readonly backend: ImageBackend
   /** The class in transformers, e.g. `ViTImageProcessor`. */
   readonly type: string

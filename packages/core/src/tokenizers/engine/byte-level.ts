@@ -1,12 +1,12 @@
 /** GPT-2's alphabet: a printable character for each byte. */
-const CHARS: readonly string[] = (() => {
+const CHARS: readonly string[] = /* @__PURE__ */ (() => {
   const printable = (byte: number) =>
     (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || (byte >= 174 && byte <= 255)
   let others = 0
   return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(printable(byte) ? byte : 256 + others++))
 })()
 
-const BYTES: ReadonlyMap<string, number> = new Map(CHARS.map((char, byte) => [char, byte]))
+const BYTES: ReadonlyMap<string, number> = /* @__PURE__ */ new Map(CHARS.map((char, byte) => [char, byte]))
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
