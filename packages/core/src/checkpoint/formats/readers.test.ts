@@ -98,7 +98,7 @@ describe.each([true, false])('over HTTP, ranges %s', (ranges) => {
     })
     await new Promise<void>((resolve) => server.listen(0, resolve))
     const { port } = server.address() as AddressInfo
-    const { weights } = await openWeights(await openSource(`http://localhost:${port}`))
+    const { weights } = await openWeights(await openSource(`http://127.0.0.1:${port}`))
     const local = await openWeights(await openSource(`${FILES}../originals/${name}`))
     expect([...weights.keys()]).toEqual([...local.weights.keys()])
     const table = 'text_model.embeddings.word_embeddings.weight'
