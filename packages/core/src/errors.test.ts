@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { checkOptions } from './errors'
 
-const ALLOWED = ['normalize', 'signal', 'seed', 'onProgress', 'doResize', 'batchSize']
+const ALLOWED = ['normalize', 'signal', 'dropoutSeed', 'onProgress', 'doResize', 'batchSize']
 
 describe('checkOptions', () => {
   it.each([
-    { normalize: true, signal: new AbortController().signal, seed: 7, onProgress: () => undefined, doResize: null },
+    { normalize: true, signal: new AbortController().signal, dropoutSeed: 7, onProgress: () => undefined, doResize: null },
     { normalize: undefined, signal: undefined, batchSize: 'checked where it is used' },
   ])('takes %o', (options) => {
     expect(() => checkOptions(options, ALLOWED, 'call')).not.toThrow()
@@ -18,7 +18,7 @@ describe('checkOptions', () => {
     ['bad-option', { normalize: 'false' }, /normalize is "false"; true or false/],
     ['bad-option', { doResize: 1 }, /doResize is 1; true, false or null/],
     ['bad-option', { signal: new AbortController() }, /AbortController; an AbortSignal/],
-    ['bad-option', { seed: '1' }, /seed is "1"; an integer/],
+    ['bad-option', { dropoutSeed: '1' }, /dropoutSeed is "1"; an integer/],
     ['bad-option', { onProgress: {} }, /onProgress is an object; a function/],
   ])('throws %s for %o', (code, options, says) => {
     expect(() => checkOptions(options as object, ALLOWED, 'call')).toThrow(

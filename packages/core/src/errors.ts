@@ -88,7 +88,7 @@ const KINDS: readonly [names: RegExp, needed: string, is: (value: unknown) => bo
     'true, false or null',
     (value) => value === null || typeof value === 'boolean',
   ],
-  [/^(seed|dropoutSeed)$/, 'an integer', Number.isInteger],
+  [/^dropoutSeed$/, 'an integer', Number.isInteger],
   [
     /^signal$/,
     'an AbortSignal (the `signal` of an AbortController)',

@@ -321,7 +321,7 @@ describe('new models', () => {
     await expect(joined(FOLDER, text)).rejects.toMatchObject({ name: 'OptionError', code: 'bad-tower' })
     await expect(joined(text, vision)).rejects.toMatchObject({ code: 'wrong-tower' })
     await expect(joined(vision, text, { config: other })).rejects.toMatchObject({ code: 'wrong-model-type' })
-    await expect(joined(vision, text, { seed: 0.5 })).rejects.toMatchObject({ code: 'bad-option' })
+    await expect(joined(vision, text, { seed: 0.5 })).rejects.toMatchObject({ code: 'bad-seed' })
     await Promise.all([vision.dispose(), text.dispose()])
   })
 })
