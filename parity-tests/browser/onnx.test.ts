@@ -1,7 +1,7 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { readSafetensors, VisionTextDualEncoderProcessor } from '@dual-encoder/core'
+import { readSafetensors } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -9,8 +9,8 @@ import { launchChromium } from '../../tools/browser/chromium'
 import { serve, type Server } from '../../tools/browser/server'
 import { BUNDLERS, scriptsIn, withEsbuild } from './bundle'
 import { largest } from './largest'
+import { loadSamples, MODEL } from './samples'
 
-const MODEL = resolve(import.meta.dirname, '../models/emoji-vit-bert')
 /** onnxruntime-web's own files. */
 const ENGINE = resolve(import.meta.dirname, '../../node_modules/onnxruntime-web/dist')
 const APP = resolve(import.meta.dirname, 'onnx-app')
@@ -53,13 +53,10 @@ let inNode: { logits: Float32Array; embeds: Float32Array }
 
 beforeAll(async () => {
   browser = await launchChromium()
-  const expected = JSON.parse(await readFile(join(MODEL, 'expected.json'), 'utf8')) as typeof given
-  const { labels } = expected
-  given = { images: expected.images.map((name) => `/model/samples/${name}`), labels }
-  const processor = await VisionTextDualEncoderProcessor.fromPretrained(MODEL)
+  const { images, processor, ...samples } = await loadSamples()
+  given = samples.given
   await using model = await VisionTextDualEncoderModel.fromPretrained(MODEL)
-  const images = expected.images.map((name) => join(MODEL, 'samples', name))
-  const output = await model.forward(await processor({ text: labels, images }))
+  const output = await model.forward(await processor({ text: given.labels, images }))
   inNode = { logits: output.logitsPerImage.data as Float32Array, embeds: output.imageEmbeds.data as Float32Array }
 })
 afterAll(() => browser?.close())

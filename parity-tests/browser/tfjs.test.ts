@@ -1,8 +1,8 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { type Tensor, VisionTextDualEncoderProcessor } from '@dual-encoder/core'
+import type { Tensor } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/tfjs'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -10,8 +10,8 @@ import { launchChromium } from '../../tools/browser/chromium'
 import { serve, type Server } from '../../tools/browser/server'
 import { BUNDLERS, scriptsIn, withEsbuild } from './bundle'
 import { largest } from './largest'
+import { loadSamples, MODEL } from './samples'
 
-const MODEL = resolve(import.meta.dirname, '../models/emoji-vit-bert')
 const APP = resolve(import.meta.dirname, 'tfjs-app')
 /** Where a user copies the engine's `*.wasm` files from. */
 const WASM = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))
@@ -37,12 +37,10 @@ let inNode: Omit<Result, 'backend'>
 
 beforeAll(async () => {
   browser = await launchChromium()
-  const expected = JSON.parse(await readFile(join(MODEL, 'expected.json'), 'utf8')) as typeof given
-  const { labels } = expected
-  given = { images: expected.images.map((name) => `/model/samples/${name}`), labels }
-  const processor = await VisionTextDualEncoderProcessor.fromPretrained(MODEL)
+  const { images, processor, ...samples } = await loadSamples()
+  given = samples.given
+  const { labels } = given
   await using model = await VisionTextDualEncoderModel.fromPretrained(MODEL, { backend: 'wasm' })
-  const images = expected.images.map((name) => join(MODEL, 'samples', name))
   const output = await model.forward(await processor({ text: labels, images }))
   const pairs = await processor({ text: labels.slice(0, images.length), images })
   const { value, grads } = model.valueAndGrads(await model.params(), pairs)

@@ -1,7 +1,6 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { VisionTextDualEncoderProcessor } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/webgpu'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -9,8 +8,8 @@ import { launchChromium } from '../../tools/browser/chromium'
 import { serve, type Server } from '../../tools/browser/server'
 import { BUNDLERS, scriptsIn, withEsbuild } from './bundle'
 import { largest } from './largest'
+import { loadSamples, MODEL } from './samples'
 
-const MODEL = resolve(import.meta.dirname, '../models/emoji-vit-bert')
 const APP = resolve(import.meta.dirname, 'webgpu-app')
 
 interface Given {
@@ -30,12 +29,10 @@ let inNode: number[]
 
 beforeAll(async () => {
   browser = await launchChromium({ webgpu: true })
-  const expected = JSON.parse(await readFile(join(MODEL, 'expected.json'), 'utf8')) as Given
-  given = { images: expected.images.map((name) => `/model/samples/${name}`), labels: expected.labels }
-  const processor = await VisionTextDualEncoderProcessor.fromPretrained(MODEL)
+  const { images, processor, ...samples } = await loadSamples()
+  given = samples.given
   const model = await VisionTextDualEncoderModel.fromPretrained(MODEL)
-  const images = expected.images.map((name) => join(MODEL, 'samples', name))
-  const { logitsPerImage } = await model.forward(await processor({ text: expected.labels, images }))
+  const { logitsPerImage } = await model.forward(await processor({ text: given.labels, images }))
   inNode = [...(logitsPerImage.data as Float32Array)]
   await model.dispose()
 })

@@ -45,9 +45,12 @@ export const sizeOf = (dims: readonly number[]): number => dims.reduce((size, di
 
 /** Whether `data` is the array that holds a dtype. Also of another realm (a test environment's, a frame's). */
 export function isTensorData(data: unknown, dtype: DType): boolean {
-  const array = dtype === 'bool' ? ARRAYS.uint8 : Object.hasOwn(ARRAYS, dtype) ? ARRAYS[dtype] : undefined
-  return array !== undefined && Object.prototype.toString.call(data) === `[object ${array.name}]`
+  return Object.hasOwn(ARRAYS, dtype) && Object.prototype.toString.call(data) === `[object ${ARRAYS[dtype].name}]`
 }
+
+/** The values as float32: the tensor's own array where that is what it holds. */
+export const float32Of = ({ data }: Tensor): Float32Array =>
+  data instanceof Float32Array ? data : Float32Array.from(data as Iterable<number>, Number)
 
 function dtypeOf(data: TensorData[DType]): DType {
   for (const [dtype, type] of Object.entries(ARRAYS)) if (data instanceof type) return dtype as DType
@@ -81,7 +84,7 @@ export function tensor<D extends DType>(
     ? fromArray(data as readonly (number | bigint)[], dtype ?? 'float32')
     : (data as TensorData[DType])
   const held = dtypeOf(view)
-  if (dtype !== undefined && !(view instanceof ARRAYS[dtype]))
+  if (dtype !== undefined && !isTensorData(view, dtype))
     throw new InputError(
       'tensor-dtype',
       `tensor: dtype is "${dtype}", but data is a ${view.constructor.name} (${held}).`,

@@ -1,4 +1,4 @@
-import { BackendError, type Param, readInGroups, type Tensor, type WeightEntry } from '@dual-encoder/core'
+import { BackendError, float32Of, type Param, readInGroups, type WeightEntry } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { keepPacked } from './wasm'
 
@@ -108,9 +108,6 @@ export class KeptWeights implements TensorWeights {
   }
 }
 
-const hostFloats = ({ data }: Tensor): Float32Array =>
-  data instanceof Float32Array ? data : Float32Array.from(data as Iterable<number>, Number)
-
 export interface Placing {
   /** Makes the tensor of a weight, or keeps it in another place and makes none. */
   readonly place?: (entry: WeightEntry, data: Float32Array) => tf.Tensor | undefined
@@ -131,7 +128,7 @@ export async function loadTensors(
   try {
     for await (const group of readInGroups(entries)) {
       for (const [entry, value] of group) {
-        const data = hostFloats(value)
+        const data = float32Of(value)
         onTurn()
         const made = place(entry, data)
         // Kept: a scope that the program has open must not take them along when it ends.

@@ -202,9 +202,9 @@ function checkValues<C extends VisionConfig | TextConfig>(config: C): C {
       'bad-config-value',
       `${modelType} config: hidden_size ${hiddenSize} must be a multiple of num_attention_heads ${heads}, both positive integers.`,
     )
-  for (const [name, value] of Object.entries(config)) {
-    const [is, needed] = (Object.hasOwn(CHECKS, name) && CHECKS[name]) || []
-    if (is && !is(value))
+  for (const [name, [is, needed]] of Object.entries(CHECKS)) {
+    const value = (config as unknown as Record<string, unknown>)[name]
+    if (name in config && !is(value))
       throw new ConfigError(
         'bad-config-value',
         `${modelType} config: ${snakeCase(name)} is ${JSON.stringify(value)}; it must be ${needed}.`,

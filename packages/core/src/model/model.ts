@@ -181,7 +181,7 @@ export abstract class DualEncoderModel {
     options: { seed?: number } & Partial<O> = {},
   ): Promise<M> {
     const { engine, rest } = split<O, { seed?: number }>(options as O, this.engineOptions, ['seed'], 'fromConfig')
-    return Promise.resolve(new this(initializeModel(config, rest.seed ?? 0), engine))
+    return new this(initializeModel(config, rest.seed ?? 0), engine)
   }
 
   /** Two towers already loaded, with new projections. */
@@ -199,7 +199,7 @@ export abstract class DualEncoderModel {
         'fromTowers takes towers that are loaded, by VisionTower.fromPretrained and TextTower.fromPretrained. ' +
           'fromVisionTextPretrained takes their sources.',
       )
-    return Promise.resolve(new this(joinTowers(vision.loadedAs('vision'), text.loadedAs('text'), rest), engine))
+    return new this(joinTowers(vision.loadedAs('vision'), text.loadedAs('text'), rest), engine)
   }
 
   protected runner(kind: 'vision' | 'text'): EncoderRunner {

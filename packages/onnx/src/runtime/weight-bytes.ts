@@ -1,8 +1,8 @@
-import type { Tensor, WeightEntry } from '@dual-encoder/core'
+import { float32Of, type Tensor, type WeightEntry } from '@dual-encoder/core'
 
 /** Little-endian float32 bytes of a weight's values. */
-export function float32Bytes({ data }: Tensor): Uint8Array {
-  const floats = data instanceof Float32Array ? data : Float32Array.from(data as Int32Array, Number)
+export function float32Bytes(value: Tensor): Uint8Array {
+  const floats = float32Of(value)
   return new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength)
 }
 
