@@ -5,7 +5,13 @@ const ALLOWED = ['normalize', 'signal', 'dropoutSeed', 'onProgress', 'doResize',
 
 describe('checkOptions', () => {
   it.each([
-    { normalize: true, signal: new AbortController().signal, dropoutSeed: 7, onProgress: () => undefined, doResize: null },
+    {
+      normalize: true,
+      signal: new AbortController().signal,
+      dropoutSeed: 7,
+      onProgress: () => undefined,
+      doResize: null,
+    },
     { normalize: undefined, signal: undefined, batchSize: 'checked where it is used' },
   ])('takes %o', (options) => {
     expect(() => checkOptions(options, ALLOWED, 'call')).not.toThrow()
