@@ -12,7 +12,7 @@ export interface OnnxOptions {
   wasmPaths?: Env.WasmPrefixOrFilePaths
   /** In order of preference (`cpu`, `cuda`, `coreml` ...; in browsers `wasm`, `webgpu`). An absent one is an error. */
   executionProviders?: readonly string[]
-  /** Do not repack weights for the processor: quicker to load, less memory; short texts take up to a third longer. */
+  /** Do not repack weights for the processor: quicker to load; one short text takes up to 1.8 times as long. */
   lowMemory?: boolean
   /** Passed on to ONNX Runtime, but for what has an option here and for the weights. */
   sessionOptions?: Omit<InferenceSession.SessionOptions, 'executionProviders' | 'externalData'>
