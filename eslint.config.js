@@ -1,11 +1,12 @@
 import tseslint from 'typescript-eslint'
+import { FLOORS } from './tools/lint/floors.mjs'
 
 /** Packages depend only downwards: what each may import of the others. */
 const below = {
   core: [],
-  onnx: ['core'],
-  tfjs: ['core'],
-  webgpu: ['core', 'tfjs', 'tfjs/engine-api'],
+  onnx: ['core', 'core/backend'],
+  tfjs: ['core', 'core/backend'],
+  webgpu: ['core', 'core/backend', 'tfjs', 'tfjs/engine-api'],
 }
 
 const restrict = (...patterns) => ({ 'no-restricted-imports': ['error', { patterns }] })
@@ -13,6 +14,13 @@ const nodeModules = {
   regex: '^node:',
   message: 'Packages run in browsers: what Node offers belongs behind #platform, #runtime or #gpu, in a node file.',
 }
+/** Folders of core that hold code for Node, in files whose names begin with node. */
+const NODE_FOLDERS = ['platform', 'images']
+/** Inside core, folders import only those below them. */
+const higherFloors = (floor) => ({
+  regex: `^(\\.\\./)+(${FLOORS.slice(floor + 1).join('|') || '-'})(/|$)`,
+  message: `${FLOORS[floor]}/ may import only ${FLOORS.slice(0, floor + 1).join(', ')} (tools/lint/floors.mjs).`,
+})
 const upwards = (allowed) => ({
   regex: `^@dual-encoder/(?!(${allowed.join('|') || '-'})$)`,
   message: `This package may import ${allowed.map((name) => `@dual-encoder/${name}`).join(', ') || 'no other package'}.`,
@@ -52,10 +60,22 @@ export default tseslint.config(
   ...Object.entries(below).flatMap(([name, allowed]) => [
     { files: [`packages/${name}/src/**/*.ts`], rules: restrict(upwards(allowed), nodeModules) },
     {
-      files: [`packages/${name}/src/{platform,runtime,gpu}/node*.ts`, `packages/${name}/src/**/*.test.ts`],
+      files: [`packages/${name}/src/{platform,runtime,gpu,images}/**/node*.ts`, `packages/${name}/src/**/*.test.ts`],
       rules: restrict(upwards(allowed)),
     },
   ]),
+  ...FLOORS.flatMap((folder, floor) => {
+    const inNode = [`packages/core/src/${folder}/**/node*.ts`]
+    const rules = [upwards(below.core), higherFloors(floor)]
+    return [
+      {
+        files: [`packages/core/src/${folder}/**/*.ts`],
+        ignores: ['**/*.test.ts', ...inNode],
+        rules: restrict(...rules, nodeModules),
+      },
+      { files: inNode, rules: restrict(...rules, ...(NODE_FOLDERS.includes(folder) ? [] : [nodeModules])) },
+    ]
+  }),
   { files: ['**/*.cjs'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
   { files: ['tools/**', '**/*.test.ts', 'parity-tests/**'], rules: { 'no-console': 'off' } },
 )

@@ -1,14 +1,13 @@
 import { resolve } from 'node:path'
 import {
   BertConfig,
-  initializeModel,
   readSafetensors,
   type Tensor,
   tensor,
   ViTConfig,
   VisionTextDualEncoderConfig,
-  type WeightEntry,
 } from '@dual-encoder/core'
+import { initializeModel, type WeightEntry } from '@dual-encoder/core/backend'
 import { describe, expect, it } from 'vitest'
 import { BACKENDS } from './backends'
 

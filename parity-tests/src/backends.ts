@@ -1,11 +1,5 @@
-import type {
-  DualEncoderModel,
-  LoadedModel,
-  ModelClass,
-  SourceLike,
-  TowerBase,
-  VisionTextDualEncoderConfig,
-} from '@dual-encoder/core'
+import type { SourceLike, VisionTextDualEncoderConfig } from '@dual-encoder/core'
+import type { DualEncoderModel, LoadedModel, ModelClass, TowerBase } from '@dual-encoder/core/backend'
 import * as onnx from '@dual-encoder/onnx'
 import * as tfjs from '@dual-encoder/tfjs'
 import type { TfBackend } from '@dual-encoder/tfjs'

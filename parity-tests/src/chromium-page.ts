@@ -1,4 +1,4 @@
-import type { DualEncoderModel } from '@dual-encoder/core'
+import type { DualEncoderModel } from '@dual-encoder/core/backend'
 import * as tfjs from '@dual-encoder/tfjs'
 import * as webgpu from '@dual-encoder/webgpu'
 

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { DualEncoderModel } from '@dual-encoder/core'
+import type { DualEncoderModel } from '@dual-encoder/core/backend'
 import type { JSHandle, Page } from 'playwright-core'
 import { bundledPage, type BundledPage } from '../../tools/browser/bundled-page'
 import type { load, PageBackend } from './chromium-page'

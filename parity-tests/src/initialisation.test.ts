@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { initializeModel, VisionTextDualEncoderConfig } from '@dual-encoder/core'
+import { VisionTextDualEncoderConfig } from '@dual-encoder/core'
+import { initializeModel } from '@dual-encoder/core/backend'
 import { describe, expect, it } from 'vitest'
 
 const FOLDER = resolve(import.meta.dirname, '../fixtures/initialisation')

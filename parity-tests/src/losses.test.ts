@@ -1,14 +1,6 @@
 import { resolve } from 'node:path'
-import {
-  clipLoss,
-  clipLossOf,
-  readSafetensors,
-  siglipLoss,
-  siglipLossOf,
-  similarityOf,
-  type Tensor,
-  tensor,
-} from '@dual-encoder/core'
+import { clipLoss, readSafetensors, siglipLoss, type Tensor, tensor } from '@dual-encoder/core'
+import { clipLossOf, siglipLossOf, similarityOf } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { startBackend } from '../../packages/tfjs/src/backend'

@@ -1,11 +1,5 @@
-import {
-  BertConfig,
-  type DualEncoderModel,
-  initializeModel,
-  tensor,
-  ViTConfig,
-  VisionTextDualEncoderConfig,
-} from '@dual-encoder/core'
+import { BertConfig, tensor, ViTConfig, VisionTextDualEncoderConfig } from '@dual-encoder/core'
+import { type DualEncoderModel, initializeModel } from '@dual-encoder/core/backend'
 import * as onnx from '@dual-encoder/onnx'
 import * as tfjs from '@dual-encoder/tfjs'
 import * as webgpu from '@dual-encoder/webgpu'

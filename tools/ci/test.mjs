@@ -57,6 +57,7 @@ await step('install', install)
 if (failedSteps.length === 0) {
   mkdirSync(results, { recursive: true })
   await step('lint', () => tool('eslint . --max-warnings 0'))
+  await step('architecture', () => run(process.execPath, ['tools/ci/house.mjs']))
   await step('format', () => tool('prettier --check --log-level warn .'))
   await step('typecheck', () => tool('nx run-many -t typecheck --outputStyle=stream'))
   await step('build', () => tool('nx run-many -t build --outputStyle=stream'))

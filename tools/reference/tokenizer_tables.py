@@ -1,4 +1,4 @@
-"""Writes packages/core/src/tokenizers/engine/unicode-tables.ts: what the Rust library takes each code point for.
+"""Writes packages/core/src/text/engine/unicode-tables.ts: what the Rust library takes each code point for.
 
 Found by asking `tokenizers` for every code point, so that ids do not follow the Unicode version of a
 JavaScript engine. Needs `unicodedata2` (newer than any engine), to know what Rust does not yet decompose.
@@ -10,7 +10,7 @@ import unicodedata2 as newest
 from tokenizers import normalizers as N
 from tokenizers import pre_tokenizers as P
 
-OUT = Path(__file__).parents[2] / "packages/core/src/tokenizers/engine/unicode-tables.ts"
+OUT = Path(__file__).parents[2] / "packages/core/src/text/engine/unicode-tables.ts"
 POINTS = [*range(0xD800), *range(0xE000, 0x110000)]
 
 clean = N.BertNormalizer(True, False, False, False)

@@ -1,13 +1,62 @@
-export * from './checkpoint'
-export * from './config'
-export * from './errors'
-export * from './losses'
-export * from './model'
-export { scramble } from './random'
-export * from './tensor'
-export * from './towers'
-export { printWarning, type Warning, type WarningListener } from './warnings'
+/** What a user needs. What only backends need is in `@dual-encoder/core/backend`. */
+export {
+  BackendError,
+  CheckpointError,
+  ConfigError,
+  DualEncoderError,
+  ImageError,
+  InputError,
+  OptionError,
+  SourceError,
+  TokenizerError,
+} from './base/errors'
+export { type Json, type JsonObject, PretrainedConfig } from './base/pretrained-config'
+export { type DType, type DTypeOf, type Tensor, tensor, type TensorData } from './base/tensor'
+export { printWarning, type Warning, type WarningListener } from './base/warnings'
+export type { DirectoryHandle, Target, TargetLike, Writer } from './files/target'
+export type { ByteRange, FileReader, Progress, SourceLike, SourceOptions } from './files/types'
 export * from './images'
-export * from './processor'
-export * from './retrieval'
-export * from './tokenizers'
+export { convert, type ConvertedWeight, type ConvertOptions, type ConvertReport } from './models/convert'
+export {
+  type ConfigOverrides,
+  type DualEncoderConfigValues,
+  type TowerOverrides,
+  VisionTextDualEncoderConfig,
+} from './models/dual-encoder-config'
+export type { TextModelInputs, VisionModelInputs } from './models/inputs'
+export type { CheckpointOptions } from './models/load'
+export type { FeatureOptions, ForwardInputs, ForwardOptions, FromTowersOptions } from './models/model'
+export type { DualEncoderOutput, DualEncoderTuple, TowerModelOutput, TowerTuple } from './models/outputs'
+export type { SaveOptions } from './models/save'
+export type { TowerForwardOptions } from './models/tower'
+export { clipLoss, siglipLoss } from './ops/losses/on-host'
+export { type LossType, probabilitiesOf } from './processor/post-process'
+export {
+  type ProcessorInputs,
+  type ProcessorOutput,
+  type TextHalf,
+  VisionTextDualEncoderProcessor,
+} from './processor/processor'
+export {
+  type EmbeddedImage,
+  embedImages,
+  type EmbedImagesOptions,
+  type HasImageProcessor,
+  type ImageEncoder,
+  type ImageItem,
+} from './retrieval/embed-images'
+export { type Hit, topK } from './retrieval/top-k'
+export * from './text'
+export { BertConfig } from './towers/text/bert'
+export { CamembertConfig, RobertaConfig, XLMRobertaConfig } from './towers/text/roberta'
+export type { Pooling, TextConfig, TowerConfig, VisionConfig } from './towers/tower'
+export { BeitConfig } from './towers/vision/beit'
+export { ChineseCLIPVisionConfig, CLIPVisionConfig } from './towers/vision/clip'
+export { DeiTConfig } from './towers/vision/deit'
+export { Dinov2Config } from './towers/vision/dinov2'
+export { SiglipVisionConfig } from './towers/vision/siglip'
+export { ViTConfig } from './towers/vision/vit'
+export type { Framework } from './weights/formats/names'
+export type { WeightFormat } from './weights/open'
+export { readSafetensors } from './weights/safetensors/read'
+export { writeSafetensors } from './weights/safetensors/write'

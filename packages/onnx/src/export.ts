@@ -1,17 +1,15 @@
+import { OptionError, type TargetLike, type Tensor } from '@dual-encoder/core'
 import {
   checkOptions,
+  sizeOf,
   checkPixelDims,
   type EncoderSpec,
   encoderWeights,
   openTarget,
-  OptionError,
-  sizeOf,
-  type TargetLike,
-  type Tensor,
   type WeightEntry,
   type VisionEncoderSpec,
   type Weights,
-} from '@dual-encoder/core'
+} from '@dual-encoder/core/backend'
 import { encoderGraph } from './graph/encoder-graph'
 import { serialize } from './graph/proto'
 import { placeParams } from './place-params'

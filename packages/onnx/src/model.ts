@@ -1,13 +1,13 @@
+import { type TargetLike } from '@dual-encoder/core'
 import {
   DualEncoderModel,
   type EncoderRunner,
   type EncoderSpec,
   type LoadedModel,
   type LoadedTower,
-  type TargetLike,
   TowerBase,
   type Weights,
-} from '@dual-encoder/core'
+} from '@dual-encoder/core/backend'
 import { exportEncoders, type ExportOptions } from './export'
 import { checkOnnxOptions, ONNX_OPTIONS, type OnnxOptions } from './options'
 import { OnnxRunner } from './runner'

@@ -2,7 +2,8 @@ import ort from 'onnxruntime-node'
 import { expect, it } from 'vitest'
 import { GraphBuilder } from './graph/builder'
 import { serialize } from './graph/proto'
-import { type Kernels, OnnxOps } from './ops'
+import type { Kernels } from './graph/kernels'
+import { OnnxOps } from './ops'
 
 /** What a graph of one layer, from 8 values a row, lets its caller override. */
 function overridable(kernels: Kernels, dims: readonly (number | string)[], outputs: number): readonly string[] {

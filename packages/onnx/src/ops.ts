@@ -1,6 +1,8 @@
-import type { Activation, AttentionOptions, Linear, Norm, Ops, Param, Projection, Tensor } from '@dual-encoder/core'
+import type { Tensor } from '@dual-encoder/core'
+import type { Activation, AttentionOptions, Linear, Norm, Ops, Param, Projection } from '@dual-encoder/core/backend'
 import { writeActivation } from './graph/activations'
 import { type GraphBuilder, MICROSOFT } from './graph/builder'
+import type { Kernels } from './graph/kernels'
 import type { TensorProto } from './graph/proto'
 
 type Dim = number | string
@@ -25,13 +27,6 @@ const MASKED = -3.4028234663852886e38
 const MANY_ROWS = 128
 
 const sizeOf = (dims: readonly Dim[], axis: number): number => dims[axis] as number
-
-/**
- * What a graph may use: operators of the ONNX standard only; ONNX Runtime's own as well; those that are fast on its
- * processor providers, `cpu` and `wasm`, or exact there; or those that are right on its WebGPU provider, whose
- * attention takes no padding mask and (1.30, SwiftShader) gives other numbers.
- */
-export type Kernels = 'standard' | 'contributed' | 'cpu' | 'wasm' | 'webgpu'
 
 /** Writes a tower as an ONNX graph. */
 export class OnnxOps implements Ops<OnnxValue> {

@@ -1,4 +1,5 @@
-import { BackendError, type Param, sizeOf, type WeightEntry, type Weights } from '@dual-encoder/core'
+import { BackendError } from '@dual-encoder/core'
+import { sizeOf, type Param, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
 import type { TensorProto } from './graph/proto'
 import type { PlaceParam } from './ops'
 

@@ -1,22 +1,19 @@
+import { BackendError, DualEncoderError, type Tensor, tensor } from '@dual-encoder/core'
 import {
-  BackendError,
-  DualEncoderError,
   encoderWeights,
   type EncodeRequest,
   type EncoderOutput,
   type EncoderRunner,
   type EncoderSpec,
-  type Tensor,
-  tensor,
   type TextBatch,
   type VisionBatch,
   type Weights,
-} from '@dual-encoder/core'
+} from '@dual-encoder/core/backend'
 import { runtime } from '#runtime'
 import type { InferenceSession } from 'onnxruntime-common'
 import { encoderGraph, TEXT_INPUTS } from './graph/encoder-graph'
 import { serialize } from './graph/proto'
-import type { Kernels } from './ops'
+import type { Kernels } from './graph/kernels'
 import type { OnnxOptions } from './options'
 import { placeParams } from './place-params'
 import type { Engine } from './runtime/runtime'

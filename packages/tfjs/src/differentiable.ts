@@ -1,15 +1,14 @@
+import { InputError, OptionError } from '@dual-encoder/core'
 import {
   clipLossOfEmbeds,
   encode,
   type EncodeRequest,
   type EncoderOutput,
-  InputError,
   type LoadedModel,
-  OptionError,
   similarityOf,
   type TextBatch,
   type VisionBatch,
-} from '@dual-encoder/core'
+} from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { DropoutMasks } from './dropout'
 import { tfLossOps } from './losses'

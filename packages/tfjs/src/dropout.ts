@@ -1,4 +1,4 @@
-import { scramble, sizeOf } from '@dual-encoder/core'
+import { sizeOf, scramble } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 
 /**

@@ -1,4 +1,5 @@
-import { BackendError, DualEncoderError, type EncoderSpec, encoderWeights, type Weights } from '@dual-encoder/core'
+import { BackendError, DualEncoderError } from '@dual-encoder/core'
+import { type EncoderSpec, encoderWeights, type Weights } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { leaveBackend, makeCurrent, startBackend } from './backend'
 import type { DropoutMasks } from './dropout'

@@ -1,4 +1,4 @@
-import { clipLossOf, siglipLossOf } from '@dual-encoder/core'
+import { clipLossOf, siglipLossOf } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { activate } from './activations'

@@ -1,4 +1,4 @@
-import type { LossOps } from '@dual-encoder/core'
+import type { LossOps } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 
 const sized = (x: tf.Tensor): number => x.shape[0] ?? 1

@@ -1,16 +1,15 @@
+import { BackendError, type ForwardInputs } from '@dual-encoder/core'
 import {
-  BackendError,
   checkOptions,
   DualEncoderModel,
   type EncoderRunner,
   type EncoderSpec,
-  type ForwardInputs,
   initializeModel,
   type LoadedModel,
   type LoadedTower,
   TowerBase,
   type Weights,
-} from '@dual-encoder/core'
+} from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { makeCurrent } from './backend'
 import {

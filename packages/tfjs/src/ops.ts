@@ -1,4 +1,5 @@
-import type { Activation, AttentionOptions, Linear, Norm, Ops, Param, Projection, Tensor } from '@dual-encoder/core'
+import type { Tensor } from '@dual-encoder/core'
+import type { Activation, AttentionOptions, Linear, Norm, Ops, Param, Projection } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { activate } from './activations'
 import type { DropoutMasks } from './dropout'

@@ -1,12 +1,5 @@
-import {
-  bothSides,
-  InputError,
-  memoryWeight,
-  roundTo,
-  tensor,
-  type WeightEntry,
-  type Weights,
-} from '@dual-encoder/core'
+import { InputError, tensor } from '@dual-encoder/core'
+import { bothSides, memoryWeight, roundTo, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { makeCurrent } from './backend'
 import { toHost } from './runner'

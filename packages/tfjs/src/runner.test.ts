@@ -1,4 +1,5 @@
-import { BertConfig, initializeModel, tensor, ViTConfig, VisionTextDualEncoderConfig } from '@dual-encoder/core'
+import { BertConfig, tensor, ViTConfig, VisionTextDualEncoderConfig } from '@dual-encoder/core'
+import { initializeModel } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { startBackend } from './backend'

@@ -1,3 +1,4 @@
+import { type Tensor, tensor } from '@dual-encoder/core'
 import {
   encode,
   type EncodeRequest,
@@ -5,14 +6,12 @@ import {
   type EncoderRunner,
   type EncoderSpec,
   type RunOptions,
-  type Tensor,
-  tensor,
   type TextBatch,
   type TextInputs,
   type VisionBatch,
   type VisionInputs,
   type Weights,
-} from '@dual-encoder/core'
+} from '@dual-encoder/core/backend'
 import type * as tf from '@tensorflow/tfjs-core'
 import { DropoutMasks } from './dropout'
 import type { Engine } from './engine'

@@ -1,4 +1,4 @@
-import type { Param } from '@dual-encoder/core'
+import type { Param } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { makeCurrent, startBackend } from './backend'

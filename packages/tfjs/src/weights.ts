@@ -1,4 +1,5 @@
-import { BackendError, float32Of, type Param, readInGroups, type WeightEntry } from '@dual-encoder/core'
+import { BackendError } from '@dual-encoder/core'
+import { float32Of, type Param, readInGroups, type WeightEntry } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { keepPacked } from './wasm'
 

@@ -1,4 +1,5 @@
-import { encode, type EncoderSpec, type TextBatch, tensor, type VisionBatch } from '@dual-encoder/core'
+import { tensor } from '@dual-encoder/core'
+import { encode, type EncoderSpec, type TextBatch, type VisionBatch } from '@dual-encoder/core/backend'
 import { encoderInputs } from '@dual-encoder/tfjs/engine-api'
 import type * as tf from '@tensorflow/tfjs-core'
 import type { WebGpuOps } from './ops'

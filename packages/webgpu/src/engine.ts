@@ -1,12 +1,5 @@
-import {
-  BackendError,
-  DualEncoderError,
-  type EncoderSpec,
-  encoderWeights,
-  OptionError,
-  printWarning,
-  type Weights,
-} from '@dual-encoder/core'
+import { BackendError, DualEncoderError, OptionError, printWarning } from '@dual-encoder/core'
+import { type EncoderSpec, encoderWeights, type Weights } from '@dual-encoder/core/backend'
 import {
   computing,
   type DropoutMasks,

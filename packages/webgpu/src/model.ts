@@ -1,14 +1,11 @@
+import { type ImageProcessor, InputError, type Tensor, tensor } from '@dual-encoder/core'
 import {
   checkOptions,
   checkPixelDims,
-  type ImageProcessor,
-  InputError,
   type LoadedModel,
   type LoadedTower,
-  type Tensor,
-  tensor,
   type VisionBatch,
-} from '@dual-encoder/core'
+} from '@dual-encoder/core/backend'
 import { EngineModel, EngineTower, type TfjsRunner } from '@dual-encoder/tfjs/engine-api'
 import * as tf from '@tensorflow/tfjs-core'
 import { sampleOf } from './canary'

@@ -1,4 +1,4 @@
-import type { Activation, AttentionOptions, Linear, Norm, Param, Projection } from '@dual-encoder/core'
+import type { Activation, AttentionOptions, Linear, Norm, Param, Projection } from '@dual-encoder/core/backend'
 import { type DropoutMasks, type TensorWeights, TfjsOps } from '@dual-encoder/tfjs/engine-api'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Device } from './device/device'

@@ -1,4 +1,4 @@
-import { type Linear, type Param, type Projection, sizeOf, type WeightEntry } from '@dual-encoder/core'
+import { sizeOf, type Linear, type Param, type Projection, type WeightEntry } from '@dual-encoder/core/backend'
 import { KeptWeights, loadTensors, makeCurrent } from '@dual-encoder/tfjs/engine-api'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Device } from './device/device'

@@ -1,4 +1,5 @@
-import { convert, openTarget, readSafetensors, type SourceLike } from '@dual-encoder/core'
+import { convert, readSafetensors, type SourceLike } from '@dual-encoder/core'
+import { openTarget } from '@dual-encoder/core/backend'
 
 /** A folder of the browser's own file system, as a source. */
 const sourceOf = (folder: FileSystemDirectoryHandle): SourceLike => ({

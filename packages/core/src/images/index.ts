@@ -1,6 +1,6 @@
 export { loadImage } from './load'
 export type { ImageSource, LoadImageOptions, PictureLike, RawPixels, SharpLike } from './load'
-export type { RawImage } from '../platform/platform'
+export type { RawImage } from './raw-image'
 export { createImageProcessor, ImageProcessor } from './processors/processor'
 export type {
   ImageBackend,

@@ -1,4 +1,4 @@
-import { ImageError, OptionError } from '../errors'
+import { ImageError, OptionError } from '../base/errors'
 
 /** Where Pillow refuses a picture as a decompression bomb. */
 const DEFAULT_MAX_PIXELS = 178_956_970

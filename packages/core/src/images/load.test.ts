@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { DualEncoderError } from '../errors'
+import { DualEncoderError } from '../base/errors'
 import { loadImage, type ImageSource } from './load'
 
 const FILES = new URL('../../../../parity-tests/fixtures/images/files/', import.meta.url)

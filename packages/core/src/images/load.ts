@@ -1,7 +1,8 @@
+import { decoder } from '#decoder'
 import { platform } from '#platform'
 
-import { checkOptions, ImageError, InputError, SourceError } from '../errors'
-import type { RawImage } from '../platform/platform'
+import { checkOptions, ImageError, InputError, SourceError } from '../base/errors'
+import type { RawImage } from './raw-image'
 import { checkPixels, pixelLimit } from './limits'
 
 /** Pixels as a caller may hold them: row-major, interleaved; 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels. */
@@ -47,7 +48,7 @@ export const LOAD_OPTIONS: readonly (keyof LoadImageOptions)[] = ['maxPixels', '
 export async function loadImage(source: ImageSource, options: LoadImageOptions = {}): Promise<RawImage> {
   checkOptions(options, LOAD_OPTIONS, 'loadImage')
   const found = await readSource(source, options)
-  return found instanceof Uint8Array ? platform.decodeImage(found, { maxPixels: pixelLimit(options.maxPixels) }) : found
+  return found instanceof Uint8Array ? decoder.decodeImage(found, { maxPixels: pixelLimit(options.maxPixels) }) : found
 }
 
 /** The bytes of a file that is yet to be decoded, or pixels. */
@@ -60,7 +61,7 @@ export async function readSource(source: ImageSource, options: LoadImageOptions)
     if (bytes.length > 0) return bytes
     throw new ImageError('image-empty', 'The image file is empty.')
   }
-  const image = typeof source === 'object' && source !== null ? await platform.readPixels(source, limits) : undefined
+  const image = typeof source === 'object' && source !== null ? await decoder.readPixels(source, limits) : undefined
   if (image) return image
   throw new InputError(
     'image-source',

@@ -1,6 +1,5 @@
-import { SourceError } from '../errors'
+import { SourceError } from '../base/errors'
 import { startThread, threads } from './browser-threads'
-import { decodeImage, readPixels } from './decode/browser'
 import type { Platform } from './platform'
 
 const noFiles = (path: string): Promise<never> =>
@@ -19,8 +18,6 @@ export const platform: Platform = {
   stageFile: noFiles,
   removeFile: noFiles,
   joinPath: (folder, name) => `${folder.replace(/\/$/, '')}/${name}`,
-  decodeImage,
-  readPixels,
   threads,
   startThread,
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { SourceError } from '../errors'
+import { SourceError } from '../base/errors'
 import type { LocalFile, Platform, StagedFile } from './platform'
 
 /** What the file system says, as a typed error; whatever else went wrong passes unchanged. */

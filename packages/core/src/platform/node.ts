@@ -1,6 +1,5 @@
-import { decodeImage, readPixels } from './decode/node'
 import { nodeFiles } from './node-files'
 import { startThread, threads } from './node-threads'
 import type { Platform } from './platform'
 
-export const platform: Platform = { name: 'node', ...nodeFiles, decodeImage, readPixels, threads, startThread }
+export const platform: Platform = { name: 'node', ...nodeFiles, threads, startThread }

@@ -1,16 +1,3 @@
-/** Decoded picture: RGB, row-major, interleaved. */
-export interface RawImage {
-  readonly data: Uint8ClampedArray | Uint8Array
-  readonly width: number
-  readonly height: number
-  readonly channels: 3
-}
-
-export interface ImageLimits {
-  /** Pictures with more pixels are refused before they are decoded. */
-  readonly maxPixels: number
-}
-
 /** A file's place on disk, so that an engine may map it instead of copying it through JavaScript. */
 export interface LocalFile {
   /** Folder and name after resolving symbolic links (the Hugging Face cache is made of them). */
@@ -27,11 +14,17 @@ export interface StagedFile {
   discard(): Promise<void>
 }
 
-/** A thread that runs `node-worker` or `browser-worker`. */
+/** A thread that runs a script and talks to it in messages. */
 export interface Thread {
   post(message: unknown, transfer: ArrayBuffer[]): void
   /** Whether Node waits for it; at first it does not. */
   hold(busy: boolean): void
+}
+
+/** The text of a thread's script, and what Node hands it as `workerData`. */
+export interface ThreadScript {
+  readonly text: string
+  readonly data?: unknown
 }
 
 /** What differs between Node and the browser. Chosen by package conditions: `#platform`. */
@@ -49,12 +42,8 @@ export interface Platform {
   removeFile(path: string): Promise<void>
   /** Joins a folder and a name in the platform's manner. */
   joinPath(folder: string, name: string): string
-  /** Decodes an encoded image as Pillow's `Image.open(...).convert('RGB')` after EXIF rotation. */
-  decodeImage(bytes: Uint8Array, limits: ImageLimits): Promise<RawImage>
-  /** The pixels of an object that only this platform knows (sharp instance; image element, canvas, ImageBitmap). */
-  readPixels(source: object, limits: ImageLimits): Promise<RawImage | undefined>
-  /** How many threads prepare images. */
+  /** How many threads there is work for. */
   readonly threads: number
-  /** Starts one; rejects, or calls `onEnd`, where it cannot run or ends by itself. */
-  startThread(onMessage: (message: unknown) => void, onEnd: () => void): Promise<Thread>
+  /** Starts one with a script's text; rejects, or calls `onEnd`, where it cannot run or ends by itself. */
+  startThread(script: ThreadScript, onMessage: (message: unknown) => void, onEnd: () => void): Promise<Thread>
 }

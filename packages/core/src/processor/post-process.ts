@@ -1,6 +1,6 @@
-import { InputError } from '../errors'
-import { type Tensor, tensor } from '../tensor'
-import { oneOf } from '../tokenizers/options'
+import { InputError } from '../base/errors'
+import { type Tensor, tensor } from '../base/tensor'
+import { oneOf } from '../text/options'
 
 /** What a model was trained with: CLIP's labels of a picture share a probability, SigLIP's have one each. */
 export type LossType = 'clip' | 'siglip'

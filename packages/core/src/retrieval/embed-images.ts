@@ -1,6 +1,6 @@
-import { checkOptions, InputError, OptionError } from '../errors'
+import { checkOptions, InputError, OptionError } from '../base/errors'
 import type { ImageBatch, ImageCallOptions, ImageSource } from '../images'
-import type { Tensor } from '../tensor'
+import type { Tensor } from '../base/tensor'
 
 /** The part of a model that is needed. */
 export interface ImageEncoder {

@@ -1,5 +1,5 @@
-import { InputError, OptionError } from '../errors'
-import type { Tensor } from '../tensor'
+import { InputError, OptionError } from '../base/errors'
+import type { Tensor } from '../base/tensor'
 
 export interface Hit {
   /** Row of `embeddings`. */

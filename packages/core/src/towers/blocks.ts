@@ -1,5 +1,5 @@
-import type { Activation } from './activations'
-import type { Linear, Norm, Ops, Projection } from './ops'
+import type { Activation } from '../ops/activations'
+import type { Linear, Norm, Ops, Projection } from '../ops/ops'
 import type { Pooling, Taps, TowerOutput } from './tower'
 
 /** The four projections of multi-head self-attention, each `[D, D]`. */

@@ -1,8 +1,6 @@
-import { type Tensor, tensor } from '../tensor'
-import type { Ops, Param } from './ops'
-
-/** `[height, width]` in patches. */
-export type Grid = readonly [number, number]
+import { type Tensor, tensor } from '../base/tensor'
+import type { Grid } from './grid'
+import type { Ops, Param } from '../ops/ops'
 
 /** What `compute` makes of a table for images of `size`, as far as the backend keeps it. */
 export function resized<T>(ops: Ops<T>, table: Param, size: readonly number[], compute: () => T): T {

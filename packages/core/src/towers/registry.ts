@@ -1,15 +1,13 @@
-import { towerConfig } from '../config/hybrid-clip'
-import type { JsonObject } from '../config/pretrained-config'
-import { ConfigError } from '../errors'
-import { beit } from './beit'
-import { bert } from './bert'
-import { chineseClipVision, clipVision } from './clip'
-import { deit } from './deit'
-import { dinov2 } from './dinov2'
-import { camembert, roberta, xlmRoberta } from './roberta'
-import { siglipVision } from './siglip'
+import { ConfigError } from '../base/errors'
+import { beit } from './vision/beit'
+import { bert } from './text/bert'
+import { chineseClipVision, clipVision } from './vision/clip'
+import { deit } from './vision/deit'
+import { dinov2 } from './vision/dinov2'
+import { camembert, roberta, xlmRoberta } from './text/roberta'
+import { siglipVision } from './vision/siglip'
 import type { TextTowerModule, VisionTowerModule } from './tower'
-import { vit } from './vit'
+import { vit } from './vision/vit'
 
 type Towers<T> = ReadonlyMap<string, T>
 
@@ -33,13 +31,6 @@ const TEXT_TOWERS: Towers<TextTowerModule> = /* @__PURE__ */ byModelType<TextTow
   camembert,
 ])
 
-/** Whole dual encoders of transformers whose vision tower can be taken, by their `model_type`. */
-export const WHOLE_MODELS: ReadonlyMap<string, string> = new Map([
-  ['clip', 'clip_vision_model'],
-  ['siglip', 'siglip_vision_model'],
-  ['chinese_clip', 'chinese_clip_vision_model'],
-])
-
 function towerOf<T>(towers: Towers<T>, kind: string, modelType: unknown): T {
   const tower = towers.get(String(modelType))
   if (tower) return tower
@@ -55,12 +46,3 @@ function towerOf<T>(towers: Towers<T>, kind: string, modelType: unknown): T {
 export const visionTowerOf = (modelType: unknown): VisionTowerModule => towerOf(VISION_TOWERS, 'Vision', modelType)
 /** @throws ConfigError listing the text towers there are. */
 export const textTowerOf = (modelType: unknown): TextTowerModule => towerOf(TEXT_TOWERS, 'Text', modelType)
-
-/**
- * The vision tower's part of a `config.json`: `vision_config` (or `vision_config_dict`) of a whole CLIP,
- * SigLIP or ChineseCLIP (whose own `model_type` may be missing), else the config itself.
- */
-export function visionConfigOf(json: JsonObject): JsonObject {
-  const whole = WHOLE_MODELS.get(String(json.model_type))
-  return whole ? { ...(towerConfig(json, 'vision') ?? json), model_type: whole } : json
-}

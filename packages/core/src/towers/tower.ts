@@ -1,7 +1,7 @@
-import type { PretrainedConfig, JsonObject } from '../config/pretrained-config'
-import type { Tensor } from '../tensor'
-import type { Ops, Param } from './ops'
-import type { Scope } from './scope'
+import type { PretrainedConfig, JsonObject } from '../base/pretrained-config'
+import type { Tensor } from '../base/tensor'
+import type { Ops, Param } from '../ops/ops'
+import type { Scope } from '../ops/scope'
 
 /** How a tower's one vector is taken where it has no pooler of its own. */
 export type Pooling = 'cls' | 'mean'

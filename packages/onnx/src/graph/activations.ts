@@ -1,5 +1,5 @@
-import type { Activation } from '@dual-encoder/core'
-import type { Kernels } from '../ops'
+import type { Activation } from '@dual-encoder/core/backend'
+import type { Kernels } from './kernels'
 import { type GraphBuilder, MICROSOFT } from './builder'
 
 type Write = (graph: GraphBuilder, x: string) => string

@@ -1,5 +1,7 @@
-import { BackendError, encode, type EncodeRequest, type EncoderOutput, type EncoderSpec } from '@dual-encoder/core'
-import { type Kernels, OnnxOps, type OnnxValue, type PlaceParam } from '../ops'
+import { BackendError } from '@dual-encoder/core'
+import { encode, type EncodeRequest, type EncoderOutput, type EncoderSpec } from '@dual-encoder/core/backend'
+import type { Kernels } from './kernels'
+import { OnnxOps, type OnnxValue, type PlaceParam } from '../ops'
 import { GraphBuilder } from './builder'
 import type { ModelProto } from './proto'
 

@@ -1,4 +1,5 @@
-import { BackendError, readEntries, readInGroups, type WeightEntry } from '@dual-encoder/core'
+import { BackendError } from '@dual-encoder/core'
+import { readEntries, readInGroups, type WeightEntry } from '@dual-encoder/core/backend'
 import type { OnnxOptions } from '../options'
 import { settleThreads } from './browser-threads'
 import type { Engine, PlacedWeights, Runtime } from './runtime'

@@ -1,4 +1,4 @@
-import type { WeightEntry } from '@dual-encoder/core'
+import type { WeightEntry } from '@dual-encoder/core/backend'
 import type { InferenceSession, TensorConstructor } from 'onnxruntime-common'
 import type { TensorProto } from '../graph/proto'
 import type { OnnxOptions } from '../options'

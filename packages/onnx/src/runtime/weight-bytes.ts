@@ -1,4 +1,5 @@
-import { float32Of, type Tensor, type WeightEntry } from '@dual-encoder/core'
+import { type Tensor } from '@dual-encoder/core'
+import { float32Of, type WeightEntry } from '@dual-encoder/core/backend'
 
 /** Little-endian float32 bytes of a weight's values. */
 export function float32Bytes(value: Tensor): Uint8Array {

@@ -1,4 +1,4 @@
-import type { Activation } from '@dual-encoder/core'
+import type { Activation } from '@dual-encoder/core/backend'
 
 /*
  * Activations of the form x·g(x), where the smooth gate g goes from 0 to 1. The gate is read from a table of its

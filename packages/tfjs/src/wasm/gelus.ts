@@ -1,4 +1,4 @@
-import type { Activation } from '@dual-encoder/core'
+import type { Activation } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { type Gated, gated, gatedGradient, isGated } from './gates'
 import { floats, type WasmBackend } from './heap'

@@ -1,4 +1,5 @@
-import { BackendError, sizeOf } from '@dual-encoder/core'
+import { BackendError } from '@dual-encoder/core'
+import { sizeOf } from '@dual-encoder/core/backend'
 import type * as tf from '@tensorflow/tfjs-core'
 
 /** The version whose internals the kernels use, and whose threads can be started. */

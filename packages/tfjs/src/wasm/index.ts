@@ -1,4 +1,5 @@
-import { printWarning, type WarningListener, type WeightEntry } from '@dual-encoder/core'
+import { printWarning, type WarningListener } from '@dual-encoder/core'
+import { type WeightEntry } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { registerGelus } from './gelus'
 import { difference, placeWeight, type WasmBackend } from './heap'

@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu'
-import type { WeightEntry } from '@dual-encoder/core'
+import type { WeightEntry } from '@dual-encoder/core/backend'
 import '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-import { sizeOf } from '@dual-encoder/core'
+import { sizeOf } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { floats, record, release, type WasmBackend, withView } from './heap'
 import { transposeInto } from './transpose'

@@ -1,4 +1,4 @@
-import { sizeOf } from '@dual-encoder/core'
+import { sizeOf } from '@dual-encoder/core/backend'
 import type * as tf from '@tensorflow/tfjs-core'
 import { floats, integers, type WasmBackend } from './heap'
 

@@ -1,7 +1,7 @@
-import { InputError, OptionError } from '../../errors'
-import { tensor, type Tensor } from '../../tensor'
+import { InputError, OptionError } from '../../base/errors'
+import { tensor, type Tensor } from '../../base/tensor'
 import { checkPixels } from '../limits'
-import type { Planes, Task } from '../workers'
+import type { Planes, Task } from '../workers/planes'
 
 /** A prepared picture and its place among the inputs. */
 export interface Row {

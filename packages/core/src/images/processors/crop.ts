@@ -1,4 +1,4 @@
-import type { RawImage } from '../../platform/platform'
+import type { RawImage } from '../raw-image'
 import type { Rounding } from '../resize/coefficients'
 import type { ImageWindow } from '../resize/resize'
 import type { HeightWidth } from './size'

@@ -1,4 +1,4 @@
-import { ConfigError } from '../../errors'
+import { ConfigError } from '../../base/errors'
 
 /** Fields of a `preprocessor_config.json` that prepare pixels, by their names on disk. */
 export interface ProcessorFields {

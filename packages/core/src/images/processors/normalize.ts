@@ -1,4 +1,4 @@
-import type { RawImage } from '../../platform/platform'
+import type { RawImage } from '../raw-image'
 import type { Rounding } from '../resize/coefficients'
 import { Places, simd } from '../resize/simd-memory'
 

@@ -1,5 +1,5 @@
-import { OptionError } from '../../errors'
-import type { RawImage } from '../../platform/platform'
+import { OptionError } from '../../base/errors'
+import type { RawImage } from '../raw-image'
 import { checkPixels, checkSides } from '../limits'
 import type { Rounding } from '../resize/coefficients'
 import { resize, type ImageWindow } from '../resize/resize'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
-import { DualEncoderError } from '../../errors'
+import { DualEncoderError } from '../../base/errors'
 import type { RawPixels } from '../load'
 import { createImageProcessor, ImageProcessor, type ImageCallOptions } from './processor'
 

@@ -1,5 +1,5 @@
-import { snakeCase } from '../../config/names'
-import { OptionError } from '../../errors'
+import { snakeCase } from '../../base/names'
+import { OptionError } from '../../base/errors'
 import { resampleName, type ResampleName } from '../resize/filters'
 import type { ProcessorFields } from './defaults'
 import type { Normalization } from './normalize'

@@ -1,4 +1,4 @@
-import { ImageError, OptionError } from '../../errors'
+import { ImageError, OptionError } from '../../base/errors'
 
 export interface HeightWidth {
   readonly height: number

@@ -1,4 +1,4 @@
-import { OptionError } from '../../errors'
+import { OptionError } from '../../base/errors'
 
 /** Resampling filters by the names of `PIL.Image.Resampling`. */
 export type ResampleName = 'nearest' | 'lanczos' | 'bilinear' | 'bicubic' | 'box' | 'hamming'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import type { RawImage } from '../../platform/platform'
+import type { RawImage } from '../raw-image'
 import { passWeights, type Rounding } from './coefficients'
 import { KERNELS } from './filters'
 import { plainPasses } from './passes'

@@ -1,4 +1,4 @@
-import type { RawImage } from '../../platform/platform'
+import type { RawImage } from '../raw-image'
 import { passWeights, type Pass, type Rounding } from './coefficients'
 import { KERNELS, type KernelName, type ResampleName } from './filters'
 import { nearestIndices } from './nearest'

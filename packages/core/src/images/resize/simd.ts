@@ -1,4 +1,4 @@
-import type { RawImage } from '../../platform/platform'
+import type { RawImage } from '../raw-image'
 import type { Pass } from './coefficients'
 import { align, Places, simd } from './simd-memory'
 

@@ -1,4 +1,5 @@
-import type { Platform, RawImage } from '../../platform/platform'
+import type { RawImage } from '../raw-image'
+import type { Decoder } from '../decoder'
 import type { Rounding } from '../resize/coefficients'
 import { byteTables, toPlanes } from '../processors/normalize'
 import { prepare } from '../processors/prepare'
@@ -22,7 +23,7 @@ export interface Planes {
 export async function runJob(
   source: Uint8Array | RawImage,
   { settings, backend, maxPixels }: Task,
-  decode: Platform['decodeImage'],
+  decode: Decoder['decodeImage'],
 ): Promise<Planes> {
   const image = prepare(
     source instanceof Uint8Array ? await decode(source, { maxPixels }) : source,

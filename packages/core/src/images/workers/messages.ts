@@ -7,8 +7,8 @@ import {
   InputError,
   OptionError,
   SourceError,
-} from '../../errors'
-import type { Platform } from '../../platform/platform'
+} from '../../base/errors'
+import type { Decoder } from '../decoder'
 import { runJob, type Planes, type Task } from './job'
 
 /** To a worker. */
@@ -44,7 +44,7 @@ export function unpackError({ kind, code, message, cause }: PackedError): unknow
 }
 
 /** The worker's side: answers each request by `send`. */
-export function serve(decode: Platform['decodeImage'], send: (message: unknown, transfer?: ArrayBuffer[]) => void) {
+export function serve(decode: Decoder['decodeImage'], send: (message: unknown, transfer?: ArrayBuffer[]) => void) {
   send(READY)
   return async ({ id, bytes, task }: Request): Promise<void> => {
     try {

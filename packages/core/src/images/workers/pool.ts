@@ -1,3 +1,4 @@
+import { decoder } from '#decoder'
 import { platform } from '#platform'
 
 import type { Thread } from '../../platform/platform'
@@ -43,7 +44,10 @@ function startWorker(): Promise<void> {
       ready.push(worker!)
       resolve()
     }
-    platform.startThread(onMessage, onEnd).then((thread) => (worker = { thread, jobs }), onEnd)
+    decoder
+      .workerScript()
+      .then((script) => platform.startThread(script, onMessage, onEnd))
+      .then((thread) => (worker = { thread, jobs }), onEnd)
   })
 }
 

@@ -7,9 +7,10 @@ import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { build } from 'esbuild'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { decoder } from '#decoder'
 import { platform } from '#platform'
 import { script } from '../../../../../tools/build/script'
-import { DualEncoderError } from '../../errors'
+import { DualEncoderError } from '../../base/errors'
 import { processorDefaults } from '../processors/defaults'
 import { createImageProcessor } from '../processors/processor'
 import { settingsOf } from '../processors/settings'
@@ -55,7 +56,7 @@ describe('workers', () => {
     for (const name of await readdir(FILES))
       for (const backend of ['torchvision', 'pil'] as const) {
         const bytes = await fileOf(name)
-        const here = await outcome(runJob(bytes, { ...task, backend }, platform.decodeImage))
+        const here = await outcome(runJob(bytes, { ...task, backend }, decoder.decodeImage))
         const there = await outcome(runOnWorker(bytes, { ...task, backend }))
         expect(there, name).toEqual(here)
         outcomes.add((here as { code?: string }).code ?? 'planes')

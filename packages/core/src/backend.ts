@@ -1,0 +1,40 @@
+/** What a backend needs, and the tools that check backends: `@dual-encoder/core/backend`. */
+export { bothSides, checkOptions } from './base/errors'
+export { scramble } from './base/random'
+export { float32Of, isTensorData, sizeOf } from './base/tensor'
+export { openTarget } from './files/target'
+export {
+  encode,
+  type EncodeRequest,
+  ENCODER_NAMES,
+  encoderWeights,
+  type EncoderOutput,
+  type EncoderRunner,
+  type EncoderSpec,
+  type RunOptions,
+  type TextBatch,
+  type TextEncoderSpec,
+  type VisionBatch,
+  type VisionEncoderSpec,
+} from './models/encoder'
+export { memoryWeight } from './models/initialize'
+export { checkPixelDims } from './models/inputs'
+export { initializeModel, type LoadedModel, type LoadedTower } from './models/load'
+export { DualEncoderModel, type ModelClass } from './models/model'
+export { encoderParams } from './models/parameters'
+export { TowerBase, type TowerClass } from './models/tower'
+export { type Activation, activationOf } from './ops/activations'
+export {
+  clipLoss as clipLossOf,
+  clipLossOfEmbeds,
+  type LossOps,
+  siglipLoss as siglipLossOf,
+  similarity as similarityOf,
+} from './ops/losses/losses'
+export type { AttentionOptions, Init, Linear, Norm, Ops, Param, Projection } from './ops/ops'
+export { Scope } from './ops/scope'
+export type { LocalFile, StagedFile } from './platform/platform'
+export type { Taps, TextInputs, TextTowerModule, TowerOutput, VisionInputs, VisionTowerModule } from './towers/tower'
+export type { StorageType, WeightEntry, WeightLocation, Weights } from './weights/entry'
+export { readEntries, readInGroups } from './weights/read-entries'
+export { roundTo } from './weights/safetensors/dtypes'

@@ -1,0 +1,80 @@
+import { ConfigError } from './errors'
+import { snakeCase } from './names'
+
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject
+export interface JsonObject {
+  readonly [key: string]: Json | undefined
+}
+
+export const isJsonObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/**
+ * A config with typed values (camelCase) and the keys of `config.json` that we do not know, kept as
+ * they came and written back. As transformers' `PretrainedConfig`.
+ */
+export abstract class PretrainedConfig {
+  abstract readonly modelType: string
+  /** Keys of `config.json` beyond the typed ones, by their names on disk. */
+  extra: Record<string, Json> = {}
+
+  /** snake_case, `model_type` first, as Python reads it. */
+  toJSON(): JsonObject {
+    const json: Record<string, Json> = { model_type: this.modelType }
+    for (const [key, value] of Object.entries(this)) {
+      if (key === 'extra' || key === 'modelType' || value === undefined) continue
+      json[snakeCase(key)] = value as Json
+    }
+    return { ...this.extra, ...json }
+  }
+}
+
+type ConfigClass<D, M extends string> = {
+  new (values?: Partial<D> & { extra?: Record<string, Json> }): PretrainedConfig & D & { readonly modelType: M }
+  readonly modelType: M
+  readonly defaults: Readonly<D>
+  /** From the object in `config.json`; values it lacks take the defaults. */
+  fromJSON<C>(this: new (values: Partial<D> & { extra?: Record<string, Json> }) => C, json: JsonObject): C
+}
+
+/**
+ * A config class from one table of transformers' defaults:
+ * `class ViTConfig extends configClass('vit', { hiddenSize: 768 }) {}`.
+ * The constructor takes any of the values in camelCase; `fromJSON` takes a `config.json`.
+ */
+export function configClass<D extends object, M extends string>(modelType: M, defaults: D): ConfigClass<D, M> {
+  class Config extends PretrainedConfig {
+    static readonly modelType = modelType
+    static readonly defaults = defaults
+    readonly modelType = modelType
+
+    constructor(values: Partial<D> & { extra?: Record<string, Json> } = {}) {
+      super()
+      for (const key of Object.keys(values)) {
+        if (key !== 'extra' && !(key in defaults))
+          throw new ConfigError(
+            'unknown-config-value',
+            `${modelType} config: unknown value "${key}" (probably a typo). Allowed: ${Object.keys(defaults).join(', ')};` +
+              ' other keys of config.json go under "extra".',
+          )
+      }
+      const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+      Object.assign(this, structuredClone(defaults), given)
+      this.extra = { ...values.extra }
+    }
+
+    static fromJSON(json: JsonObject): unknown {
+      const bySnake = new Map(Object.keys(defaults).map((key) => [snakeCase(key), key]))
+      const values: Record<string, unknown> = {}
+      const extra: Record<string, Json> = {}
+      for (const [name, value] of Object.entries(json)) {
+        if (value === undefined || name === 'model_type') continue
+        const key = bySnake.get(name)
+        if (key) values[key] = value
+        else extra[name] = value
+      }
+      return new this({ ...(values as Partial<D>), extra })
+    }
+  }
+  return Config as unknown as ConfigClass<D, M>
+}

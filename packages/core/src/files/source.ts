@@ -1,0 +1,148 @@
+import { platform } from '#platform'
+import { isJsonObject, type JsonObject } from '../base/pretrained-config'
+import { SourceError } from '../base/errors'
+import { HttpFiles } from './http'
+import type { FileReader, Source, SourceLike, SourceOptions } from './types'
+import { checkName } from './file-name'
+
+const isUrl = (text: string): boolean => /^(https?|file|data|blob):/i.test(text)
+
+function folderSource(folder: string): Source {
+  const at = (name: string) => platform.joinPath(folder, checkName(name))
+  return {
+    describe: folder,
+    read: async (name, range) => platform.readFile(at(name), range),
+    locate: async (name) => platform.locateFile(at(name)),
+  }
+}
+
+function fileListSource(files: readonly File[]): Source {
+  // A picked folder's files carry paths that begin with the folder; files picked one by one only their names.
+  const path = ({ name, webkitRelativePath }: File): string =>
+    webkitRelativePath ? webkitRelativePath.slice(webkitRelativePath.indexOf('/') + 1) : name
+  const find = (name: string): File | undefined => files.find((file) => path(file) === name)
+  return {
+    describe: `${files.length} files`,
+    async read(name, range) {
+      const file = find(checkName(name))
+      return file && new Uint8Array(await (range ? file.slice(...range) : file).arrayBuffer())
+    },
+    locate: () => Promise.resolve(undefined),
+    size: (name) => Promise.resolve(find(checkName(name))?.size),
+  }
+}
+
+/** Also of another realm (a test environment's, a frame's). */
+const isBytes = (value: unknown): value is Uint8Array => Object.prototype.toString.call(value) === '[object Uint8Array]'
+
+function readerSource(reader: FileReader): Source {
+  if ('describe' in reader && 'locate' in reader) return reader as Source
+  return {
+    describe: 'the given reader',
+    async read(name, range) {
+      const bytes: unknown = await reader.read(checkName(name), range)
+      // One that heeds no range answers the whole file, as some servers do.
+      if (range && isBytes(bytes) && bytes.length > range[1] - range[0]) return bytes.subarray(...range)
+      if (bytes === undefined || isBytes(bytes)) return bytes
+      throw new SourceError('bad-reader', `The reader answered "${name}" with neither a Uint8Array nor undefined.`)
+    },
+    locate: () => Promise.resolve(undefined),
+  }
+}
+
+/** @throws SourceError for what is neither a folder, a URL, files nor a reader. */
+export async function openSource(source: SourceLike, options: SourceOptions = {}): Promise<Source> {
+  options.signal?.throwIfAborted()
+  const opened = await openUnwatched(source, options)
+  return opened instanceof HttpFiles || !options.signal ? opened : watched(opened, options.signal)
+}
+
+/** A source that answers nothing more once `signal` is aborted. */
+const watched = (source: Source, signal: AbortSignal): Source => ({
+  describe: source.describe,
+  locate: (name) => source.locate(name),
+  ...(source.size ? { size: (name: string) => source.size!(name) } : {}),
+  async read(name, range) {
+    signal.throwIfAborted()
+    const bytes = await source.read(name, range)
+    signal.throwIfAborted()
+    return bytes
+  },
+})
+
+/**
+ * Loads from a source. The signal ends with the loading: weights are read later, by calls that have signals of their
+ * own, and `AbortSignal.timeout` may have passed by then.
+ */
+export async function loadFrom<T>(
+  source: SourceLike,
+  options: SourceOptions,
+  load: (source: Source) => Promise<T>,
+): Promise<T> {
+  const { signal } = options
+  signal?.throwIfAborted()
+  const loading = new AbortController()
+  const abort = () => loading.abort(signal?.reason)
+  signal?.addEventListener('abort', abort)
+  try {
+    const loaded = await load(await openSource(source, { ...options, signal: loading.signal }))
+    signal?.throwIfAborted()
+    return loaded
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+async function openUnwatched(source: SourceLike, options: SourceOptions): Promise<Source> {
+  if (source instanceof URL || (typeof source === 'string' && isUrl(source))) {
+    const url = new URL(source)
+    // `/C:/folder` is how Windows' drives stand in a URL.
+    if (url.protocol === 'file:') return openFolder(decodeURIComponent(url.pathname).replace(/^\/(?=[a-z]:)/i, ''))
+    if (!/^https?:$/.test(url.protocol))
+      throw new SourceError('bad-source', `A source cannot be a ${url.protocol} URL. Give http(s): or file:.`)
+    return new HttpFiles(url, options)
+  }
+  if (typeof source === 'string') return openFolder(source)
+  if (Array.isArray(source)) return fileListSource(source as readonly File[])
+  if (typeof (source as FileReader | undefined)?.read === 'function') return readerSource(source as FileReader)
+  throw new SourceError(
+    'bad-source',
+    `A source must be a folder's path, a URL, a list of File, or an object { read(name, range) }; ${typeof source} was given.`,
+  )
+}
+
+async function openFolder(path: string): Promise<Source> {
+  if (platform.name === 'browser')
+    throw new SourceError(
+      'no-file-system',
+      `"${path}": browsers have no folders. Give a URL (new URL("./model/", location.href)), a list of File, ` +
+        'or an object { read(name, range) }.',
+    )
+  if (await platform.isFolder(path)) return folderSource(path)
+  if (/^[\w.-]+\/[\w.-]+$/.test(path) && !path.startsWith('.'))
+    throw new SourceError(
+      'hub-not-supported',
+      `"${path}" is no folder here, and names on the Hugging Face hub are not read yet. ` +
+        'Download the repository and give its folder, or give its URL ending in /resolve/main.',
+    )
+  throw new SourceError(
+    'source-not-found',
+    `"${path}" is not a folder. Give the folder that holds config.json, or a URL.`,
+  )
+}
+
+/** A JSON object of the source; undefined where the file is absent. @throws SourceError for anything else. */
+export async function readJson(source: Source, name: string): Promise<JsonObject | undefined> {
+  const bytes = await source.read(name)
+  if (!bytes) return undefined
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    throw new SourceError('bad-json', `${name} of ${source.describe} is not JSON: ${(cause as Error).message}`, {
+      cause,
+    })
+  }
+  if (!isJsonObject(value)) throw new SourceError('bad-json', `${name} of ${source.describe} is not a JSON object.`)
+  return value
+}

@@ -1,0 +1,68 @@
+import { ImageError } from '../../base/errors'
+import { checkPixels } from '../limits'
+import type { ImageLimits, RawImage } from '../raw-image'
+import { decodeBmp } from './bmp'
+import { checkComplete } from './complete'
+import { decodeGif } from './gif'
+import { readHeader } from './header'
+import { decodeJpeg } from './jpeg/decode'
+import { decodeGrey16 } from './png-grey16'
+import { orient } from './orient'
+import { readBitmap } from './webgl'
+import { withoutExif } from './exif'
+
+// Pixels as the file holds them: neither colour-managed nor multiplied by alpha.
+const AS_STORED: ImageBitmapOptions = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' }
+
+/** Decodes as Pillow does, with the browser's own decoders where they agree with it. They run off the main thread. */
+export async function decodeImage(bytes: Uint8Array, limits: ImageLimits): Promise<RawImage> {
+  const header = readHeader(bytes)
+  const { format, width, height } = header
+  if (width !== undefined && height !== undefined)
+    checkPixels(width, height, limits.maxPixels, `The ${format.toUpperCase()} image`)
+  if (format === 'gif') return decodeGif(bytes, limits)
+  if (format === 'bmp') return decodeBmp(bytes, limits)
+  if (format === 'tiff')
+    throw new ImageError(
+      'image-unsupported-format',
+      'Browsers do not decode TIFF. Convert the picture to PNG, or prepare it in Node, where TIFF is read.',
+    )
+  checkComplete(bytes, format)
+  if (format === 'png' && header.bitDepth === 16 && header.colorType === 0) return decodeGrey16(bytes, header)
+  // Browsers turn CMYK into RGB each in its own way.
+  if (header.components === 4) return decodeJpeg(bytes, limits)
+  // Browsers differ in whether they turn WebP pictures: the tag is hidden from them.
+  const { file, orientation } = format === 'webp' ? withoutExif(bytes) : { file: bytes, orientation: 1 as const }
+  let bitmap: ImageBitmap
+  try {
+    bitmap = await createImageBitmap(new Blob([file as Uint8Array<ArrayBuffer>]), AS_STORED)
+  } catch (cause) {
+    throw new ImageError(
+      'image-corrupt',
+      `The ${format.toUpperCase()} image is damaged, incomplete or of a kind that this browser does not decode.`,
+      { cause },
+    )
+  }
+  return orient(pixelsOf(bitmap, limits), orientation)
+}
+
+function pixelsOf(bitmap: ImageBitmap, limits: ImageLimits): RawImage {
+  try {
+    checkPixels(bitmap.width, bitmap.height, limits.maxPixels, 'The image')
+    return readBitmap(bitmap)
+  } finally {
+    bitmap.close()
+  }
+}
+
+/** An image element, canvas, `ImageBitmap`, `VideoFrame` or whatever else `createImageBitmap` takes. */
+export async function readPixels(source: object, limits: ImageLimits): Promise<RawImage | undefined> {
+  let bitmap: ImageBitmap
+  try {
+    bitmap = await createImageBitmap(source as ImageBitmapSource, AS_STORED)
+  } catch (cause) {
+    if (cause instanceof TypeError) return undefined
+    throw new ImageError('image-element', `The picture of the element cannot be read: ${String(cause)}.`, { cause })
+  }
+  return pixelsOf(bitmap, limits)
+}

@@ -1,0 +1,158 @@
+import type { Sharp, SharpOptions } from 'sharp'
+
+import { ImageError } from '../../base/errors'
+import { checkPixels } from '../limits'
+import type { ImageLimits, RawImage } from '../raw-image'
+import { decodeBmp } from './bmp'
+import { decodeGif } from './gif'
+import { readHeader, type ImageHeader } from './header'
+
+type SharpModule = (input: Uint8Array, options: SharpOptions) => Sharp
+
+let loading: Promise<SharpModule> | undefined
+
+/**
+ * sharp is optional: asked for when the first image is decoded.
+ * @param url where it is, for those who cannot find it by its name
+ */
+export function loadSharp(url?: string): Promise<SharpModule> {
+  loading ??= (url === undefined ? import('sharp') : import(/* @vite-ignore */ url)).then(
+    (module: { default: unknown }) => module.default as SharpModule,
+    (cause: unknown) => {
+      loading = undefined
+      throw new ImageError(
+        'sharp-missing',
+        'Decoding images in Node needs the package "sharp". Install it: npm install sharp.',
+        { cause },
+      )
+    },
+  )
+  return loading
+}
+
+/** Decodes as Pillow does. libvips works on its own threads, so several images decode at a time. */
+export async function decodeImage(bytes: Uint8Array, limits: ImageLimits): Promise<RawImage> {
+  const header = readHeader(bytes)
+  const { format, width, height } = header
+  if (width !== undefined && height !== undefined)
+    checkPixels(width, height, limits.maxPixels, `The ${format.toUpperCase()} image`)
+  if (format === 'gif') return decodeGif(bytes, limits)
+  if (format === 'bmp') return decodeBmp(bytes, limits)
+  const sharp = await loadSharp()
+  try {
+    return await withSharp(sharp, bytes, header, limits)
+  } catch (cause) {
+    throw decodingError(cause, format, limits)
+  }
+}
+
+async function withSharp(
+  sharp: SharpModule,
+  bytes: Uint8Array,
+  header: ImageHeader,
+  limits: ImageLimits,
+): Promise<RawImage> {
+  const picture = sharp(bytes, {
+    ignoreIcc: true,
+    failOn: 'truncated',
+    limitInputPixels: limits.maxPixels,
+    sequentialRead: true,
+  }).autoOrient()
+  const { cmyk, grey16 } = header.format === 'tiff' ? await tiffKind(picture) : kindOf(header)
+  if (cmyk) return fromCmyk(picture)
+  if (grey16) return fromGrey16(picture)
+  return rgb(picture)
+}
+
+interface Kind {
+  readonly cmyk: boolean
+  readonly grey16: boolean
+}
+
+const kindOf = ({ components, bitDepth, colorType }: ImageHeader): Kind => ({
+  cmyk: components === 4,
+  grey16: bitDepth === 16 && colorType === 0,
+})
+
+async function tiffKind(picture: Sharp): Promise<Kind> {
+  const { space, depth, channels } = await picture.metadata()
+  return { cmyk: space === 'cmyk', grey16: depth === 'ushort' && channels === 1 }
+}
+
+async function rgb(picture: Sharp): Promise<RawImage> {
+  const { data, info } = await picture
+    .toColourspace('srgb')
+    .removeAlpha()
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true })
+  return { data, width: info.width, height: info.height, channels: 3 }
+}
+
+/** Pillow's `cmyk2rgb`; Adobe's files store the inks inverted, which libvips has undone. */
+async function fromCmyk(picture: Sharp): Promise<RawImage> {
+  const { data, info } = await picture
+    .pipelineColourspace('cmyk')
+    .toColourspace('cmyk')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true })
+  const { width, height } = info
+  const target = new Uint8Array(width * height * 3)
+  for (let from = 0, to = 0; to < target.length; from += 4) {
+    const light = 255 - data[from + 3]!
+    for (let ink = 0; ink < 3; ink++) target[to++] = Math.max(0, light - mulDiv255(data[from + ink]!, light))
+  }
+  return { data: target, width, height, channels: 3 }
+}
+
+/** Pillow's conversion of 16-bit grey to RGB clips instead of scaling. */
+async function fromGrey16(picture: Sharp): Promise<RawImage> {
+  const { data, info } = await picture
+    .toColourspace('grey16')
+    .removeAlpha()
+    .raw({ depth: 'ushort' })
+    .toBuffer({ resolveWithObject: true })
+  const grey = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2)
+  const { width, height } = info
+  const target = new Uint8Array(width * height * 3)
+  grey.forEach((value, i) => target.fill(Math.min(value, 255), i * 3, i * 3 + 3))
+  return { data: target, width, height, channels: 3 }
+}
+
+/** `a * b / 255`, rounded, as Pillow's `MULDIV255`. */
+function mulDiv255(a: number, b: number): number {
+  const product = a * b + 128
+  return ((product >> 8) + product) >> 8
+}
+
+function decodingError(cause: unknown, format: string, limits: ImageLimits): ImageError {
+  if (cause instanceof ImageError) return cause
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  if (/exceeds pixel limit/i.test(reason))
+    return new ImageError(
+      'image-too-large',
+      `The ${format.toUpperCase()} image has more than ${limits.maxPixels} pixels. Raise maxPixels if you trust it.`,
+      { cause },
+    )
+  return new ImageError(
+    'image-corrupt',
+    `The ${format.toUpperCase()} image is damaged or incomplete: ${reason.trim()}.`,
+    { cause },
+  )
+}
+
+/** A sharp instance, with its own operations applied. */
+export async function readPixels(source: object, limits: ImageLimits): Promise<RawImage | undefined> {
+  if (!isSharp(source)) return undefined
+  try {
+    const { width, height } = await source.metadata()
+    checkPixels(width, height, limits.maxPixels, 'The image')
+    return await rgb(source.clone())
+  } catch (cause) {
+    throw decodingError(cause, 'sharp', limits)
+  }
+}
+
+const isSharp = (source: object): source is Sharp =>
+  ['clone', 'metadata', 'removeAlpha', 'toBuffer'].every(
+    (method) => typeof (source as Record<string, unknown>)[method] === 'function',
+  )

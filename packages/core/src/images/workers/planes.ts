@@ -1,0 +1,17 @@
+import { decoder } from '#decoder'
+
+import type { RawImage } from '../raw-image'
+import { runJob, type Planes, type Task } from './job'
+import { runOnWorker } from './pool'
+
+export type { Planes, Task } from './job'
+export { workersStarted } from './pool'
+
+/**
+ * A file or pixels, prepared. Files are decoded and prepared by a worker where one is ready; pixels are prepared
+ * here, since handing them to a worker takes about as long.
+ */
+export async function planesOf(source: Uint8Array | RawImage, task: Task): Promise<Planes> {
+  const planes = source instanceof Uint8Array ? await runOnWorker(source, task) : undefined
+  return planes ?? runJob(source, task, decoder.decodeImage)
+}

@@ -1,0 +1,117 @@
+import { MODEL_TYPE } from './dual-encoder-config'
+import { settleConfig } from './hybrid-clip'
+import { checkOptions, ConfigError } from '../base/errors'
+import { loadModel } from './load'
+import { saveModel, type SaveOptions, savedWeights } from './save'
+import { VISION_TOWERS } from '../towers/registry'
+import { asFlaxComputes } from './as-flax-computes'
+import type { Framework } from '../weights/formats/names'
+import { openWeights, type WeightFormat } from '../weights/open'
+import { saveWeights } from '../weights/save'
+import { openSource, readJson } from '../files/source'
+import type { Source, SourceLike, SourceOptions } from '../files/types'
+import { openTarget, type TargetLike, type Writer } from '../files/target'
+import type { WeightEntry } from '../weights/entry'
+
+export interface ConvertOptions extends SourceOptions, SaveOptions {
+  /** What to read; by default what lies in the folder. */
+  format?: WeightFormat
+}
+
+export interface ConvertReport {
+  /** The file or index that was read, and whose names and layouts it had. */
+  readonly file: string
+  readonly framework: Framework
+  /** Of the floats that were written. */
+  readonly dtype: NonNullable<SaveOptions['dtype']>
+  readonly weights: readonly ConvertedWeight[]
+  /** Tokenizer and preprocessor files that were copied. */
+  readonly carried: readonly string[]
+}
+
+export interface ConvertedWeight {
+  readonly from: string
+  readonly to: string
+  /** As written. */
+  readonly shape: readonly number[]
+  /** What was done to the values beyond their dtype (`transposed`). */
+  readonly change?: string
+}
+
+/** What tokenizers and processors of transformers read, beside the weights. */
+const CARRIED = [
+  'preprocessor_config.json',
+  'processor_config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'vocab.json',
+  'vocab.txt',
+  'merges.txt',
+  'sentencepiece.bpe.model',
+  'spiece.model',
+]
+
+/**
+ * Turns any checkpoint that can be read (safetensors, `pytorch_model.bin`, Flax's msgpack, TensorFlow's
+ * h5, hybrid-clip) into the safetensors checkpoint that today's Python loads, one weight at a time.
+ * `dtype` keeps half precision where every weight has it, and is float32 otherwise, unless given.
+ */
+export async function convert(
+  source: SourceLike,
+  target: TargetLike,
+  options: ConvertOptions = {},
+): Promise<ConvertReport> {
+  checkOptions(options, ['fetch', 'headers', 'signal', 'onProgress', 'format', 'dtype', 'maxShardSize'], 'convert')
+  const { format, dtype: wanted, maxShardSize, ...sourceOptions } = options
+  const [opened, writer] = [await openSource(source, sourceOptions), await openTarget(target)]
+  const config = await readJson(opened, 'config.json')
+  if (!config) throw new ConfigError('no-config', `${opened.describe} holds no config.json.`)
+  const { file, framework, weights: found } = await openWeights(opened, format)
+  let [weights, dtype] = [[...found.values()], wanted ?? storedDtype(found.values())]
+  if (settleConfig(config).model_type === MODEL_TYPE) {
+    const model = await loadModel(opened, { format })
+    weights = savedWeights(model)
+    dtype = wanted ?? storedDtype(weights)
+    await saveModel(writer, model, { dtype, maxShardSize })
+  } else {
+    const tower = VISION_TOWERS.get(String(config.model_type))
+    if (framework === 'flax' && tower) {
+      const encoder = { kind: 'vision', tower, config: tower.config.fromJSON(config) } as const
+      asFlaxComputes(found, [{ encoder, prefix: '' }], false)
+      weights = [...found.values()]
+    }
+    await saveWeights(writer, weights, { dtype, maxShardSize, metadata: { format: 'pt' } })
+    await writer.write('config.json', [(await opened.read('config.json')) ?? new Uint8Array()])
+  }
+  return {
+    file,
+    framework,
+    dtype,
+    weights: weights.map(({ name, origin = name, shape, change }) => ({
+      from: origin,
+      to: name,
+      shape,
+      ...(change ? { change } : {}),
+    })),
+    carried: await carry(opened, writer),
+  }
+}
+
+function storedDtype(weights: Iterable<WeightEntry>): NonNullable<SaveOptions['dtype']> {
+  const floats = new Set([...weights].map(({ storage }) => storage).filter((storage) => /F(16|32|64)$/.test(storage)))
+  if (floats.size > 1) return 'float32'
+  return floats.has('BF16') ? 'bfloat16' : floats.has('F16') ? 'float16' : 'float32'
+}
+
+async function carry(source: Source, target: Writer): Promise<string[]> {
+  const carried: string[] = []
+  for (const name of CARRIED) {
+    const bytes = await source.read(name)
+    if (!bytes) continue
+    await target.write(name, [bytes])
+    carried.push(name)
+  }
+  return carried
+}

@@ -1,0 +1,68 @@
+import { visionConfigOf } from './hybrid-clip'
+import { expect, it } from 'vitest'
+import { BertConfig } from '../towers/text/bert'
+import { ViTConfig } from '../towers/vision/vit'
+import { override, VisionTextDualEncoderConfig } from './dual-encoder-config'
+
+const json = { model_type: 'vision-text-dual-encoder', vision_config: { model_type: 'vit' } }
+const withText = (values: object) =>
+  VisionTextDualEncoderConfig.fromJSON({ ...json, text_config: { model_type: 'bert', ...values } })
+
+it.each([
+  ['pooling', 'max', /"max"; it must be "cls" or "mean"/],
+  ['numHiddenLayers', '2', /num_hidden_layers is "2"/],
+  ['numHiddenLayers', 1.5, /num_hidden_layers/],
+  ['intermediateSize', 0, /intermediate_size/],
+  ['imageSize', null, /image_size is null/],
+  ['imageSize', [16], /\[height, width\]/],
+  ['patchSize', 0, /patch_size/],
+  ['layerNormEps', '1e-12', /layer_norm_eps/],
+  ['hiddenSize', 770, /num_attention_heads/],
+])('refuses %s %j wherever it is given', (name, value, message) => {
+  const refused = expect.objectContaining({
+    code: 'bad-config-value',
+    message: expect.stringMatching(message) as string,
+  })
+  expect(() => override(new ViTConfig(), { [name]: value })).toThrow(refused)
+  const config = new ViTConfig({ [name]: value })
+  expect(() => VisionTextDualEncoderConfig.fromVisionTextConfigs(config, new BertConfig())).toThrow(refused)
+})
+
+it('refuses them in a config.json, and takes what Python takes', () => {
+  expect(() => withText({ pooling: 'max' })).toThrow(expect.objectContaining({ code: 'bad-config-value' }))
+  expect(() => withText({ vocab_size: null })).toThrow(/vocab_size is null/)
+  expect(withText({ pad_token_id: null, pooling: null, num_hidden_layers: 0 }).textConfig.numHiddenLayers).toBe(0)
+})
+
+it('takes a whole tower config for its values, of the same model type', () => {
+  const config = override(
+    new ViTConfig({ extra: { kept: 1 } }),
+    new ViTConfig({ hiddenAct: 'relu', extra: { more: 2 } }),
+  )
+  expect(config).toMatchObject({ hiddenAct: 'relu', extra: { kept: 1, more: 2 } })
+  expect(() => override(new ViTConfig(), new BertConfig())).toThrow(
+    expect.objectContaining({ code: 'wrong-model-type' }),
+  )
+})
+
+it('says what makes a config of plain JSON', async () => {
+  const config = { ...json, text_config: { model_type: 'bert' } } as never
+  await expect(VisionTextDualEncoderConfig.fromPretrained('.', { config })).rejects.toMatchObject({
+    code: 'bad-config',
+  })
+})
+
+const vision = { hidden_size: 48, num_attention_heads: 4 }
+it.each([
+  ['flat', { ...vision, model_type: 'clip' }],
+  ['nested', { model_type: 'clip', vision_config: vision }],
+  ['under its older name', { model_type: 'clip', vision_config: null, vision_config_dict: vision }],
+])('takes the vision tower of a whole CLIP that stands in place of it, %s', (_, given) => {
+  const read = VisionTextDualEncoderConfig.fromJSON({
+    ...json,
+    vision_config: given,
+    text_config: { model_type: 'bert' },
+  })
+  expect(read.visionConfig).toMatchObject({ modelType: 'clip_vision_model', hiddenSize: 48, numAttentionHeads: 4 })
+  expect(visionConfigOf(given)).toMatchObject({ ...vision, model_type: 'clip_vision_model' })
+})

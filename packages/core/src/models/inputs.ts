@@ -1,0 +1,170 @@
+import { pairOf } from '../towers/grid'
+import { describe } from '../base/describe'
+import { InputError } from '../base/errors'
+import { isTensorData, sizeOf, type Tensor, tensor } from '../base/tensor'
+import type { TextBatch, TextEncoderSpec, VisionBatch, VisionEncoderSpec } from './encoder'
+
+/** Token ids and masks `[B, L]`, of any integer type. */
+export interface TextModelInputs {
+  inputIds: Tensor
+  /** 1 = attend, 0 = padding; ones where it is left out. */
+  attentionMask?: Tensor
+  tokenTypeIds?: Tensor
+  positionIds?: Tensor
+}
+
+export interface VisionModelInputs {
+  /** `[B, channels, height, width]` float32 */
+  pixelValues: Tensor
+}
+
+/** @throws InputError where a call was given no object of inputs. */
+export function checkInputs(inputs: unknown, needed: string): void {
+  if (typeof inputs !== 'object' || inputs === null)
+    throw new InputError('missing-input', `${describe(inputs)} was given as inputs; { ${needed} } is needed.`)
+}
+
+const show = (dims: readonly number[]): string => `[${dims.join(', ')}]`
+
+function requireTensor(value: Tensor | undefined, name: string, layout: string): Tensor {
+  if (value && Array.isArray(value.dims) && ArrayBuffer.isView(value.data)) {
+    checkData(value, name)
+    return value
+  }
+  const given = value === undefined ? 'missing' : Array.isArray(value) ? 'a nested array' : describe(value)
+  throw new InputError(
+    'missing-input',
+    `${name} is ${given}; a tensor { dims, dtype, data } of ${layout} is needed` +
+      (Array.isArray(value) ? ' (call the tokenizer with padding: true to get one).' : '.'),
+  )
+}
+
+/** What a tensor says of itself is true: engines would read beyond its data, or take it for something else. */
+function checkData({ dims, dtype, data }: Tensor, name: string): void {
+  if (!dims.every((dim) => Number.isInteger(dim) && dim >= 0))
+    throw new InputError('bad-shape', `${name} has dims ${show(dims)}; whole numbers are needed.`)
+  if (!isTensorData(data, dtype))
+    throw new InputError('bad-dtype', `${name} is ${dtype}; its data is ${describe(data)}.`)
+  if (data.length !== sizeOf(dims))
+    throw new InputError(
+      'tensor-size',
+      `${name} is ${show(dims)}, ${sizeOf(dims)} values; its data holds ${data.length}.`,
+    )
+}
+
+function checkBatch(dims: readonly number[], name: string): void {
+  if (dims.some((dim) => dim < 1))
+    throw new InputError('empty-batch', `${name} is empty: ${show(dims)}. Give at least one item.`)
+}
+
+/** Integers as int64, each within `[0, size)`. */
+function integers(value: Tensor, name: string, size: number, what: string, advice = ''): Tensor<'int64'> {
+  const floats = value.data instanceof Float32Array || value.data instanceof Float64Array
+  if (floats && !(value.data as Float32Array).every(Number.isInteger))
+    throw new InputError('bad-dtype', `${name} holds fractions; integers are needed.`)
+  const data = value.data instanceof BigInt64Array ? value.data : BigInt64Array.from(value.data as Int32Array, BigInt)
+  const limit = BigInt(size)
+  data.forEach((id, index) => {
+    if (id >= 0n && id < limit) return
+    throw new InputError(
+      'id-out-of-range',
+      `${name}[${place(index, value.dims)}] is ${id}; ${what} allows 0 to ${size - 1}.${advice}`,
+    )
+  })
+  return tensor(data, value.dims, 'int64')
+}
+
+const place = (index: number, dims: readonly number[]): string => {
+  const length = dims.at(-1) ?? 1
+  return `${Math.floor(index / length)}, ${index % length}`
+}
+
+const full = (dims: readonly number[], value: bigint): Tensor<'int64'> =>
+  tensor(new BigInt64Array((dims[0] ?? 0) * (dims[1] ?? 0)).fill(value), dims)
+
+/** Checks the inputs of a text tower and completes what the caller may leave out. */
+export function textBatch({ config, tower }: TextEncoderSpec, inputs: TextModelInputs): TextBatch {
+  checkInputs(inputs, 'inputIds')
+  const ids = requireTensor(inputs.inputIds, 'inputIds', '[batch, length]')
+  const { dims } = ids
+  if (dims.length !== 2) throw new InputError('bad-shape', `inputIds is ${show(dims)}; [batch, length] is needed.`)
+  checkBatch(dims, 'inputIds')
+  const length = dims[1] as number
+  const most = tower.maxLength(config)
+  if (length > most)
+    throw new InputError(
+      'sequence-too-long',
+      `inputIds holds ${length} tokens a row; this ${config.modelType} has positions for ${most}. ` +
+        'Call the processor with truncation: true.',
+    )
+  const inputIds = integers(ids, 'inputIds', config.vocabSize, `the vocabulary of ${config.vocabSize}`)
+  const like = (
+    name: keyof TextModelInputs,
+    size: number,
+    what: string,
+    otherwise: () => Tensor<'int64'>,
+    advice?: string,
+  ) => {
+    const given = inputs[name]
+    if (given === undefined) return otherwise()
+    requireTensor(given, name, show(dims))
+    if (given.dims.join() !== dims.join())
+      throw new InputError('bad-shape', `${name} is ${show(given.dims)}; it must match inputIds, ${show(dims)}.`)
+    return integers(given, name, size, what, advice)
+  }
+  const { typeVocabSize, maxPositionEmbeddings } = config
+  return {
+    inputIds,
+    attentionMask: like('attentionMask', 2, 'a mask', () => full(dims, 1n)),
+    tokenTypeIds: like('tokenTypeIds', typeVocabSize, `type_vocab_size ${typeVocabSize}`, () => full(dims, 0n)),
+    positionIds: like(
+      'positionIds',
+      maxPositionEmbeddings,
+      `max_position_embeddings ${maxPositionEmbeddings}`,
+      () => tower.positionIds(config, inputIds),
+      ` A row holds ${length} tokens; where texts are too long, call the processor with truncation: true.`,
+    ),
+  }
+}
+
+/** Checks the inputs of a vision tower. */
+export function visionBatch(
+  encoder: VisionEncoderSpec,
+  inputs: VisionModelInputs,
+  interpolatePosEncoding: boolean,
+): VisionBatch {
+  checkInputs(inputs, 'pixelValues')
+  const pixels = requireTensor(inputs.pixelValues, 'pixelValues', '[batch, channels, height, width]')
+  const { dims, dtype } = pixels
+  if (dtype !== 'float32') throw new InputError('bad-dtype', `pixelValues is ${dtype}; float32 is needed.`)
+  checkPixelDims(encoder, dims, interpolatePosEncoding)
+  return { pixelValues: pixels as Tensor<'float32'> }
+}
+
+/** @throws InputError where a vision tower takes no pixels of these dims. */
+export function checkPixelDims(
+  { config, tower }: VisionEncoderSpec,
+  dims: readonly number[],
+  interpolatePosEncoding: boolean,
+): void {
+  const [height, width] = pairOf(config.imageSize)
+  const wanted = `[batch, ${config.numChannels}, ${height}, ${width}]`
+  if (dims.length !== 4) throw new InputError('bad-shape', `pixelValues is ${show(dims)}; ${wanted} is needed.`)
+  checkBatch(dims, 'pixelValues')
+  const [, channels, h, w] = dims as [number, number, number, number]
+  if (channels !== config.numChannels)
+    throw new InputError(
+      'bad-shape',
+      `pixelValues is ${show(dims)}: ${channels} channels where ${config.numChannels} are needed, ${wanted}.` +
+        (w === config.numChannels ? ' The channels come first, not last.' : ''),
+    )
+  const patch = pairOf(config.patchSize)
+  if (h < patch[0] || w < patch[1])
+    throw new InputError('bad-image-size', `pixelValues is ${show(dims)}: smaller than one patch, ${show(patch)}.`)
+  if ((h !== height || w !== width) && !interpolatePosEncoding && !tower.anyImageSize)
+    throw new InputError(
+      'bad-image-size',
+      `pixelValues is ${show(dims)}; this ${config.modelType} was trained on ${height} x ${width}: ${wanted}. ` +
+        'Resize the images, or set interpolatePosEncoding: true.',
+    )
+}

@@ -1,0 +1,343 @@
+import type { SourceLike } from '../files/types'
+import { saveModel, type SaveOptions } from './save'
+import type { TargetLike } from '../files/target'
+import type { Weights } from '../weights/entry'
+import { type ConfigOverrides, OVERRIDES, type VisionTextDualEncoderConfig } from './dual-encoder-config'
+import { BackendError, checkOptions, InputError, OptionError } from '../base/errors'
+import { hostLossOps } from '../ops/losses/host'
+import { clipLoss, similarity } from '../ops/losses/losses'
+import type { Tensor } from '../base/tensor'
+import type { WarningListener } from '../base/warnings'
+import type { EncodeRequest, EncoderOutput, EncoderRunner, EncoderSpec, TextBatch, VisionBatch } from './encoder'
+import { checkInputs, type TextModelInputs, textBatch, type VisionModelInputs, visionBatch } from './inputs'
+import {
+  CHECKPOINT_OPTIONS,
+  type CheckpointOptions,
+  initializeModel,
+  joinTowers,
+  type LoadedModel,
+  loadModel,
+  loadTower,
+} from './load'
+import { type DualEncoderOutput, type DualEncoderTuple, toTuple } from './outputs'
+import { type TowerBase, towerOutput } from './tower'
+
+export interface ForwardInputs extends TextModelInputs, VisionModelInputs {}
+
+export interface ForwardOptions {
+  /** Also compute CLIP's loss: row i of the texts belongs to image i. */
+  returnLoss?: boolean
+  outputAttentions?: boolean
+  outputHiddenStates?: boolean
+  /** Accept images of another size than the tower was trained on. */
+  interpolatePosEncoding?: boolean
+  /** Return the values as a tuple in transformers' order. */
+  returnTuple?: boolean
+  signal?: AbortSignal
+  /** With dropout and stochastic depth as the configs say. Only for backends that train. */
+  training?: boolean
+  /** What `training` drops, the same for the same seed; a new seed for each call by default. */
+  dropoutSeed?: number
+}
+
+const FORWARD_OPTIONS = [
+  'returnLoss',
+  'outputAttentions',
+  'outputHiddenStates',
+  'interpolatePosEncoding',
+  'returnTuple',
+  'signal',
+] as const satisfies readonly (keyof ForwardOptions)[]
+const TRAINING_OPTIONS = ['training', 'dropoutSeed'] as const satisfies readonly (keyof ForwardOptions)[]
+
+/** Inputs that `forward` reads, and what a processor may put beside them. */
+const INPUTS = ['inputIds', 'pixelValues', 'attentionMask', 'positionIds', 'tokenTypeIds']
+const BESIDE_INPUTS = ['specialTokensMask', 'offsetMapping', 'indices', 'errors']
+
+export interface FeatureOptions {
+  /** Divide each row by its norm; false as in Python. */
+  normalize?: boolean
+  signal?: AbortSignal
+}
+
+export interface FromTowersOptions extends ConfigOverrides {
+  config?: VisionTextDualEncoderConfig
+  /** Of the new projections. */
+  seed?: number
+  onWarning?: WarningListener
+}
+
+/** A backend's model class, as the constructors below see it. */
+export interface ModelClass<M, O extends object> {
+  new (loaded: LoadedModel, options?: O): M
+  /** Names of the options that are the engine's. */
+  readonly engineOptions: readonly string[]
+}
+
+/** Also of the package's other copy (ESM or CJS). */
+const isTower = (value: unknown): value is TowerBase =>
+  typeof (value as Partial<TowerBase> | null | undefined)?.loadedAs === 'function'
+
+/** Splits a call's options into the engine's and the rest; unknown ones are errors. */
+function split<O extends object, R extends object>(
+  options: R & O,
+  engine: readonly string[],
+  others: readonly string[],
+  where: string,
+): { engine: O; rest: R } {
+  checkOptions(options, [...others, ...engine], where)
+  // `onWarning` may be wanted by both.
+  const part = (names: readonly string[]) =>
+    Object.fromEntries(Object.entries(options).filter(([key]) => names.includes(key)))
+  return { engine: part(engine) as O, rest: part(others) as R }
+}
+
+/**
+ * transformers' `VisionTextDualEncoderModel`, without an engine: each backend extends it with one
+ * method. Calls may overlap; one that fails leaves the model as it was.
+ */
+export abstract class DualEncoderModel {
+  readonly config: VisionTextDualEncoderConfig
+  protected readonly loaded: LoadedModel
+  #runners: { vision?: EncoderRunner; text?: EncoderRunner } = {}
+  #logitScale?: Promise<Tensor>
+  #disposed = false
+
+  constructor(loaded: LoadedModel) {
+    this.loaded = loaded
+    this.config = loaded.config
+  }
+
+  /** Whether the backend knows how to drop: `training` is an unknown option elsewhere. */
+  protected readonly trains: boolean = false
+
+  /** Prepares one encoder; weights are read when it first runs. */
+  protected abstract createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner
+
+  /** The weights as they are now, by their names in the checkpoint. */
+  protected currentWeights(): Weights | Promise<Weights> {
+    return this.loaded.weights
+  }
+
+  /** Loads a checkpoint of transformers' `VisionTextDualEncoderModel`: a folder, a URL, files or a reader. */
+  static async fromPretrained<M, O extends object>(
+    this: ModelClass<M, O>,
+    source: SourceLike,
+    options: CheckpointOptions & ConfigOverrides & { config?: VisionTextDualEncoderConfig } & Partial<O> = {},
+  ): Promise<M> {
+    const known = [...CHECKPOINT_OPTIONS, ...OVERRIDES, 'config']
+    const { engine, rest } = split<O, CheckpointOptions>(options as O, this.engineOptions, known, 'fromPretrained')
+    return new this(await loadModel(source, rest), engine)
+  }
+
+  /**
+   * Two pretrained towers with new projections. Either may be a base model, one with a task head, a
+   * whole CLIP, SigLIP or ChineseCLIP (vision), or a tower already loaded.
+   */
+  static async fromVisionTextPretrained<M, O extends object>(
+    this: ModelClass<M, O>,
+    vision: SourceLike | TowerBase,
+    text: SourceLike | TowerBase,
+    options: CheckpointOptions & ConfigOverrides & { seed?: number } & Partial<O> = {},
+  ): Promise<M> {
+    const known = [...CHECKPOINT_OPTIONS, ...OVERRIDES, 'seed']
+    const { engine, rest } = split<O, CheckpointOptions & ConfigOverrides & { seed?: number }>(
+      options as O,
+      this.engineOptions,
+      known,
+      'fromVisionTextPretrained',
+    )
+    const {
+      vision: visionConfig,
+      text: textConfig,
+      seed,
+      fetch,
+      headers,
+      signal,
+      onProgress,
+      onWarning,
+      format,
+      ...values
+    } = rest
+    const checkpoint = { fetch, headers, signal, onProgress, onWarning, format }
+    const visionTower = isTower(vision)
+      ? vision.loadedAs('vision')
+      : await loadTower('vision', vision, { ...checkpoint, config: visionConfig })
+    const textTower = isTower(text)
+      ? text.loadedAs('text')
+      : await loadTower('text', text, { ...checkpoint, config: textConfig })
+    // A tower that was loaded here has its overrides already.
+    const overrides = {
+      vision: isTower(vision) ? visionConfig : undefined,
+      text: isTower(text) ? textConfig : undefined,
+    }
+    return new this(joinTowers(visionTower, textTower, { ...values, ...overrides, seed, onWarning }), engine)
+  }
+
+  /** New weights throughout, the same for the same seed. */
+  static async fromConfig<M, O extends object>(
+    this: ModelClass<M, O>,
+    config: VisionTextDualEncoderConfig,
+    options: { seed?: number } & Partial<O> = {},
+  ): Promise<M> {
+    const { engine, rest } = split<O, { seed?: number }>(options as O, this.engineOptions, ['seed'], 'fromConfig')
+    return new this(initializeModel(config, rest.seed ?? 0), engine)
+  }
+
+  /** Two towers already loaded, with new projections. */
+  static async fromTowers<M, O extends object>(
+    this: ModelClass<M, O>,
+    vision: TowerBase,
+    text: TowerBase,
+    options: FromTowersOptions & Partial<O> = {},
+  ): Promise<M> {
+    const known = ['config', 'seed', 'onWarning', ...OVERRIDES]
+    const { engine, rest } = split<O, FromTowersOptions>(options as O, this.engineOptions, known, 'fromTowers')
+    if (![vision, text].every(isTower))
+      throw new OptionError(
+        'bad-tower',
+        'fromTowers takes towers that are loaded, by VisionTower.fromPretrained and TextTower.fromPretrained. ' +
+          'fromVisionTextPretrained takes their sources.',
+      )
+    return new this(joinTowers(vision.loadedAs('vision'), text.loadedAs('text'), rest), engine)
+  }
+
+  protected runner(kind: 'vision' | 'text'): EncoderRunner {
+    if (this.#disposed) throw new BackendError('disposed', 'This model was disposed of. Load it again.')
+    return (this.#runners[kind] ??= this.createRunner(this.loaded[kind], this.loaded.weights))
+  }
+
+  async #encodeText(inputs: TextModelInputs, request: EncodeRequest, signal?: AbortSignal) {
+    signal?.throwIfAborted()
+    return this.runner('text').run(textBatch(this.loaded.text, inputs), request, { signal })
+  }
+
+  async #encodeImages(inputs: VisionModelInputs, interpolate: boolean, request: EncodeRequest, signal?: AbortSignal) {
+    signal?.throwIfAborted()
+    return this.runner('vision').run(visionBatch(this.loaded.vision, inputs, interpolate), request, { signal })
+  }
+
+  /** Projected text vectors `[texts, projectionDim]`. Reads only the text tower's weights. */
+  async getTextFeatures(inputs: TextModelInputs, options: FeatureOptions = {}): Promise<Tensor<'float32'>> {
+    checkOptions(options, ['normalize', 'signal'], 'getTextFeatures')
+    const { normalize = false, signal } = options
+    return features(await this.#encodeText(inputs, featureRequest(normalize), signal), normalize)
+  }
+
+  /** Projected image vectors `[images, projectionDim]`. Reads only the vision tower's weights. */
+  async getImageFeatures(
+    inputs: VisionModelInputs,
+    options: FeatureOptions & { interpolatePosEncoding?: boolean } = {},
+  ): Promise<Tensor<'float32'>> {
+    checkOptions(options, ['normalize', 'signal', 'interpolatePosEncoding'], 'getImageFeatures')
+    const { normalize = false, signal, interpolatePosEncoding = false } = options
+    const request = featureRequest(normalize)
+    return features(await this.#encodeImages(inputs, interpolatePosEncoding, request, signal), normalize)
+  }
+
+  /** Both towers' inputs, checked before either runs. */
+  protected checkedInputs(
+    inputs: ForwardInputs,
+    {
+      returnLoss = false,
+      interpolatePosEncoding = false,
+    }: Pick<ForwardOptions, 'returnLoss' | 'interpolatePosEncoding'>,
+  ): { texts: TextBatch; images: VisionBatch } {
+    checkInputs(inputs, 'inputIds, pixelValues')
+    checkOptions(inputs, [...INPUTS, ...BESIDE_INPUTS], 'forward inputs')
+    const texts = textBatch(this.loaded.text, inputs)
+    const images = visionBatch(this.loaded.vision, inputs, interpolatePosEncoding)
+    const [textCount, imageCount] = [texts.inputIds.dims[0], images.pixelValues.dims[0]]
+    if (returnLoss && textCount !== imageCount)
+      throw new InputError(
+        'batch-mismatch',
+        `returnLoss needs one text for each image: ${textCount} texts and ${imageCount} images were given.`,
+      )
+    return { texts, images }
+  }
+
+  /** Both towers and the similarity of every image with every text. */
+  forward(inputs: ForwardInputs, options: ForwardOptions & { returnTuple: true }): Promise<DualEncoderTuple>
+  forward(inputs: ForwardInputs, options?: ForwardOptions & { returnTuple?: false }): Promise<DualEncoderOutput>
+  forward(inputs: ForwardInputs, options?: ForwardOptions): Promise<DualEncoderOutput | DualEncoderTuple>
+  async forward(inputs: ForwardInputs, options: ForwardOptions = {}): Promise<DualEncoderOutput | DualEncoderTuple> {
+    checkOptions(options, this.trains ? [...FORWARD_OPTIONS, ...TRAINING_OPTIONS] : FORWARD_OPTIONS, 'forward')
+    const { returnLoss = false, signal, training, dropoutSeed = newSeed() } = options
+    const { config } = this
+    const request = (kind: 'vision' | 'text'): EncodeRequest => {
+      const own = config[`${kind}Config`].extra
+      return {
+        lastHiddenState: true,
+        poolerOutput: true,
+        embeds: true,
+        attentions: options.outputAttentions ?? (config.outputAttentions || own.output_attentions === true),
+        hiddenStates: options.outputHiddenStates ?? (config.outputHiddenStates || own.output_hidden_states === true),
+      }
+    }
+    const { texts, images } = this.checkedInputs(inputs, options)
+    signal?.throwIfAborted()
+    const runOptions = { signal, ...(training ? { dropoutSeed } : {}) }
+    const runs = [
+      this.runner('text').run(texts, request('text'), runOptions),
+      this.runner('vision').run(images, request('vision'), runOptions),
+    ] as const
+    // Where one fails, the other has ended too before the caller hears of it and tries again.
+    await Promise.allSettled(runs)
+    const [text, vision] = await Promise.all(runs)
+    const textEmbeds = text.embeds as Tensor<'float32'>
+    const imageEmbeds = vision.embeds as Tensor<'float32'>
+    const scale = (await this.logitScale()) as Tensor<'float32'>
+    const logitsPerText = similarity(hostLossOps, textEmbeds, imageEmbeds, scale)
+    const output: DualEncoderOutput = {
+      ...(returnLoss ? { loss: clipLoss(hostLossOps, logitsPerText) } : {}),
+      logitsPerImage: hostLossOps.transposed(logitsPerText),
+      logitsPerText,
+      textEmbeds,
+      imageEmbeds,
+      textModelOutput: towerOutput(text),
+      visionModelOutput: towerOutput(vision),
+    }
+    return (options.returnTuple ?? !config.returnDict) ? toTuple(output) : output
+  }
+
+  /** The learned log of the factor between cosine similarity and logit, a scalar. */
+  async logitScale(): Promise<Tensor> {
+    const read = async () => {
+      const entry = (await this.currentWeights()).get('logit_scale')
+      if (!entry) throw new BackendError('no-logit-scale', 'The model holds no logit_scale.')
+      return entry.read()
+    }
+    const promise = (this.#logitScale ??= read())
+    promise.catch(() => (this.#logitScale = undefined))
+    return promise
+  }
+
+  /** Writes `config.json` and `model.safetensors` as Python's `save_pretrained`, for every Python to load. */
+  async savePretrained(target: TargetLike, options: SaveOptions = {}): Promise<void> {
+    await saveModel(target, { ...this.loaded, weights: await this.currentWeights() }, options)
+  }
+
+  /** Frees what the engine holds, after the calls that run. */
+  async dispose(): Promise<void> {
+    this.#disposed = true
+    const { vision, text } = this.#runners
+    this.#runners = {}
+    await Promise.all([vision?.dispose(), text?.dispose()])
+  }
+
+  /** For `using`, which does not wait for the end. */
+  [Symbol.dispose](): void {
+    void this.dispose()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose()
+  }
+}
+
+const newSeed = (): number => Math.floor(Math.random() * 2 ** 32)
+
+const featureRequest = (normalize: boolean): EncodeRequest => (normalize ? { embeds: true } : { features: true })
+
+const features = (output: Partial<EncoderOutput<Tensor>>, normalize: boolean): Tensor<'float32'> =>
+  (normalize ? output.embeds : output.features) as Tensor<'float32'>

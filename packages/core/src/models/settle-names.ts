@@ -1,0 +1,111 @@
+import type { WeightEntry, Weights } from '../weights/entry'
+import { bothSides, CheckpointError } from '../base/errors'
+import type { Param } from '../ops/ops'
+import type { Pooling, TextTowerModule, VisionTowerModule } from '../towers/tower'
+
+type TowerModule = VisionTowerModule | TextTowerModule
+
+/** `LayerNorm.gamma` and `.beta` of checkpoints that came from the first TensorFlow BERT. */
+const modernName = (name: string): string => name.replace(/\.gamma$/, '.weight').replace(/\.beta$/, '.bias')
+
+/**
+ * One tower's weights by the names that it asks for: old names modernised, the extra level of
+ * transformers 4's CLIP towers removed, buffers of old checkpoints set aside.
+ * @param prefix where the tower lies in the checkpoint, with its dot, or ''
+ * @param into the prefix that its names get
+ */
+export function settleTowerNames(
+  weights: Weights,
+  tower: TowerModule,
+  prefix: string,
+  into: string,
+  expected: ReadonlyMap<string, Param>,
+): Map<string, WeightEntry> {
+  const settled = new Map<string, WeightEntry>()
+  const inner = tower.innerName && `${tower.innerName}.`
+  for (const entry of weights.values()) {
+    if (!entry.name.startsWith(prefix)) continue
+    let local = modernName(entry.name.slice(prefix.length))
+    if (inner && local.startsWith(inner)) local = local.slice(inner.length)
+    const name = `${into}${local}`
+    if (!expected.has(name) && tower.staleNames?.some((stale) => stale.test(local))) continue
+    const other = settled.get(name)
+    if (other)
+      throw new CheckpointError('duplicate-names', `The checkpoint holds "${name}" twice, under an old and a new name.`)
+    settled.set(
+      name,
+      entry.name === name ? entry : { ...entry, name, origin: entry.origin ?? entry.name, read: () => entry.read() },
+    )
+  }
+  return settled
+}
+
+/** The name under which a tower's weight is written: transformers 4's, which every Python loads. */
+export function savedName(name: string, prefix: string, tower: TowerModule): string {
+  return tower.innerName && name.startsWith(prefix) ? `${prefix}${tower.innerName}.${name.slice(prefix.length)}` : name
+}
+
+/**
+ * Where a tower lies in a checkpoint: '' for a base model, `bert.` or `vision_model.` below a head or
+ * in a whole CLIP. Decided by where most of its weights are found.
+ */
+export function findPrefix(weights: Weights, tower: TowerModule, localNames: readonly string[]): string {
+  const modern = new Set([...weights.keys()].map(modernName))
+  const [first = ''] = localNames.filter((name) => name.startsWith('embeddings.'))
+  const prefixes = new Set(['', ...(tower.innerName ? [`${tower.innerName}.`] : [])])
+  for (const name of modern) if (name.endsWith(`.${first}`)) prefixes.add(name.slice(0, -first.length))
+  let best = ''
+  let most = 0
+  for (const prefix of prefixes) {
+    const found = localNames.filter((name) => modern.has(prefix + name)).length
+    if (found > most) [best, most] = [prefix, found]
+  }
+  return best
+}
+
+/** Takes a tower's own pooler (SigLIP's head) out of its weights where `pooling` stands in for it. */
+export function dropIdlePooler(
+  weights: Map<string, WeightEntry>,
+  expected: ReadonlyMap<string, Param>,
+  prefix: string,
+  pooling: Pooling | undefined,
+): void {
+  if (!pooling) return
+  for (const name of weights.keys())
+    if (!expected.has(name) && [`${prefix}pooler.`, `${prefix}head.`].some((start) => name.startsWith(start)))
+      weights.delete(name)
+}
+
+const isPooler = (name: string): boolean => /(^|\.)pooler\./.test(name)
+
+/** @throws CheckpointError listing what is missing, unused or of the wrong shape. */
+export function checkWeights(weights: Weights, expected: ReadonlyMap<string, Param>, where: string): void {
+  const missing = [...expected.keys()].filter((name) => !weights.has(name))
+  const unused = [...weights.values()].filter(({ name }) => !expected.has(name))
+  if (missing.length > 0 && missing.every(isPooler) && unused.length === 0)
+    throw new CheckpointError(
+      'missing-pooler',
+      `${where} holds no pooler weights (${missing.join(', ')}). Give pooling: 'cls' or 'mean' for that tower ` +
+        "(e.g. { text: { pooling: 'mean' } }; { config: { pooling: 'mean' } } where a tower is loaded by itself) " +
+        'to say what stands in for its pooler output.',
+    )
+  if (missing.length > 0 || unused.length > 0)
+    throw new CheckpointError(
+      missing.length > 0 ? 'missing-weights' : 'unused-weights',
+      `${where} does not fit its config: ${missing.length} weights are missing (-), ${unused.length} are not used (+).\n` +
+        bothSides(
+          missing,
+          unused.map(({ name, origin }) => (origin ? `${name} (in the file: ${origin})` : name)),
+        ),
+    )
+  const wrong = [...expected.values()].flatMap(({ name, shape }) => {
+    const given = weights.get(name)?.shape ?? []
+    const same = given.join() === shape.join()
+    return same ? [] : [`  ${name}: [${given.join(', ')}] given, [${shape.join(', ')}] expected`]
+  })
+  if (wrong.length > 0)
+    throw new CheckpointError(
+      'wrong-shape',
+      `${where}: ${wrong.length} weights do not have the shape that its config asks for.\n${wrong.slice(0, 20).join('\n')}`,
+    )
+}

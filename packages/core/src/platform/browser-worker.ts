@@ -1,5 +1,0 @@
-import { serve, type Request } from '../images/workers/messages'
-import { decodeImage } from './decode/browser'
-
-const answer = serve(decodeImage, (message, transfer = []) => globalThis.postMessage(message, { transfer }))
-globalThis.onmessage = ({ data }: MessageEvent<Request>) => void answer(data)

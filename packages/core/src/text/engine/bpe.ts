@@ -1,0 +1,148 @@
+import { badTokenizer, type Fields, idOf } from './json'
+import type { Model, Pieces } from './model'
+
+interface Merge {
+  readonly rank: number
+  readonly id: number
+}
+
+/** A merge that is waiting: of the symbol at `at` and the one after it. */
+interface Waiting extends Merge {
+  readonly at: number
+}
+
+/** Byte-pair encoding (Sennrich et al., 2016): the merge of lowest rank first, the leftmost of equals. */
+export class Bpe implements Model {
+  readonly vocab: ReadonlyMap<string, number>
+  readonly #merges = new Map<number, Merge>()
+  readonly #idCount: number
+  readonly #prefix: string
+  readonly #suffix: string
+  readonly #unknown: number | undefined
+  readonly #fusesUnknown: boolean
+  readonly #ignoresMerges: boolean
+
+  constructor(fields: Fields) {
+    if (fields.has('dropout') && fields.number('dropout') > 0)
+      throw badTokenizer('its dropout makes ids random, which is for training a tokenizer')
+    if (fields.boolean('byte_fallback', false)) throw badTokenizer('byte_fallback is for language models alone')
+    this.vocab = new Map(fields.entries('vocab').map(([token, id]) => [token, idOf(id, `the id of "${token}"`)]))
+    this.#prefix = fields.string('continuing_subword_prefix', '')
+    this.#suffix = fields.string('end_of_word_suffix', '')
+    this.#fusesUnknown = fields.boolean('fuse_unk', false)
+    this.#ignoresMerges = fields.boolean('ignore_merges', false)
+    this.#unknown = fields.has('unk_token') ? this.vocab.get(fields.string('unk_token')) : undefined
+    let largest = 0
+    for (const id of this.vocab.values()) largest = Math.max(largest, id)
+    this.#idCount = largest + 1
+    fields.list('merges').forEach((merge, rank) => {
+      const pair: unknown = typeof merge === 'string' ? merge.split(' ') : merge
+      const [left, right] = Array.isArray(pair) && pair.length === 2 ? (pair as unknown[]) : []
+      if (typeof left !== 'string' || typeof right !== 'string')
+        throw badTokenizer(`merges[${rank}] is not a pair of tokens`)
+      const ids = [left, right, left + right.slice(this.#prefix.length)].map((token) => this.vocab.get(token))
+      const [a, b, id] = ids
+      if (a === undefined || b === undefined || id === undefined)
+        throw badTokenizer(`merges[${rank}] joins "${left}" and "${right}", which the vocabulary lacks in part`)
+      this.#merges.set(this.#key(a, b), { rank, id })
+    })
+  }
+
+  #key(left: number, right: number): number {
+    return left * this.#idCount + right
+  }
+
+  tokenize(word: string): Pieces {
+    if (this.#ignoresMerges) {
+      const whole = this.vocab.get(word)
+      if (whole !== undefined) return { ids: [whole], ends: [word.length] }
+    }
+    const { ids, ends } = this.#symbols(word)
+    this.#merge(ids, ends)
+    const kept = ids.map((_, i) => i).filter((i) => ids[i] !== GONE)
+    return { ids: kept.map((i) => ids[i] as number), ends: kept.map((i) => ends[i] as number) }
+  }
+
+  /** The word's characters; those outside the vocabulary are unknown, or left out where nothing stands for them. */
+  #symbols(word: string): { ids: number[]; ends: number[] } {
+    const ids: number[] = []
+    const ends: number[] = []
+    let end = 0
+    let afterUnknown = false
+    for (const char of word) {
+      const token = (end === 0 ? '' : this.#prefix) + char + (end + char.length === word.length ? this.#suffix : '')
+      end += char.length
+      const id = this.vocab.get(token)
+      const joins = id === undefined && afterUnknown && this.#fusesUnknown
+      if (joins) ends[ends.length - 1] = end
+      else if ((id ?? this.#unknown) !== undefined) {
+        ids.push(id ?? (this.#unknown as number))
+        ends.push(end)
+      }
+      afterUnknown = id === undefined && this.#unknown !== undefined
+    }
+    return { ids, ends }
+  }
+
+  /** Merges in place; a symbol that went into the one before it is `GONE`. */
+  #merge(ids: number[], ends: number[]): void {
+    const next = ids.map((_, i) => i + 1)
+    const before = ids.map((_, i) => i - 1)
+    const queue: Waiting[] = []
+    const consider = (at: number) => {
+      const right = next[at] as number
+      if (at < 0 || right >= ids.length) return
+      const merge = this.#merges.get(this.#key(ids[at] as number, ids[right] as number))
+      if (merge) push(queue, { ...merge, at })
+    }
+    for (let at = 0; at + 1 < ids.length; at++) consider(at)
+    for (let top = pop(queue); top; top = pop(queue)) {
+      const { at, id } = top
+      const right = next[at] as number
+      if (ids[at] === GONE || right >= ids.length) continue
+      // What stands here may have changed since.
+      if (this.#merges.get(this.#key(ids[at] as number, ids[right] as number))?.id !== id) continue
+      ids[at] = id
+      ends[at] = ends[right] as number
+      ids[right] = GONE
+      const after = (next[at] = next[right] as number)
+      if (after < ids.length) before[after] = at
+      if (at > 0) consider(before[at] as number)
+      consider(at)
+    }
+  }
+}
+
+const GONE = -1
+
+const isBefore = (a: Waiting, b: Waiting): boolean => a.rank < b.rank || (a.rank === b.rank && a.at < b.at)
+
+/** Binary heap: puts an item in. */
+function push(heap: Waiting[], item: Waiting): void {
+  let at = heap.length
+  while (at > 0) {
+    const parent = (at - 1) >> 1
+    if (!isBefore(item, heap[parent] as Waiting)) break
+    heap[at] = heap[parent] as Waiting
+    at = parent
+  }
+  heap[at] = item
+}
+
+/** Binary heap: takes the first item out. */
+function pop(heap: Waiting[]): Waiting | undefined {
+  const first = heap[0]
+  const last = heap.pop()
+  if (!first || !last || heap.length === 0) return first
+  let at = 0
+  for (;;) {
+    let child = 2 * at + 1
+    if (child >= heap.length) break
+    if (child + 1 < heap.length && isBefore(heap[child + 1] as Waiting, heap[child] as Waiting)) child++
+    if (!isBefore(heap[child] as Waiting, last)) break
+    heap[at] = heap[child] as Waiting
+    at = child
+  }
+  heap[at] = last
+  return first
+}

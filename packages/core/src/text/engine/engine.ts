@@ -1,0 +1,108 @@
+import { isJsonObject } from '../../base/pretrained-config'
+import { type AddedToken, addedTokens, TokenFinder } from './added-tokens'
+import { type Aligned, cutSpans, type Normalizer, ownSpans } from './aligned'
+import { createDecoder } from './decoders'
+import { badTokenizer } from './json'
+import type { Model } from './model'
+import { createModel } from './models'
+import { createNormalizer, normalize } from './normalizers'
+import { createPostProcessor, type PostProcessor } from './post-processor'
+import { createPreTokenizer, type PreTokenizer } from './pre-tokenizers'
+
+/** Tokens of a text, and where they stand in it in UTF-16 units where that was asked for. */
+export interface Tokens {
+  readonly ids: number[]
+  readonly offsets: [start: number, end: number][] | undefined
+}
+
+/**
+ * What a tokenizer.json says, run as the Rust library `tokenizers` runs it: added tokens are found, the text
+ * between them normalised, cut into words, and each word into tokens.
+ */
+export class Engine {
+  readonly postProcessor: PostProcessor
+  readonly #normalizer: readonly Normalizer[]
+  readonly #preTokenize: PreTokenizer
+  readonly #model: Model
+  readonly #decode: (tokens: readonly string[]) => string
+  readonly #tokens: ReadonlyMap<number, string>
+  readonly #added: ReadonlyMap<string, AddedToken>
+  readonly #verbatim: TokenFinder
+  readonly #normalized: TokenFinder
+
+  constructor(json: unknown) {
+    if (!isJsonObject(json)) throw badTokenizer('it is not an object')
+    this.#normalizer = createNormalizer(json.normalizer)
+    this.#preTokenize = createPreTokenizer(json.pre_tokenizer)
+    this.#model = createModel(json.model)
+    this.#decode = createDecoder(json.decoder)
+    this.postProcessor = createPostProcessor(json.post_processor)
+    const added = addedTokens(json.added_tokens)
+    this.#added = new Map(added.map((token) => [token.content, token]))
+    this.#tokens = new Map([
+      ...[...this.#model.vocab].map(([token, id]) => [id, token] as const),
+      ...added.map(({ id, content }) => [id, content] as const),
+    ])
+    this.#verbatim = new TokenFinder(
+      added.filter(({ normalized }) => !normalized),
+      (content) => content,
+    )
+    this.#normalized = new TokenFinder(
+      added.filter(({ normalized }) => normalized),
+      (content) => normalize(this.#normalizer, { text: content, spans: undefined }).text,
+    )
+  }
+
+  /** The ids of a text, special tokens around it apart. */
+  tokenize(text: string, withOffsets: boolean): Tokens {
+    const tokens: Tokens = { ids: [], offsets: withOffsets ? [] : undefined }
+    const spans = withOffsets ? ownSpans(text) : undefined
+    for (const { start, end, token } of this.#verbatim.sections(text)) {
+      if (token) add(tokens, token.id, start, end)
+      else this.#section({ text: text.slice(start, end), spans: cutSpans(spans, start, end) }, start === 0, tokens)
+    }
+    return tokens
+  }
+
+  #section(section: Aligned, atStart: boolean, tokens: Tokens): void {
+    const { text, spans } = normalize(this.#normalizer, section)
+    if (text === '') return
+    for (const { start, end, token } of this.#normalized.sections(text)) {
+      if (token) add(tokens, token.id, spans?.starts[start] ?? 0, spans?.ends[end - 1] ?? 0)
+      else
+        for (const word of this.#preTokenize(
+          { text: text.slice(start, end), spans: cutSpans(spans, start, end) },
+          atStart && start === 0,
+        ))
+          this.#word(word, tokens)
+    }
+  }
+
+  #word({ text, spans }: Aligned, tokens: Tokens): void {
+    if (text === '') return
+    const { ids, ends } = this.#model.tokenize(text)
+    for (let i = 0; i < ids.length; i++) {
+      tokens.ids.push(ids[i] as number)
+      tokens.offsets?.push([spans?.starts[ends[i - 1] ?? 0] ?? 0, spans?.ends[(ends[i] as number) - 1] ?? 0])
+    }
+  }
+
+  idOf(token: string): number | undefined {
+    return this.#added.get(token)?.id ?? this.#model.vocab.get(token)
+  }
+
+  tokenOf(id: number): string | undefined {
+    return this.#tokens.get(id)
+  }
+
+  /** The text of ids; those of no token are left out. */
+  decode(ids: readonly number[], skipSpecialTokens: boolean): string {
+    const tokens = ids.flatMap((id) => this.#tokens.get(id) ?? [])
+    return this.#decode(skipSpecialTokens ? tokens.filter((token) => !this.#added.get(token)?.special) : tokens)
+  }
+}
+
+function add(tokens: Tokens, id: number, start: number, end: number): void {
+  tokens.ids.push(id)
+  tokens.offsets?.push([start, end])
+}

@@ -1,0 +1,79 @@
+import { TokenizerError } from '../base/errors'
+
+export interface SentencePieceModel {
+  readonly pieces: readonly (readonly [token: string, score: number])[]
+  readonly charsmap: Uint8Array
+}
+
+const damaged = (what: string) =>
+  new TokenizerError('bad-tokenizer', `The SentencePiece model cannot be used: ${what}.`)
+
+/** The fields of a protobuf message: numbers, or bytes where the wire has a length. */
+function* fieldsOf(bytes: Uint8Array): Generator<[field: number, value: number | Uint8Array]> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let at = 0
+  const varint = (): number => {
+    let value = 0
+    for (let shift = 0; shift < 64; shift += 7) {
+      const byte = bytes[at++]
+      if (byte === undefined) throw damaged('it ends early')
+      value += (byte & 127) * 2 ** shift
+      if (byte < 128) return value
+    }
+    throw damaged('it holds a number of more than 64 bits')
+  }
+  const take = (length: number): number => {
+    const start = at
+    at += length
+    if (at > bytes.length) throw damaged('it ends early')
+    return start
+  }
+  while (at < bytes.length) {
+    const key = varint()
+    const field = Math.floor(key / 8)
+    switch (key % 8) {
+      case 0:
+        yield [field, varint()]
+        break
+      case 1:
+        yield [field, view.getFloat64(take(8), true)]
+        break
+      case 2: {
+        const length = varint()
+        const start = take(length)
+        yield [field, bytes.subarray(start, start + length)]
+        break
+      }
+      case 5:
+        yield [field, view.getFloat32(take(4), true)]
+        break
+      default:
+        throw damaged('it is no protobuf message')
+    }
+  }
+}
+
+/**
+ * Reads `sentencepiece_model.proto`: the pieces (1: piece, score) and the normaliser's charsmap (3: 2).
+ * @throws TokenizerError for damaged files and models that are not unigram ones
+ */
+export function readSentencePiece(bytes: Uint8Array): SentencePieceModel {
+  const pieces: [string, number][] = []
+  let charsmap: Uint8Array = new Uint8Array()
+  const decoder = new TextDecoder()
+  for (const [field, value] of fieldsOf(bytes)) {
+    if (!(value instanceof Uint8Array)) continue
+    const inner = new Map(field <= 3 ? fieldsOf(value) : [])
+    if (field === 1) {
+      const [token, score = 0] = [inner.get(1), inner.get(2)]
+      if (!(token instanceof Uint8Array) || typeof score !== 'number') throw damaged('a piece has no text')
+      pieces.push([decoder.decode(token), score])
+    }
+    // trainer_spec.model_type: 1 = unigram, which it is unless said otherwise.
+    if (field === 2 && (inner.get(3) ?? 1) !== 1) throw damaged('it is not a unigram model')
+    const map = inner.get(2)
+    if (field === 3 && map instanceof Uint8Array) charsmap = map
+  }
+  if (pieces.length < 3) throw damaged(`it holds ${pieces.length} pieces`)
+  return { pieces, charsmap }
+}

@@ -1,0 +1,276 @@
+import { callable } from '../base/callable'
+import { openSource, readJson } from '../files/source'
+import type { SourceLike, SourceOptions } from '../files/types'
+import { openTarget, type TargetLike } from '../files/target'
+import { isJsonObject, type JsonObject } from '../base/pretrained-config'
+import { checkOptions, InputError, TokenizerError } from '../base/errors'
+import { type Tensor, tensor } from '../base/tensor'
+import { cleanUp } from './engine/decoders'
+import { Engine, type Tokens } from './engine/engine'
+import { contentOf, familyOf, inputNamesOf } from './family'
+import {
+  type Lengths,
+  lengthsOf,
+  type Offset,
+  oneOf,
+  type Side,
+  type TextInput,
+  TOKENIZER_OPTIONS,
+  type TokenizerCallOptions,
+} from './options'
+import { checkSegmenter, fromSlowFormat } from './slow-formats'
+import { trimOffsets } from './trim-offsets'
+import { keptLengths } from './truncate'
+
+/** Rows of one length come as `[B, L]` int64, others as arrays. */
+export type TokenRows = Tensor<'int64'> | number[][]
+
+export interface TokenizerOutput<Rows extends TokenRows = TokenRows> {
+  inputIds: Rows
+  attentionMask?: Rows
+  tokenTypeIds?: Rows
+  specialTokensMask?: Rows
+  offsetMapping?: Offset[][]
+}
+
+/** One text, or texts padded to the longest, are always a tensor. */
+export interface TokenizerCall {
+  (text: string, options?: TokenizerCallOptions): TokenizerOutput<Tensor<'int64'>>
+  (texts: TextInput, options: TokenizerCallOptions & { padding: true | 'longest' }): TokenizerOutput<Tensor<'int64'>>
+  (texts: TextInput, options?: TokenizerCallOptions): TokenizerOutput
+}
+
+interface Row {
+  readonly ids: number[]
+  readonly types: number[]
+  readonly special: number[]
+  readonly offsets: Offset[]
+}
+
+export interface TokenizerFiles {
+  /** `tokenizer.json` */
+  tokenizer: object
+  /** `tokenizer_config.json` */
+  tokenizerConfig?: object
+}
+
+/** transformers' `PreTrainedTokenizerFast`: texts in, ids and masks out. */
+export class Tokenizer
+  extends /* @__PURE__ */ callable<[texts: TextInput, options?: TokenizerCallOptions], TokenizerOutput, TokenizerCall>()
+{
+  readonly modelInputNames: readonly string[]
+  /** Where `truncation` ends a text that is given no `maxLength`; undefined = nowhere. */
+  readonly modelMaxLength: number | undefined
+  readonly padToken: string | undefined
+  readonly #engine: Engine
+  readonly #files: { readonly tokenizer: JsonObject; readonly config: JsonObject }
+
+  private constructor(tokenizer: JsonObject, config: JsonObject) {
+    super()
+    const family = familyOf(String(config.tokenizer_class ?? ''))
+    // transformers' BertTokenizer brings its decoder along.
+    const decoder = tokenizer.decoder ?? (family?.name === 'bert' ? { type: 'WordPiece' } : null)
+    this.#engine = new Engine({ ...tokenizer, decoder })
+    this.#files = { tokenizer, config }
+    this.modelInputNames = inputNamesOf(config)
+    const length = config.model_max_length
+    this.modelMaxLength = typeof length === 'number' && length < 1e20 ? length : undefined
+    this.padToken = contentOf(config.pad_token) ?? family?.padToken
+  }
+
+  static fromFiles({ tokenizer, tokenizerConfig = {} }: TokenizerFiles): Tokenizer {
+    if (!isJsonObject(tokenizer) || !isJsonObject(tokenizer.model))
+      throw new TokenizerError('bad-tokenizer', 'tokenizer.json must be an object with a "model".')
+    return new Tokenizer(tokenizer, isJsonObject(tokenizerConfig) ? tokenizerConfig : {})
+  }
+
+  /** Reads `tokenizer.json`, or the files of a slow tokenizer, and `tokenizer_config.json`. */
+  static async fromPretrained(source: SourceLike, options: SourceOptions = {}): Promise<Tokenizer> {
+    checkOptions(options, ['fetch', 'headers', 'signal', 'onProgress'], 'Tokenizer.fromPretrained')
+    const files = await openSource(source, options)
+    const config = (await readJson(files, 'tokenizer_config.json')) ?? {}
+    checkSegmenter(config)
+    const tokenizer = (await readJson(files, 'tokenizer.json')) ?? (await fromSlowFormat(files, config))
+    return Tokenizer.fromFiles({ tokenizer, tokenizerConfig: config })
+  }
+
+  /** Writes the files that it was made from. */
+  async savePretrained(target: TargetLike): Promise<void> {
+    const writer = await openTarget(target)
+    const write = (name: string, json: JsonObject) =>
+      writer.write(name, [new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`)])
+    await write('tokenizer.json', this.#files.tokenizer)
+    await write('tokenizer_config.json', this.#files.config)
+  }
+
+  protected invoke(texts: TextInput, options: TokenizerCallOptions = {}): TokenizerOutput {
+    checkOptions(options, TOKENIZER_OPTIONS, 'tokenizer')
+    const inputs = inputsOf(texts, options)
+    const lengths = lengthsOf(options, this.modelMaxLength)
+    const padId = lengths.padding === 'do_not_pad' ? 0 : this.#padId()
+    const rows = inputs.map(([text, pair]) => this.#row(text, pair, lengths, options))
+    const length = paddedLength(rows, lengths)
+    const side = this.#side('padding', options.paddingSide)
+    const fill = (value: (row: Row) => number[], padding: number): TokenRows => {
+      const filled = rows.map((row) => pad(value(row), length, padding, side))
+      const size = filled[0]?.length ?? 0
+      if (filled.some((row) => row.length !== size)) return filled
+      return tensor(int64Of(filled, size), [filled.length, size], 'int64')
+    }
+    const wants = (name: string, asked: boolean | undefined) => asked ?? this.modelInputNames.includes(name)
+    return {
+      inputIds: fill((row) => row.ids, padId),
+      ...(wants('token_type_ids', options.returnTokenTypeIds) ? { tokenTypeIds: fill((row) => row.types, 0) } : {}),
+      ...(wants('attention_mask', options.returnAttentionMask)
+        ? { attentionMask: fill((row) => row.ids.map(() => 1), 0) }
+        : {}),
+      ...(options.returnSpecialTokensMask ? { specialTokensMask: fill((row) => row.special, 1) } : {}),
+      ...(options.returnOffsetsMapping
+        ? { offsetMapping: rows.map((row) => pad(row.offsets, length, [0, 0] as Offset, side)) }
+        : {}),
+    }
+  }
+
+  /** One text or pair: tokens, room for special tokens reserved, cut, special tokens added. */
+  #row(text: Text, pair: Text | undefined, lengths: Lengths, options: TokenizerCallOptions): Row {
+    const { addSpecialTokens = true, returnOffsetsMapping = false } = options
+    const { single, pair: paired, ...trimming } = this.#engine.postProcessor
+    const all = pair === undefined ? single : paired
+    const places = all.filter(({ of }) => addSpecialTokens || typeof of === 'string')
+    const added = places.reduce((sum, { of }) => sum + (typeof of === 'string' ? 0 : of.length), 0)
+    const first = this.#tokens(text, returnOffsetsMapping)
+    const second = pair === undefined ? undefined : this.#tokens(pair, returnOffsetsMapping)
+    // As in Python, nothing is cut where not even the special tokens fit.
+    const limit = lengths.maxLength ?? Infinity
+    const room = limit < added ? Infinity : limit - added
+    const kept = keptLengths(first.ids.length, second?.ids.length, room, lengths.truncation)
+    const side = this.#side('truncation', options.truncationSide)
+    const row: Row = { ids: [], types: [], special: [], offsets: [] }
+    for (const { of, type } of places) {
+      const isText = typeof of === 'string'
+      const tokens = isText
+        ? cut(of === 'A' ? first : (second ?? NOTHING), of === 'A' ? kept[0] : kept[1], side)
+        : { ids: of, offsets: undefined }
+      for (const [i, id] of tokens.ids.entries()) {
+        row.ids.push(id)
+        row.types.push(type)
+        row.special.push(isText ? 0 : 1)
+        if (returnOffsetsMapping) row.offsets.push(tokens.offsets?.[i] ?? [0, 0])
+      }
+    }
+    if (returnOffsetsMapping && trimming.trimsOffsets)
+      row.offsets.forEach((offset, i) =>
+        trimOffsets(offset, this.#engine.tokenOf(row.ids[i] as number) ?? '', i === 0, trimming.addsPrefixSpace),
+      )
+    return row
+  }
+
+  #tokens(text: Text, withOffsets: boolean): Tokens {
+    if (typeof text === 'string') return this.#engine.tokenize(text, withOffsets)
+    const words = text.map((word) => this.#engine.tokenize(word, withOffsets))
+    return {
+      ids: words.flatMap(({ ids }) => ids),
+      offsets: withOffsets ? words.flatMap(({ offsets }) => offsets ?? []) : undefined,
+    }
+  }
+
+  #padId(): number {
+    const id = this.padToken === undefined ? undefined : this.#engine.idOf(this.padToken)
+    if (id !== undefined) return id
+    throw new TokenizerError(
+      'no-pad-token',
+      'This tokenizer has no pad_token, which padding needs. Set it in tokenizer_config.json.',
+    )
+  }
+
+  #side(kind: 'padding' | 'truncation', asked: Side | undefined): Side {
+    return oneOf(`${kind}Side`, asked ?? this.#files.config[`${kind}_side`] ?? 'right', ['left', 'right'] as const)
+  }
+
+  /** The text of ids, of one row. */
+  decode(ids: Tensor | readonly (number | bigint)[], options: { skipSpecialTokens?: boolean } = {}): string {
+    checkOptions(options, ['skipSpecialTokens'], 'decode')
+    const list = Array.from('data' in ids ? (ids.data as Int32Array) : (ids as number[]), Number)
+    const text = this.#engine.decode(list, options.skipSpecialTokens ?? false)
+    const { config, tokenizer } = this.#files
+    const isClip = familyOf(String(config.tokenizer_class ?? ''))?.name === 'clip'
+    const suffix = isClip && isJsonObject(tokenizer.model) ? tokenizer.model.end_of_word_suffix : undefined
+    const spaced =
+      typeof suffix === 'string' && suffix !== '' ? text.replaceAll(suffix, ' ').replace(PYTHON_STRIP, '') : text
+    return config.clean_up_tokenization_spaces === true ? cleanUp(spaced) : spaced
+  }
+
+  /** The texts of several rows. */
+  batchDecode(
+    rows: Tensor | readonly (readonly (number | bigint)[])[],
+    options: { skipSpecialTokens?: boolean } = {},
+  ): string[] {
+    if (!('dims' in rows)) return rows.map((row) => this.decode(row, options))
+    const [count = 0, length = 0] = rows.dims
+    return Array.from({ length: count }, (_, i) =>
+      this.decode([...rows.data.subarray(i * length, (i + 1) * length)], options),
+    )
+  }
+}
+
+/** Python's `strip`, which is not `trim`: it keeps U+FEFF and takes U+001C to U+001F and U+0085. */
+const PYTHON_STRIP = /^(?:(?!\ufeff)\s|[\x1c-\x1f\x85])+|(?:(?!\ufeff)\s|[\x1c-\x1f\x85])+$/g
+
+type Text = string | readonly string[]
+const NOTHING: Tokens = { ids: [], offsets: [] }
+
+/** The texts and pairs of a call, checked. */
+function inputsOf(texts: TextInput, { textPair, isSplitIntoWords = false }: TokenizerCallOptions): [Text, Text?][] {
+  const isBatch = (given: TextInput) => Array.isArray(given) && (!isSplitIntoWords || Array.isArray(given[0]))
+  const listOf = (given: TextInput, name: string): readonly Text[] => {
+    const list = (isBatch(given) ? given : [given]) as readonly Text[]
+    if (list.length === 0) throw new InputError('no-texts', `${name} is empty. Give at least one text.`)
+    list.forEach((text, i) => {
+      const isText = isSplitIntoWords
+        ? Array.isArray(text) && text.every((word) => typeof word === 'string')
+        : typeof text === 'string'
+      if (!isText)
+        throw new InputError(
+          'bad-text',
+          `${name}[${i}] is ${Array.isArray(text) ? 'a list' : `a ${typeof text}`}; a ${isSplitIntoWords ? 'list of strings' : 'string'} is needed.`,
+        )
+    })
+    return list
+  }
+  const list = listOf(texts, 'texts')
+  // transformers takes an empty second text of a single call for none.
+  if (textPair === undefined || (!isBatch(texts) && textPair.length === 0)) return list.map((text) => [text])
+  const pairs = listOf(textPair, 'textPair')
+  if (pairs.length !== list.length || isBatch(texts) !== isBatch(textPair))
+    throw new InputError('pair-mismatch', `${list.length} texts and ${pairs.length} second texts were given.`)
+  return list.map((text, i) => [text, pairs[i]])
+}
+
+/** Ids as int64, written as pairs of 32 bits: BigInts one by one take longer than the tokens. */
+function int64Of(rows: readonly number[][], size: number): BigInt64Array<ArrayBuffer> {
+  const halves = new Int32Array(rows.length * size * 2)
+  rows.forEach((row, r) => {
+    for (let i = 0; i < size; i++) halves[2 * (r * size + i)] = row[i] as number
+  })
+  return new BigInt64Array(halves.buffer)
+}
+
+function cut({ ids, offsets }: Tokens, length: number, side: Side): Tokens {
+  if (ids.length === length) return { ids, offsets }
+  const start = side === 'right' ? 0 : ids.length - length
+  return { ids: ids.slice(start, start + length), offsets: offsets?.slice(start, start + length) }
+}
+
+/** The length that rows are filled to. */
+function paddedLength(rows: readonly Row[], { padding, maxLength, multiple }: Lengths): number {
+  if (padding === 'do_not_pad') return 0
+  const longest = rows.reduce((most, { ids }) => Math.max(most, ids.length), 0)
+  const length = padding === 'longest' ? longest : (maxLength ?? longest)
+  return multiple ? Math.ceil(length / multiple) * multiple : length
+}
+
+function pad<T>(row: T[], length: number, value: T, side: Side): T[] {
+  if (row.length >= length) return row
+  const padding = Array<T>(length - row.length).fill(value)
+  return side === 'right' ? [...row, ...padding] : [...padding, ...row]
+}

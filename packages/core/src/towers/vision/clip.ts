@@ -1,0 +1,149 @@
+import { gridOf, pairOf } from '../grid'
+import { configClass } from '../../base/pretrained-config'
+import { activationOf } from '../../ops/activations'
+import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer } from '../blocks'
+import type { Ops } from '../../ops/ops'
+import { positionEmbeddings } from '../positions'
+import type { Scope } from '../../ops/scope'
+import type { Pooling, VisionTowerModule } from '../tower'
+
+const CLIP_VISION_DEFAULTS = {
+  hiddenSize: 768,
+  intermediateSize: 3072,
+  projectionDim: 512,
+  numHiddenLayers: 12,
+  numAttentionHeads: 12,
+  numChannels: 3,
+  imageSize: 224 as number | readonly [number, number],
+  patchSize: 32 as number | readonly [number, number],
+  hiddenAct: 'quick_gelu',
+  layerNormEps: 1e-5,
+  attentionDropout: 0,
+  initializerRange: 0.02,
+  initializerFactor: 1,
+  pooling: undefined as Pooling | undefined,
+}
+
+/** transformers' `CLIPVisionConfig`. */
+export class CLIPVisionConfig extends /* @__PURE__ */ configClass('clip_vision_model', CLIP_VISION_DEFAULTS) {}
+
+/** transformers' `ChineseCLIPVisionConfig`. */
+export class ChineseCLIPVisionConfig
+  extends /* @__PURE__ */ configClass('chinese_clip_vision_model', CLIP_VISION_DEFAULTS) {}
+
+/** What CLIP's and SigLIP's encoder layers share. */
+interface ClipLayerConfig {
+  readonly hiddenSize: number
+  readonly intermediateSize: number
+  readonly hiddenAct: string
+  readonly layerNormEps: number
+}
+
+/** Standard deviations with which a layer's projections are drawn. */
+export interface ClipLayerStd {
+  readonly qkv?: number
+  readonly output?: number
+  readonly fc1?: number
+  readonly fc2?: number
+  /** Of the biases of fc1 and fc2; zero unless given. */
+  readonly fcBias?: number
+  /** Of all but biases; normal unless given. */
+  readonly kind?: 'normal' | 'uniform'
+}
+
+/** `fc1` and `fc2` under `w`. */
+export const clipMlp = <T>(ops: Ops<T>, w: Scope, config: ClipLayerConfig, std: ClipLayerStd = {}): ((x: T) => T) =>
+  mlp(
+    ops,
+    w
+      .at('fc1')
+      .linear(config.hiddenSize, config.intermediateSize, { std: std.fc1, biasStd: std.fcBias, kind: std.kind }),
+    activationOf(config.hiddenAct),
+    w
+      .at('fc2')
+      .linear(config.intermediateSize, config.hiddenSize, { std: std.fc2, biasStd: std.fcBias, kind: std.kind }),
+  )
+
+/** A layer of CLIP's vision tower, which SigLIP shares (transformers' `CLIPEncoderLayer`). */
+export function clipLayer<T>(ops: Ops<T>, w: Scope, config: ClipLayerConfig, std: ClipLayerStd): PreNormLayer<T> {
+  const { hiddenSize: D, layerNormEps: eps } = config
+  const attention = w.at('self_attn')
+  const { kind } = std
+  return {
+    norm1: w.at('layer_norm1').norm(D, eps),
+    norm2: w.at('layer_norm2').norm(D, eps),
+    attention: {
+      query: attention.at('q_proj').linear(D, D, { std: std.qkv, kind }),
+      key: attention.at('k_proj').linear(D, D, { std: std.qkv, kind }),
+      value: attention.at('v_proj').linear(D, D, { std: std.qkv, kind }),
+      output: attention.at('out_proj').linear(D, D, { std: std.output, kind }),
+    },
+    mlp: clipMlp(ops, w.at('mlp'), config, std),
+  }
+}
+
+/** CLIP's initialisation scales each projection by width and depth. */
+function clipStd(config: typeof CLIP_VISION_DEFAULTS): ClipLayerStd {
+  const { hiddenSize: D, initializerFactor: factor } = config
+  const deep = D ** -0.5 * (2 * config.numHiddenLayers) ** -0.5 * factor
+  return { qkv: deep, output: D ** -0.5 * factor, fc1: (2 * D) ** -0.5 * factor, fc2: deep }
+}
+
+/** Radford et al.'s vision transformer (transformers' `CLIPVisionModel`). */
+function clipTower<C extends CLIPVisionConfig | ChineseCLIPVisionConfig>(
+  modelType: string,
+  config: VisionTowerModule<C>['config'],
+): VisionTowerModule<C> {
+  return {
+    kind: 'vision',
+    modelType,
+    config,
+    innerName: 'vision_model',
+    staleNames: [/^embeddings\.position_ids$/],
+    forward(ops, w, config, { pixelValues, imageSize }, taps) {
+      const { hiddenSize: D, layerNormEps: eps, pooling } = config
+      const trainedSize = pairOf(config.imageSize)
+      const trained = gridOf(trainedSize, config.patchSize)
+      const embeddings = w.at('embeddings')
+      const embeddingStd = config.initializerRange * config.initializerFactor
+      const patchLayer = embeddings
+        .at('patch_embedding')
+        .patches(config.numChannels, D, pairOf(config.patchSize), { bias: false, std: embeddingStd })
+      const patches = ops.patchEmbed(pixelValues, patchLayer)
+      const std = D ** -0.5 * config.initializerFactor
+      const cls = ops.reshape(ops.param(embeddings.param('class_embedding', [D], { kind: 'normal', std })), [1, 1, D])
+      const table = embeddings
+        .at('position_embedding')
+        .param('weight', [1 + trained[0] * trained[1], D], { kind: 'normal', std: embeddingStd })
+      const positions = positionEmbeddings(ops, table, {
+        trained,
+        wanted: gridOf(imageSize, config.patchSize),
+        imageSize,
+        trainedSize,
+        prefix: 1,
+        hiddenSize: D,
+      })
+      const x = ops.add(ops.concatTokens([ops.expandToBatch(cls, patches), patches]), positions)
+      const { last, ...collected } = preNormEncoder(
+        ops,
+        ops.layerNorm(x, w.at('pre_layrnorm').norm(D, eps)),
+        (index) => clipLayer(ops, w.at(`encoder.layers.${index}`), config, clipStd(config)),
+        undefined,
+        {
+          layers: config.numHiddenLayers,
+          heads: config.numAttentionHeads,
+          taps,
+          firstTokenOnly: onlyPooled(taps) && pooling !== 'mean',
+          attentionDropout: config.attentionDropout,
+        },
+      )
+      // The norm belongs to the pooler here: last_hidden_state is not normalised.
+      const pooled = pool(ops, pooling ?? 'cls', last, { prefix: 1 })
+      const poolerOutput = ops.layerNorm(pooled, w.at('post_layernorm').norm(D, eps))
+      return { lastHiddenState: last, poolerOutput, ...collected }
+    },
+  }
+}
+
+export const clipVision = /* @__PURE__ */ clipTower('clip_vision_model', CLIPVisionConfig)
+export const chineseClipVision = /* @__PURE__ */ clipTower('chinese_clip_vision_model', ChineseCLIPVisionConfig)

@@ -1,0 +1,105 @@
+import { gridOf, pairOf } from '../grid'
+import { configClass } from '../../base/pretrained-config'
+import { ConfigError } from '../../base/errors'
+import { onlyPooled, pool, preNormEncoder } from '../blocks'
+import { clipLayer, type ClipLayerStd, clipMlp } from './clip'
+import type { Ops, Projection } from '../../ops/ops'
+import { positionEmbeddings } from '../positions'
+import type { Scope } from '../../ops/scope'
+import type { Pooling, VisionTowerModule } from '../tower'
+
+/** transformers' `SiglipVisionConfig`. */
+export class SiglipVisionConfig
+  extends /* @__PURE__ */ configClass('siglip_vision_model', {
+    hiddenSize: 768,
+    intermediateSize: 3072,
+    numHiddenLayers: 12,
+    numAttentionHeads: 12,
+    numChannels: 3,
+    imageSize: 224 as number | readonly [number, number],
+    patchSize: 16 as number | readonly [number, number],
+    hiddenAct: 'gelu_pytorch_tanh',
+    layerNormEps: 1e-6,
+    attentionDropout: 0,
+    initializerRange: 0.02,
+    visionUseHead: true,
+    pooling: undefined as Pooling | undefined,
+  }) {}
+
+/** The deviation of LeCun's normal, truncated where transformers 5 truncates it: nowhere. */
+const lecunStd = (fanIn: number): number => fanIn ** -0.5 / 0.87962566103423978
+
+/** Glorot's uniform, in which transformers draws most of SigLIP. */
+function siglipStd({ hiddenSize: D, intermediateSize }: SiglipVisionConfig): ClipLayerStd {
+  const fc = (2 / (D + intermediateSize)) ** 0.5
+  return { qkv: D ** -0.5, output: D ** -0.5, fc1: fc, fc2: fc, fcBias: 1e-6, kind: 'uniform' }
+}
+
+/** Attention from one learned probe over all tokens (transformers' `SiglipMultiheadAttentionPoolingHead`). */
+function attentionPool<T>(ops: Ops<T>, w: Scope, config: SiglipVisionConfig, x: T): T {
+  const { hiddenSize: D, layerNormEps: eps } = config
+  const attention = w.at('attention')
+  const weight = attention.param('in_proj_weight', [3 * D, D], { kind: 'uniform', std: (2 * D) ** -0.5 })
+  const bias = attention.param('in_proj_bias', [3 * D], { kind: 'zeros' })
+  const part = (index: number): Projection => {
+    const rows = [index * D, (index + 1) * D] as const
+    return { weight: { ...weight, rows }, bias: { ...bias, rows } }
+  }
+  const probe = ops.expandToBatch(ops.param(w.param('probe', [1, 1, D], { kind: 'uniform', std: D ** -0.5 })), x)
+  const [k, v] = ops.linears(x, [part(1), part(2)]) as [T, T]
+  const { context } = ops.attention(ops.linear(probe, part(0)), k, v, { heads: config.numAttentionHeads })
+  const attended = ops.token(ops.linear(context, attention.at('out_proj').linear(D, D, { std: lecunStd(D) })), 0)
+  const normed = ops.layerNorm(attended, w.at('layernorm').norm(D, eps))
+  return ops.add(attended, clipMlp(ops, w.at('mlp'), config, siglipStd(config))(normed))
+}
+
+/** Zhai et al.'s SigLIP vision transformer (transformers' `SiglipVisionModel`). No class token. */
+export const siglipVision: VisionTowerModule<SiglipVisionConfig> = {
+  kind: 'vision',
+  modelType: 'siglip_vision_model',
+  config: SiglipVisionConfig,
+  innerName: 'vision_model',
+  staleNames: [/^embeddings\.position_ids$/],
+  forward(ops, w, config, { pixelValues, imageSize }, taps) {
+    const { hiddenSize: D, layerNormEps: eps, pooling } = config
+    if (pooling === 'cls' || (!pooling && !config.visionUseHead))
+      throw new ConfigError(
+        'no-pooler',
+        pooling === 'cls'
+          ? 'pooling "cls": siglip_vision_model has no class token. Allowed: "mean", or none for its own attention-pooling head.'
+          : 'This siglip_vision_model has no pooling head (vision_use_head is false). Give vision: { pooling: "mean" }.',
+      )
+    const trainedSize = pairOf(config.imageSize)
+    const trained = gridOf(trainedSize, config.patchSize)
+    const embeddings = w.at('embeddings')
+    const patch = pairOf(config.patchSize)
+    const patchLayer = embeddings
+      .at('patch_embedding')
+      .patches(config.numChannels, D, patch, { std: lecunStd(config.numChannels * patch[0] * patch[1]) })
+    const table = embeddings
+      .at('position_embedding')
+      .param('weight', [trained[0] * trained[1], D], { kind: 'normal', std: D ** -0.5 })
+    const positions = positionEmbeddings(ops, table, {
+      trained,
+      wanted: gridOf(imageSize, config.patchSize),
+      imageSize,
+      trainedSize,
+      prefix: 0,
+      hiddenSize: D,
+    })
+    const { last, ...collected } = preNormEncoder(
+      ops,
+      ops.add(ops.patchEmbed(pixelValues, patchLayer), positions),
+      (index) => clipLayer(ops, w.at(`encoder.layers.${index}`), config, siglipStd(config)),
+      w.at('post_layernorm').norm(D, eps),
+      {
+        layers: config.numHiddenLayers,
+        heads: config.numAttentionHeads,
+        taps,
+        attentionDropout: config.attentionDropout,
+      },
+    )
+    const poolerOutput = pooling ? pool(ops, pooling, last) : attentionPool(ops, w.at('head'), config, last)
+    return { ...(onlyPooled(taps) ? {} : { lastHiddenState: last }), poolerOutput, ...collected }
+  },
+}
