@@ -132,6 +132,18 @@ describe('openSource', () => {
     expect(text(await source.read('a', [0, 20]))).toBe('0123456789')
   })
 
+  it('reads below a subfolder of any source', async () => {
+    const names: string[] = []
+    const reader = { read: async (name: string) => (names.push(name), bytes(name)) }
+    const source = await openSource(reader, { subfolder: 'onnx/small/' })
+    expect(text(await source.read('config.json'))).toBe('onnx/small/config.json')
+    await expect(source.read('../config.json')).rejects.toMatchObject({ code: 'name-escapes' })
+    await expect(openSource(reader, { subfolder: '../other' })).rejects.toMatchObject({ code: 'name-escapes' })
+    expect(text(await (await openSource(await folder(), { subfolder: 'sub' })).read('config.json'))).toBe(
+      text(await (await openSource(await folder())).read('sub/config.json')),
+    )
+  })
+
   it('opens nothing for a caller who has left', async () => {
     const gone = AbortSignal.abort(new Error('enough'))
     await expect(openSource({ read: async () => undefined }, { signal: gone })).rejects.toThrow('enough')

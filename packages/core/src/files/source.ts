@@ -53,8 +53,19 @@ function readerSource(reader: FileReader): Source {
 /** @throws SourceError for what is neither a folder, a URL, files nor a reader. */
 export async function openSource(source: SourceLike, options: SourceOptions = {}): Promise<Source> {
   options.signal?.throwIfAborted()
-  const opened = await openUnwatched(source, options)
+  const whole = await openUnwatched(source, options)
+  const opened = options.subfolder ? folderWithin(whole, checkName(options.subfolder)) : whole
   return opened instanceof HttpFiles || !options.signal ? opened : watched(opened, options.signal)
+}
+
+const folderWithin = (source: Source, folder: string): Source => {
+  const at = (name: string) => `${folder.replace(/\/+$/, '')}/${checkName(name)}`
+  return {
+    describe: `${source.describe.replace(/\/+$/, '')}/${folder}`,
+    locate: async (name) => source.locate(at(name)),
+    ...(source.size ? { size: async (name: string) => source.size!(at(name)) } : {}),
+    read: async (name, range) => source.read(at(name), range),
+  }
 }
 
 /** A source that answers nothing more once `signal` is aborted. */

@@ -26,6 +26,51 @@ export interface SourceOptions {
   /** Ends the loading, and nothing after it. */
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
+  /** A folder within the source. */
+  subfolder?: string
+  /** Of a name on the hub: a branch, a tag, a commit's hash or `refs/pr/N`; `main` by default. */
+  revision?: string
+  /** For the hub's endpoint alone; by default, in Node, `HF_TOKEN` or what `hf auth login` has kept. `false`: none. */
+  token?: string | false
+  /** Nothing is fetched from the hub: what the cache holds has to do. */
+  localFilesOnly?: boolean
+  /** Where Node keeps what it downloads; by default the folder that Python's `huggingface_hub` uses. */
+  cacheDir?: string
+  /** The hub to ask; `HF_ENDPOINT` or https://huggingface.co by default. */
+  endpoint?: string | URL
+  /** How often in a row a request that fails is made again; 5 by default. */
+  retries?: number
+  /** Milliseconds without a byte after which a connection counts as stalled; 30,000 by default. */
+  timeout?: number
+}
+
+/** What every call that takes a source accepts for it. */
+export const SOURCE_OPTIONS = [
+  'fetch',
+  'headers',
+  'signal',
+  'onProgress',
+  'subfolder',
+  'revision',
+  'token',
+  'localFilesOnly',
+  'cacheDir',
+  'endpoint',
+  'retries',
+  'timeout',
+] as const satisfies readonly (keyof SourceOptions)[]
+
+type SourceKey = (typeof SOURCE_OPTIONS)[number]
+
+/** A call's options as those of its source and the others. */
+export function splitOptions<O extends object>(
+  options: O,
+): { source: Pick<O, keyof O & SourceKey>; rest: Omit<O, SourceKey> } {
+  const part = (ofSource: boolean) =>
+    Object.fromEntries(
+      Object.entries(options).filter(([key]) => (SOURCE_OPTIONS as readonly string[]).includes(key) === ofSource),
+    )
+  return { source: part(true) as Pick<O, keyof O & SourceKey>, rest: part(false) as Omit<O, SourceKey> }
 }
 
 /** A source made ready to read from. */

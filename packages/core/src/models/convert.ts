@@ -9,7 +9,7 @@ import type { Framework } from '../weights/formats/names'
 import { openWeights, type WeightFormat } from '../weights/open'
 import { saveWeights } from '../weights/save'
 import { openSource, readJson } from '../files/source'
-import type { Source, SourceLike, SourceOptions } from '../files/types'
+import { type Source, SOURCE_OPTIONS, type SourceLike, type SourceOptions } from '../files/types'
 import { openTarget, type TargetLike, type Writer } from '../files/target'
 import type { WeightEntry } from '../weights/entry'
 
@@ -63,7 +63,7 @@ export async function convert(
   target: TargetLike,
   options: ConvertOptions = {},
 ): Promise<ConvertReport> {
-  checkOptions(options, ['fetch', 'headers', 'signal', 'onProgress', 'format', 'dtype', 'maxShardSize'], 'convert')
+  checkOptions(options, [...SOURCE_OPTIONS, 'format', 'dtype', 'maxShardSize'], 'convert')
   const { format, dtype: wanted, maxShardSize, ...sourceOptions } = options
   const [opened, writer] = [await openSource(source, sourceOptions), await openTarget(target)]
   const config = await readJson(opened, 'config.json')

@@ -2,7 +2,7 @@ import { ConfigError } from '../base/errors'
 import { textTowerOf, visionTowerOf } from '../towers/registry'
 import type { TextConfig, VisionConfig } from '../towers/tower'
 import { openSource, readJson } from '../files/source'
-import type { SourceLike, SourceOptions } from '../files/types'
+import { type SourceLike, type SourceOptions, splitOptions } from '../files/types'
 import { WHOLE_MODELS, settleConfig, visionConfigOf } from './hybrid-clip'
 import { snakeCase } from '../base/names'
 import { isJsonObject, type Json, type JsonObject, type PretrainedConfig } from '../base/pretrained-config'
@@ -121,7 +121,8 @@ export class VisionTextDualEncoderConfig {
     source: SourceLike,
     options: SourceOptions & ConfigOverrides & { config?: VisionTextDualEncoderConfig } = {},
   ): Promise<VisionTextDualEncoderConfig> {
-    const { config, fetch, headers, signal, onProgress, ...overrides } = options
+    const { source: sourceOptions, rest } = splitOptions(options)
+    const { config, ...overrides } = rest
     if (config) {
       if (typeof (config as Partial<VisionTextDualEncoderConfig>).with !== 'function')
         throw new ConfigError(
@@ -131,7 +132,7 @@ export class VisionTextDualEncoderConfig {
         )
       return config.with(overrides)
     }
-    const opened = await openSource(source, { fetch, headers, signal, onProgress })
+    const opened = await openSource(source, sourceOptions)
     const json = await readJson(opened, 'config.json')
     if (!json) throw new ConfigError('no-config', `${opened.describe} holds no config.json.`)
     return VisionTextDualEncoderConfig.fromJSON(json).with(overrides)

@@ -1,6 +1,6 @@
 import { openWeights, type WeightFormat } from '../weights/open'
 import { loadFrom, readJson } from '../files/source'
-import type { Source, SourceLike, SourceOptions } from '../files/types'
+import { type Source, SOURCE_OPTIONS, type SourceLike, type SourceOptions } from '../files/types'
 import type { WeightEntry, Weights } from '../weights/entry'
 import { type ConfigOverrides, override, type TowerOverrides, VisionTextDualEncoderConfig } from './dual-encoder-config'
 import { settleConfig, visionConfigOf } from './hybrid-clip'
@@ -24,7 +24,7 @@ export interface CheckpointOptions extends SourceOptions {
   onWarning?: WarningListener
 }
 
-export const CHECKPOINT_OPTIONS = ['fetch', 'headers', 'signal', 'onProgress', 'onWarning', 'format'] as const
+export const CHECKPOINT_OPTIONS = [...SOURCE_OPTIONS, 'onWarning', 'format'] as const
 
 /** A model before a backend has it: config, both encoders, weights not yet read. */
 export interface LoadedModel {

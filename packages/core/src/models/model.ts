@@ -1,4 +1,4 @@
-import type { SourceLike } from '../files/types'
+import { type SourceLike, splitOptions } from '../files/types'
 import { saveModel, type SaveOptions } from './save'
 import type { TargetLike } from '../files/target'
 import type { Weights } from '../weights/entry'
@@ -147,19 +147,9 @@ export abstract class DualEncoderModel {
       known,
       'fromVisionTextPretrained',
     )
-    const {
-      vision: visionConfig,
-      text: textConfig,
-      seed,
-      fetch,
-      headers,
-      signal,
-      onProgress,
-      onWarning,
-      format,
-      ...values
-    } = rest
-    const checkpoint = { fetch, headers, signal, onProgress, onWarning, format }
+    const { source, rest: others } = splitOptions(rest)
+    const { vision: visionConfig, text: textConfig, seed, onWarning, format, ...values } = others
+    const checkpoint = { ...source, onWarning, format }
     const visionTower = isTower(vision)
       ? vision.loadedAs('vision')
       : await loadTower('vision', vision, { ...checkpoint, config: visionConfig })

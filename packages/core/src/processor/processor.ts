@@ -1,5 +1,5 @@
 import { CallableInstance } from '../base/callable'
-import type { SourceLike, SourceOptions } from '../files/types'
+import { SOURCE_OPTIONS, type SourceLike, type SourceOptions } from '../files/types'
 import { openTarget, type TargetLike } from '../files/target'
 import { checkOptions, InputError, OptionError } from '../base/errors'
 import { type ImageBackend, type ImageBatch, type ImageCallOptions, ImageProcessor, type ImageSource } from '../images'
@@ -58,7 +58,7 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<[inputs: Pr
     source: SourceLike,
     options: SourceOptions & { backend?: ImageBackend; imageProcessor?: SourceLike; tokenizer?: SourceLike } = {},
   ): Promise<VisionTextDualEncoderProcessor> {
-    const allowed = ['backend', 'imageProcessor', 'tokenizer', 'fetch', 'headers', 'signal', 'onProgress']
+    const allowed = ['backend', 'imageProcessor', 'tokenizer', ...SOURCE_OPTIONS]
     checkOptions(options, allowed, 'VisionTextDualEncoderProcessor.fromPretrained')
     const { backend, imageProcessor = source, tokenizer = source, ...rest } = options
     const [images, texts] = await Promise.all([

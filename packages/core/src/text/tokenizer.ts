@@ -1,6 +1,6 @@
 import { callable } from '../base/callable'
 import { openSource, readJson } from '../files/source'
-import type { SourceLike, SourceOptions } from '../files/types'
+import { SOURCE_OPTIONS, type SourceLike, type SourceOptions } from '../files/types'
 import { openTarget, type TargetLike } from '../files/target'
 import { isJsonObject, type JsonObject } from '../base/pretrained-config'
 import { checkOptions, InputError, TokenizerError } from '../base/errors'
@@ -86,7 +86,7 @@ export class Tokenizer
 
   /** Reads `tokenizer.json`, or the files of a slow tokenizer, and `tokenizer_config.json`. */
   static async fromPretrained(source: SourceLike, options: SourceOptions = {}): Promise<Tokenizer> {
-    checkOptions(options, ['fetch', 'headers', 'signal', 'onProgress'], 'Tokenizer.fromPretrained')
+    checkOptions(options, SOURCE_OPTIONS, 'Tokenizer.fromPretrained')
     const files = await openSource(source, options)
     const config = (await readJson(files, 'tokenizer_config.json')) ?? {}
     checkSegmenter(config)

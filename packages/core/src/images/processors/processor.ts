@@ -1,6 +1,6 @@
 import { callable } from '../../base/callable'
 import { openSource, readJson } from '../../files/source'
-import type { SourceLike, SourceOptions } from '../../files/types'
+import { SOURCE_OPTIONS, type SourceLike, type SourceOptions } from '../../files/types'
 import { openTarget, type TargetLike } from '../../files/target'
 import { isJsonObject, type JsonObject } from '../../base/pretrained-config'
 import type { DualEncoderError } from '../../base/errors'
@@ -121,7 +121,7 @@ export class ImageProcessor
     options: ImageProcessorOptions & SourceOptions = {},
   ): Promise<ImageProcessor> {
     const { backend, modelType, ...sourceOptions } = options
-    checkOptions(sourceOptions, ['fetch', 'headers', 'signal', 'onProgress'], 'ImageProcessor.fromPretrained')
+    checkOptions(sourceOptions, SOURCE_OPTIONS, 'ImageProcessor.fromPretrained')
     const files = await openSource(source, sourceOptions)
     const nested = await readJson(files, 'processor_config.json')
     const config = isJsonObject(nested?.image_processor)
