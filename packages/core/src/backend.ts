@@ -31,7 +31,19 @@ export {
   siglipLoss as siglipLossOf,
   similarity as similarityOf,
 } from './ops/losses/losses'
-export type { AttentionOptions, Init, Linear, Norm, Ops, Param, Projection } from './ops/ops'
+export type {
+  AttentionOptions,
+  ConvolutionOptions,
+  Dim,
+  Init,
+  Linear,
+  Norm,
+  Ops,
+  Param,
+  PoolOptions,
+  Primitives,
+  Projection,
+} from './ops/ops'
 export { Scope } from './ops/scope'
 export type { LocalFile, StagedFile } from './platform/platform'
 export type { Taps, TextInputs, TextTowerModule, TowerOutput, VisionInputs, VisionTowerModule } from './towers/tower'

@@ -1,7 +1,7 @@
 import { BackendError } from '@dual-encoder/core'
 import { sizeOf, type Param, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
 import type { TensorProto } from './graph/proto'
-import type { PlaceParam } from './ops'
+import type { PlaceParam } from './primitives'
 
 /** The bytes of a weight, or of some of its rows, from where the whole of it lies. */
 export function placeParams(weights: Weights, place: (entry: WeightEntry) => TensorProto['data']): PlaceParam {

@@ -105,7 +105,7 @@ const OF_BOTH: Readonly<Record<string, Binary>> = {
 }
 
 /** Adds each row of `rows` `[n, ...]` to the row that `index` `[n]` says, of `count`. */
-function scatterAdd(rows: tf.Tensor, index: tf.Tensor1D, count: number): tf.Tensor {
+export function scatterAdd(rows: tf.Tensor, index: tf.Tensor1D, count: number): tf.Tensor {
   const backend = tf.getBackend()
   // The cpu backend's own kernel goes through all rows once for each row of the result.
   if (backend !== 'cpu' && tf.getKernel('UnsortedSegmentSum', backend)) return tf.unsortedSegmentSum(rows, index, count)

@@ -1,52 +1,41 @@
-import type { Tensor } from '@dual-encoder/core'
 import type { Activation, AttentionOptions, Linear, Norm, Ops, Param, Projection } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { activate } from './activations'
 import type { DropoutMasks } from './dropout'
+import { sizeAt, TfjsPrimitives } from './primitives'
 import type { TensorWeights } from './weights'
 
 /** Added to the scores of padding, it swallows them as transformers' lowest float32 does, which WebGPU makes NaN of. */
 const MASKED = -1e30
 
-const size = (x: tf.Tensor, axis: number): number => x.shape[axis] as number
+/** `[B, L]` of 1 and 0 -> `[B, L]` of 0 and the lowest float. */
+const maskBias = (mask: tf.Tensor): tf.Tensor => tf.mul(tf.sub(1, tf.cast(mask, 'float32')), MASKED)
 
-/** `[B, L]` of 1 and 0 -> what is added to the scores: `[B, 1, 1, L]` of 0 and the lowest float. */
-function maskBias(mask: tf.Tensor): tf.Tensor {
-  const padding = tf.sub(1, tf.cast(mask, 'float32'))
-  return tf.mul(tf.reshape(padding, [size(mask, 0), 1, 1, size(mask, 1)]), MASKED)
-}
-
-/** A host tensor on the current backend; integers become int32, TensorFlow.js's only ones. */
-export function toTf({ data, dims, dtype }: Tensor): tf.Tensor {
-  if (data instanceof Float32Array) return tf.tensor(data, dims as number[])
-  const integers = data instanceof Int32Array ? data : Int32Array.from(data as Iterable<number>, Number)
-  return tf.tensor(integers, dims as number[], dtype === 'bool' ? 'bool' : 'int32')
+/** `[L, L]`: the lowest float above the diagonal, 0 elsewhere. */
+function causalBias(length: number): tf.Tensor {
+  const rows = tf.range(0, length)
+  return tf.mul(tf.cast(tf.greater(rows, tf.expandDims(rows, 1)), 'float32'), MASKED)
 }
 
 /** Runs a tower eagerly on TensorFlow.js tensors. Made for one run. Call it within `tf.tidy`. */
-export class TfjsOps implements Ops<tf.Tensor> {
+export class TfjsOps extends TfjsPrimitives implements Ops<tf.Tensor> {
   /** @param masks given while training: without it, nothing is dropped */
   constructor(
-    protected readonly weights: TensorWeights,
+    weights: TensorWeights,
     protected readonly masks?: DropoutMasks,
-  ) {}
-
-  param(param: Param): tf.Tensor {
-    return this.weights.value(param)
-  }
-  constant(value: Tensor): tf.Tensor {
-    return toTf(value)
+  ) {
+    super(weights)
   }
 
   linear(x: tf.Tensor, { weight, bias, scale }: Linear, activation: Activation = 'linear'): tf.Tensor {
     return tf.tidy(() => {
       const { matrix, transposed } = this.weights.matrix(weight)
       // Two axes and a bias of its own: tf.fused.matMul adds the bias wrongly on wasm where there are more.
-      const rows: tf.Tensor2D = tf.reshape(x, [-1, size(x, x.rank - 1)])
+      const rows: tf.Tensor2D = tf.reshape(x, [-1, sizeAt(x, x.rank - 1)])
       const product = tf.matMul(rows, matrix, false, transposed)
       const activated = activate(bias ? tf.add(product, this.weights.value(bias)) : product, activation)
       const y = scale ? tf.mul(activated, this.weights.value(scale)) : activated
-      return x.rank === 2 ? y : tf.reshape(y, [...x.shape.slice(0, -1), size(y, 1)])
+      return x.rank === 2 ? y : tf.reshape(y, [...x.shape.slice(0, -1), sizeAt(y, 1)])
     })
   }
   linears(x: tf.Tensor, layers: readonly Projection[]): tf.Tensor[] {
@@ -58,7 +47,8 @@ export class TfjsOps implements Ops<tf.Tensor> {
       const centred = tf.sub(x, tf.mean(x, -1, true))
       const variance = tf.mean(tf.square(centred), -1, true)
       const normed = tf.mul(centred, tf.rsqrt(tf.add(variance, eps)))
-      return tf.add(tf.mul(normed, this.weights.value(weight)), this.weights.value(bias))
+      const scaled = tf.mul(normed, this.weights.value(weight))
+      return bias ? tf.add(scaled, this.weights.value(bias)) : scaled
     })
   }
   addLayerNorm(x: tf.Tensor, residual: tf.Tensor, norm: Norm): { sum: tf.Tensor; normed: tf.Tensor } {
@@ -89,69 +79,48 @@ export class TfjsOps implements Ops<tf.Tensor> {
     q: tf.Tensor,
     k: tf.Tensor,
     v: tf.Tensor,
-    { heads, scale, keyMask, bias, probs: wanted, dropout = 0 }: AttentionOptions<tf.Tensor>,
+    { heads, scale, keyMask, bias, causal, probs: wanted, dropout = 0 }: AttentionOptions<tf.Tensor>,
   ): { context: tf.Tensor; probs?: tf.Tensor } {
     return tf.tidy(() => {
       const [batch, length, hidden] = q.shape as [number, number, number]
       const headSize = hidden / heads
       const split = (x: tf.Tensor, axes: number[]) =>
-        tf.transpose(tf.reshape(x, [batch, size(x, 1), heads, headSize]), axes)
+        tf.transpose(tf.reshape(x, [batch, sizeAt(x, 1), heads, headSize]), axes)
       // The queries are scaled, being fewer than the scores.
       const scaled = tf.mul(q, scale ?? 1 / Math.sqrt(headSize))
       let scores = tf.matMul(split(scaled, [0, 2, 1, 3]), split(k, [0, 2, 3, 1]))
       if (bias) scores = tf.add(scores, bias)
-      if (keyMask) scores = tf.add(scores, maskBias(keyMask))
+      if (keyMask) scores = tf.add(scores, tf.reshape(maskBias(keyMask), [batch, 1, 1, sizeAt(keyMask, 1)]))
+      if (causal) scores = tf.add(scores, causalBias(length))
       const probs = this.dropout(tf.softmax(scores), dropout)
       const context = tf.transpose(tf.matMul(probs, split(v, [0, 2, 1, 3])), [0, 2, 1, 3])
       return { context: tf.reshape(context, [batch, length, hidden]), ...(wanted ? { probs } : {}) }
     })
   }
 
-  activation(x: tf.Tensor, name: Activation): tf.Tensor {
-    return activate(x, name)
-  }
-  add(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
-    return tf.add(a, b)
-  }
-  mul(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
-    return tf.mul(a, b)
-  }
-  matMul(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
-    // A copy: XNNPACK's cache on wasm knows a right-hand side by its data alone, and aborts where a table
-    // that was reshaped comes again in another shape.
-    return tf.matMul(a as tf.Tensor2D, tf.mul(b, 1) as tf.Tensor2D)
-  }
-  transpose(x: tf.Tensor, axes: readonly number[]): tf.Tensor {
-    return tf.transpose(x, [...axes])
-  }
-  reshape(x: tf.Tensor, dims: readonly number[]): tf.Tensor {
-    return tf.reshape(x, [...dims])
-  }
-  gather(table: tf.Tensor, index: Tensor): tf.Tensor {
-    return tf.gather(table, toTf(index) as tf.Tensor2D)
-  }
-
-  expandToBatch(x: tf.Tensor, like: tf.Tensor): tf.Tensor {
-    return tf.tile(x, [size(like, 0), 1, 1])
-  }
   concatTokens(parts: readonly tf.Tensor[]): tf.Tensor {
-    return tf.concat([...parts], 1)
+    return this.concat(parts, 1)
   }
-  sliceTokens(x: tf.Tensor, start: number, end: number = size(x, 1)): tf.Tensor {
-    if (start === 0 && end === size(x, 1)) return tf.clone(x)
-    const rest = x.shape.slice(2)
-    return tf.slice(x, [0, start, ...rest.map(() => 0)], [size(x, 0), end - start, ...rest])
+  sliceTokens(x: tf.Tensor, start: number, end?: number): tf.Tensor {
+    return this.slice(x, 1, start, end)
   }
   token(x: tf.Tensor, index: number): tf.Tensor {
-    return tf.reshape(this.sliceTokens(x, index, index + 1), [size(x, 0), size(x, 2)])
+    return tf.reshape(this.sliceTokens(x, index, index + 1), [sizeAt(x, 0), sizeAt(x, 2)])
+  }
+  tokenAt(x: tf.Tensor, index: tf.Tensor): tf.Tensor {
+    return tf.sum(tf.mul(x, tf.expandDims(this.oneHot(index, x), 2)), 1)
   }
   meanTokens(x: tf.Tensor, mask?: tf.Tensor): tf.Tensor {
     if (!mask) return tf.mean(x, 1)
     const weights = tf.expandDims(tf.cast(mask, 'float32'), 2)
     return tf.div(tf.sum(tf.mul(x, weights), 1), tf.sum(weights, 1))
   }
-  l2Normalize(x: tf.Tensor): tf.Tensor {
-    return tf.div(x, tf.sqrt(tf.sum(tf.square(x), -1, true)))
+  maxTokens(x: tf.Tensor, mask?: tf.Tensor): tf.Tensor {
+    return tf.max(mask ? tf.add(x, tf.expandDims(maskBias(mask), 2)) : x, 1)
+  }
+  l2Normalize(x: tf.Tensor, eps?: number): tf.Tensor {
+    const norm = tf.sqrt(tf.sum(tf.square(this.plain(x)), -1, true))
+    return tf.div(this.plain(x), eps === undefined ? norm : tf.maximum(norm, eps))
   }
 
   dropout(x: tf.Tensor, rate: number): tf.Tensor {
@@ -159,7 +128,7 @@ export class TfjsOps implements Ops<tf.Tensor> {
   }
   dropPath(x: tf.Tensor, rate: number): tf.Tensor {
     if (!this.masks || rate === 0) return x
-    return tf.mul(x, this.masks.next([size(x, 0), ...x.shape.slice(1).map(() => 1)], rate))
+    return tf.mul(x, this.masks.next([sizeAt(x, 0), ...x.shape.slice(1).map(() => 1)], rate))
   }
 
   resized(table: Param, size: string, compute: () => tf.Tensor): tf.Tensor {

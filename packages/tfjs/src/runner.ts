@@ -15,7 +15,7 @@ import {
 import type * as tf from '@tensorflow/tfjs-core'
 import { DropoutMasks } from './dropout'
 import type { Engine } from './engine'
-import { toTf } from './ops'
+import { toTf } from './primitives'
 import type { KeptWeights } from './weights'
 
 const REQUESTED = ['lastHiddenState', 'poolerOutput', 'features', 'embeds', 'hiddenStates', 'attentions'] as const

@@ -106,13 +106,14 @@ export class WebGpuOps extends TfjsOps {
     v: tf.Tensor,
     options: AttentionOptions<tf.Tensor>,
   ): { context: tf.Tensor; probs?: tf.Tensor } {
-    const { heads, scale, keyMask, bias, probs, dropout = 0 } = options
+    const { heads, scale, keyMask, bias, causal, probs, dropout = 0 } = options
     const hidden = this.#parts.get(q)?.width ?? last(q)
     const kernel = attentionName(keyMask !== undefined, bias !== undefined)
     const dropping = this.masks !== undefined && dropout > 0
     const halves = isHalfAttention(hidden, heads)
-    if (probs || dropping || !isAttention(hidden / heads) || !this.device.has(kernel))
-      return super.attention(this.#alone(q), this.#alone(k), this.#alone(v), options)
+    const fits = !causal && (bias === undefined || bias.rank === 3)
+    if (!fits || probs || dropping || !isAttention(hidden / heads) || !this.device.has(kernel))
+      return super.attention(this.plain(q), this.plain(k), this.plain(v), options)
     const offsets = [q, k, v].map((x) => {
       const part = this.#parts.get(x)
       return part ? part.index * part.width : 0
@@ -124,7 +125,7 @@ export class WebGpuOps extends TfjsOps {
   }
 
   /** A projection without those beside it, in float32. */
-  #alone(x: tf.Tensor): tf.Tensor {
+  protected override plain(x: tf.Tensor): tf.Tensor {
     const part = this.#parts.get(x)
     if (!part) return widened(x)
     const [batch = 1, length = 1] = x.shape
@@ -132,15 +133,21 @@ export class WebGpuOps extends TfjsOps {
   }
 
   override layerNorm(x: tf.Tensor, norm: Norm): tf.Tensor {
-    if (!this.device.has(LAYER_NORM)) return super.layerNorm(x, norm)
-    return run(LAYER_NORM, { x, ...this.#norm(norm) }, { eps: norm.eps }) as tf.Tensor
+    const bias = norm.bias
+    if (!bias || !this.device.has(LAYER_NORM)) return super.layerNorm(this.plain(x), norm)
+    return run(LAYER_NORM, { x: this.plain(x), ...this.#norm({ ...norm, bias }) }, { eps: norm.eps }) as tf.Tensor
   }
   override addLayerNorm(x: tf.Tensor, residual: tf.Tensor, norm: Norm): { sum: tf.Tensor; normed: tf.Tensor } {
-    if (!this.device.has(ADD_LAYER_NORM)) return super.addLayerNorm(x, residual, norm)
-    const [normed, sum] = run(ADD_LAYER_NORM, { x, residual, ...this.#norm(norm) }, { eps: norm.eps }) as tf.Tensor[]
+    const bias = norm.bias
+    if (!bias || !this.device.has(ADD_LAYER_NORM)) return super.addLayerNorm(x, residual, norm)
+    const [normed, sum] = run(
+      ADD_LAYER_NORM,
+      { x, residual, ...this.#norm({ ...norm, bias }) },
+      { eps: norm.eps },
+    ) as tf.Tensor[]
     return { sum: sum as tf.Tensor, normed: normed as tf.Tensor }
   }
-  #norm({ weight, bias }: Norm): { weight: tf.Tensor; bias: tf.Tensor } {
+  #norm({ weight, bias }: Required<Norm>): { weight: tf.Tensor; bias: tf.Tensor } {
     return { weight: this.weights.value(weight), bias: this.weights.value(bias) }
   }
 

@@ -1,70 +1,48 @@
 import { pairOf } from '../towers/grid'
 import type { EncoderSpec } from './encoder'
 import { ENCODER_NAMES, encode } from './encoder'
-import type { Linear, Norm, Ops, Param, Projection } from '../ops/ops'
+import type { Linear, Norm, Ops, Param } from '../ops/ops'
 import { Scope } from '../ops/scope'
 
-/** Runs a tower for its names only: every op notes the weights it is asked for. */
-class ParameterTracer implements Ops<void> {
-  readonly params = new Map<string, Param>()
-
-  param(param: Param): void {
-    if (!param.rows || !this.params.has(param.name)) this.params.set(param.name, { ...param, rows: undefined })
+/** Notes every weight that the ops are asked for; what they compute is nothing. */
+function parameterTracer(): { readonly ops: Ops<void>; readonly params: Map<string, Param> } {
+  const params = new Map<string, Param>()
+  const param = (given: Param): void => {
+    if (!given.rows || !params.has(given.name)) params.set(given.name, { ...given, rows: undefined })
   }
-  private noteLayer({ weight, bias }: Linear | Norm): void {
-    this.param(weight)
-    if (bias) this.param(bias)
+  const layer = ({ weight, bias, scale }: Linear): void => {
+    param(weight)
+    if (bias) param(bias)
+    if (scale) param(scale)
   }
-  linear(_x: void, layer: Linear): void {
-    this.noteLayer(layer)
-    if (layer.scale) this.param(layer.scale)
+  const norm = ({ weight, bias }: Norm): void => layer({ weight, bias })
+  const noted: Partial<Ops<void>> = {
+    param,
+    embedding: (_ids, table) => param(table),
+    linear: (_x, given) => layer(given),
+    linears: (_x, layers) => layers.map(layer),
+    layerNorm: (_x, given) => norm(given),
+    addLayerNorm: (_x, _residual, given) => ({ sum: undefined, normed: norm(given) }),
+    patchEmbed: (_pixels, given) => layer(given),
+    conv2d: (_x, given) => layer(given),
+    attention: () => ({ context: undefined }),
+    resized: (_table, _size, compute) => compute(),
+    layer: (compute) => compute(),
   }
-  linears(_x: void, layers: readonly Projection[]): void[] {
-    return layers.map((layer) => this.noteLayer(layer))
-  }
-  layerNorm(_x: void, norm: Norm): void {
-    this.noteLayer(norm)
-  }
-  addLayerNorm(_x: void, _residual: void, norm: Norm): { sum: void; normed: void } {
-    return { sum: undefined, normed: this.noteLayer(norm) }
-  }
-  embedding(_ids: void, table: Param): void {
-    this.param(table)
-  }
-  patchEmbed(_pixels: void, layer: Projection): void {
-    this.noteLayer(layer)
-  }
-  attention(): { context: void; probs?: void } {
-    return { context: undefined }
-  }
-  constant(): void {}
-  activation(): void {}
-  add(): void {}
-  mul(): void {}
-  matMul(): void {}
-  transpose(): void {}
-  reshape(): void {}
-  gather(): void {}
-  expandToBatch(): void {}
-  concatTokens(): void {}
-  sliceTokens(): void {}
-  token(): void {}
-  meanTokens(): void {}
-  l2Normalize(): void {}
-  dropout(): void {}
-  dropPath(): void {}
+  const ops = new Proxy(noted, { get: (known, name) => known[name as keyof Ops<void>] ?? (() => undefined) })
+  return { ops: ops as Ops<void>, params }
 }
 
 /** Every weight of an encoder in the order of its computation, by its name in a dual encoder's checkpoint. */
 export function encoderParams(encoder: EncoderSpec): Map<string, Param> {
-  const tracer = new ParameterTracer()
+  const { ops, params } = parameterTracer()
   const names = ENCODER_NAMES[encoder.kind]
   const weights = new Scope(names.tower, encoder.config.initializerRange)
   const idle =
     encoder.kind === 'vision'
       ? encoder.tower.idleParams?.(weights, encoder.config)
       : encoder.tower.idleParams?.(weights, encoder.config)
-  for (const param of idle ?? []) tracer.param(param)
+  for (const param of idle ?? []) ops.param(param)
   const imageSize = encoder.kind === 'vision' ? pairOf(encoder.config.imageSize) : ([0, 0] as const)
   const inputs = {
     pixelValues: undefined,
@@ -74,6 +52,6 @@ export function encoderParams(encoder: EncoderSpec): Map<string, Param> {
     positionIds: undefined,
     attentionMask: undefined,
   }
-  encode<void>(tracer, encoder, inputs, { features: true, lastHiddenState: true })
-  return tracer.params
+  encode<void>(ops, encoder, inputs, { features: true, lastHiddenState: true })
+  return params
 }

@@ -37,7 +37,7 @@ export interface Projection extends Linear {
 /** weight and bias `[size]`. */
 export interface Norm {
   readonly weight: Param
-  readonly bias: Param
+  readonly bias?: Param
   readonly eps: number
 }
 
@@ -47,26 +47,102 @@ export interface AttentionOptions<T> {
   readonly scale?: number
   /** `[B, Lk]` int, 1 = attend, 0 = padding. */
   readonly keyMask?: T
-  /** `[heads, Lq, Lk]`, added to the scores. */
+  /** `[heads, Lq, Lk]`, or `[B | 1, heads | 1, Lq, Lk]`: added to the scores (a relative bias, a mask of windows). */
   readonly bias?: T
+  /** A token attends to itself and to those before it; Lq is Lk. */
+  readonly causal?: boolean
   /** Also return the probabilities `[B, heads, Lq, Lk]`. */
   readonly probs?: boolean
   /** Rate at which probabilities are dropped while training. */
   readonly dropout?: number
 }
 
+export interface ConvolutionOptions {
+  /** `[down, across]`; 1 unless given. */
+  readonly strides?: readonly [number, number]
+  /** Zeros added at `[top, left, bottom, right]`; none unless given. */
+  readonly padding?: readonly [number, number, number, number]
+  /** Channels in as many groups, each convolved by itself; as many as channels: depthwise. 1 unless given. */
+  readonly groups?: number
+}
+
+export interface PoolOptions {
+  readonly size: readonly [number, number]
+  readonly strides: readonly [number, number]
+  /** At `[top, left, bottom, right]`, never the maximum. */
+  readonly padding?: readonly [number, number, number, number]
+}
+
+/** A size that is a number, or the name of one that is not known while a graph is built. */
+export type Dim = number | string
+
 /**
- * What a backend implements, once, for all towers. `T` is its tensor.
- *
- * B batch, L tokens, D hidden size, H heads. B and L may be symbolic: a tower never reads them as
- * numbers. Activations are `[B, L, D]` (or `[B, D]` after `token`/`mean`).
+ * Ops on plain tensors, of any rank. Whatever is not written in `Ops` is composed of these, gradients too.
+ * Axes count from 0; a negative one from the end.
  */
-export interface Ops<T> {
+export interface Primitives<T> {
+  /** Sizes, of which batch and length may be names. For rules of gradients: a tower never reads them. */
+  dims(x: T): readonly Dim[]
   /** The weight itself. */
   param(param: Param): T
   /** A host tensor that core computed (position matrices, index tables). */
   constant(value: Tensor): T
 
+  /** Element by element, broadcasting as NumPy does. */
+  add(a: T, b: T): T
+  sub(a: T, b: T): T
+  mul(a: T, b: T): T
+  div(a: T, b: T): T
+  maximum(a: T, b: T): T
+  /** 1 where a >= b, else 0. */
+  greaterEqual(a: T, b: T): T
+  /** Integers as float32. */
+  float(x: T): T
+  exp(x: T): T
+  log(x: T): T
+  sqrt(x: T): T
+  activation(x: T, name: Activation): T
+
+  /** `[..., m, k]` x `[..., k, n]`: the same leading sizes, or none on the right. Transposed as asked for first. */
+  matMul(a: T, b: T, options?: { readonly transposeA?: boolean; readonly transposeB?: boolean }): T
+  /** Along the last axis. */
+  softmax(x: T): T
+  sum(x: T, axes: readonly number[], keepDims?: boolean): T
+  mean(x: T, axes: readonly number[], keepDims?: boolean): T
+  max(x: T, axes: readonly number[], keepDims?: boolean): T
+
+  /** The same values in another order of axes. */
+  transpose(x: T, axes: readonly number[]): T
+  /** 0 keeps the size that x has on that axis, -1 (once) takes what is left. */
+  reshape(x: T, dims: readonly number[]): T
+  /** `[start, end)` along an axis; `end` undefined = all the rest, negative = from the end. */
+  slice(x: T, axis: number, start: number, end?: number): T
+  concat(parts: readonly T[], axis: number): T
+  /** Zeros before and after along an axis. */
+  pad(x: T, axis: number, before: number, after: number): T
+  /** `[1, ...]` -> `[B, ...]`, B that of `like` (`[B, ...]`). */
+  expandToBatch(x: T, like: T): T
+
+  /** What lies at `index` (int, any rank) along an axis, in place of that axis. */
+  gather(x: T, index: T, axis?: number): T
+  /** Adds rows `[..., D]` to those of zeros `[count, D]` that `index` `[...]` names. */
+  scatterAdd(rows: T, index: T, count: number): T
+  /** index `[B]` -> `[B, L]` of 0 with a 1 at it, L that of `like` (`[B, L, ...]`). */
+  oneHot(index: T, like: T): T
+
+  /** x `[B, C, H, W]`, weight `[out, C / groups, h, w]` -> `[B, out, H', W']`. */
+  conv2d(x: T, layer: Projection, options?: ConvolutionOptions): T
+  /** Largest of each window, `[B, C, H, W]` -> `[B, C, H', W']`. */
+  maxPool2d(x: T, options: PoolOptions): T
+}
+
+/**
+ * What a backend implements, once, for all towers. `T` is its tensor.
+ *
+ * B batch, L tokens, D hidden size, H heads. B and L may be symbolic: a tower never reads them as
+ * numbers. Activations are `[B, L, D]` (or `[B, D]` after `token`/`meanTokens`), `[B, C, H, W]` in convolutional towers.
+ */
+export interface Ops<T> extends Primitives<T> {
   /** `[..., in]` -> `[..., out]`: x Wᵀ + b, then the activation, times the layer's scale. */
   linear(x: T, layer: Linear, activation?: Activation): T
   /** Several projections of the same x (query, key, value), so that a backend may pack them. */
@@ -84,31 +160,20 @@ export interface Ops<T> {
   /** Multi-head attention over q `[B, Lq, D]`, k and v `[B, Lk, D]` -> context `[B, Lq, D]`. */
   attention(q: T, k: T, v: T, options: AttentionOptions<T>): { context: T; probs?: T }
 
-  activation(x: T, name: Activation): T
-  /** Element by element, broadcasting as NumPy does. */
-  add(a: T, b: T): T
-  mul(a: T, b: T): T
-  /** `[m, k]` x `[k, n]` -> `[m, n]`. */
-  matMul(a: T, b: T): T
-  /** The same values in another order of axes. */
-  transpose(x: T, axes: readonly number[]): T
-  /** Numbers only: for tables and tokens, not for activations with symbolic sizes. */
-  reshape(x: T, dims: readonly number[]): T
-  /** table `[rows, n]`, index `[i, j]` -> `[i, j, n]`. */
-  gather(table: T, index: Tensor): T
-
-  /** `[1, n, D]` -> `[B, n, D]`, B that of `like` (`[B, ...]`). */
-  expandToBatch(x: T, like: T): T
   /** Joins along the token axis (1). */
   concatTokens(parts: readonly T[]): T
   /** Tokens `[start, end)` of `[B, L, D]` (or axis 1 of a bias); `end` undefined = all the rest. */
   sliceTokens(x: T, start: number, end?: number): T
   /** Token `index` of `[B, L, D]` -> `[B, D]`. */
   token(x: T, index: number): T
+  /** Of each row the token that `index` `[B]` names, `[B, L, D]` -> `[B, D]`. */
+  tokenAt(x: T, index: T): T
   /** Mean over the tokens, `[B, L, D]` -> `[B, D]`; with `mask` `[B, L]` over those with 1. */
   meanTokens(x: T, mask?: T): T
-  /** Row by row divided by its Euclidean norm. */
-  l2Normalize(x: T): T
+  /** Largest over the tokens, `[B, L, D]` -> `[B, D]`; with `mask` `[B, L]` over those with 1. */
+  maxTokens(x: T, mask?: T): T
+  /** Divided by the Euclidean norm along the last axis; `eps`: by no less than that. */
+  l2Normalize(x: T, eps?: number): T
   /** Randomly zeroes and rescales while training; elsewhere x itself. */
   dropout(x: T, rate: number): T
   /** Stochastic depth: drops whole rows of the batch of a residual branch while training. */

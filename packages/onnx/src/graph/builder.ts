@@ -14,6 +14,8 @@ export class GraphBuilder {
   readonly #overridable = new Set<string>()
   readonly #inputs: ValueInfo[] = []
   readonly #constants = new Map<string, string>()
+  /** Names of host tensors that were given before. */
+  readonly #tensors = new WeakMap<Tensor, string>()
   #count = 0
 
   constructor(readonly name: string) {}
@@ -69,11 +71,16 @@ export class GraphBuilder {
     return this.#constant(`float:${value}`, 'float32', [], Float32Array.of(value))
   }
 
-  /** A host tensor, float32 or integers. */
-  tensor({ dims, dtype, data }: Tensor): string {
+  /** A host tensor, float32 or integers; the same tensor is stored once. */
+  tensor(value: Tensor): string {
+    const known = this.#tensors.get(value)
+    if (known !== undefined) return known
+    const { dims, dtype, data } = value
     const isFloat = dtype === 'float32'
     const values = isFloat ? (data as Float32Array) : BigInt64Array.from(data as Int32Array, BigInt)
-    return this.#constant(`tensor:${this.#count++}`, isFloat ? 'float32' : 'int64', dims, values)
+    const name = this.#constant(`tensor:${this.#count++}`, isFloat ? 'float32' : 'int64', dims, values)
+    this.#tensors.set(value, name)
+    return name
   }
 
   #constant(key: string, element: Element, dims: readonly number[], values: Float32Array | BigInt64Array): string {

@@ -1,7 +1,8 @@
 import { BackendError } from '@dual-encoder/core'
 import { encode, type EncodeRequest, type EncoderOutput, type EncoderSpec } from '@dual-encoder/core/backend'
 import type { Kernels } from './kernels'
-import { OnnxOps, type OnnxValue, type PlaceParam } from '../ops'
+import { OnnxOps } from '../ops'
+import type { OnnxValue, PlaceParam } from '../primitives'
 import { GraphBuilder } from './builder'
 import type { ModelProto } from './proto'
 

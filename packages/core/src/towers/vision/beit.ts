@@ -66,7 +66,7 @@ function relativePositionBias<T>(ops: Ops<T>, w: Scope, heads: number, trained: 
     let table = ops.param(param)
     if (from[0] !== to[0] || from[1] !== to[1])
       table = ops.matMul(ops.constant(resizeMatrix(from, to, 'bilinear', { after: 3 })), table)
-    return ops.transpose(ops.gather(table, relativePositionIndex(wanted)), [2, 0, 1])
+    return ops.transpose(ops.gather(table, ops.constant(relativePositionIndex(wanted))), [2, 0, 1])
   })
 }
 
