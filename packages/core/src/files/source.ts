@@ -1,7 +1,7 @@
 import { platform } from '#platform'
 import { isJsonObject, type JsonObject } from '../base/pretrained-config'
 import { SourceError } from '../base/errors'
-import { HttpFiles } from './http'
+import { HttpFiles } from './http/http-files'
 import type { FileReader, Source, SourceLike, SourceOptions } from './types'
 import { checkName } from './file-name'
 

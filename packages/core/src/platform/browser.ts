@@ -1,6 +1,6 @@
 import { SourceError } from '../base/errors'
 import { startThread, threads } from './browser-threads'
-import type { Platform } from './platform'
+import type { Platform, Spooled } from './platform'
 
 const noFiles = (path: string): Promise<never> =>
   Promise.reject(
@@ -10,6 +10,21 @@ const noFiles = (path: string): Promise<never> =>
     ),
   )
 
+/** A Blob, which browsers keep outside the page, and on the disk where it is large. */
+async function spool(chunks: AsyncIterable<Uint8Array>): Promise<Spooled> {
+  const iterator = chunks[Symbol.asyncIterator]()
+  const stream = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await iterator.next()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+  })
+  const blob = await new Response(stream).blob()
+  const read = async (start: number, end: number) => new Uint8Array(await blob.slice(start, end).arrayBuffer())
+  return { size: blob.size, read }
+}
+
 export const platform: Platform = {
   name: 'browser',
   readFile: () => Promise.resolve(undefined),
@@ -17,6 +32,7 @@ export const platform: Platform = {
   isFolder: () => Promise.resolve(false),
   stageFile: noFiles,
   removeFile: noFiles,
+  spool,
   joinPath: (folder, name) => `${folder.replace(/\/$/, '')}/${name}`,
   threads,
   startThread,

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { SourceError } from '../base/errors'
-import type { LocalFile, Platform, StagedFile } from './platform'
+import type { LocalFile, Platform, Spooled, StagedFile } from './platform'
 
 /** What the file system says, as a typed error; whatever else went wrong passes unchanged. */
 const failed = (what: string, path: string) => (error: unknown) => {
@@ -20,20 +21,51 @@ async function readFile(path: string, range?: readonly [number, number]): Promis
   if (!file) return undefined
   try {
     if (!range) return await file.readFile()
-    const [start, end] = range
-    const { size } = await file.stat()
-    const bytes = new Uint8Array(Math.max(0, Math.min(end, size) - start))
-    let done = 0
-    while (done < bytes.length) {
-      const { bytesRead } = await file.read(bytes, done, Math.min(bytes.length - done, 2 ** 30), start + done)
-      if (bytesRead === 0) break
-      done += bytesRead
-    }
-    return bytes.subarray(0, done)
+    return await readPart(file, range[0], Math.min(range[1], (await file.stat()).size))
   } catch (error) {
     return failed('readable', path)(error)
   } finally {
     await file.close()
+  }
+}
+
+async function readPart(file: FileHandle, start: number, end: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(Math.max(0, end - start))
+  let done = 0
+  while (done < bytes.length) {
+    const { bytesRead } = await file.read(bytes, done, Math.min(bytes.length - done, 2 ** 30), start + done)
+    if (bytesRead === 0) break
+    done += bytesRead
+  }
+  return bytes.subarray(0, done)
+}
+
+/** @returns how many bytes were written */
+async function writeAll(file: FileHandle, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<number> {
+  let size = 0
+  for await (const chunk of chunks) {
+    let done = 0
+    while (done < chunk.length) done += (await file.write(chunk, done)).bytesWritten
+    size += chunk.length
+  }
+  return size
+}
+
+const spools = new FinalizationRegistry<FileHandle>((file) => void file.close().catch(() => undefined))
+
+/** A file without a name, whose space is given back when it is closed, or when the process ends. */
+async function spool(chunks: AsyncIterable<Uint8Array>): Promise<Spooled> {
+  const path = join(tmpdir(), `dual-encoder-${randomUUID()}`)
+  const file = await open(path, 'wx+', 0o600).catch(failed('writable', path))
+  try {
+    await rm(path)
+    const size = await writeAll(file, chunks)
+    const spooled: Spooled = { size, read: (start, end) => readPart(file, start, Math.min(end, size)) }
+    spools.register(spooled, file)
+    return spooled
+  } catch (error) {
+    await file.close()
+    return failed('writable', path)(error)
   }
 }
 
@@ -60,10 +92,7 @@ async function stageFile(path: string, chunks: Iterable<Uint8Array> | AsyncItera
     await mkdir(dirname(path), { recursive: true })
     const file = await open(aside, 'wx')
     try {
-      for await (const chunk of chunks) {
-        let done = 0
-        while (done < chunk.length) done += (await file.write(chunk, done)).bytesWritten
-      }
+      await writeAll(file, chunks)
     } finally {
       await file.close()
     }
@@ -83,5 +112,6 @@ export const nodeFiles = {
   isFolder,
   stageFile,
   removeFile,
+  spool,
   joinPath: join,
 } satisfies Partial<Platform>

@@ -14,6 +14,13 @@ export interface StagedFile {
   discard(): Promise<void>
 }
 
+/** Bytes kept where they cost no memory of JavaScript's, until nobody holds this any more. */
+export interface Spooled {
+  readonly size: number
+  /** Bytes `[start, end)`; fewer where the file ends before. */
+  read(start: number, end: number): Promise<Uint8Array>
+}
+
 /** A thread that runs a script and talks to it in messages. */
 export interface Thread {
   post(message: unknown, transfer: ArrayBuffer[]): void
@@ -40,6 +47,8 @@ export interface Platform {
   stageFile(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<StagedFile>
   /** Removes a file, where there is one. */
   removeFile(path: string): Promise<void>
+  /** Puts bytes aside for as long as the answer is held. */
+  spool(chunks: AsyncIterable<Uint8Array>): Promise<Spooled>
   /** Joins a folder and a name in the platform's manner. */
   joinPath(folder: string, name: string): string
   /** How many threads there is work for. */

@@ -91,6 +91,15 @@ it('names what it looked for', async () => {
     expect((error as Error).message).toContain(file)
 })
 
+it.each(['model.safetensors', 'pytorch_model.bin', 'flax_model.msgpack', 'tf_model.h5'])(
+  'says that a web page was saved as %s',
+  async (name) => {
+    const page = new TextEncoder().encode('<!DOCTYPE html><html><body>Please log in</body></html>')
+    const source = await openSource({ read: async (file) => (file === name ? page : undefined) })
+    await expect(openWeights(source)).rejects.toMatchObject({ name: 'CheckpointError', code: 'html-page' })
+  },
+)
+
 describe('readEntries', () => {
   const GAP = 65_536
 

@@ -1,4 +1,5 @@
 import { CheckpointError } from '../../base/errors'
+import { STAND_IN_BYTES, standIn } from '../../files/stand-in'
 import type { Source } from '../../files/types'
 
 /** Structure is read through windows of this size, tensors never. */
@@ -20,7 +21,11 @@ export class FileView {
   /** undefined where the file is absent. `kind` names the format in messages. */
   static async open(source: Source, file: string, kind: string): Promise<FileView | undefined> {
     const size = (await source.locate(file))?.size ?? (await sizeOf(source, file))
-    return size === undefined ? undefined : new FileView(source, file, size, kind)
+    if (size === undefined) return undefined
+    const view = new FileView(source, file, size, kind)
+    const { buffer, byteOffset, byteLength } = await view.peek(0, Math.min(size, STAND_IN_BYTES))
+    const other = standIn(new Uint8Array(buffer, byteOffset, byteLength))
+    return other ? view.fail(other.code, other.what) : view
   }
 
   get describe(): string {

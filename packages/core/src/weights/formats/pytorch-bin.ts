@@ -1,6 +1,5 @@
 import { sizeOf } from '../../base/tensor'
 import { decode, STORAGE } from '../safetensors/dtypes'
-import { isLfsPointer, LFS_POINTER } from '../../files/lfs-pointer'
 import type { Source } from '../../files/types'
 import type { StorageType, WeightEntry } from '../entry'
 import { FileView } from './file-view'
@@ -60,7 +59,6 @@ export async function openPyTorch(source: Source, file: string): Promise<Map<str
 }
 
 function refuseLegacy(view: FileView, head: Uint8Array): never {
-  if (isLfsPointer(head)) return view.fail('lfs-pointer', LFS_POINTER)
   if (head[0] === 0x80)
     return view.fail('unsupported-pickle', 'it is of the form before torch 1.6; load it in Python and save it again')
   return view.fail('bad-zip', 'it does not begin as a zip archive')

@@ -43,7 +43,7 @@ export async function openSafetensors(source: Source, file: string): Promise<Saf
   }
   const size = local?.size ?? (await source.size?.(file))
   const { entries, metadata } = await readHeader(
-    async (from, to) => (from === 0 ? start : range(from, to)),
+    async (from, to) => (to === 8 ? start : range(from, to)),
     describe,
     size,
   )
