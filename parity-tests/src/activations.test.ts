@@ -17,11 +17,11 @@ const grid = x!.data
 const SMALL = { numHiddenLayers: 1, numAttentionHeads: 1, intermediateSize: 4 }
 
 /** A ViT whose pooler has no weights but its bias, which is the grid: what it pools is the activation of the grid. */
-function modelWith(poolerAct: string) {
+async function modelWith(poolerAct: string) {
   const vision = new ViTConfig({ ...SMALL, hiddenSize: grid.length, imageSize: 2, patchSize: 2, poolerAct })
   const text = new BertConfig({ ...SMALL, hiddenSize: 4, vocabSize: 8, maxPositionEmbeddings: 4 })
   const config = VisionTextDualEncoderConfig.fromVisionTextConfigs(vision, text, { projectionDim: 4 })
-  const loaded = initializeModel(config, 0)
+  const loaded = await initializeModel(config, 0)
   const weights = new Map(loaded.weights)
   const set = (name: string, value: Tensor) => {
     const entry = weights.get(name) as WeightEntry
@@ -35,7 +35,7 @@ function modelWith(poolerAct: string) {
 
 describe.each(BACKENDS)('$name', ({ Model }) => {
   it.each(Object.keys(expected))("has PyTorch's %s over the whole grid", async (name) => {
-    await using model = new Model(modelWith(name))
+    await using model = new Model(await modelWith(name))
     const output = await model.forward({
       pixelValues: tensor(new Float32Array(12), [1, 3, 2, 2]),
       inputIds: tensor([3n, 4n], [1, 2], 'int64'),

@@ -41,7 +41,7 @@ describe.each(readdirSync(FOLDER))('%s', (file) => {
   const { config, params } = JSON.parse(readFileSync(`${FOLDER}/${file}`, 'utf8')) as Case
 
   it('is drawn as transformers draws it', async () => {
-    const { weights } = initializeModel(VisionTextDualEncoderConfig.fromJSON(config), 0)
+    const { weights } = await initializeModel(VisionTextDualEncoderConfig.fromJSON(config), 0)
     expect([...weights.keys()].sort()).toEqual(Object.keys(params).sort())
     const wrong = [...weights.values()].map(async ({ name, read }) =>
       mismatch(name, figuresOf((await read()).data as Float32Array), params[name]!),

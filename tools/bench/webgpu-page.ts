@@ -18,7 +18,7 @@ const models = new Map<string, DualEncoderModel>()
 
 /** Makes a model of the same weights for one of the engines. @returns its embedding */
 async function make(engine: 'ours' | 'plain tfjs' | 'onnxruntime-web', layers: number): Promise<number[]> {
-  const loaded = initializeModel(configOf(layers), 1)
+  const loaded = await initializeModel(configOf(layers), 1)
   if (engine === 'plain tfjs') await tf.setBackend('webgpu')
   const model =
     engine === 'ours'

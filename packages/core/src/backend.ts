@@ -1,10 +1,17 @@
 /** What a backend needs, and the tools that check backends: `@dual-encoder/core/backend`. */
 export { bothSides, checkOptions } from './base/errors'
+export { Memo, MemoMap } from './base/memo'
+export { snakeCase } from './base/names'
 export { scramble } from './base/random'
 export { float32Of, isTensorData, sizeOf } from './base/tensor'
 export { openTarget } from './files/target'
 export {
+  type Batch,
   encode,
+  type EncoderInput,
+  encoderInputs,
+  namedOutputs,
+  outputsByName,
   type EncodeRequest,
   ENCODER_NAMES,
   encoderWeights,
@@ -12,9 +19,7 @@ export {
   type EncoderRunner,
   type EncoderSpec,
   type RunOptions,
-  type TextBatch,
   type TextEncoderSpec,
-  type VisionBatch,
   type VisionEncoderSpec,
 } from './models/encoder'
 export { memoryWeight } from './models/initialize'
@@ -22,6 +27,8 @@ export { checkPixelDims } from './models/inputs'
 export { initializeModel, type LoadedModel, type LoadedTower } from './models/load'
 export { DualEncoderModel, type ModelClass } from './models/model'
 export { encoderParams } from './models/parameters'
+export { RunnerBase } from './models/runner'
+export { sampleOf } from './models/sample'
 export { TowerBase, type TowerClass } from './models/tower'
 export { type Activation, activationOf } from './ops/activations'
 export {
@@ -46,7 +53,7 @@ export type {
 } from './ops/ops'
 export { Scope } from './ops/scope'
 export type { LocalFile, StagedFile } from './platform/platform'
-export type { Taps, TextInputs, TextTowerModule, TowerOutput, VisionInputs, VisionTowerModule } from './towers/tower'
+export type { Taps, TextTowerModule, TowerOutput, VisionTowerModule } from './towers/tower'
 export type { StorageType, WeightEntry, WeightLocation, Weights } from './weights/entry'
 export { readEntries, readInGroups } from './weights/read-entries'
 export { roundTo } from './weights/safetensors/dtypes'

@@ -1,17 +1,20 @@
 import { BackendError, DualEncoderError, type Tensor, tensor } from '@dual-encoder/core'
 import {
+  type Batch,
   encoderWeights,
   type EncodeRequest,
   type EncoderOutput,
-  type EncoderRunner,
   type EncoderSpec,
-  type TextBatch,
-  type VisionBatch,
+  MemoMap,
+  outputsByName,
+  RunnerBase,
+  type RunOptions,
+  snakeCase,
   type Weights,
 } from '@dual-encoder/core/backend'
 import { runtime } from '#runtime'
 import type { InferenceSession } from 'onnxruntime-common'
-import { encoderGraph, TEXT_INPUTS } from './graph/encoder-graph'
+import { encoderGraph } from './graph/encoder-graph'
 import { serialize } from './graph/proto'
 import type { Kernels } from './graph/kernels'
 import type { OnnxOptions } from './options'
@@ -27,10 +30,8 @@ interface Prepared {
 const MAX_SESSIONS = 8
 
 /** Builds sessions on demand and runs them. */
-export class OnnxRunner implements EncoderRunner {
-  readonly #sessions = new Map<string, Promise<Prepared>>()
-  /** Runs under way, which `dispose` waits for. */
-  readonly #running = new Set<Promise<unknown>>()
+export class OnnxRunner extends RunnerBase {
+  readonly #sessions = new MemoMap<string, Prepared>()
   /** Execution providers of the sessions; empty before the first run. */
   providers: readonly string[] = []
 
@@ -38,25 +39,12 @@ export class OnnxRunner implements EncoderRunner {
     private readonly encoder: EncoderSpec,
     private readonly weights: Weights,
     private readonly options: OnnxOptions,
-  ) {}
-
-  async run(
-    batch: VisionBatch | TextBatch,
-    request: EncodeRequest,
-    { signal }: { readonly signal?: AbortSignal } = {},
-  ): Promise<Partial<EncoderOutput<Tensor>>> {
-    const work = this.#run(batch, request, signal)
-    this.#running.add(work)
-    try {
-      return await work
-    } finally {
-      this.#running.delete(work)
-    }
+  ) {
+    super()
   }
 
-  async #run(batch: VisionBatch | TextBatch, request: EncodeRequest, signal: AbortSignal | undefined) {
-    signal?.throwIfAborted()
-    const { session, engine } = await this.#prepared(request, imageSizeOf(batch))
+  protected override async compute(batch: Batch, request: EncodeRequest, { signal }: RunOptions) {
+    const { session, engine } = await this.#prepared(request, batch.imageSize)
     signal?.throwIfAborted()
     const feeds = feedsOf(batch, session, engine)
     const results = await runtime
@@ -75,23 +63,13 @@ export class OnnxRunner implements EncoderRunner {
   #prepared(request: EncodeRequest, imageSize: readonly [number, number] | undefined): Promise<Prepared> {
     const wanted = Object.entries(request).filter(([, value]) => value)
     const key = JSON.stringify([wanted.map(([name]) => name).sort(), imageSize])
-    const known = this.#sessions.get(key)
-    const session = known ?? this.#create(request, imageSize)
-    this.#sessions.delete(key)
-    this.#sessions.set(key, session)
-    if (!known) {
-      session.catch(() => this.#sessions.delete(key))
-      for (const [old, prepared] of this.#sessions) {
-        if (this.#sessions.size <= MAX_SESSIONS) break
-        this.#sessions.delete(old)
-        void this.#releaseWhenIdle(prepared)
-      }
-    }
+    const session = this.#sessions.get(key, () => this.#create(request, imageSize))
+    for (const prepared of this.#sessions.dropBeyond(MAX_SESSIONS)) void this.#releaseWhenIdle(prepared)
     return session
   }
 
   async #releaseWhenIdle(prepared: Promise<Prepared>): Promise<void> {
-    await Promise.allSettled([...this.#running])
+    await this.idle()
     await release(prepared)
   }
 
@@ -118,11 +96,8 @@ export class OnnxRunner implements EncoderRunner {
     }
   }
 
-  async dispose(): Promise<void> {
-    await Promise.allSettled([...this.#running])
-    const sessions = [...this.#sessions.values()]
-    this.#sessions.clear()
-    await Promise.all(sessions.map(release))
+  protected override async release(): Promise<void> {
+    await Promise.all(this.#sessions.clear().map(release))
   }
 }
 
@@ -161,43 +136,22 @@ function sessionOptions(
   }
 }
 
-const imageSizeOf = (batch: VisionBatch | TextBatch): readonly [number, number] | undefined =>
-  'pixelValues' in batch ? [batch.pixelValues.dims[2] ?? 0, batch.pixelValues.dims[3] ?? 0] : undefined
-
-function feedsOf(batch: VisionBatch | TextBatch, session: InferenceSession, { Tensor: OrtTensor }: Engine) {
-  const named: Record<string, Tensor> =
-    'pixelValues' in batch
-      ? { pixel_values: batch.pixelValues }
-      : Object.fromEntries(Object.entries(TEXT_INPUTS).map(([key, name]) => [name, batch[key as keyof TextBatch]]))
-  return Object.fromEntries(
-    session.inputNames.map((name) => {
-      const { dtype, data, dims } = named[name] as Tensor<'float32'>
-      return [name, new OrtTensor(dtype, data, dims)]
-    }),
-  )
+/** Feeds of what the graph reads: by the names in graphs. */
+function feedsOf({ inputs }: Batch, session: InferenceSession, { Tensor: OrtTensor }: Engine) {
+  const feeds = Object.entries(inputs).map(([name, { dtype, data, dims }]) => [
+    snakeCase(name),
+    new OrtTensor(dtype as 'float32', data as Float32Array, dims),
+  ])
+  return Object.fromEntries(feeds.filter(([name]) => session.inputNames.includes(name as string))) as Record<
+    string,
+    InstanceType<Engine['Tensor']>
+  >
 }
 
 /** Copies: the engine's memory may be reused. */
-function outputsOf(results: InferenceSession.OnnxValueMapType): Partial<EncoderOutput<Tensor>> {
-  const named = new Map(
-    Object.entries(results).map(([name, { data, dims }]) => [name, tensor((data as Float32Array).slice(), dims)]),
+const outputsOf = (results: InferenceSession.OnnxValueMapType): Partial<EncoderOutput<Tensor>> =>
+  outputsByName(
+    new Map(
+      Object.entries(results).map(([name, { data, dims }]) => [name, tensor((data as Float32Array).slice(), dims)]),
+    ),
   )
-  const list = (prefix: string) =>
-    [...named]
-      .filter(([name]) => name.startsWith(`${prefix}.`))
-      .map(([name, value]) => [Number(name.split('.')[1]), value] as const)
-      .sort(([a], [b]) => a - b)
-      .map(([, value]) => value)
-  const [hiddenStates, attentions] = [list('hidden_states'), list('attentions')]
-  const single = {
-    features: named.get('features'),
-    embeds: named.get('embeds'),
-    poolerOutput: named.get('pooler_output'),
-    lastHiddenState: named.get('last_hidden_state'),
-  }
-  return {
-    ...single,
-    ...(hiddenStates.length > 0 ? { hiddenStates } : {}),
-    ...(attentions.length > 0 ? { attentions } : {}),
-  }
-}

@@ -1,20 +1,19 @@
 import { InputError, OptionError } from '@dual-encoder/core'
 import {
+  type Batch,
   clipLossOfEmbeds,
   encode,
   type EncodeRequest,
   type EncoderOutput,
   type LoadedModel,
   similarityOf,
-  type TextBatch,
-  type VisionBatch,
 } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { DropoutMasks } from './dropout'
 import { tfLossOps } from './losses'
 import type { Engine } from './engine'
 import { inMask, type ParamMask, type Params } from './params'
-import { encoderInputs } from './runner'
+import { onDevice } from './runner'
 import { TreeWeights } from './weights'
 
 export interface TrainOptions {
@@ -58,8 +57,8 @@ export interface DualEncoderTensors {
 }
 
 export interface Batches {
-  readonly texts: TextBatch
-  readonly images: VisionBatch
+  readonly texts: Batch
+  readonly images: Batch
 }
 
 const TRAIN_OPTIONS = ['train', 'dropoutSeed', 'interpolatePosEncoding'] as const
@@ -79,15 +78,16 @@ function seedOf({ train, dropoutSeed }: TrainOptions): number | undefined {
 /** Runs one encoder on a tree of parameters. */
 function encoded(
   engine: Engine,
-  { vision, text }: LoadedModel,
+  model: LoadedModel,
   params: Params,
-  batch: TextBatch | VisionBatch,
+  kind: 'vision' | 'text',
+  batch: Batch,
   request: EncodeRequest,
   seed: number | undefined,
 ): EncoderOutput<tf.Tensor> {
-  const encoder = 'pixelValues' in batch ? vision : text
+  const encoder = model[kind]
   const masks = seed === undefined ? undefined : new DropoutMasks(seed, encoder.kind)
-  return encode(engine.ops(new TreeWeights(params), masks), encoder, encoderInputs(batch), request)
+  return encode(engine.ops(new TreeWeights(params), masks), encoder, onDevice(batch), request)
 }
 
 /** The model as a pure function of its parameters. Within `tf.tidy`. */
@@ -106,8 +106,8 @@ export function applyModel(
     attentions: options.outputAttentions,
     hiddenStates: options.outputHiddenStates,
   }
-  const text = encoded(engine, model, params, texts, request, seed)
-  const vision = encoded(engine, model, params, images, request, seed)
+  const text = encoded(engine, model, params, 'text', texts, request, seed)
+  const vision = encoded(engine, model, params, 'vision', images, request, seed)
   const [textEmbeds, imageEmbeds] = [text.embeds, vision.embeds] as [tf.Tensor2D, tf.Tensor2D]
   const scale = params.logit_scale as tf.Tensor
   const logitsPerText = similarityOf(tfLossOps, textEmbeds, imageEmbeds, scale) as tf.Tensor2D
@@ -143,8 +143,8 @@ export function lossAndGrads(
   // While training every token goes through the last layer, so that a seed drops the same as in `apply`.
   const request = { embeds: true, lastHiddenState: seed !== undefined }
   const loss = () => {
-    const text = encoded(engine, model, params, texts, request, seed)
-    const vision = encoded(engine, model, params, images, request, seed)
+    const text = encoded(engine, model, params, 'text', texts, request, seed)
+    const vision = encoded(engine, model, params, 'vision', images, request, seed)
     const [textEmbeds, imageEmbeds] = [text.embeds as tf.Tensor, vision.embeds as tf.Tensor]
     return clipLossOfEmbeds(tfLossOps, textEmbeds, imageEmbeds, params.logit_scale as tf.Tensor)
   }

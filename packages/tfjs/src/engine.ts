@@ -1,5 +1,5 @@
 import { BackendError, DualEncoderError } from '@dual-encoder/core'
-import { type EncoderSpec, encoderWeights, type Weights } from '@dual-encoder/core/backend'
+import { type EncoderSpec, encoderWeights, Memo, type Weights } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { leaveBackend, makeCurrent, startBackend } from './backend'
 import type { DropoutMasks } from './dropout'
@@ -10,7 +10,7 @@ import { KeptWeights, loadTensors, type TensorWeights } from './weights'
 
 /** What runs encoders: a backend of TensorFlow.js, started once, and how weights and ops are made for it. */
 export abstract class Engine {
-  #started?: Promise<string>
+  readonly #started = new Memo<string>()
   #name?: string
 
   /** The backend of TensorFlow.js; undefined before it has started. */
@@ -26,19 +26,15 @@ export abstract class Engine {
   }
 
   /** Starts the backend, once; a failed start may be tried again. @returns its name */
-  readonly start = (): Promise<string> => {
-    const started = (this.#started ??= this.begin().then((name) => (this.#name = name)))
-    started.catch(() => (this.#started = undefined))
-    return started
-  }
+  readonly start = (): Promise<string> => this.#started.get(() => this.begin().then((name) => (this.#name = name)))
 
   /** The next `start` begins anew. */
   protected restart(): void {
-    this.#started = undefined
+    this.#started.forget()
   }
 
   async leave(): Promise<void> {
-    if (this.#started) await this.end()
+    if (this.#started.current) await this.end()
   }
 
   /** An encoder's weights on the started backend, for inference. */

@@ -65,7 +65,7 @@ export abstract class EngineModel<E extends Engine> extends DualEncoderModel {
 
   /** New parameters, the same for the same seed (Flax's `init_weights`). The caller disposes of them. */
   async initParams(seed: number): Promise<Params> {
-    return readParams(initializeModel(this.config, seed).weights, await this.ready())
+    return readParams((await initializeModel(this.config, seed)).weights, await this.ready())
   }
 
   /** A copy of the model's own parameters (Flax's `params`). The caller disposes of it. */

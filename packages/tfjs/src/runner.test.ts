@@ -13,19 +13,16 @@ const config = VisionTextDualEncoderConfig.fromVisionTextConfigs(
   { projectionDim: 16 },
 )
 const ones = (dims: number[]) => tensor(new BigInt64Array(dims[0]! * dims[1]!).fill(1n), dims)
-const batch = {
-  inputIds: ones([2, 3]),
-  tokenTypeIds: ones([2, 3]),
-  positionIds: ones([2, 3]),
-  attentionMask: ones([2, 3]),
-}
+const names = ['inputIds', 'tokenTypeIds', 'positionIds', 'attentionMask']
+const batchOf = (dims: number[]) => ({ inputs: Object.fromEntries(names.map((name) => [name, ones(dims)])) })
+const batch = batchOf([2, 3])
 
 describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
   it.each(['text_model.encoder.layer.0.output.dense.weight', 'text_projection.weight'])(
     'a run that fails for want of %s leaves no tensor of its own',
     async (name) => {
       await startBackend({ backend })
-      const { text, weights } = initializeModel(config, 0)
+      const { text, weights } = await initializeModel(config, 0)
       const before = tf.memory().numTensors
       const lacking = new Map([...weights].filter(([key]) => key !== name))
       const runner = new TfjsRunner(text, lacking, new TfjsEngine({ backend }))
@@ -41,7 +38,7 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
 
   it('holds each weight once', async () => {
     await startBackend({ backend })
-    const { text, weights } = initializeModel(config, 0)
+    const { text, weights } = await initializeModel(config, 0)
     const runner = new TfjsRunner(text, weights, new TfjsEngine({ backend }))
     const before = tf.memory().numBytes
     await runner.run(batch, { embeds: true, lastHiddenState: true })
@@ -56,10 +53,10 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
   it('needs for the way through all layers what one of them needs, beside the states between them', async () => {
     await startBackend({ backend })
     const [B, L, D] = [8, 40, size.hiddenSize]
-    const tokens = Object.fromEntries(Object.keys(batch).map((name) => [name, ones([B, L])])) as typeof batch
+    const tokens = batchOf([B, L])
     const between = async (numHiddenLayers: number): Promise<number> => {
       const deep = new BertConfig({ ...size, numHiddenLayers, vocabSize: 100 })
-      const { text, weights } = initializeModel(
+      const { text, weights } = await initializeModel(
         VisionTextDualEncoderConfig.fromVisionTextConfigs(config.visionConfig, deep),
         0,
       )

@@ -1,15 +1,15 @@
-import { type Tensor, tensor } from '@dual-encoder/core'
+import type { Tensor } from '@dual-encoder/core'
+import { tensor } from '@dual-encoder/core'
 import {
+  type Batch,
   encode,
   type EncodeRequest,
   type EncoderOutput,
-  type EncoderRunner,
   type EncoderSpec,
+  namedOutputs,
+  outputsByName,
+  RunnerBase,
   type RunOptions,
-  type TextBatch,
-  type TextInputs,
-  type VisionBatch,
-  type VisionInputs,
   type Weights,
 } from '@dual-encoder/core/backend'
 import type * as tf from '@tensorflow/tfjs-core'
@@ -18,62 +18,43 @@ import type { Engine } from './engine'
 import { toTf } from './primitives'
 import type { KeptWeights } from './weights'
 
-const REQUESTED = ['lastHiddenState', 'poolerOutput', 'features', 'embeds', 'hiddenStates', 'attentions'] as const
-type Requested = Partial<Record<(typeof REQUESTED)[number], tf.Tensor | tf.Tensor[]>>
-
-/** Host inputs as an encoder takes them. Within `tf.tidy`. */
-export function encoderInputs(batch: VisionBatch | TextBatch): VisionInputs<tf.Tensor> | TextInputs<tf.Tensor> {
-  if (!('pixelValues' in batch))
-    return {
-      inputIds: toTf(batch.inputIds),
-      tokenTypeIds: toTf(batch.tokenTypeIds),
-      positionIds: toTf(batch.positionIds),
-      attentionMask: toTf(batch.attentionMask),
-    }
-  const [, , height = 0, width = 0] = batch.pixelValues.dims
-  return { pixelValues: toTf(batch.pixelValues), imageSize: [height, width] }
-}
+/** Host inputs as tensors. Within `tf.tidy`. */
+export const onDevice = ({ inputs, imageSize }: Batch): Batch<tf.Tensor> => ({
+  inputs: Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, toTf(value)])),
+  imageSize,
+})
 
 /** Makes inputs where they are needed, in the turn that they are used. */
-export type MakeInputs = () => VisionInputs<tf.Tensor>
+export type MakeInputs = () => Batch<tf.Tensor>
 
 /** Runs one encoder eagerly. Its weights are loaded by the first run and kept until `dispose`. */
-export class TfjsRunner implements EncoderRunner {
+export class TfjsRunner extends RunnerBase<MakeInputs> {
   /** By the backend that holds them. */
   #weights?: { readonly backend: string; readonly loaded: Promise<KeptWeights> }
-  readonly #running = new Set<Promise<unknown>>()
 
   constructor(
     private readonly encoder: EncoderSpec,
     private readonly weights: Weights,
     private readonly engine: Engine,
-  ) {}
-
-  async run(
-    batch: VisionBatch | TextBatch | MakeInputs,
-    request: EncodeRequest,
-    options: RunOptions = {},
-  ): Promise<Partial<EncoderOutput<Tensor>>> {
-    const work = this.#run(batch, request, options)
-    this.#running.add(work)
-    try {
-      return await work
-    } finally {
-      this.#running.delete(work)
-    }
+  ) {
+    super()
   }
 
-  async #run(batch: VisionBatch | TextBatch | MakeInputs, request: EncodeRequest, { signal, dropoutSeed }: RunOptions) {
+  protected override async compute(
+    batch: Batch | MakeInputs,
+    request: EncodeRequest,
+    { signal, dropoutSeed }: RunOptions,
+  ): Promise<Partial<EncoderOutput<Tensor>>> {
     const weights = await this.load()
     signal?.throwIfAborted()
     const compute = () => {
       const masks = dropoutSeed === undefined ? undefined : new DropoutMasks(dropoutSeed, this.encoder.kind)
-      const inputs = typeof batch === 'function' ? batch() : encoderInputs(batch)
+      const inputs = typeof batch === 'function' ? batch() : onDevice(batch)
       const output = encode(this.engine.ops(weights, masks), this.encoder, inputs, request)
-      return Object.fromEntries(REQUESTED.filter((name) => request[name]).map((name) => [name, output[name]]))
+      return Object.fromEntries(namedOutputs(output, request)) as Record<string, tf.Tensor>
     }
     try {
-      const host = await this.engine.run(compute as () => Requested, hostOutputs)
+      const host = await this.engine.run(compute, hostOutputs)
       signal?.throwIfAborted()
       return host
     } catch (error) {
@@ -93,11 +74,14 @@ export class TfjsRunner implements EncoderRunner {
   async load(): Promise<KeptWeights> {
     const backend = await this.engine.start()
     if (this.#weights?.backend === backend) return this.#weights.loaded
-    void this.#release()
-    const loaded = this.engine.load(this.encoder, this.weights)
-    this.#weights = { backend, loaded }
-    loaded.catch(() => (this.#weights = undefined))
-    return loaded
+    void this.#dispose()
+    const weights = { backend, loaded: this.engine.load(this.encoder, this.weights) }
+    this.#weights = weights
+    // A late failure of an old load leaves the new one alone.
+    weights.loaded.catch(() => {
+      if (this.#weights === weights) this.#weights = undefined
+    })
+    return weights.loaded
   }
 
   /** Loads again what was loaded where the engine no longer runs. */
@@ -105,14 +89,13 @@ export class TfjsRunner implements EncoderRunner {
     if (this.#weights) await this.load()
   }
 
-  async #release(): Promise<void> {
+  async #dispose(): Promise<void> {
     const weights = await this.#weights?.loaded.catch(() => undefined)
     weights?.dispose()
   }
 
-  async dispose(): Promise<void> {
-    await Promise.allSettled([...this.#running])
-    await this.#release()
+  protected override async release(): Promise<void> {
+    await this.#dispose()
     this.#weights = undefined
   }
 }
@@ -122,9 +105,7 @@ export async function toHost(value: tf.Tensor): Promise<Tensor> {
   return tensor((await value.data<'float32'>()).slice(), value.shape)
 }
 
-async function hostOutputs(outputs: Requested): Promise<Partial<EncoderOutput<Tensor>>> {
-  const read = async (value: tf.Tensor | tf.Tensor[]) =>
-    Array.isArray(value) ? Promise.all(value.map(toHost)) : toHost(value)
-  const entries = Object.entries(outputs).map(async ([name, value]) => [name, await read(value)] as const)
-  return Object.fromEntries(await Promise.all(entries)) as Partial<EncoderOutput<Tensor>>
+async function hostOutputs(outputs: Readonly<Record<string, tf.Tensor>>): Promise<Partial<EncoderOutput<Tensor>>> {
+  const entries = Object.entries(outputs).map(async ([name, value]) => [name, await toHost(value)] as const)
+  return outputsByName(new Map(await Promise.all(entries)))
 }

@@ -1,14 +1,7 @@
 import { type ImageProcessor, InputError, type Tensor, tensor } from '@dual-encoder/core'
-import {
-  checkOptions,
-  checkPixelDims,
-  type LoadedModel,
-  type LoadedTower,
-  type VisionBatch,
-} from '@dual-encoder/core/backend'
+import { checkOptions, checkPixelDims, type LoadedModel, type LoadedTower, sampleOf } from '@dual-encoder/core/backend'
 import { EngineModel, EngineTower, type TfjsRunner } from '@dual-encoder/tfjs/engine-api'
 import * as tf from '@tensorflow/tfjs-core'
-import { sampleOf } from './canary'
 import { WebGpuEngine } from './engine'
 import { type Frame, FRAME_OPTIONS, type FrameOptions, preparedFrames, uploadable } from './frames'
 import { WEBGPU_OPTIONS, type WebGpuOptions } from './options'
@@ -57,7 +50,7 @@ export class VisionTextDualEncoderModel extends EngineModel<WebGpuEngine> {
         const [, channels, height, width] = pixelValues.shape
         // Their sizes are checked as those of any pixels.
         checkPixelDims(this.loaded.vision, [list.length, channels, height, width], false)
-        return { pixelValues, imageSize: [height, width] as const }
+        return { inputs: { pixelValues }, imageSize: [height, width] as const }
       }
       const runner = this.runner('vision') as TfjsRunner
       const output = await runner.run(inputs, { [wanted]: true }, { signal })
@@ -76,13 +69,13 @@ export class VisionTextDualEncoderModel extends EngineModel<WebGpuEngine> {
   /** Loads the weights and compiles what a batch of these sizes needs, by running one. */
   async warmUp({ images = 1, texts = 1, length = 16 }: WarmUp = {}): Promise<void> {
     const { vision, text } = this.loaded
-    const repeated = async (count: number, { pixelValues }: VisionBatch) => {
-      const { data, dims } = pixelValues
+    const repeated = async (count: number) => {
+      const { data, dims } = sampleOf(vision).inputs.pixelValues as Tensor<'float32'>
       const all = new Float32Array(count * data.length)
       for (let i = 0; i < count; i++) all.set(data, i * data.length)
       await this.getImageFeatures({ pixelValues: tensor(all, [count, ...dims.slice(1)]) })
     }
-    if (images > 0) await repeated(images, sampleOf(vision) as VisionBatch)
+    if (images > 0) await repeated(images)
     if (texts > 0) {
       const inputIds = new BigInt64Array(texts * length).fill(BigInt(text.config.padTokenId + 1))
       await this.getTextFeatures({ inputIds: tensor(inputIds, [texts, length]) })

@@ -47,7 +47,7 @@ export function asFlaxComputes(
 function firstPosition({ kind, tower, config }: EncoderSpec): number {
   if (kind === 'vision') return 0
   const word = tensor([BigInt(config.padTokenId === 0 ? 1 : 0)], [1, 1], 'int64')
-  return Number(tower.positionIds(config, word).data[0])
+  return Number(tower.inputs.positionIds?.make(config, { inputIds: word }).data[0] ?? 0)
 }
 
 /** Row i becomes row `by` + i; the first rows stay, the last `by` have no place any more. */

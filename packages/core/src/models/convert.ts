@@ -3,7 +3,7 @@ import { settleConfig } from './hybrid-clip'
 import { checkOptions, ConfigError } from '../base/errors'
 import { loadModel } from './load'
 import { saveModel, type SaveOptions, savedWeights } from './save'
-import { VISION_TOWERS } from '../towers/registry'
+import { VISION_TOWERS, visionTowerOf } from '../towers/registry'
 import { asFlaxComputes } from './as-flax-computes'
 import type { Framework } from '../weights/formats/names'
 import { openWeights, type WeightFormat } from '../weights/open'
@@ -76,9 +76,10 @@ export async function convert(
     dtype = wanted ?? storedDtype(weights)
     await saveModel(writer, model, { dtype, maxShardSize })
   } else {
-    const tower = VISION_TOWERS.get(String(config.model_type))
-    if (framework === 'flax' && tower) {
-      const encoder = { kind: 'vision', tower, config: tower.config.fromJSON(config) } as const
+    const type = String(config.model_type)
+    if (framework === 'flax' && Object.hasOwn(VISION_TOWERS, type)) {
+      const entry = visionTowerOf(type)
+      const encoder = { kind: 'vision', tower: await entry.load(), config: entry.config.fromJSON(config) } as const
       asFlaxComputes(found, [{ encoder, prefix: '' }], false)
       weights = [...found.values()]
     }

@@ -1,7 +1,7 @@
 import { visionConfigOf } from './hybrid-clip'
 import { expect, it } from 'vitest'
-import { BertConfig } from '../towers/text/bert'
-import { ViTConfig } from '../towers/vision/vit'
+import { BertConfig } from '../towers/text/bert.config'
+import { ViTConfig } from '../towers/vision/vit.config'
 import { override, VisionTextDualEncoderConfig } from './dual-encoder-config'
 
 const json = { model_type: 'vision-text-dual-encoder', vision_config: { model_type: 'vit' } }
@@ -9,7 +9,7 @@ const withText = (values: object) =>
   VisionTextDualEncoderConfig.fromJSON({ ...json, text_config: { model_type: 'bert', ...values } })
 
 it.each([
-  ['pooling', 'max', /"max"; it must be "cls" or "mean"/],
+  ['pooling', 'median', /"median"; it must be "cls", "mean" or "max"/],
   ['numHiddenLayers', '2', /num_hidden_layers is "2"/],
   ['numHiddenLayers', 1.5, /num_hidden_layers/],
   ['intermediateSize', 0, /intermediate_size/],
@@ -29,7 +29,7 @@ it.each([
 })
 
 it('refuses them in a config.json, and takes what Python takes', () => {
-  expect(() => withText({ pooling: 'max' })).toThrow(expect.objectContaining({ code: 'bad-config-value' }))
+  expect(() => withText({ pooling: 'median' })).toThrow(expect.objectContaining({ code: 'bad-config-value' }))
   expect(() => withText({ vocab_size: null })).toThrow(/vocab_size is null/)
   expect(withText({ pad_token_id: null, pooling: null, num_hidden_layers: 0 }).textConfig.numHiddenLayers).toBe(0)
 })

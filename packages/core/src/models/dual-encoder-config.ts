@@ -194,7 +194,10 @@ const CHECKS: Readonly<Record<string, readonly [is: (value: unknown) => boolean,
   imageSize: [isSize, 'a positive integer, or [height, width]'],
   patchSize: [isSize, 'a positive integer, or [height, width]'],
   layerNormEps: [Number.isFinite, 'a number'],
-  pooling: [(value) => value == null || value === 'cls' || value === 'mean', '"cls" or "mean"'],
+  pooling: [
+    (value) => value == null || value === 'cls' || value === 'mean' || value === 'max',
+    '"cls", "mean" or "max"',
+  ],
 }
 
 function checkValues<C extends VisionConfig | TextConfig>(config: C): C {

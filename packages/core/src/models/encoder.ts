@@ -1,16 +1,9 @@
 import type { WeightEntry, Weights } from '../weights/entry'
+import { snakeCase } from '../base/names'
 import type { Ops } from '../ops/ops'
+import type { InputDim } from '../towers/inputs'
 import { Scope } from '../ops/scope'
-import type {
-  Taps,
-  TextConfig,
-  TextInputs,
-  TextTowerModule,
-  TowerOutput,
-  VisionConfig,
-  VisionInputs,
-  VisionTowerModule,
-} from '../towers/tower'
+import type { Taps, TextConfig, TextTowerModule, TowerOutput, VisionConfig, VisionTowerModule } from '../towers/tower'
 import type { Tensor } from '../base/tensor'
 
 /** One side of the model: a tower, its config and, in a dual encoder, the projection behind it. */
@@ -48,17 +41,12 @@ export interface EncoderOutput<T> extends TowerOutput<T> {
   embeds?: T
 }
 
-/** Host inputs of a run, already validated and completed by core. */
-export interface VisionBatch {
-  /** `[B, C, H, W]` float32 */
-  readonly pixelValues: Tensor<'float32'>
-}
-export interface TextBatch {
-  /** `[B, L]` int64 each. */
-  readonly inputIds: Tensor<'int64'>
-  readonly tokenTypeIds: Tensor<'int64'>
-  readonly positionIds: Tensor<'int64'>
-  readonly attentionMask: Tensor<'int64'>
+/** Inputs of a run by their names; on the host, already validated and completed by core. */
+export interface Batch<T = Tensor> {
+  /** Those that `encoderInputs` lists. */
+  readonly inputs: Readonly<Record<string, T>>
+  /** Of a vision encoder: height and width of the pictures, numbers while it runs. */
+  readonly imageSize?: readonly [number, number]
 }
 
 export interface RunOptions {
@@ -72,11 +60,7 @@ export interface RunOptions {
  * Engine resources are created on the first run that needs them.
  */
 export interface EncoderRunner {
-  run(
-    batch: VisionBatch | TextBatch,
-    request: EncodeRequest,
-    options?: RunOptions,
-  ): Promise<Partial<EncoderOutput<Tensor>>>
+  run(batch: Batch, request: EncodeRequest, options?: RunOptions): Promise<Partial<EncoderOutput<Tensor>>>
   dispose(): Promise<void>
 }
 
@@ -92,6 +76,47 @@ export function encoderWeights({ kind }: EncoderSpec, weights: Weights): WeightE
   return [...weights.values()].filter(({ name }) => name.startsWith(`${tower}.`) || name.startsWith(`${projection}.`))
 }
 
+/** One input of an encoder. */
+export interface EncoderInput {
+  /** `inputIds`; in graphs and on disk `snakeCase` of it. */
+  readonly name: string
+  readonly dtype: 'float32' | 'int64'
+  readonly dims: readonly InputDim[]
+}
+
+/** What an encoder takes; `imageSize` of a vision encoder's pictures. */
+export function encoderInputs(encoder: EncoderSpec, imageSize: readonly [number, number] = [0, 0]): EncoderInput[] {
+  if (encoder.kind === 'vision') {
+    const dims = ['batch', encoder.config.numChannels, ...imageSize] as const
+    return [{ name: 'pixelValues', dtype: 'float32', dims }]
+  }
+  return Object.entries(encoder.tower.inputs).map(([name, { dtype, dims }]) => ({ name, dtype, dims }))
+}
+
+/** Outputs of an encoder that are asked for by name, in the order of their computation; lists have one for each layer. */
+const OUTPUTS = ['features', 'embeds', 'poolerOutput', 'lastHiddenState', 'hiddenStates', 'attentions'] as const
+
+/** The outputs that a request asks for as `[name, value]`: `features`, `hidden_states.0` and so on. */
+export function namedOutputs<T>(output: EncoderOutput<T>, request: EncodeRequest): [string, T | undefined][] {
+  return OUTPUTS.filter((name) => request[name]).flatMap((name): [string, T | undefined][] => {
+    const value = output[name]
+    return Array.isArray(value)
+      ? (value as T[]).map((item, i) => [`${snakeCase(name)}.${i}`, item])
+      : [[snakeCase(name), value as T | undefined]]
+  })
+}
+
+/** The reverse of `namedOutputs`. */
+export function outputsByName<T>(named: ReadonlyMap<string, T>): Partial<EncoderOutput<T>> {
+  const found = OUTPUTS.map((name): [string, T | T[] | undefined] => {
+    const key = snakeCase(name)
+    const list: T[] = []
+    for (let i = 0; named.has(`${key}.${i}`); i++) list.push(named.get(`${key}.${i}`) as T)
+    return [name, list.length > 0 ? list : named.get(key)]
+  })
+  return Object.fromEntries(found.filter(([, value]) => value !== undefined)) as Partial<EncoderOutput<T>>
+}
+
 /**
  * Runs tower, projection and normalisation over a backend's ops. The whole of an encoder's
  * computation: backends call this to build a graph, to run eagerly, or to trace.
@@ -99,7 +124,7 @@ export function encoderWeights({ kind }: EncoderSpec, weights: Weights): WeightE
 export function encode<T>(
   ops: Ops<T>,
   encoder: EncoderSpec,
-  inputs: VisionInputs<T> | TextInputs<T>,
+  { inputs, imageSize = [0, 0] }: Batch<T>,
   request: EncodeRequest,
 ): EncoderOutput<T> {
   const names = ENCODER_NAMES[encoder.kind]
@@ -107,8 +132,14 @@ export function encode<T>(
   const weights = new Scope(names.tower, std)
   const output: EncoderOutput<T> =
     encoder.kind === 'vision'
-      ? encoder.tower.forward(ops, weights, encoder.config, inputs as VisionInputs<T>, request)
-      : encoder.tower.forward(ops, weights, encoder.config, inputs as TextInputs<T>, request)
+      ? encoder.tower.forward(
+          ops,
+          weights,
+          encoder.config,
+          { pixelValues: inputs.pixelValues as T, imageSize },
+          request,
+        )
+      : encoder.tower.forward(ops, weights, encoder.config, inputs, request)
   if (encoder.projectionDim !== undefined && (request.features || request.embeds)) {
     const projection = new Scope(names.projection, encoder.projectionStd ?? std).linear(
       encoder.config.hiddenSize,

@@ -2,7 +2,8 @@ import { pairOf } from '../towers/grid'
 import { describe } from '../base/describe'
 import { InputError } from '../base/errors'
 import { isTensorData, sizeOf, type Tensor, tensor } from '../base/tensor'
-import type { TextBatch, TextEncoderSpec, VisionBatch, VisionEncoderSpec } from './encoder'
+import type { GivenText } from '../towers/inputs'
+import type { Batch, TextEncoderSpec, VisionEncoderSpec } from './encoder'
 
 /** Token ids and masks `[B, L]`, of any integer type. */
 export interface TextModelInputs {
@@ -63,9 +64,8 @@ function integers(value: Tensor, name: string, size: number, what: string, advic
   if (floats && !(value.data as Float32Array).every(Number.isInteger))
     throw new InputError('bad-dtype', `${name} holds fractions; integers are needed.`)
   const data = value.data instanceof BigInt64Array ? value.data : BigInt64Array.from(value.data as Int32Array, BigInt)
-  const limit = BigInt(size)
   data.forEach((id, index) => {
-    if (id >= 0n && id < limit) return
+    if (id >= 0n && id < size) return
     throw new InputError(
       'id-out-of-range',
       `${name}[${place(index, value.dims)}] is ${id}; ${what} allows 0 to ${size - 1}.${advice}`,
@@ -79,11 +79,15 @@ const place = (index: number, dims: readonly number[]): string => {
   return `${Math.floor(index / length)}, ${index % length}`
 }
 
-const full = (dims: readonly number[], value: bigint): Tensor<'int64'> =>
-  tensor(new BigInt64Array((dims[0] ?? 0) * (dims[1] ?? 0)).fill(value), dims)
+/** Inputs of a text that a caller may give, beside the ids. */
+const GIVEN = ['attentionMask', 'tokenTypeIds', 'positionIds'] as const
 
-/** Checks the inputs of a text tower and completes what the caller may leave out. */
-export function textBatch({ config, tower }: TextEncoderSpec, inputs: TextModelInputs): TextBatch {
+/** What advice there is for an input that is out of its range. */
+const tooLong = (length: number): string =>
+  ` A row holds ${length} tokens; where texts are too long, call the processor with truncation: true.`
+
+/** Checks the inputs of a text tower and makes those that the caller left out. */
+export function textBatch({ config, tower }: TextEncoderSpec, inputs: TextModelInputs): Batch {
   checkInputs(inputs, 'inputIds')
   const ids = requireTensor(inputs.inputIds, 'inputIds', '[batch, length]')
   const { dims } = ids
@@ -97,34 +101,28 @@ export function textBatch({ config, tower }: TextEncoderSpec, inputs: TextModelI
       `inputIds holds ${length} tokens a row; this ${config.modelType} has positions for ${most}. ` +
         'Call the processor with truncation: true.',
     )
-  const inputIds = integers(ids, 'inputIds', config.vocabSize, `the vocabulary of ${config.vocabSize}`)
-  const like = (
-    name: keyof TextModelInputs,
-    size: number,
-    what: string,
-    otherwise: () => Tensor<'int64'>,
-    advice?: string,
-  ) => {
-    const given = inputs[name]
-    if (given === undefined) return otherwise()
-    requireTensor(given, name, show(dims))
-    if (given.dims.join() !== dims.join())
-      throw new InputError('bad-shape', `${name} is ${show(given.dims)}; it must match inputIds, ${show(dims)}.`)
-    return integers(given, name, size, what, advice)
+  const checked = (name: string, value: Tensor, advice?: string) => {
+    const limit = tower.inputs[name]?.limit?.(config)
+    return integers(value, name, limit?.size ?? Infinity, limit?.what ?? name, advice)
   }
-  const { typeVocabSize, maxPositionEmbeddings } = config
-  return {
-    inputIds,
-    attentionMask: like('attentionMask', 2, 'a mask', () => full(dims, 1n)),
-    tokenTypeIds: like('tokenTypeIds', typeVocabSize, `type_vocab_size ${typeVocabSize}`, () => full(dims, 0n)),
-    positionIds: like(
-      'positionIds',
-      maxPositionEmbeddings,
-      `max_position_embeddings ${maxPositionEmbeddings}`,
-      () => tower.positionIds(config, inputIds),
-      ` A row holds ${length} tokens; where texts are too long, call the processor with truncation: true.`,
-    ),
+  const given: Record<string, Tensor<'int64'>> = { inputIds: checked('inputIds', ids) }
+  for (const name of GIVEN) {
+    const value = inputs[name]
+    if (value === undefined) continue
+    requireTensor(value, name, show(dims))
+    if (value.dims.join() !== dims.join())
+      throw new InputError('bad-shape', `${name} is ${show(value.dims)}; it must match inputIds, ${show(dims)}.`)
+    const all = checked(name, value, name === 'positionIds' ? tooLong(length) : undefined)
+    if (Object.hasOwn(tower.inputs, name)) given[name] = all
+    // A tokenizer of another family gives zeros, which say nothing.
+    else if (name !== 'attentionMask' && all.data.some((id) => id !== 0n))
+      throw new InputError('unknown-input', `${name}: ${config.modelType} takes none. Leave it out.`)
   }
+  const made = Object.entries(tower.inputs).map(([name, input]) => [
+    name,
+    given[name] ?? input.make(config, given as unknown as GivenText),
+  ])
+  return { inputs: Object.fromEntries(made) as Record<string, Tensor> }
 }
 
 /** Checks the inputs of a vision tower. */
@@ -132,13 +130,13 @@ export function visionBatch(
   encoder: VisionEncoderSpec,
   inputs: VisionModelInputs,
   interpolatePosEncoding: boolean,
-): VisionBatch {
+): Batch {
   checkInputs(inputs, 'pixelValues')
   const pixels = requireTensor(inputs.pixelValues, 'pixelValues', '[batch, channels, height, width]')
   const { dims, dtype } = pixels
   if (dtype !== 'float32') throw new InputError('bad-dtype', `pixelValues is ${dtype}; float32 is needed.`)
   checkPixelDims(encoder, dims, interpolatePosEncoding)
-  return { pixelValues: pixels as Tensor<'float32'> }
+  return { inputs: { pixelValues: pixels }, imageSize: [dims[2] as number, dims[3] as number] }
 }
 
 /** @throws InputError where a vision tower takes no pixels of these dims. */

@@ -11,8 +11,8 @@ import { readSafetensors } from '../weights/safetensors/read'
 import { writeSafetensors } from '../weights/safetensors/write'
 import { initializeModel, loadModel, loadTower, modelParams } from './load'
 import { VisionTextDualEncoderConfig } from './dual-encoder-config'
-import { ViTConfig } from '../towers/vision/vit'
-import { BertConfig } from '../towers/text/bert'
+import { ViTConfig } from '../towers/vision/vit.config'
+import { BertConfig } from '../towers/text/bert.config'
 
 const EMOJI = fileURLToPath(new URL('../../../../parity-tests/models/emoji-vit-bert', import.meta.url))
 const small = { hiddenSize: 8, numHiddenLayers: 1, numAttentionHeads: 2, intermediateSize: 16 }
@@ -26,7 +26,7 @@ const folder = () => mkdtemp(join(tmpdir(), 'dual-encoder-'))
 /** A copy of the small model with its weights changed. */
 async function spoiled(change: (tensors: Awaited<ReturnType<typeof readSafetensors>>) => void): Promise<string> {
   const target = await folder()
-  await saveModel(target, initializeModel(config, 1), {})
+  await saveModel(target, await initializeModel(config, 1), {})
   const tensors = await readSafetensors(join(target, 'model.safetensors'))
   change(tensors)
   await writeFile(join(target, 'model.safetensors'), writeSafetensors(tensors, { format: 'pt' }))
@@ -162,7 +162,8 @@ describe('saveModel', () => {
 
   it('draws the same weights for the same seed, padding rows zero', async () => {
     const read = async (seed: number) =>
-      (await initializeModel(config, seed).weights.get('text_model.embeddings.word_embeddings.weight')?.read())?.data
+      (await (await initializeModel(config, seed)).weights.get('text_model.embeddings.word_embeddings.weight')?.read())
+        ?.data
     expect(await read(3)).toEqual(await read(3))
     expect(await read(3)).not.toEqual(await read(4))
     expect([...((await read(3)) as Float32Array).slice(0, 8)]).toEqual(Array(8).fill(0))

@@ -55,13 +55,19 @@ function checkPoolerSize(config: VisionConfig & { readonly poolerOutputSize?: nu
   )
 }
 
-function encodersOf(config: VisionTextDualEncoderConfig): { vision: VisionEncoderSpec; text: TextEncoderSpec } {
+async function encodersOf(
+  config: VisionTextDualEncoderConfig,
+): Promise<{ vision: VisionEncoderSpec; text: TextEncoderSpec }> {
   checkPoolerSize(config.visionConfig)
   const projection = { projectionDim: config.projectionDim, projectionStd: config.textConfig.initializerRange }
   const { visionConfig, textConfig } = config
+  const [vision, text] = await Promise.all([
+    visionTowerOf(visionConfig.modelType).load(),
+    textTowerOf(textConfig.modelType).load(),
+  ])
   return {
-    vision: { kind: 'vision', tower: visionTowerOf(visionConfig.modelType), config: visionConfig, ...projection },
-    text: { kind: 'text', tower: textTowerOf(textConfig.modelType), config: textConfig, ...projection },
+    vision: { kind: 'vision', tower: vision, config: visionConfig, ...projection },
+    text: { kind: 'text', tower: text, config: textConfig, ...projection },
   }
 }
 
@@ -84,7 +90,7 @@ export const loadModel = (
 async function loadModelFrom(opened: Source, options: Parameters<typeof loadModel>[1]): Promise<LoadedModel> {
   const { onWarning: _, format, ...configOptions } = options
   const config = await VisionTextDualEncoderConfig.fromPretrained(opened, configOptions)
-  const encoders = encodersOf(config)
+  const encoders = await encodersOf(config)
   const expected = modelParams(encoders)
   const { weights, framework } = await openWeights(opened, format)
   const settled = new Map<string, WeightEntry>()
@@ -140,8 +146,9 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
   if (!file) throw new ConfigError('no-config', `${opened.describe} holds no config.json.`)
   const json = settleConfig(file)
   const towerJson = towerConfigJson(kind, json)
-  const tower = kind === 'vision' ? visionTowerOf(towerJson.model_type) : textTowerOf(towerJson.model_type)
-  const config = override(tower.config.fromJSON(towerJson) as TowerConfigOf[K], options.config ?? {})
+  const entry = kind === 'vision' ? visionTowerOf(towerJson.model_type) : textTowerOf(towerJson.model_type)
+  const tower = await entry.load()
+  const config = override(entry.config.fromJSON(towerJson) as TowerConfigOf[K], options.config ?? {})
   const encoder = { kind, tower, config } as unknown as SpecOf<K>
   const expected = encoderParams(encoder)
   const into = `${ENCODER_NAMES[kind].tower}.`
@@ -172,7 +179,7 @@ const short = (names: readonly string[]): string =>
   names.length > 8 ? `${names.slice(0, 8).join(', ')} and ${names.length - 8} more` : names.join(', ')
 
 /** Two towers as one model, with new projections and a new logit scale, which a warning names. */
-export function joinTowers(
+export async function joinTowers(
   vision: LoadedTower<VisionEncoderSpec>,
   text: LoadedTower<TextEncoderSpec>,
   options: ConfigOverrides & {
@@ -180,13 +187,13 @@ export function joinTowers(
     seed?: number
     onWarning?: WarningListener
   },
-): LoadedModel {
+): Promise<LoadedModel> {
   const { config: given, seed = 0, onWarning = printWarning, ...values } = options
   checkSeed(seed)
   const config = (
     given ?? VisionTextDualEncoderConfig.fromVisionTextConfigs(vision.encoder.config, text.encoder.config)
   ).with(values)
-  const encoders = encodersOf(config)
+  const encoders = await encodersOf(config)
   for (const { encoder } of [vision, text]) {
     const { modelType } = encoders[encoder.kind].config
     if (modelType !== encoder.config.modelType)
@@ -225,9 +232,9 @@ const newScaleOrWeight = (param: Param, config: VisionTextDualEncoderConfig, see
     : newWeight(param, seed)
 
 /** A model whose every weight is new: the same for the same seed. */
-export function initializeModel(config: VisionTextDualEncoderConfig, seed: number): LoadedModel {
+export async function initializeModel(config: VisionTextDualEncoderConfig, seed: number): Promise<LoadedModel> {
   checkSeed(seed)
-  const encoders = encodersOf(config)
+  const encoders = await encodersOf(config)
   const weights = new Map<string, WeightEntry>()
   for (const param of modelParams(encoders).values()) weights.set(param.name, newScaleOrWeight(param, config, seed))
   return { config, ...encoders, weights }

@@ -6,9 +6,10 @@ import { type ConfigOverrides, OVERRIDES, type VisionTextDualEncoderConfig } fro
 import { BackendError, checkOptions, InputError, OptionError } from '../base/errors'
 import { hostLossOps } from '../ops/losses/host'
 import { clipLoss, similarity } from '../ops/losses/losses'
+import { Memo } from '../base/memo'
 import type { Tensor } from '../base/tensor'
 import type { WarningListener } from '../base/warnings'
-import type { EncodeRequest, EncoderOutput, EncoderRunner, EncoderSpec, TextBatch, VisionBatch } from './encoder'
+import type { EncodeRequest, EncoderOutput, EncoderRunner, EncoderSpec, Batch } from './encoder'
 import { checkInputs, type TextModelInputs, textBatch, type VisionModelInputs, visionBatch } from './inputs'
 import {
   CHECKPOINT_OPTIONS,
@@ -100,7 +101,7 @@ export abstract class DualEncoderModel {
   readonly config: VisionTextDualEncoderConfig
   protected readonly loaded: LoadedModel
   #runners: { vision?: EncoderRunner; text?: EncoderRunner } = {}
-  #logitScale?: Promise<Tensor>
+  readonly #logitScale = new Memo<Tensor>()
   #disposed = false
 
   constructor(loaded: LoadedModel) {
@@ -161,7 +162,7 @@ export abstract class DualEncoderModel {
       vision: isTower(vision) ? visionConfig : undefined,
       text: isTower(text) ? textConfig : undefined,
     }
-    return new this(joinTowers(visionTower, textTower, { ...values, ...overrides, seed, onWarning }), engine)
+    return new this(await joinTowers(visionTower, textTower, { ...values, ...overrides, seed, onWarning }), engine)
   }
 
   /** New weights throughout, the same for the same seed. */
@@ -171,7 +172,7 @@ export abstract class DualEncoderModel {
     options: { seed?: number } & Partial<O> = {},
   ): Promise<M> {
     const { engine, rest } = split<O, { seed?: number }>(options as O, this.engineOptions, ['seed'], 'fromConfig')
-    return new this(initializeModel(config, rest.seed ?? 0), engine)
+    return new this(await initializeModel(config, rest.seed ?? 0), engine)
   }
 
   /** Two towers already loaded, with new projections. */
@@ -189,7 +190,7 @@ export abstract class DualEncoderModel {
         'fromTowers takes towers that are loaded, by VisionTower.fromPretrained and TextTower.fromPretrained. ' +
           'fromVisionTextPretrained takes their sources.',
       )
-    return new this(joinTowers(vision.loadedAs('vision'), text.loadedAs('text'), rest), engine)
+    return new this(await joinTowers(vision.loadedAs('vision'), text.loadedAs('text'), rest), engine)
   }
 
   protected runner(kind: 'vision' | 'text'): EncoderRunner {
@@ -232,12 +233,12 @@ export abstract class DualEncoderModel {
       returnLoss = false,
       interpolatePosEncoding = false,
     }: Pick<ForwardOptions, 'returnLoss' | 'interpolatePosEncoding'>,
-  ): { texts: TextBatch; images: VisionBatch } {
+  ): { texts: Batch; images: Batch } {
     checkInputs(inputs, 'inputIds, pixelValues')
     checkOptions(inputs, [...INPUTS, ...BESIDE_INPUTS], 'forward inputs')
     const texts = textBatch(this.loaded.text, inputs)
     const images = visionBatch(this.loaded.vision, inputs, interpolatePosEncoding)
-    const [textCount, imageCount] = [texts.inputIds.dims[0], images.pixelValues.dims[0]]
+    const [textCount, imageCount] = [texts.inputs.inputIds?.dims[0], images.inputs.pixelValues?.dims[0]]
     if (returnLoss && textCount !== imageCount)
       throw new InputError(
         'batch-mismatch',
@@ -297,9 +298,7 @@ export abstract class DualEncoderModel {
       if (!entry) throw new BackendError('no-logit-scale', 'The model holds no logit_scale.')
       return entry.read()
     }
-    const promise = (this.#logitScale ??= read())
-    promise.catch(() => (this.#logitScale = undefined))
-    return promise
+    return this.#logitScale.get(read)
   }
 
   /** Writes `config.json` and `model.safetensors` as Python's `save_pretrained`, for every Python to load. */

@@ -44,14 +44,6 @@ export function encoderParams(encoder: EncoderSpec): Map<string, Param> {
       : encoder.tower.idleParams?.(weights, encoder.config)
   for (const param of idle ?? []) ops.param(param)
   const imageSize = encoder.kind === 'vision' ? pairOf(encoder.config.imageSize) : ([0, 0] as const)
-  const inputs = {
-    pixelValues: undefined,
-    imageSize,
-    inputIds: undefined,
-    tokenTypeIds: undefined,
-    positionIds: undefined,
-    attentionMask: undefined,
-  }
-  encode<void>(ops, encoder, inputs, { features: true, lastHiddenState: true })
+  encode<void>(ops, encoder, { inputs: {}, imageSize }, { features: true, lastHiddenState: true })
   return params
 }

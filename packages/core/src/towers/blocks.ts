@@ -155,9 +155,16 @@ export function postNormEncoder<T>(
   return { last, ...tapped(taps, hiddenStates, attentions) }
 }
 
-/** The `pooling` option: the first token, or the mean of the tokens after `prefix` (text: of those attended to). */
+/** Whether pooling needs no token but the first; a tower's own pooler does so in most. */
+export const takesFirst = (pooling: Pooling | undefined): boolean => !pooling || pooling === 'cls'
+
+/**
+ * The `pooling` option: the first token, or the mean or largest of the tokens after `prefix` (text: of those attended
+ * to). sentence-transformers' `Pooling`.
+ */
 export function pool<T>(ops: Ops<T>, pooling: Pooling, hidden: T, options: { prefix?: number; mask?: T } = {}): T {
   if (pooling === 'cls') return ops.token(hidden, 0)
   const { prefix = 0, mask } = options
-  return ops.meanTokens(prefix > 0 ? ops.sliceTokens(hidden, prefix) : hidden, mask)
+  const tokens = prefix > 0 ? ops.sliceTokens(hidden, prefix) : hidden
+  return pooling === 'mean' ? ops.meanTokens(tokens, mask) : ops.maxTokens(tokens, mask)
 }

@@ -1,48 +1,57 @@
 import { ConfigError } from '../base/errors'
-import { beit } from './vision/beit'
-import { bert } from './text/bert'
-import { chineseClipVision, clipVision } from './vision/clip'
-import { deit } from './vision/deit'
-import { dinov2 } from './vision/dinov2'
-import { camembert, roberta, xlmRoberta } from './text/roberta'
-import { siglipVision } from './vision/siglip'
-import type { TextTowerModule, VisionTowerModule } from './tower'
-import { vit } from './vision/vit'
+import { BertConfig } from './text/bert.config'
+import { CamembertConfig, RobertaConfig, XLMRobertaConfig } from './text/roberta.config'
+import type { TextTowerModule, TowerConfigClass, VisionTowerModule } from './tower'
+import { BeitConfig } from './vision/beit.config'
+import { ChineseCLIPVisionConfig, CLIPVisionConfig } from './vision/clip.config'
+import { DeiTConfig } from './vision/deit.config'
+import { Dinov2Config } from './vision/dinov2.config'
+import { SiglipVisionConfig } from './vision/siglip.config'
+import { ViTConfig } from './vision/vit.config'
 
-type Towers<T> = ReadonlyMap<string, T>
+/** A tower's config, which is always there, and its module with the forward pass, which is loaded when it is needed. */
+export interface TowerEntry<M extends VisionTowerModule | TextTowerModule> {
+  readonly config: TowerConfigClass<M extends VisionTowerModule ? 'vision' : 'text'>
+  load(): Promise<M>
+}
 
-const byModelType = <T extends { readonly modelType: string }>(towers: readonly T[]): Towers<T> =>
-  new Map(towers.map((tower) => [tower.modelType, tower]))
+type Towers<M extends VisionTowerModule | TextTowerModule> = Readonly<Record<string, TowerEntry<M>>>
 
-/** The towers by `model_type`. A new one is a module of its own and a line here. */
-export const VISION_TOWERS: Towers<VisionTowerModule> = /* @__PURE__ */ byModelType<VisionTowerModule>([
-  vit,
-  deit,
-  beit,
-  clipVision,
-  siglipVision,
-  chineseClipVision,
-  dinov2,
-])
-const TEXT_TOWERS: Towers<TextTowerModule> = /* @__PURE__ */ byModelType<TextTowerModule>([
-  bert,
-  roberta,
-  xlmRoberta,
-  camembert,
-])
+/** The vision towers by `model_type`. A new one is a module with its config, and a line here. */
+export const VISION_TOWERS: Towers<VisionTowerModule> = {
+  vit: { config: ViTConfig, load: async () => (await import('./vision/vit')).vit },
+  deit: { config: DeiTConfig, load: async () => (await import('./vision/deit')).deit },
+  beit: { config: BeitConfig, load: async () => (await import('./vision/beit')).beit },
+  clip_vision_model: { config: CLIPVisionConfig, load: async () => (await import('./vision/clip')).clipVision },
+  siglip_vision_model: { config: SiglipVisionConfig, load: async () => (await import('./vision/siglip')).siglipVision },
+  chinese_clip_vision_model: {
+    config: ChineseCLIPVisionConfig,
+    load: async () => (await import('./vision/clip')).chineseClipVision,
+  },
+  dinov2: { config: Dinov2Config, load: async () => (await import('./vision/dinov2')).dinov2 },
+}
 
-function towerOf<T>(towers: Towers<T>, kind: string, modelType: unknown): T {
-  const tower = towers.get(String(modelType))
-  if (tower) return tower
+/** The text towers by `model_type`. */
+export const TEXT_TOWERS: Towers<TextTowerModule> = {
+  bert: { config: BertConfig, load: async () => (await import('./text/bert')).bert },
+  roberta: { config: RobertaConfig, load: async () => (await import('./text/roberta')).roberta },
+  'xlm-roberta': { config: XLMRobertaConfig, load: async () => (await import('./text/roberta')).xlmRoberta },
+  camembert: { config: CamembertConfig, load: async () => (await import('./text/roberta')).camembert },
+}
+
+function towerOf<T>(towers: Readonly<Record<string, T>>, kind: string, modelType: unknown): T {
+  const type = String(modelType)
+  if (Object.hasOwn(towers, type)) return towers[type] as T
   const given =
     modelType === undefined ? 'config has no model_type' : `model_type "${String(modelType)}" is not supported`
   throw new ConfigError(
     'unsupported-model-type',
-    `${kind} tower: ${given}. Should be one of: ${[...towers.keys()].join(', ')}.`,
+    `${kind} tower: ${given}. Should be one of: ${Object.keys(towers).join(', ')}.`,
   )
 }
 
 /** @throws ConfigError listing the vision towers there are. */
-export const visionTowerOf = (modelType: unknown): VisionTowerModule => towerOf(VISION_TOWERS, 'Vision', modelType)
+export const visionTowerOf = (modelType: unknown): TowerEntry<VisionTowerModule> =>
+  towerOf(VISION_TOWERS, 'Vision', modelType)
 /** @throws ConfigError listing the text towers there are. */
-export const textTowerOf = (modelType: unknown): TextTowerModule => towerOf(TEXT_TOWERS, 'Text', modelType)
+export const textTowerOf = (modelType: unknown): TowerEntry<TextTowerModule> => towerOf(TEXT_TOWERS, 'Text', modelType)

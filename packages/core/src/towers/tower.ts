@@ -1,10 +1,10 @@
 import type { PretrainedConfig, JsonObject } from '../base/pretrained-config'
-import type { Tensor } from '../base/tensor'
 import type { Ops, Param } from '../ops/ops'
+import type { TextInput } from './inputs'
 import type { Scope } from '../ops/scope'
 
 /** How a tower's one vector is taken where it has no pooler of its own. */
-export type Pooling = 'cls' | 'mean'
+export type Pooling = 'cls' | 'mean' | 'max'
 
 /** Which of a tower's outputs are wanted. Only these are computed. */
 export interface Taps {
@@ -32,14 +32,6 @@ export interface VisionInputs<T> {
   readonly imageSize: readonly [number, number]
 }
 
-export interface TextInputs<T> {
-  /** `[B, L]` each, int. */
-  readonly inputIds: T
-  readonly tokenTypeIds: T
-  readonly positionIds: T
-  readonly attentionMask: T
-}
-
 /** What any tower's config holds that the rest of the library reads. */
 export interface TowerConfig extends PretrainedConfig {
   hiddenSize: number
@@ -58,14 +50,18 @@ export interface VisionConfig extends TowerConfig {
 
 export interface TextConfig extends TowerConfig {
   vocabSize: number
-  maxPositionEmbeddings: number
-  typeVocabSize: number
   padTokenId: number
+}
+
+/** A tower's config class, as the registry lists it. */
+export interface TowerConfigClass<K extends 'vision' | 'text'> {
+  readonly modelType: string
+  readonly defaults: object
+  fromJSON(json: JsonObject): K extends 'vision' ? VisionConfig : TextConfig
 }
 
 interface TowerBase<C extends TowerConfig> {
   readonly modelType: string
-  readonly config: { readonly defaults: object; fromJSON(json: JsonObject): C }
   /** Weights that its checkpoints hold and `forward` does not read (`mask_token`). */
   idleParams?(weights: Scope, config: C): Param[]
   /** Names that its checkpoints may hold and that are set aside: computed today, or of pre-training. */
@@ -81,11 +77,11 @@ export interface VisionTowerModule<C extends VisionConfig = VisionConfig> extend
   forward<T>(ops: Ops<T>, weights: Scope, config: C, inputs: VisionInputs<T>, taps: Taps): TowerOutput<T>
 }
 
-export interface TextTowerModule<C extends TextConfig = TextConfig> extends TowerBase<C> {
+export interface TextTowerModule<C extends TextConfig = TextConfig, I extends string = string> extends TowerBase<C> {
   readonly kind: 'text'
-  forward<T>(ops: Ops<T>, weights: Scope, config: C, inputs: TextInputs<T>, taps: Taps): TowerOutput<T>
-  /** `[B, L]` positions as the original counts them. */
-  positionIds(config: C, inputIds: Tensor<'int64'>): Tensor<'int64'>
-  /** The longest sequence that the position table holds. */
+  /** What it takes, by the names that `forward` knows. */
+  readonly inputs: Readonly<Record<I, TextInput<C>>>
+  forward<T>(ops: Ops<T>, weights: Scope, config: C, inputs: Readonly<Record<I, T>>, taps: Taps): TowerOutput<T>
+  /** The longest sequence that it has positions for; Infinity where any length will do. */
   maxLength(config: C): number
 }

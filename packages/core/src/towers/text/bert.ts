@@ -1,33 +1,11 @@
-import { configClass } from '../../base/pretrained-config'
+import type { BERT_DEFAULTS, BertConfig } from './bert.config'
 import { ConfigError } from '../../base/errors'
-import { tensor } from '../../base/tensor'
 import { activationOf } from '../../ops/activations'
-import { mlp, onlyPooled, pool, postNormEncoder, type PostNormLayer } from '../blocks'
+import { mlp, onlyPooled, pool, postNormEncoder, type PostNormLayer, takesFirst } from '../blocks'
 import type { Ops, Param } from '../../ops/ops'
 import type { Scope } from '../../ops/scope'
-import type { Pooling, Taps, TextInputs, TextTowerModule, TowerOutput } from '../tower'
-
-export const BERT_DEFAULTS = {
-  vocabSize: 30522,
-  hiddenSize: 768,
-  numHiddenLayers: 12,
-  numAttentionHeads: 12,
-  intermediateSize: 3072,
-  hiddenAct: 'gelu',
-  hiddenDropoutProb: 0.1,
-  attentionProbsDropoutProb: 0.1,
-  maxPositionEmbeddings: 512,
-  typeVocabSize: 2,
-  initializerRange: 0.02,
-  layerNormEps: 1e-12,
-  padTokenId: 0,
-  isDecoder: false,
-  positionEmbeddingType: undefined as string | undefined,
-  pooling: undefined as Pooling | undefined,
-}
-
-/** transformers' `BertConfig`. */
-export class BertConfig extends /* @__PURE__ */ configClass('bert', BERT_DEFAULTS) {}
+import { BERT_INPUTS, type BertInputs } from '../inputs'
+import type { Taps, TextTowerModule, TowerOutput } from '../tower'
 
 export type BertLike = typeof BERT_DEFAULTS & { readonly modelType: string }
 
@@ -72,7 +50,7 @@ export function bertForward<T>(
   ops: Ops<T>,
   w: Scope,
   config: BertLike,
-  inputs: TextInputs<T>,
+  inputs: BertInputs<T>,
   taps: Taps,
   positionPadding?: number,
 ): TowerOutput<T> {
@@ -100,7 +78,7 @@ export function bertForward<T>(
       layers: config.numHiddenLayers,
       heads: config.numAttentionHeads,
       taps,
-      firstTokenOnly: onlyPooled(taps) && pooling !== 'mean',
+      firstTokenOnly: onlyPooled(taps) && takesFirst(pooling),
       hiddenDropout: config.hiddenDropoutProb,
       attentionDropout: config.attentionProbsDropoutProb,
       keyMask: inputs.attentionMask,
@@ -113,19 +91,13 @@ export function bertForward<T>(
 }
 
 /** `position_ids` were saved as a buffer before transformers 4.31. */
-export const POSITION_IDS = /^embeddings\.position_ids$/
+export const STALE_POSITIONS = /^embeddings\.position_ids$/
 
-export const bert: TextTowerModule<BertConfig> = {
+export const bert: TextTowerModule<BertConfig, keyof typeof BERT_INPUTS> = {
   kind: 'text',
   modelType: 'bert',
-  config: BertConfig,
-  staleNames: [POSITION_IDS],
+  staleNames: [STALE_POSITIONS],
+  inputs: BERT_INPUTS,
   forward: (ops, w, config, inputs, taps) => bertForward(ops, w, config, inputs, taps),
-  positionIds(_config, { dims }) {
-    const length = dims[1] ?? 0
-    const data = new BigInt64Array((dims[0] ?? 0) * length)
-    for (let i = 0; i < data.length; i++) data[i] = BigInt(i % length)
-    return tensor(data, dims)
-  },
   maxLength: (config) => config.maxPositionEmbeddings,
 }

@@ -1,18 +1,9 @@
-import { configClass } from '../../base/pretrained-config'
+import type { RobertaConfig, XLMRobertaConfig, CamembertConfig } from './roberta.config'
 import { ConfigError } from '../../base/errors'
-import { tensor } from '../../base/tensor'
-import { BERT_DEFAULTS, type BertLike, bertForward, POSITION_IDS } from './bert'
+import { tensor, type Tensor } from '../../base/tensor'
+import { type BertLike, bertForward, STALE_POSITIONS } from './bert'
+import { BERT_INPUTS, positionIds } from '../inputs'
 import type { TextTowerModule } from '../tower'
-
-/** transformers' `RobertaConfig`. */
-export class RobertaConfig
-  extends /* @__PURE__ */ configClass('roberta', { ...BERT_DEFAULTS, vocabSize: 50265, padTokenId: 1 }) {}
-
-/** transformers' `XLMRobertaConfig`. */
-export class XLMRobertaConfig extends /* @__PURE__ */ configClass('xlm-roberta', { ...BERT_DEFAULTS, padTokenId: 1 }) {}
-
-/** transformers' `CamembertConfig`. */
-export class CamembertConfig extends /* @__PURE__ */ configClass('camembert', { ...BERT_DEFAULTS, padTokenId: 1 }) {}
 
 /** @throws ConfigError where positions cannot count from it: `pad_token_id` may be null in a config.json. */
 function paddingOf({ modelType, padTokenId }: BertLike): number {
@@ -23,34 +14,38 @@ function paddingOf({ modelType, padTokenId }: BertLike): number {
   )
 }
 
+/** Positions count from `pad_token_id + 1`, and stay at `pad_token_id` for padding. */
+function robertaPositions(config: BertLike, { dims, data }: Tensor<'int64'>): Tensor<'int64'> {
+  const padding = BigInt(config.padTokenId)
+  const length = dims[1] ?? 0
+  const positions = new BigInt64Array(data.length)
+  let count = 0n
+  for (let i = 0; i < data.length; i++) {
+    if (i % length === 0) count = 0n
+    positions[i] = data[i] === padding ? padding : padding + ++count
+  }
+  return tensor(positions, dims)
+}
+
+export const ROBERTA_INPUTS = { ...BERT_INPUTS, positionIds: positionIds(robertaPositions) }
+
 /**
  * Liu et al.'s RoBERTa (transformers' `RobertaModel`) and its kin: a BERT whose positions count from
  * `pad_token_id + 1`, and stay at `pad_token_id` for padding.
  */
 function robertaTower<
   C extends BertLike & InstanceType<typeof RobertaConfig | typeof XLMRobertaConfig | typeof CamembertConfig>,
->(modelType: string, config: TextTowerModule<C>['config']): TextTowerModule<C> {
+>(modelType: string): TextTowerModule<C, keyof typeof BERT_INPUTS> {
   return {
     kind: 'text',
     modelType,
-    config,
-    staleNames: [POSITION_IDS],
+    staleNames: [STALE_POSITIONS],
+    inputs: ROBERTA_INPUTS,
     forward: (ops, w, config, inputs, taps) => bertForward(ops, w, config, inputs, taps, paddingOf(config)),
-    positionIds(config, { dims, data }) {
-      const padding = BigInt(config.padTokenId)
-      const length = dims[1] ?? 0
-      const positions = new BigInt64Array(data.length)
-      let count = 0n
-      for (let i = 0; i < data.length; i++) {
-        if (i % length === 0) count = 0n
-        positions[i] = data[i] === padding ? padding : padding + ++count
-      }
-      return tensor(positions, dims)
-    },
     maxLength: (config) => config.maxPositionEmbeddings - config.padTokenId - 1,
   }
 }
 
-export const roberta = robertaTower<RobertaConfig>('roberta', RobertaConfig)
-export const xlmRoberta = robertaTower<XLMRobertaConfig>('xlm-roberta', XLMRobertaConfig)
-export const camembert = robertaTower<CamembertConfig>('camembert', CamembertConfig)
+export const roberta = robertaTower<RobertaConfig>('roberta')
+export const xlmRoberta = robertaTower<XLMRobertaConfig>('xlm-roberta')
+export const camembert = robertaTower<CamembertConfig>('camembert')

@@ -1,38 +1,12 @@
+import type { BeitConfig } from './beit.config'
 import { gridOf, pairOf, type Grid } from '../grid'
-import { configClass } from '../../base/pretrained-config'
 import { type Tensor, tensor } from '../../base/tensor'
 import { activationOf } from '../../ops/activations'
-import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer } from '../blocks'
+import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer, takesFirst } from '../blocks'
 import type { Ops } from '../../ops/ops'
 import { positionEmbeddings, resized, resizeMatrix } from '../positions'
 import type { Scope } from '../../ops/scope'
-import type { Pooling, VisionTowerModule } from '../tower'
-
-/** transformers' `BeitConfig`. */
-export class BeitConfig
-  extends /* @__PURE__ */ configClass('beit', {
-    vocabSize: 8192,
-    hiddenSize: 768,
-    numHiddenLayers: 12,
-    numAttentionHeads: 12,
-    intermediateSize: 3072,
-    hiddenAct: 'gelu',
-    hiddenDropoutProb: 0,
-    attentionProbsDropoutProb: 0,
-    initializerRange: 0.02,
-    layerNormEps: 1e-12,
-    imageSize: 224 as number | readonly [number, number],
-    patchSize: 16 as number | readonly [number, number],
-    numChannels: 3,
-    useMaskToken: false,
-    useAbsolutePositionEmbeddings: false,
-    useRelativePositionBias: false,
-    useSharedRelativePositionBias: false,
-    layerScaleInitValue: 0.1,
-    dropPathRate: 0.1,
-    useMeanPooling: true,
-    pooling: undefined as Pooling | undefined,
-  }) {}
+import type { VisionTowerModule } from '../tower'
 
 /** `[area + 1, area + 1]` rows of the bias table for each pair of tokens; the last three rows belong to the class token. */
 function relativePositionIndex([height, width]: Grid): Tensor<'int32'> {
@@ -76,7 +50,6 @@ const TABLE_SCOPE = 'relative_position_bias'
 export const beit: VisionTowerModule<BeitConfig> = {
   kind: 'vision',
   modelType: 'beit',
-  config: BeitConfig,
   anyImageSize: true,
   staleNames: [/relative_position_index$/],
   idleParams: (w, config) =>
@@ -134,7 +107,7 @@ export const beit: VisionTowerModule<BeitConfig> = {
         dropPath: (config.dropPathRate * index) / Math.max(config.numHiddenLayers - 1, 1),
       }
     }
-    const meanOfPatches = pooling ? pooling === 'mean' : config.useMeanPooling
+    const meanOfPatches = pooling ? !takesFirst(pooling) : config.useMeanPooling
     const { last, ...collected } = preNormEncoder(
       ops,
       ops.dropout(x, config.hiddenDropoutProb),
@@ -149,7 +122,7 @@ export const beit: VisionTowerModule<BeitConfig> = {
         attentionDropout: config.attentionProbsDropoutProb,
       },
     )
-    const pooled = pool(ops, meanOfPatches ? 'mean' : 'cls', last, { prefix: 1 })
+    const pooled = pool(ops, pooling ?? (config.useMeanPooling ? 'mean' : 'cls'), last, { prefix: 1 })
     const poolerOutput =
       !pooling && config.useMeanPooling ? ops.layerNorm(pooled, w.at('pooler.layernorm').norm(D, eps)) : pooled
     return { lastHiddenState: last, poolerOutput, ...collected }

@@ -1,35 +1,11 @@
+import type { CLIP_VISION_DEFAULTS, CLIPVisionConfig, ChineseCLIPVisionConfig } from './clip.config'
 import { gridOf, pairOf } from '../grid'
-import { configClass } from '../../base/pretrained-config'
 import { activationOf } from '../../ops/activations'
-import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer } from '../blocks'
+import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer, takesFirst } from '../blocks'
 import type { Ops } from '../../ops/ops'
 import { positionEmbeddings } from '../positions'
 import type { Scope } from '../../ops/scope'
-import type { Pooling, VisionTowerModule } from '../tower'
-
-const CLIP_VISION_DEFAULTS = {
-  hiddenSize: 768,
-  intermediateSize: 3072,
-  projectionDim: 512,
-  numHiddenLayers: 12,
-  numAttentionHeads: 12,
-  numChannels: 3,
-  imageSize: 224 as number | readonly [number, number],
-  patchSize: 32 as number | readonly [number, number],
-  hiddenAct: 'quick_gelu',
-  layerNormEps: 1e-5,
-  attentionDropout: 0,
-  initializerRange: 0.02,
-  initializerFactor: 1,
-  pooling: undefined as Pooling | undefined,
-}
-
-/** transformers' `CLIPVisionConfig`. */
-export class CLIPVisionConfig extends /* @__PURE__ */ configClass('clip_vision_model', CLIP_VISION_DEFAULTS) {}
-
-/** transformers' `ChineseCLIPVisionConfig`. */
-export class ChineseCLIPVisionConfig
-  extends /* @__PURE__ */ configClass('chinese_clip_vision_model', CLIP_VISION_DEFAULTS) {}
+import type { VisionTowerModule } from '../tower'
 
 /** What CLIP's and SigLIP's encoder layers share. */
 interface ClipLayerConfig {
@@ -90,14 +66,10 @@ function clipStd(config: typeof CLIP_VISION_DEFAULTS): ClipLayerStd {
 }
 
 /** Radford et al.'s vision transformer (transformers' `CLIPVisionModel`). */
-function clipTower<C extends CLIPVisionConfig | ChineseCLIPVisionConfig>(
-  modelType: string,
-  config: VisionTowerModule<C>['config'],
-): VisionTowerModule<C> {
+function clipTower<C extends CLIPVisionConfig | ChineseCLIPVisionConfig>(modelType: string): VisionTowerModule<C> {
   return {
     kind: 'vision',
     modelType,
-    config,
     innerName: 'vision_model',
     staleNames: [/^embeddings\.position_ids$/],
     forward(ops, w, config, { pixelValues, imageSize }, taps) {
@@ -133,7 +105,7 @@ function clipTower<C extends CLIPVisionConfig | ChineseCLIPVisionConfig>(
           layers: config.numHiddenLayers,
           heads: config.numAttentionHeads,
           taps,
-          firstTokenOnly: onlyPooled(taps) && pooling !== 'mean',
+          firstTokenOnly: onlyPooled(taps) && takesFirst(pooling),
           attentionDropout: config.attentionDropout,
         },
       )
@@ -145,5 +117,5 @@ function clipTower<C extends CLIPVisionConfig | ChineseCLIPVisionConfig>(
   }
 }
 
-export const clipVision = /* @__PURE__ */ clipTower('clip_vision_model', CLIPVisionConfig)
-export const chineseClipVision = /* @__PURE__ */ clipTower('chinese_clip_vision_model', ChineseCLIPVisionConfig)
+export const clipVision = /* @__PURE__ */ clipTower<CLIPVisionConfig>('clip_vision_model')
+export const chineseClipVision = /* @__PURE__ */ clipTower<ChineseCLIPVisionConfig>('chinese_clip_vision_model')

@@ -1,34 +1,11 @@
+import type { Dinov2Config } from './dinov2.config'
 import { gridOf, pairOf } from '../grid'
-import { configClass } from '../../base/pretrained-config'
 import { activationOf } from '../../ops/activations'
-import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer } from '../blocks'
+import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer, takesFirst } from '../blocks'
 import type { Ops, Param, Projection } from '../../ops/ops'
 import { positionEmbeddings } from '../positions'
 import type { Scope } from '../../ops/scope'
-import type { Pooling, VisionTowerModule } from '../tower'
-
-/** transformers' `Dinov2Config`. */
-export class Dinov2Config
-  extends /* @__PURE__ */ configClass('dinov2', {
-    hiddenSize: 768,
-    numHiddenLayers: 12,
-    numAttentionHeads: 12,
-    mlpRatio: 4,
-    hiddenAct: 'gelu',
-    hiddenDropoutProb: 0,
-    attentionProbsDropoutProb: 0,
-    initializerRange: 0.02,
-    layerNormEps: 1e-6,
-    imageSize: 224 as number | readonly [number, number],
-    patchSize: 14 as number | readonly [number, number],
-    numChannels: 3,
-    qkvBias: true,
-    layerscaleValue: 1,
-    dropPathRate: 0,
-    useSwigluFfn: false,
-    useMaskToken: true,
-    pooling: undefined as Pooling | undefined,
-  }) {}
+import type { VisionTowerModule } from '../tower'
 
 /** SiLU(x W1) * (x W2), then back: `weights_in` holds W1 and W2 in one (`Dinov2SwiGLUFFN`). */
 function swiglu<T>(ops: Ops<T>, w: Scope, hiddenSize: number, expanded: number, scale: Param): (x: T) => T {
@@ -49,7 +26,6 @@ function swiglu<T>(ops: Ops<T>, w: Scope, hiddenSize: number, expanded: number, 
 export const dinov2: VisionTowerModule<Dinov2Config> = {
   kind: 'vision',
   modelType: 'dinov2',
-  config: Dinov2Config,
   anyImageSize: true,
   staleNames: [/^embeddings\.mask_token$/],
   idleParams: (w, config) =>
@@ -110,7 +86,7 @@ export const dinov2: VisionTowerModule<Dinov2Config> = {
         layers: config.numHiddenLayers,
         heads: config.numAttentionHeads,
         taps,
-        firstTokenOnly: onlyPooled(taps) && pooling !== 'mean',
+        firstTokenOnly: onlyPooled(taps) && takesFirst(pooling),
         attentionDropout: config.attentionProbsDropoutProb,
       },
     )

@@ -1,30 +1,12 @@
+import type { SiglipVisionConfig } from './siglip.config'
 import { gridOf, pairOf } from '../grid'
-import { configClass } from '../../base/pretrained-config'
 import { ConfigError } from '../../base/errors'
 import { onlyPooled, pool, preNormEncoder } from '../blocks'
 import { clipLayer, type ClipLayerStd, clipMlp } from './clip'
 import type { Ops, Projection } from '../../ops/ops'
 import { positionEmbeddings } from '../positions'
 import type { Scope } from '../../ops/scope'
-import type { Pooling, VisionTowerModule } from '../tower'
-
-/** transformers' `SiglipVisionConfig`. */
-export class SiglipVisionConfig
-  extends /* @__PURE__ */ configClass('siglip_vision_model', {
-    hiddenSize: 768,
-    intermediateSize: 3072,
-    numHiddenLayers: 12,
-    numAttentionHeads: 12,
-    numChannels: 3,
-    imageSize: 224 as number | readonly [number, number],
-    patchSize: 16 as number | readonly [number, number],
-    hiddenAct: 'gelu_pytorch_tanh',
-    layerNormEps: 1e-6,
-    attentionDropout: 0,
-    initializerRange: 0.02,
-    visionUseHead: true,
-    pooling: undefined as Pooling | undefined,
-  }) {}
+import type { VisionTowerModule } from '../tower'
 
 /** The deviation of LeCun's normal, truncated where transformers 5 truncates it: nowhere. */
 const lecunStd = (fanIn: number): number => fanIn ** -0.5 / 0.87962566103423978
@@ -57,7 +39,6 @@ function attentionPool<T>(ops: Ops<T>, w: Scope, config: SiglipVisionConfig, x: 
 export const siglipVision: VisionTowerModule<SiglipVisionConfig> = {
   kind: 'vision',
   modelType: 'siglip_vision_model',
-  config: SiglipVisionConfig,
   innerName: 'vision_model',
   staleNames: [/^embeddings\.position_ids$/],
   forward(ops, w, config, { pixelValues, imageSize }, taps) {

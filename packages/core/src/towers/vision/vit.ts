@@ -1,34 +1,11 @@
+import type { VIT_DEFAULTS, ViTConfig } from './vit.config'
 import { gridOf, pairOf } from '../grid'
-import { configClass } from '../../base/pretrained-config'
 import { activationOf } from '../../ops/activations'
-import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer } from '../blocks'
+import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer, takesFirst } from '../blocks'
 import type { Init, Ops } from '../../ops/ops'
 import { positionEmbeddings } from '../positions'
 import type { Scope } from '../../ops/scope'
-import type { Pooling, Taps, TowerOutput, VisionInputs, VisionTowerModule } from '../tower'
-
-export const VIT_DEFAULTS = {
-  hiddenSize: 768,
-  numHiddenLayers: 12,
-  numAttentionHeads: 12,
-  intermediateSize: 3072,
-  hiddenAct: 'gelu',
-  hiddenDropoutProb: 0,
-  attentionProbsDropoutProb: 0,
-  initializerRange: 0.02,
-  layerNormEps: 1e-12,
-  imageSize: 224 as number | readonly [number, number],
-  patchSize: 16 as number | readonly [number, number],
-  numChannels: 3,
-  qkvBias: true,
-  encoderStride: 16,
-  poolerOutputSize: undefined as number | null | undefined,
-  poolerAct: 'tanh',
-  pooling: undefined as Pooling | undefined,
-}
-
-/** transformers' `ViTConfig`. */
-export class ViTConfig extends /* @__PURE__ */ configClass('vit', VIT_DEFAULTS) {}
+import type { Taps, TowerOutput, VisionInputs, VisionTowerModule } from '../tower'
 
 type ViTLike = typeof VIT_DEFAULTS & { readonly modelType: string }
 
@@ -93,7 +70,7 @@ export function vitForward<T>(
       layers: config.numHiddenLayers,
       heads: config.numAttentionHeads,
       taps,
-      firstTokenOnly: onlyPooled(taps) && pooling !== 'mean',
+      firstTokenOnly: onlyPooled(taps) && takesFirst(pooling),
       hiddenDropout: config.hiddenDropoutProb,
       attentionDropout: config.attentionProbsDropoutProb,
     },
@@ -114,7 +91,6 @@ export const MASK_TOKEN = /^embeddings\.mask_token$/
 export const vit: VisionTowerModule<ViTConfig> = {
   kind: 'vision',
   modelType: 'vit',
-  config: ViTConfig,
   staleNames: [MASK_TOKEN],
   forward: (ops, w, config, inputs, taps) => vitForward(ops, w, config, inputs, taps, ['cls_token']),
 }

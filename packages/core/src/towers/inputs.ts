@@ -1,0 +1,77 @@
+import { type Tensor, tensor } from '../base/tensor'
+
+type Ids = Tensor<'int64'>
+
+/** What the caller gave of a text, checked: `[B, L]` each, absent where it was left out. */
+export interface GivenText {
+  readonly inputIds: Ids
+  readonly attentionMask?: Ids
+  readonly tokenTypeIds?: Ids
+  readonly positionIds?: Ids
+}
+
+/** A size that is known when texts are given, or a number. */
+export type InputDim = number | 'batch' | 'length'
+
+/** One input of a text tower: what it is, and how the host makes it. */
+export interface TextInput<C> {
+  readonly dtype: 'int64' | 'float32'
+  readonly dims: readonly InputDim[]
+  /** From what the caller gave. An input of a public name is only made where the caller left it out. */
+  make(config: C, given: GivenText): Tensor<'int64'> | Tensor<'float32'>
+  /** Of ids: how many there are, and what says so. */
+  limit?(config: C): { readonly size: number; readonly what: string }
+}
+
+const ROWS = { dtype: 'int64', dims: ['batch', 'length'] } as const
+
+/** `[B, L]` of one value, of the size of the token ids. */
+export const filled = ({ inputIds: { dims, data } }: GivenText, value: bigint): Ids =>
+  tensor(new BigInt64Array(data.length).fill(value), dims)
+
+export const INPUT_IDS: TextInput<{ readonly vocabSize: number }> = {
+  ...ROWS,
+  make: (_config, { inputIds }) => inputIds,
+  limit: ({ vocabSize: size }) => ({ size, what: `the vocabulary of ${size}` }),
+}
+
+/** 1 = attend, 0 = padding; ones unless given. */
+export const ATTENTION_MASK: TextInput<unknown> = {
+  ...ROWS,
+  make: (_config, given) => filled(given, 1n),
+  limit: () => ({ size: 2, what: 'a mask' }),
+}
+
+/** Zeros unless given. */
+export const TOKEN_TYPE_IDS: TextInput<{ readonly typeVocabSize: number }> = {
+  ...ROWS,
+  make: (_config, given) => filled(given, 0n),
+  limit: ({ typeVocabSize: size }) => ({ size, what: `type_vocab_size ${size}` }),
+}
+
+type Positioned = { readonly maxPositionEmbeddings: number }
+
+/** Positions as `count` makes them of the ids, below `max_position_embeddings`. */
+export const positionIds = <C extends Positioned>(count: (config: C, inputIds: Ids) => Ids): TextInput<C> => ({
+  ...ROWS,
+  make: (config, { inputIds }) => count(config, inputIds),
+  limit: ({ maxPositionEmbeddings: size }) => ({ size, what: `max_position_embeddings ${size}` }),
+})
+
+/** 0, 1, 2 ... in each row. */
+export const POSITION_IDS: TextInput<Positioned> = positionIds((_config, { dims, data }) => {
+  const length = dims[1] ?? 1
+  return tensor(
+    BigInt64Array.from({ length: data.length }, (_, i) => BigInt(i % length)),
+    dims,
+  )
+})
+
+/** What BERT and its kin take. */
+export const BERT_INPUTS = {
+  inputIds: INPUT_IDS,
+  attentionMask: ATTENTION_MASK,
+  tokenTypeIds: TOKEN_TYPE_IDS,
+  positionIds: POSITION_IDS,
+}
+export type BertInputs<T> = Readonly<Record<keyof typeof BERT_INPUTS, T>>

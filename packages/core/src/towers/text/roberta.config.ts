@@ -1,0 +1,12 @@
+import { configClass } from '../../base/pretrained-config'
+import { BERT_DEFAULTS } from './bert.config'
+
+/** transformers' `RobertaConfig`. */
+export class RobertaConfig
+  extends /* @__PURE__ */ configClass('roberta', { ...BERT_DEFAULTS, vocabSize: 50265, padTokenId: 1 }) {}
+
+/** transformers' `XLMRobertaConfig`. */
+export class XLMRobertaConfig extends /* @__PURE__ */ configClass('xlm-roberta', { ...BERT_DEFAULTS, padTokenId: 1 }) {}
+
+/** transformers' `CamembertConfig`. */
+export class CamembertConfig extends /* @__PURE__ */ configClass('camembert', { ...BERT_DEFAULTS, padTokenId: 1 }) {}

@@ -1,0 +1,25 @@
+import { configClass } from '../../base/pretrained-config'
+import type { Pooling } from '../tower'
+
+/** transformers' `Dinov2Config`. */
+export class Dinov2Config
+  extends /* @__PURE__ */ configClass('dinov2', {
+    hiddenSize: 768,
+    numHiddenLayers: 12,
+    numAttentionHeads: 12,
+    mlpRatio: 4,
+    hiddenAct: 'gelu',
+    hiddenDropoutProb: 0,
+    attentionProbsDropoutProb: 0,
+    initializerRange: 0.02,
+    layerNormEps: 1e-6,
+    imageSize: 224 as number | readonly [number, number],
+    patchSize: 14 as number | readonly [number, number],
+    numChannels: 3,
+    qkvBias: true,
+    layerscaleValue: 1,
+    dropPathRate: 0,
+    useSwigluFfn: false,
+    useMaskToken: true,
+    pooling: undefined as Pooling | undefined,
+  }) {}
