@@ -14,6 +14,7 @@ export { type Json, type JsonObject, PretrainedConfig } from './base/pretrained-
 export { type DType, type DTypeOf, type Tensor, tensor, type TensorData } from './base/tensor'
 export { printWarning, type Warning, type WarningListener } from './base/warnings'
 export type { DirectoryHandle, Target, TargetLike, Writer } from './files/target'
+export type { StagedFile } from './platform/platform'
 export type { ByteRange, FileReader, Progress, SourceLike, SourceOptions } from './files/types'
 export * from './images'
 export { convert, type ConvertedWeight, type ConvertOptions, type ConvertReport } from './models/convert'

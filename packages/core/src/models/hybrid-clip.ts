@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject } from '../base/pretrained-config'
 
 /** A tower's config under `text_config` or `text_config_dict`; the latter's values win, as in transformers' CLIPConfig. */
-export function towerConfig(json: JsonObject, kind: 'text' | 'vision'): JsonObject | undefined {
+function towerConfig(json: JsonObject, kind: 'text' | 'vision'): JsonObject | undefined {
   const [config, dict] = [json[`${kind}_config`], json[`${kind}_config_dict`]]
   if (isJsonObject(dict)) return { ...(isJsonObject(config) ? config : {}), ...dict }
   return isJsonObject(config) ? config : undefined

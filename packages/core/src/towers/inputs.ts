@@ -26,24 +26,24 @@ export interface TextInput<C> {
 const ROWS = { dtype: 'int64', dims: ['batch', 'length'] } as const
 
 /** `[B, L]` of one value, of the size of the token ids. */
-export const filled = ({ inputIds: { dims, data } }: GivenText, value: bigint): Ids =>
+const filled = ({ inputIds: { dims, data } }: GivenText, value: bigint): Ids =>
   tensor(new BigInt64Array(data.length).fill(value), dims)
 
-export const INPUT_IDS: TextInput<{ readonly vocabSize: number }> = {
+const INPUT_IDS: TextInput<{ readonly vocabSize: number }> = {
   ...ROWS,
   make: (_config, { inputIds }) => inputIds,
   limit: ({ vocabSize: size }) => ({ size, what: `the vocabulary of ${size}` }),
 }
 
 /** 1 = attend, 0 = padding; ones unless given. */
-export const ATTENTION_MASK: TextInput<unknown> = {
+const ATTENTION_MASK: TextInput<unknown> = {
   ...ROWS,
   make: (_config, given) => filled(given, 1n),
   limit: () => ({ size: 2, what: 'a mask' }),
 }
 
 /** Zeros unless given. */
-export const TOKEN_TYPE_IDS: TextInput<{ readonly typeVocabSize: number }> = {
+const TOKEN_TYPE_IDS: TextInput<{ readonly typeVocabSize: number }> = {
   ...ROWS,
   make: (_config, given) => filled(given, 0n),
   limit: ({ typeVocabSize: size }) => ({ size, what: `type_vocab_size ${size}` }),
@@ -59,7 +59,7 @@ export const positionIds = <C extends Positioned>(count: (config: C, inputIds: I
 })
 
 /** 0, 1, 2 ... in each row. */
-export const POSITION_IDS: TextInput<Positioned> = positionIds((_config, { dims, data }) => {
+const POSITION_IDS: TextInput<Positioned> = positionIds((_config, { dims, data }) => {
   const length = dims[1] ?? 1
   return tensor(
     BigInt64Array.from({ length: data.length }, (_, i) => BigInt(i % length)),

@@ -32,7 +32,7 @@ export const VISION_TOWERS: Towers<VisionTowerModule> = {
 }
 
 /** The text towers by `model_type`. */
-export const TEXT_TOWERS: Towers<TextTowerModule> = {
+const TEXT_TOWERS: Towers<TextTowerModule> = {
   bert: { config: BertConfig, load: async () => (await import('./text/bert')).bert },
   roberta: { config: RobertaConfig, load: async () => (await import('./text/roberta')).roberta },
   'xlm-roberta': { config: XLMRobertaConfig, load: async () => (await import('./text/roberta')).xlmRoberta },

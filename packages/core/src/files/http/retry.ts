@@ -38,7 +38,7 @@ export function retryAfter(headers: Headers): number | undefined {
 }
 
 /** @throws what `signal` says when it is aborted */
-export function wait(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+function wait(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason as Error)
     const stop = () => {
