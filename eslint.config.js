@@ -4,6 +4,7 @@ import { FLOORS } from './tools/lint/floors.mjs'
 /** Packages depend only downwards: what each may import of the others. */
 const below = {
   core: [],
+  train: ['core', 'core/backend'],
   onnx: ['core', 'core/backend'],
   tfjs: ['core', 'core/backend'],
   webgpu: ['core', 'core/backend', 'tfjs', 'tfjs/engine-api'],

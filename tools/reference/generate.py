@@ -24,6 +24,7 @@ GROUPS = {
     "standalone": [("standalone.py", False)],
     "initialisation": [("initialisation.py", False)],
     "losses": [("losses.py", False)],
+    "optimizers": [("optimizers.py", False)],
     "images": [("images.py", False), ("images_decode.py", False)],
     "end-to-end": [("end_to_end.py", False)],
     "text": [("tokenizer_fixtures.py", False), ("processor_fixture.py", False)],

@@ -51,6 +51,7 @@ export type {
   Primitives,
   Projection,
 } from './ops/ops'
+export type { Optimizer, ParameterStep } from './ops/optimizer'
 export { Scope } from './ops/scope'
 export type { LocalFile, StagedFile } from './platform/platform'
 export type { Taps, TextTowerModule, TowerOutput, VisionTowerModule } from './towers/tower'

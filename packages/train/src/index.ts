@@ -1,0 +1,25 @@
+/** What a training run is made of. */
+export { averageWeights, ema, emaShare } from './optimizers/average'
+export { clampLogitScale, clipByNorm, globalNorm } from './optimizers/gradients'
+export {
+  adamw,
+  type AdamWOptions,
+  lion,
+  type LionOptions,
+  optimizerOf,
+  type OptimizerOptions,
+  sgd,
+  type SGDOptions,
+} from './optimizers/optimizers'
+export { depthsOf, type TowerDepths, type TowerName } from './rules/layers'
+export { layerDecay, lit, type LitLetter, type LitPreset, topLayers } from './rules/presets'
+export {
+  factorsOf,
+  type ParameterPlan,
+  planOf,
+  type Rule,
+  type RuleMaker,
+  type Rules,
+  type TrainedParameter,
+} from './rules/rules'
+export { type Schedule, scheduleOf, type ScheduleOptions } from './schedules'
