@@ -31,6 +31,9 @@ export { RunnerBase } from './models/runner'
 export { sampleOf } from './models/sample'
 export { TowerBase, type TowerClass } from './models/tower'
 export { type Activation, activationOf } from './ops/activations'
+export type { Traced } from './ops/autodiff/record'
+export { type Masks, Tape } from './ops/autodiff/tape'
+export { HostOps, type HostValue } from './ops/host/host-ops'
 export {
   clipLoss as clipLossOf,
   clipLossOfEmbeds,
@@ -38,6 +41,7 @@ export {
   siglipLoss as siglipLossOf,
   similarity as similarityOf,
 } from './ops/losses/losses'
+export { lossOpsOf } from './ops/losses/of-ops'
 export type {
   AttentionOptions,
   ConvolutionOptions,

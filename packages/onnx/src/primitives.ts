@@ -87,6 +87,9 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
   constant(value: Tensor): OnnxValue {
     return { dims: value.dims, shaped: this.graph.tensor(value) }
   }
+  scalar(value: number): OnnxValue {
+    return { dims: [], shaped: this.graph.float(value) }
+  }
 
   add(a: OnnxValue, b: OnnxValue): OnnxValue {
     return this.#elementwise('Add', a, b)
@@ -125,6 +128,9 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
   }
   sqrt(x: OnnxValue): OnnxValue {
     return this.#each('Sqrt', x)
+  }
+  erf(x: OnnxValue): OnnxValue {
+    return this.#each('Erf', x)
   }
   activation(x: OnnxValue, name: Activation): OnnxValue {
     return this.like(x.dims, writeActivation(this.graph, this.flat(x), name, this.kernels))
@@ -236,6 +242,9 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
       dims: [like.dims[0] as Dim, ...x.dims.slice(1)],
       shaped: this.graph.node('Expand', [this.shaped(x), shape]),
     }
+  }
+  expand(x: OnnxValue, dims: readonly number[]): OnnxValue {
+    return { dims, shaped: this.graph.node('Expand', [this.shaped(x), this.graph.ints(dims)]) }
   }
 
   gather(x: OnnxValue, index: OnnxValue, axis = 0): OnnxValue {

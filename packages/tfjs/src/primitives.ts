@@ -39,6 +39,9 @@ export class TfjsPrimitives implements Primitives<tf.Tensor> {
   constant(value: Tensor): tf.Tensor {
     return toTf(value)
   }
+  scalar(value: number): tf.Tensor {
+    return tf.scalar(value)
+  }
 
   add(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
     return tf.add(this.plain(a), this.plain(b))
@@ -69,6 +72,9 @@ export class TfjsPrimitives implements Primitives<tf.Tensor> {
   }
   sqrt(x: tf.Tensor): tf.Tensor {
     return tf.sqrt(this.plain(x))
+  }
+  erf(x: tf.Tensor): tf.Tensor {
+    return tf.erf(this.plain(x))
   }
   activation(x: tf.Tensor, name: Activation): tf.Tensor {
     return activate(this.plain(x), name)
@@ -133,6 +139,9 @@ export class TfjsPrimitives implements Primitives<tf.Tensor> {
   }
   expandToBatch(x: tf.Tensor, like: tf.Tensor): tf.Tensor {
     return tf.tile(x, [sizeAt(like, 0), ...x.shape.slice(1).map(() => 1)])
+  }
+  expand(x: tf.Tensor, dims: readonly number[]): tf.Tensor {
+    return tf.broadcastTo(this.plain(x), [...dims])
   }
 
   gather(x: tf.Tensor, index: tf.Tensor, axis = 0): tf.Tensor {

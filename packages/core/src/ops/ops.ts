@@ -87,6 +87,8 @@ export interface Primitives<T> {
   param(param: Param): T
   /** A host tensor that core computed (position matrices, index tables). */
   constant(value: Tensor): T
+  /** A number, of no axes. */
+  scalar(value: number): T
 
   /** Element by element, broadcasting as NumPy does. */
   add(a: T, b: T): T
@@ -101,6 +103,7 @@ export interface Primitives<T> {
   exp(x: T): T
   log(x: T): T
   sqrt(x: T): T
+  erf(x: T): T
   activation(x: T, name: Activation): T
 
   /** `[..., m, k]` x `[..., k, n]`: the same leading sizes, or none on the right. Transposed as asked for first. */
@@ -122,6 +125,8 @@ export interface Primitives<T> {
   pad(x: T, axis: number, before: number, after: number): T
   /** `[1, ...]` -> `[B, ...]`, B that of `like` (`[B, ...]`). */
   expandToBatch(x: T, like: T): T
+  /** Broadcast to `dims`, which are numbers. */
+  expand(x: T, dims: readonly number[]): T
 
   /** What lies at `index` (int, any rank) along an axis, in place of that axis. */
   gather(x: T, index: T, axis?: number): T

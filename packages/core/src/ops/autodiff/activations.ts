@@ -1,0 +1,79 @@
+import type { Activation } from '../activations'
+import type { Primitives } from '../ops'
+
+type Slope = <T>(ops: Primitives<T>, x: T) => T
+
+/** `a x + b` */
+const affine = <T>(ops: Primitives<T>, x: T, a: number, b: number): T =>
+  ops.add(ops.mul(x, ops.scalar(a)), ops.scalar(b))
+const square = <T>(ops: Primitives<T>, x: T): T => ops.mul(x, x)
+/** 1 - x² */
+const below1 = <T>(ops: Primitives<T>, x: T): T => ops.sub(ops.scalar(1), square(ops, x))
+/** exp(-x² / 2) */
+const bell = <T>(ops: Primitives<T>, x: T): T => ops.exp(ops.mul(square(ops, x), ops.scalar(-0.5)))
+/** 1 where x > limit. */
+const above = <T>(ops: Primitives<T>, x: T, limit: number): T =>
+  ops.sub(ops.scalar(1), ops.greaterEqual(ops.scalar(limit), x))
+/** s (1 + factor x (1 - s)), the slope of x s for s = sigmoid(factor x). */
+const swish =
+  (factor: number): Slope =>
+  (ops, x) => {
+    const scaled = factor === 1 ? x : ops.mul(x, ops.scalar(factor))
+    const s = ops.activation(scaled, 'sigmoid')
+    return ops.mul(s, affine(ops, ops.mul(scaled, ops.sub(ops.scalar(1), s)), 1, 1))
+  }
+
+/** The normal distribution's share below x, and x times its density. */
+const gelu: Slope = (ops, x) => {
+  const share = affine(ops, ops.erf(ops.mul(x, ops.scalar(Math.SQRT1_2))), 0.5, 0.5)
+  return ops.add(share, ops.mul(ops.mul(x, ops.scalar(1 / Math.sqrt(2 * Math.PI))), bell(ops, x)))
+}
+
+const geluTanh: Slope = (ops, x) => {
+  const c = Math.sqrt(2 / Math.PI)
+  const x2 = square(ops, x)
+  const t = ops.activation(ops.mul(x, affine(ops, x2, c * 0.044715, c)), 'tanh')
+  const inner = ops.mul(ops.mul(x, below1(ops, t)), affine(ops, x2, 1.5 * c * 0.044715, 0.5 * c))
+  return ops.add(affine(ops, t, 0.5, 0.5), inner)
+}
+
+/** log(1 + exp(x)), safe for large values. */
+export function softplus<T>(ops: Primitives<T>, x: T): T {
+  const size = ops.maximum(x, ops.mul(x, ops.scalar(-1)))
+  const rest = ops.log(affine(ops, ops.exp(ops.mul(size, ops.scalar(-1))), 1, 1))
+  return ops.add(ops.maximum(x, ops.scalar(0)), rest)
+}
+
+/** The derivative of each activation at x; where it has none, PyTorch's. */
+export const SLOPES: Readonly<Record<Activation, Slope>> = {
+  gelu,
+  gelu_tanh: geluTanh,
+  gelu_10: (ops, x) => ops.mul(gelu(ops, x), ops.greaterEqual(ops.scalar(10), ops.activation(x, 'gelu'))),
+  quick_gelu: swish(1.702),
+  hardswish: (ops, x) => {
+    const upper = above(ops, x, 3)
+    const inside = ops.sub(above(ops, x, -3), upper)
+    return ops.add(upper, ops.mul(inside, affine(ops, x, 1 / 3, 0.5)))
+  },
+  laplace: (ops, x) => {
+    const away = affine(ops, x, 1 / 0.282095, -0.707107 / 0.282095)
+    return ops.mul(bell(ops, away), ops.scalar(1 / (0.282095 * Math.sqrt(2 * Math.PI))))
+  },
+  relu: (ops, x) => above(ops, x, 0),
+  relu2: (ops, x) => ops.mul(ops.activation(x, 'relu'), ops.scalar(2)),
+  relu6: (ops, x) => ops.mul(above(ops, x, 0), ops.sub(ops.scalar(1), ops.greaterEqual(x, ops.scalar(6)))),
+  leaky_relu: (ops, x) => affine(ops, above(ops, x, 0), 0.99, 0.01),
+  silu: swish(1),
+  mish: (ops, x) => {
+    const t = ops.activation(softplus(ops, x), 'tanh')
+    return ops.add(t, ops.mul(ops.mul(x, below1(ops, t)), ops.activation(x, 'sigmoid')))
+  },
+  sigmoid: (ops, x) => {
+    const s = ops.activation(x, 'sigmoid')
+    return ops.mul(s, ops.sub(ops.scalar(1), s))
+  },
+  sqrtsoftplus: (ops, x) =>
+    ops.div(ops.activation(x, 'sigmoid'), ops.mul(ops.activation(x, 'sqrtsoftplus'), ops.scalar(2))),
+  tanh: (ops, x) => below1(ops, ops.activation(x, 'tanh')),
+  linear: (ops, x) => ops.expand(ops.scalar(1), ops.dims(x) as number[]),
+}

@@ -1,0 +1,51 @@
+import type { Primitives } from '../ops'
+
+/** A value, and where its gradient goes; no `node` where none is wanted behind it. */
+export interface Traced<T> {
+  readonly value: T
+  readonly node?: Node<T>
+}
+
+export interface Node<T> {
+  readonly edges: readonly { readonly to: Node<T>; readonly pull: (gradient: T) => T }[]
+}
+
+/** A value that another was computed from, and its gradient from that of the other. */
+export type Edge<T> = readonly [from: Traced<T>, pull: (gradient: T) => T]
+
+/** What was computed from what, in order. */
+export class Record<T> {
+  readonly #nodes: Node<T>[] = []
+
+  /** A value whose gradient is wanted. */
+  leaf(value: T): Traced<T> & { readonly node: Node<T> } {
+    return { value, node: this.#node([]) }
+  }
+
+  add(value: T, edges: readonly Edge<T>[]): Traced<T> {
+    const live = edges.flatMap(([{ node }, pull]) => (node ? [{ to: node, pull }] : []))
+    return live.length === 0 ? { value } : { value, node: this.#node(live) }
+  }
+
+  #node(edges: Node<T>['edges']): Node<T> {
+    const node = { edges }
+    this.#nodes.push(node)
+    return node
+  }
+
+  /** The gradients of all nodes from those of the last. */
+  backward(ops: Primitives<T>, ends: readonly (readonly [Traced<T>, T])[]): ReadonlyMap<Node<T>, T> {
+    const gradients = new Map<Node<T>, T>()
+    const give = (node: Node<T>, gradient: T): void => {
+      const sum = gradients.get(node)
+      gradients.set(node, sum === undefined ? gradient : ops.add(sum, gradient))
+    }
+    for (const [{ node }, gradient] of ends) if (node) give(node, gradient)
+    for (const node of this.#nodes.toReversed()) {
+      const gradient = gradients.get(node)
+      if (gradient === undefined) continue
+      for (const { to, pull } of node.edges) give(to, pull(gradient))
+    }
+    return gradients
+  }
+}
