@@ -25,6 +25,7 @@ const PAGES = [
   'docs/from-tensorflow.md',
   'docs/onnx.md',
   'docs/text.md',
+  'docs/which-python.md',
 ]
 
 /** A page's TypeScript blocks are one program; what a line prints stands behind it or below it. */

@@ -4,6 +4,9 @@ Runs transformers' image processors, both backends, on pictures that any languag
 (`draw` here, `draw` in packages/core/src/images/testing/draw.ts), and keeps the SHA-256 of each float32 tensor.
 
     python tools/reference/images.py
+
+Where Pillow 12 is installed it writes pillow-12.json instead: the cases in which its resize gives something else. To have
+it beside the Python above: pip install --target FOLDER --no-deps pillow==12.3.0, and PYTHONPATH=FOLDER.
 """
 
 import hashlib
@@ -139,17 +142,34 @@ def run(name, backend, config, image):
     return {"dims": list(pixels.shape), "sha256": hashlib.sha256(pixels.tobytes()).hexdigest()[:24]}
 
 
+def older():
+    """Cases of processors.json in which the Pillow that is installed gives other values, and what it gives."""
+    rows = json.loads((OUT / "processors.json").read_text())["cases"]
+    for row in rows:
+        kind, height, width, seed = row["image"]
+        name = row["config"].get("image_processor_type") or next(key for key, configs in OLD.items() if row["config"] in configs)
+        pil = run(name, "pil", row["config"], Image.fromarray(draw(kind, height, width, seed)))
+        if pil != row["pil"]:
+            yield {"config": row["config"], "image": row["image"], "pil": pil}
+
+
+def write(name, rows):
+    versions = {m.__name__: m.__version__ for m in (transformers, torch, torchvision, PIL, np)}
+    OUT.mkdir(parents=True, exist_ok=True)
+    lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
+    (OUT / name).write_text(f'{{"versions":{json.dumps(versions)},\n"cases":[\n{lines}\n]}}\n')
+
+
 def main():
+    if PIL.__version__.startswith("12."):
+        return write("pillow-12.json", older())
     rows = []
     for name, config, kind, height, width, seed in cases():
         image = Image.fromarray(draw(kind, height, width, seed))
         full = config if "feature_extractor_type" in config else {"image_processor_type": name, **config}
         rows.append({"config": full, "image": [kind, height, width, seed],
                      **{backend: run(name, backend, config, image) for backend in ("torchvision", "pil")}})
-    versions = {m.__name__: m.__version__ for m in (transformers, torch, torchvision, PIL, np)}
-    OUT.mkdir(parents=True, exist_ok=True)
-    lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
-    (OUT / "processors.json").write_text(f'{{"versions":{json.dumps(versions)},\n"cases":[\n{lines}\n]}}\n')
+    write("processors.json", rows)
     for backend in ("torchvision", "pil"):
         print(backend, sum("dims" in r[backend] for r in rows), "tensors",
               sum("error" in r[backend] for r in rows), "errors")

@@ -1,9 +1,10 @@
 """Tokenizer fixtures: parity-tests/fixtures/text
 
 Trains small tokenizers of four families on text of many scripts, and keeps what transformers makes of strings,
-batches and options. The hub is not needed.
+batches and options. The hub is not needed. Vocabularies that are there are kept, since the trainers break ties in an
+order of their own at every run; --train makes new ones.
 
-    python tools/reference/tokenizer_fixtures.py
+    python tools/reference/tokenizer_fixtures.py [--train]
 """
 
 import io
@@ -12,6 +13,7 @@ import json
 import os
 import pathlib
 import shutil
+import sys
 
 os.environ["TRANSFORMERS_VERBOSITY"] = "critical"
 
@@ -44,6 +46,23 @@ def write_bpe(folder, tokenizer):
     (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(" ".join(merge) + "\n" for merge in model["merges"]))
 
 
+def trained(tokenizer_class):
+    """A function that writes a tokenizer's folder becomes one that loads it, and writes it where it has to."""
+
+    def wrap(write):
+        def make():
+            folder = OUT / write.__name__
+            if "--train" in sys.argv or not folder.is_dir():
+                write()
+            return tokenizer_class.from_pretrained(folder)
+
+        make.__name__ = write.__name__
+        return make
+
+    return wrap
+
+
+@trained(transformers.BertTokenizer)
 def bert():
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
@@ -53,9 +72,9 @@ def bert():
     folder = fresh("bert")
     (folder / "vocab.txt").write_text("".join(token + "\n" for token, _ in vocab))
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer", "model_max_length": 32}))
-    return transformers.BertTokenizer.from_pretrained(folder)
 
 
+@trained(transformers.RobertaTokenizer)
 def roberta():
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -69,9 +88,9 @@ def roberta():
     write_bpe(folder, tokenizer)
     config = {"tokenizer_class": "RobertaTokenizer", "model_max_length": 32}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
-    return transformers.RobertaTokenizer.from_pretrained(folder)
 
 
+@trained(transformers.CLIPTokenizer)
 def clip():
     tokenizer = Tokenizer(models.BPE(unk_token="<|endoftext|>", end_of_word_suffix="</w>"))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()])
@@ -95,7 +114,6 @@ def clip():
     (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False))
     (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(" ".join(merge) + "\n" for merge in model["merges"]))
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "CLIPTokenizer", "model_max_length": 32}))
-    return transformers.CLIPTokenizer.from_pretrained(folder)
 
 
 def sentencepiece_model():

@@ -5,11 +5,12 @@ import { createImageProcessor } from '@dual-encoder/core'
 import { describe, expect, it, vi } from 'vitest'
 
 import { bmpFile, draw } from './draw'
-import { checkProcessor, type ProcessorFixture } from './processors'
+import { checkProcessor, type OlderCase, type ProcessorFixture } from './processors'
 
-const fixture = JSON.parse(
-  readFileSync(new URL('../../fixtures/images/processors.json', import.meta.url), 'utf8'),
-) as ProcessorFixture
+const read = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../../fixtures/images/${name}`, import.meta.url), 'utf8')) as unknown
+const fixture = read('processors.json') as ProcessorFixture
+const older = (read('pillow-12.json') as { cases: OlderCase[] }).cases
 
 describe.each(['torchvision', 'pil'] as const)('image processors, %s backend', (backend) => {
   it('holds at least 400 tensors of at least 7 classes', () => {
@@ -40,4 +41,16 @@ describe.each(['torchvision', 'pil'] as const)('image processors, %s backend', (
     expect(posts.mock.calls.length).toBeGreaterThanOrEqual(400)
     posts.mockRestore()
   })
+})
+
+it('pillow: 12 gives what Pillow 12 gave, also where the newest gives something else', async () => {
+  const key = ({ config, image }: OlderCase) => JSON.stringify([config, image])
+  const apart = new Map(older.map((item) => [key(item), item]))
+  expect(apart.size).toBeGreaterThanOrEqual(20)
+  const differences: string[] = []
+  for (const item of fixture.cases) {
+    const difference = await checkProcessor(apart.get(key(item)) ?? item, 'pil', false, { pillow: 12 })
+    if (difference) differences.push(difference)
+  }
+  expect(differences).toEqual([])
 })

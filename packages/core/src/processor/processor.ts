@@ -2,7 +2,13 @@ import { CallableInstance } from '../base/callable'
 import { SOURCE_OPTIONS, type SourceLike, type SourceOptions } from '../files/types'
 import { openTarget, type TargetLike } from '../files/target'
 import { checkOptions, InputError, OptionError } from '../base/errors'
-import { type ImageBackend, type ImageBatch, type ImageCallOptions, ImageProcessor, type ImageSource } from '../images'
+import {
+  type ImageBatch,
+  type ImageCallOptions,
+  ImageProcessor,
+  type ImageProcessorOptions,
+  type ImageSource,
+} from '../images'
 import { CALL_OPTIONS as IMAGE_CALL_OPTIONS } from '../images/processors/processor'
 import type { Tensor } from '../base/tensor'
 import { type Offset, type TextInput, Tokenizer, type TokenizerCallOptions, type TokenRows } from '../text'
@@ -12,6 +18,12 @@ import { type LossType, probabilitiesOf } from './post-process'
 export interface ProcessorInputs extends TokenizerCallOptions, ImageCallOptions {
   text?: TextInput
   images?: ImageSource | readonly ImageSource[]
+}
+
+/** Where the halves come from, and what the image processor is told. */
+export interface ProcessorOptions extends SourceOptions, Omit<ImageProcessorOptions, 'modelType'> {
+  imageProcessor?: SourceLike
+  tokenizer?: SourceLike
 }
 
 /** What the tokenizer gives, padded to one length. */
@@ -56,13 +68,17 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<[inputs: Pr
   /** Both halves from one folder, or either from a folder of its own. */
   static async fromPretrained(
     source: SourceLike,
-    options: SourceOptions & { backend?: ImageBackend; imageProcessor?: SourceLike; tokenizer?: SourceLike } = {},
+    options: ProcessorOptions = {},
   ): Promise<VisionTextDualEncoderProcessor> {
-    const allowed = ['backend', 'imageProcessor', 'tokenizer', ...SOURCE_OPTIONS]
+    const allowed = ['backend', 'pillow', 'imageProcessor', 'tokenizer', ...SOURCE_OPTIONS]
     checkOptions(options, allowed, 'VisionTextDualEncoderProcessor.fromPretrained')
-    const { backend, imageProcessor = source, tokenizer = source, ...rest } = options
+    const { backend, pillow, imageProcessor = source, tokenizer = source, ...rest } = options
     const [images, texts] = await Promise.all([
-      ImageProcessor.fromPretrained(imageProcessor, { ...rest, ...(backend && { backend }) }),
+      ImageProcessor.fromPretrained(imageProcessor, {
+        ...rest,
+        ...(backend !== undefined && { backend }),
+        ...(pillow !== undefined && { pillow }),
+      }),
       Tokenizer.fromPretrained(tokenizer, rest),
     ])
     return new VisionTextDualEncoderProcessor(images, texts)

@@ -1,7 +1,8 @@
 import { InputError, OptionError } from '../../base/errors'
 import { tensor, type Tensor } from '../../base/tensor'
 import { checkPixels } from '../limits'
-import type { Planes, Task } from '../workers/planes'
+import type { Planes } from '../workers/planes'
+import type { Task } from './prepare'
 
 /** A prepared picture and its place among the inputs. */
 export interface Row {

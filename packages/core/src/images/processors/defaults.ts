@@ -45,7 +45,7 @@ const clip: ProcessorFields = {
   do_convert_rgb: true,
 }
 
-/** What each image processor class of transformers 5.18 takes for a field that its config lacks. */
+/** What each image processor class of transformers 5.24 takes for a field that its config lacks. */
 const DEFAULTS: Readonly<Record<string, ProcessorFields>> = {
   ViTImageProcessor: { ...half, resample: 2, size: SQUARE },
   DeiTImageProcessor: {

@@ -1,14 +1,20 @@
 import { OptionError } from '../../base/errors'
-import type { RawImage } from '../raw-image'
+import type { ImageLimits, RawImage } from '../raw-image'
 import { checkPixels, checkSides } from '../limits'
 import type { Rounding } from '../resize/coefficients'
-import { resize, type ImageWindow } from '../resize/resize'
+import { resize, type Algorithm, type ImageWindow } from '../resize/resize'
 import { centerWindow, insideOf, onZeros } from './crop'
 import type { Settings } from './settings'
 import { fitShortestEdge, targetSize, type HeightWidth } from './size'
 
+/** What is done to each picture of a call. */
+export interface Task extends Algorithm, ImageLimits {
+  readonly settings: Settings
+}
+
 /** Resizing and cropping of one image; still bytes. Only the part that a crop keeps is resized. */
-export function prepare(image: RawImage, settings: Settings, backend: Rounding, maxPixels: number): RawImage {
+export function prepare(image: RawImage, task: Task): RawImage {
+  const { settings, backend, maxPixels } = task
   const plan = planOf(image, settings, backend)
   checkSides(plan.size.width, plan.size.height)
   const whole = { x0: 0, y0: 0, x1: plan.size.width, y1: plan.size.height }
@@ -24,9 +30,9 @@ export function prepare(image: RawImage, settings: Settings, backend: Rounding, 
       'image-resample',
       `resample "${resample}" does not exist in torchvision. Use backend: 'pil', or nearest, lanczos, bilinear, bicubic.`,
     )
-  const resized = resize(image, plan.size.width, plan.size.height, resample, backend, kept)
+  const resized = resize(image, plan.size.width, plan.size.height, resample, task, kept)
   const [, ...crops] = plan.windows
-  return crops.reduce((result, window) => cut(result, window), onZeros(resized, kept.x0, kept.y0, first))
+  return crops.reduce((result, window) => cut(result, window, task), onZeros(resized, kept.x0, kept.y0, first))
 }
 
 /** The size to resize to, and the crops that follow one another. */
@@ -56,7 +62,7 @@ export function planOf(
   return { size, windows }
 }
 
-function cut(image: RawImage, window: ImageWindow): RawImage {
+function cut(image: RawImage, window: ImageWindow, algorithm: Algorithm): RawImage {
   const kept = insideOf(window, image)
-  return onZeros(resize(image, image.width, image.height, 'nearest', 'pil', kept), kept.x0, kept.y0, window)
+  return onZeros(resize(image, image.width, image.height, 'nearest', algorithm, kept), kept.x0, kept.y0, window)
 }

@@ -11,6 +11,7 @@ import { LOAD_OPTIONS, readSource, type ImageSource, type LoadImageOptions } fro
 import { processorClass, processorDefaults, type ProcessorFields } from './defaults'
 import { planesOf, workersStarted } from '../workers/planes'
 import { stack } from './batch'
+import type { PillowVersion } from '../resize/resize'
 import { type Placement, placementIn } from './placement'
 import { OVERRIDES, settingsOf, withOverrides, type ImageOverrides } from './settings'
 import { type HeightWidth, sizeDict } from './size'
@@ -21,6 +22,8 @@ export type ImageBackend = 'torchvision' | 'pil'
 export interface ImageProcessorOptions {
   /** Default `'torchvision'`, as in transformers 5. */
   backend?: ImageBackend
+  /** With `backend: 'pil'`, the major release of Pillow that Python has; default 13. They resize tall pictures apart. */
+  pillow?: PillowVersion
   /** The model type, for a config that does not name its processor class. */
   modelType?: string
 }
@@ -51,6 +54,7 @@ export interface ImageBatch {
 
 export const CALL_OPTIONS: readonly string[] = [...OVERRIDES, ...LOAD_OPTIONS, 'onError', 'out', 'concurrency']
 const BACKENDS: readonly ImageBackend[] = ['torchvision', 'pil']
+const PILLOWS: readonly PillowVersion[] = [12, 13]
 
 /** transformers' image processors of one class and one backend: images in, `[N, 3, H, W]` float32 out. */
 export class ImageProcessor
@@ -60,6 +64,7 @@ export class ImageProcessor
   >()
 {
   readonly backend: ImageBackend
+  readonly pillow: PillowVersion
   /** The class in transformers, e.g. `ViTImageProcessor`. */
   readonly type: string
   readonly modelInputNames: readonly string[] = ['pixel_values']
@@ -72,10 +77,12 @@ export class ImageProcessor
    */
   constructor(config: object, options: ImageProcessorOptions = {}) {
     super()
-    checkOptions(options, ['backend', 'modelType'], 'createImageProcessor')
-    const { backend = 'torchvision', modelType } = options
+    checkOptions(options, ['backend', 'pillow', 'modelType'], 'createImageProcessor')
+    const { backend = 'torchvision', pillow = 13, modelType } = options
     if (!BACKENDS.includes(backend))
       throw new OptionError('image-backend', `backend: got "${String(backend)}". Allowed: ${BACKENDS.join(', ')}.`)
+    if (!PILLOWS.includes(pillow))
+      throw new OptionError('image-pillow', `pillow: got ${String(pillow)}. Allowed: ${PILLOWS.join(', ')}.`)
     if (!isJsonObject(config))
       throw new ConfigError('preprocessor-config', 'A preprocessor config must be a JSON object.')
     const given = isJsonObject(config.image_processor) ? config.image_processor : config
@@ -85,6 +92,7 @@ export class ImageProcessor
       if (given[key] !== undefined) fields[key] = given[key]
 
     this.backend = backend
+    this.pillow = pillow
     this.type = type
     this.#given = given
     this.#fields = fields
@@ -120,7 +128,7 @@ export class ImageProcessor
     source: SourceLike,
     options: ImageProcessorOptions & SourceOptions = {},
   ): Promise<ImageProcessor> {
-    const { backend, modelType, ...sourceOptions } = options
+    const { backend, pillow, modelType, ...sourceOptions } = options
     checkOptions(sourceOptions, SOURCE_OPTIONS, 'ImageProcessor.fromPretrained')
     const files = await openSource(source, sourceOptions)
     const nested = await readJson(files, 'processor_config.json')
@@ -137,7 +145,8 @@ export class ImageProcessor
     const vision = isJsonObject(model?.vision_config) ? model.vision_config.model_type : undefined
     const found = modelType ?? vision ?? model?.model_type
     return new ImageProcessor(config, {
-      ...(backend && { backend }),
+      ...(backend !== undefined && { backend }),
+      ...(pillow !== undefined && { pillow }),
       ...(typeof found === 'string' && { modelType: found }),
     })
   }
@@ -164,7 +173,7 @@ export class ImageProcessor
 
     const load: LoadImageOptions = {}
     for (const key of LOAD_OPTIONS) if (options[key] !== undefined) Object.assign(load, { [key]: options[key] })
-    const task = { settings, backend: this.backend, maxPixels: pixelLimit(options.maxPixels) }
+    const task = { settings, backend: this.backend, pillow: this.pillow, maxPixels: pixelLimit(options.maxPixels) }
     const errors: ImageFailure[] = []
     if (list.length > 1) await workersStarted()
     const prepared = await mapConcurrently(list, concurrency, async (source, index) => {

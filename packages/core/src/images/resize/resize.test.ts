@@ -45,8 +45,9 @@ describe('resize', () => {
 
   it('computes a window as a part of the whole', () => {
     const image = noise(97, 61, 5)
-    const whole = resize(image, 40, 33, 'bicubic', 'torchvision')
-    const part = resize(image, 40, 33, 'bicubic', 'torchvision', { x0: 7, y0: 4, x1: 30, y1: 29 })
+    const algorithm = { backend: 'torchvision', pillow: 13 } as const
+    const whole = resize(image, 40, 33, 'bicubic', algorithm)
+    const part = resize(image, 40, 33, 'bicubic', algorithm, { x0: 7, y0: 4, x1: 30, y1: 29 })
     for (let y = 0; y < part.height; y++) {
       const from = ((y + 4) * 40 + 7) * 3
       expect(part.data.slice(y * 23 * 3, (y + 1) * 23 * 3)).toEqual(whole.data.slice(from, from + 23 * 3))

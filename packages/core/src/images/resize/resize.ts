@@ -5,6 +5,14 @@ import { nearestIndices } from './nearest'
 import { copyRows, plainPasses } from './passes'
 import { simdPasses } from './simd'
 
+/** Whose algorithm, by the major release of Pillow whose order of passes is taken. */
+export interface Algorithm {
+  readonly backend: Rounding
+  readonly pillow: PillowVersion
+}
+
+export type PillowVersion = 12 | 13
+
 /** A part of the resized picture: `[y0, y1) x [x0, x1)`. */
 export interface ImageWindow {
   readonly x0: number
@@ -16,15 +24,15 @@ export interface ImageWindow {
 /**
  * Resizes to `width` x `height` as Pillow or torchvision do, to the bit, and returns the `window` of the result
  * (all of it by default): each output pixel depends on the input alone, so the rest need not be computed.
- * Horizontal pass first, bytes between the passes, a pass is left out where its size does not change. Pillow takes
- * the vertical pass first for pictures more than a hundred times as high as wide that get lower.
+ * Horizontal pass first (but see `isVerticalFirst`), bytes between the passes, a pass is left out where its size does
+ * not change.
  */
 export function resize(
   image: RawImage,
   width: number,
   height: number,
   resample: ResampleName,
-  rounding: Rounding,
+  algorithm: Algorithm,
   window: ImageWindow = { x0: 0, y0: 0, x1: width, y1: height },
 ): RawImage {
   const { x0, y0, x1, y1 } = window
@@ -33,11 +41,11 @@ export function resize(
     const whole = x0 === 0 && y0 === 0 && x1 === width && y1 === height
     return whole ? image : result(copyRows(image, x0, x1 - x0, y0, y1))
   }
-  const isStrip = rounding === 'pil' && image.height > image.width * 100 && height < image.height
-  if (isStrip && width !== image.width) {
-    const low = resize(image, image.width, height, resample, rounding, { x0: 0, y0, x1: image.width, y1 })
-    return resize(low, width, low.height, resample, rounding, { x0, y0: 0, x1, y1: low.height })
+  if (width !== image.width && isVerticalFirst(image, width, height, algorithm)) {
+    const low = resize(image, image.width, height, resample, algorithm, { x0: 0, y0, x1: image.width, y1 })
+    return resize(low, width, low.height, resample, algorithm, { x0, y0: 0, x1, y1: low.height })
   }
+  const { backend: rounding } = algorithm
   if (resample === 'nearest') {
     const columns = nearestIndices(image.width, width, rounding).subarray(x0, x1)
     const rows = nearestIndices(image.height, height, rounding).subarray(y0, y1)
@@ -52,6 +60,15 @@ export function resize(
   const horizontal = width === image.width ? undefined : cachedWeights(image.width, width, resample, rounding, x0, x1)
   const part = [image, x0, x1 - x0, firstRow, endRow, horizontal, vertical] as const
   return result(simdPasses(...part) ?? plainPasses(...part))
+}
+
+/**
+ * torchvision never. Pillow 12 for pictures more than a hundred times as high as wide that get lower, Pillow 13 where
+ * more than twice as many rows go as columns.
+ */
+function isVerticalFirst(image: RawImage, width: number, height: number, { backend, pillow }: Algorithm): boolean {
+  if (backend !== 'pil' || height >= image.height) return false
+  return pillow === 12 ? image.height > image.width * 100 : image.height - height > 2 * (image.width - width)
 }
 
 const CACHED = 16

@@ -1,16 +1,7 @@
 import type { RawImage } from '../raw-image'
 import type { Decoder } from '../decoder'
-import type { Rounding } from '../resize/coefficients'
 import { byteTables, toPlanes } from '../processors/normalize'
-import { prepare } from '../processors/prepare'
-import type { Settings } from '../processors/settings'
-
-/** What is done to each picture of a call. */
-export interface Task {
-  readonly settings: Settings
-  readonly backend: Rounding
-  readonly maxPixels: number
-}
+import { prepare, type Task } from '../processors/prepare'
 
 /** A prepared picture: `[3, height, width]`. */
 export interface Planes {
@@ -22,15 +13,10 @@ export interface Planes {
 /** A file or pixels to planes: the one job that workers do, and the caller's thread where there are none. */
 export async function runJob(
   source: Uint8Array | RawImage,
-  { settings, backend, maxPixels }: Task,
+  task: Task,
   decode: Decoder['decodeImage'],
 ): Promise<Planes> {
-  const image = prepare(
-    source instanceof Uint8Array ? await decode(source, { maxPixels }) : source,
-    settings,
-    backend,
-    maxPixels,
-  )
+  const image = prepare(source instanceof Uint8Array ? await decode(source, task) : source, task)
   const { height, width } = image
-  return { data: toPlanes(image, byteTables(settings.normalization, backend)), height, width }
+  return { data: toPlanes(image, byteTables(task.settings.normalization, task.backend)), height, width }
 }

@@ -9,7 +9,8 @@ import {
   SourceError,
 } from '../../base/errors'
 import type { Decoder } from '../decoder'
-import { runJob, type Planes, type Task } from './job'
+import type { Task } from '../processors/prepare'
+import { runJob, type Planes } from './job'
 
 /** To a worker. */
 export interface Request {

@@ -1,10 +1,11 @@
 import { decoder } from '#decoder'
 
 import type { RawImage } from '../raw-image'
-import { runJob, type Planes, type Task } from './job'
+import type { Task } from '../processors/prepare'
+import { runJob, type Planes } from './job'
 import { runOnWorker } from './pool'
 
-export type { Planes, Task } from './job'
+export type { Planes } from './job'
 export { workersStarted } from './pool'
 
 /**

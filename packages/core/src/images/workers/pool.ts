@@ -2,7 +2,8 @@ import { decoder } from '#decoder'
 import { platform } from '#platform'
 
 import type { Thread } from '../../platform/platform'
-import type { Planes, Task } from './job'
+import type { Task } from '../processors/prepare'
+import type { Planes } from './job'
 import { READY, unpackError, type Answer } from './messages'
 
 interface Waiting {

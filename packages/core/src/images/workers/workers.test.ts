@@ -12,9 +12,10 @@ import { platform } from '#platform'
 import { script } from '../../../../../tools/build/script'
 import { DualEncoderError } from '../../base/errors'
 import { processorDefaults } from '../processors/defaults'
+import type { Task } from '../processors/prepare'
 import { createImageProcessor } from '../processors/processor'
 import { settingsOf } from '../processors/settings'
-import { runJob, type Planes, type Task } from './job'
+import { runJob, type Planes } from './job'
 import { runOnWorker, workersStarted } from './pool'
 
 const PACKAGE = resolve(import.meta.dirname, '../../..')
@@ -31,6 +32,7 @@ const fields = { ...processorDefaults('CLIPImageProcessor'), size: clip.size }
 const task = {
   settings: settingsOf('CLIPImageProcessor', fields),
   backend: 'torchvision',
+  pillow: 13,
   maxPixels: 1e8,
 } satisfies Task
 
