@@ -26,6 +26,7 @@ GROUPS = {
     "losses": [("losses.py", False)],
     "optimizers": [("optimizers.py", False)],
     "images": [("images.py", False), ("images_decode.py", False)],
+    "image-formats": [("images_tiff.py", False)],
     "end-to-end": [("end_to_end.py", False)],
     "text": [("tokenizer_fixtures.py", False), ("processor_fixture.py", False)],
     "safetensors": [("safetensors_files.py", True)],
@@ -33,7 +34,7 @@ GROUPS = {
     "formats": [("formats.py", True)],
 }
 OF_ORIGINALS = {"originals", "formats"}
-PACKAGES = ["torch", "torchvision", "transformers", "safetensors", "numpy", "pillow", "tokenizers", "sentencepiece", "flax", "jax", "tensorflow-cpu", "h5py"]
+PACKAGES = ["torch", "torchvision", "transformers", "safetensors", "numpy", "pillow", "pillow-heif", "tokenizers", "sentencepiece", "flax", "jax", "tensorflow-cpu", "h5py"]
 VERSIONS = """
 import importlib.metadata, json, platform, sys
 found = {"python": platform.python_version()}

@@ -51,11 +51,14 @@ async function checkWorkers(fixtures: string) {
 }
 
 /** The files that differ, and how. */
-async function checkFiles(fixtures: string): Promise<Record<string, string>> {
-  const { files } = (await json(`${fixtures}/decoding.json`)) as DecodingFixture
+const checkFiles = (fixtures: string) => differing(`${fixtures}/decoding.json`, `${fixtures}/files`)
+const checkTiffs = (fixtures: string) => differing(`${fixtures}/tiff.json`, `${fixtures}/tiff`)
+
+async function differing(list: string, folder: string): Promise<Record<string, string>> {
+  const { files } = (await json(list)) as DecodingFixture
   const differences: Record<string, string> = {}
   for (const [name, expected] of Object.entries(files)) {
-    const bytes = new Uint8Array(await (await fetch(`${fixtures}/files/${name}`)).arrayBuffer())
+    const bytes = new Uint8Array(await (await fetch(`${folder}/${name}`)).arrayBuffer())
     const difference = await checkDecoding(bytes, expected)
     if (difference) differences[name] = difference
   }
@@ -130,6 +133,6 @@ function withoutWebgl(): void {
   })
 }
 
-const checks = { checkProcessors, checkWorkers, checkFiles, checkSources, checkDamaged, withoutWebgl }
+const checks = { checkProcessors, checkWorkers, checkFiles, checkTiffs, checkSources, checkDamaged, withoutWebgl }
 export type Checks = typeof checks
 Object.assign(globalThis, { checks })

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -8,29 +8,28 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundledPage, type BundledPage } from '../../../tools/browser/bundled-page'
 import { serve } from '../../../tools/browser/server'
 import type { Checks } from './browser-page'
-import type { DecodingFixture } from './decoding'
+import { DIFFERENT } from './tiff'
 
 const FIXTURES = fileURLToPath(new URL('../../fixtures/images', import.meta.url))
+const FORMATS = fileURLToPath(new URL('../../fixtures/image-formats', import.meta.url))
 const CSP =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' blob:; img-src 'self'; worker-src 'self'"
 const TIMEOUT = 180_000
 
-// Browsers have no TIFF decoder: an error says so. Everything else is Pillow's to the byte, AVIF included.
-const isTiff = (name: string) => name.endsWith('.tif') && name !== 'truncated.tif'
-
 describe('images in headless Chromium', () => {
   let bundled: BundledPage
-  let names: string[]
   let fixtures: string
 
   beforeAll(async () => {
-    bundled = await bundledPage(new URL('browser-page.ts', import.meta.url), { '/fixtures': FIXTURES }, { csp: CSP })
+    bundled = await bundledPage(
+      new URL('browser-page.ts', import.meta.url),
+      { '/fixtures': FIXTURES, '/formats': FORMATS },
+      { csp: CSP },
+    )
     await writeFile(
       join(bundled.folder, 'worker.js'),
       "import './page.js'\nonmessage = async ({ data: [check, fixtures] }) => postMessage(await checks[check](fixtures))",
     )
-    const decoding = JSON.parse(await readFile(join(FIXTURES, 'decoding.json'), 'utf8')) as DecodingFixture
-    names = Object.keys(decoding.files)
     fixtures = `${bundled.server.url}/fixtures`
   }, TIMEOUT)
 
@@ -70,10 +69,13 @@ describe('images in headless Chromium', () => {
       expect(await run(await open(), 'checkProcessors', inWorker)).toEqual([])
     })
 
-    it('decodes every file to the byte, but TIFF', { timeout: TIMEOUT }, async () => {
-      const differences = await run(await open(), 'checkFiles', inWorker)
-      expect(Object.keys(differences)).toEqual(names.filter(isTiff))
-      for (const difference of Object.values(differences)) expect(difference).toMatch(/Browsers do not decode TIFF/)
+    it('decodes every file to the byte', { timeout: TIMEOUT }, async () => {
+      expect(await run(await open(), 'checkFiles', inWorker)).toEqual({})
+    })
+
+    it('decodes TIFF as Node does', { timeout: TIMEOUT }, async () => {
+      const differences = await run(await open(), 'checkTiffs', inWorker, `${bundled.server.url}/formats`)
+      expect(Object.keys(differences).sort()).toEqual(DIFFERENT.map((name) => `${name}.tif`).sort())
     })
   })
 
@@ -114,7 +116,7 @@ describe('images in headless Chromium', () => {
   it('decodes opaque pictures without WebGL2, and refuses transparent ones', { timeout: TIMEOUT }, async () => {
     const page = await open()
     await page.evaluate(() => (globalThis as unknown as { checks: Checks }).checks.withoutWebgl())
-    const differences = Object.entries(await run(page, 'checkFiles', false)).filter(([name]) => !isTiff(name))
+    const differences = Object.entries(await run(page, 'checkFiles', false))
     for (const [name, difference] of differences) {
       expect(name).toMatch(/alpha|rgba|trns|c4|c6|clear/)
       expect(difference).toMatch(/WebGL2/)

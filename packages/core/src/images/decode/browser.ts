@@ -10,6 +10,7 @@ import { decodeGrey16 } from './png-grey16'
 import { orient } from './orient'
 import { readBitmap } from './webgl'
 import { withoutExif } from './exif'
+import { decodeTiff } from './tiff/decode'
 
 // Pixels as the file holds them: neither colour-managed nor multiplied by alpha.
 const AS_STORED: ImageBitmapOptions = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' }
@@ -22,11 +23,7 @@ export async function decodeImage(bytes: Uint8Array, limits: ImageLimits): Promi
     checkPixels(width, height, limits.maxPixels, `The ${format.toUpperCase()} image`)
   if (format === 'gif') return decodeGif(bytes, limits)
   if (format === 'bmp') return decodeBmp(bytes, limits)
-  if (format === 'tiff')
-    throw new ImageError(
-      'image-unsupported-format',
-      'Browsers do not decode TIFF. Convert the picture to PNG, or prepare it in Node, where TIFF is read.',
-    )
+  if (format === 'tiff') return decodeTiff(bytes, limits)
   checkComplete(bytes, format)
   if (format === 'png' && header.bitDepth === 16 && header.colorType === 0) return decodeGrey16(bytes, header)
   // Browsers turn CMYK into RGB each in its own way.

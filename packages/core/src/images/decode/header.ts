@@ -45,7 +45,7 @@ function headerOf(bytes: Uint8Array, view: DataView): ImageHeader {
     }
   if (start === 'GIF8') return { format: 'gif', width: view.getUint16(6, true), height: view.getUint16(8, true) }
   if (start === 'RIFF' && latin(bytes, 8, 4) === 'WEBP') return webpHeader(bytes, view)
-  if (start === 'II*\0' || start === 'MM\0*') return { format: 'tiff' }
+  if (['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].includes(start)) return { format: 'tiff' }
   if (latin(bytes, 4, 4) === 'ftyp') return heifHeader(bytes, view)
   if (start.startsWith('BM')) return bmpHeader(view)
   const text = latin(bytes, 0, 64).trimStart().toLowerCase()
@@ -53,7 +53,7 @@ function headerOf(bytes: Uint8Array, view: DataView): ImageHeader {
   throw new ImageError(
     'image-unsupported-format',
     (page ? 'This is a web page, not an image.' : 'The bytes are no image of a known format.') +
-      ' Supported: JPEG, PNG, WebP, GIF, BMP, AVIF, and TIFF in Node.',
+      ' Supported: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF.',
   )
 }
 

@@ -4,8 +4,10 @@ import { ImageError } from '../../base/errors'
 import { checkPixels } from '../limits'
 import type { ImageLimits, RawImage } from '../raw-image'
 import { decodeBmp } from './bmp'
+import { mulDiv255 } from './colors'
 import { decodeGif } from './gif'
 import { readHeader, type ImageHeader } from './header'
+import { decodeTiff } from './tiff/decode'
 
 type SharpModule = (input: Uint8Array, options: SharpOptions) => Sharp
 
@@ -38,6 +40,7 @@ export async function decodeImage(bytes: Uint8Array, limits: ImageLimits): Promi
     checkPixels(width, height, limits.maxPixels, `The ${format.toUpperCase()} image`)
   if (format === 'gif') return decodeGif(bytes, limits)
   if (format === 'bmp') return decodeBmp(bytes, limits)
+  if (format === 'tiff') return decodeTiff(bytes, limits)
   const sharp = await loadSharp()
   try {
     return await withSharp(sharp, bytes, header, limits)
@@ -58,7 +61,7 @@ async function withSharp(
     limitInputPixels: limits.maxPixels,
     sequentialRead: true,
   }).autoOrient()
-  const { cmyk, grey16 } = header.format === 'tiff' ? await tiffKind(picture) : kindOf(header)
+  const { cmyk, grey16 } = kindOf(header)
   if (cmyk) return fromCmyk(picture)
   if (grey16) return fromGrey16(picture)
   return rgb(picture)
@@ -73,11 +76,6 @@ const kindOf = ({ components, bitDepth, colorType }: ImageHeader): Kind => ({
   cmyk: components === 4,
   grey16: bitDepth === 16 && colorType === 0,
 })
-
-async function tiffKind(picture: Sharp): Promise<Kind> {
-  const { space, depth, channels } = await picture.metadata()
-  return { cmyk: space === 'cmyk', grey16: depth === 'ushort' && channels === 1 }
-}
 
 async function rgb(picture: Sharp): Promise<RawImage> {
   const { data, info } = await picture
@@ -116,12 +114,6 @@ async function fromGrey16(picture: Sharp): Promise<RawImage> {
   const target = new Uint8Array(width * height * 3)
   grey.forEach((value, i) => target.fill(Math.min(value, 255), i * 3, i * 3 + 3))
   return { data: target, width, height, channels: 3 }
-}
-
-/** `a * b / 255`, rounded, as Pillow's `MULDIV255`. */
-function mulDiv255(a: number, b: number): number {
-  const product = a * b + 128
-  return ((product >> 8) + product) >> 8
 }
 
 function decodingError(cause: unknown, format: string, limits: ImageLimits): ImageError {

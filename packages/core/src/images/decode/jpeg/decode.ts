@@ -1,5 +1,6 @@
 import { checkPixels } from '../../limits'
 import type { ImageLimits, RawImage } from '../../raw-image'
+import { mulDiv255 } from '../colors'
 import { exifOrientation } from '../exif'
 import { orient, type Orientation } from '../orient'
 import { damaged, readFrame, type Component, type Frame } from './frame'
@@ -28,15 +29,44 @@ interface State {
  * own decoder, which turns CMYK into RGB in a way of its own.
  */
 export function decodeJpeg(bytes: Uint8Array, limits: ImageLimits): RawImage {
+  const { frame, state } = decode(bytes, limits)
+  return orient(colors(frame, state), state.orientation)
+}
+
+/** The samples of a JPEG that is part of another file, which says what colours they are. */
+export interface JpegSamples {
+  readonly width: number
+  readonly height: number
+  readonly samples: number
+  /** `[height, width, samples]`; of three samples RGB where they were YCbCr. */
+  readonly data: Uint8Array
+}
+
+export function decodeJpegSamples(bytes: Uint8Array, ycc: boolean, limits: ImageLimits): JpegSamples {
+  const { frame, state } = decode(bytes, limits)
+  const { width, height, components } = frame
+  const samples = components.length
+  const data = new Uint8Array(width * height * samples)
+  planesOf(frame, state).forEach((plane, index) => plane.forEach((value, i) => (data[i * samples + index] = value)))
+  if (ycc && samples === 3) yccToRgb(data)
+  return { width, height, samples, data }
+}
+
+interface Decoded {
+  readonly frame: Frame
+  readonly state: State
+}
+
+function decode(bytes: Uint8Array, limits: ImageLimits): Decoded {
   try {
-    return decode(bytes, limits)
+    return readSegments(bytes, limits)
   } catch (error) {
     if (error instanceof RangeError) throw damaged('it ends too early')
     throw error
   }
 }
 
-function decode(bytes: Uint8Array, limits: ImageLimits): RawImage {
+function readSegments(bytes: Uint8Array, limits: ImageLimits): Decoded {
   const state: State = {
     frame: undefined,
     quantizers: new Map(),
@@ -65,7 +95,7 @@ function decode(bytes: Uint8Array, limits: ImageLimits): RawImage {
     } else readSegment(marker, view, state, limits)
   }
   if (!state.frame) throw damaged('it holds no picture')
-  return orient(colors(state.frame, state), state.orientation)
+  return { frame: state.frame, state }
 }
 
 function readSegment(marker: number, view: DataView, state: State, limits: ImageLimits): void {
@@ -131,12 +161,16 @@ function readScan(view: DataView, state: State, frame: Frame): Scan {
   return scan
 }
 
-function colors(frame: Frame, state: State): RawImage {
-  const planes = frame.components.map((component) => {
+function planesOf(frame: Frame, state: State): Uint8Array[] {
+  return frame.components.map((component) => {
     const quantizer = state.quantizers.get(component.quantizer)
     if (!quantizer) throw damaged('a quantization table is missing')
     return upsample(samplesOf(component, quantizer), component, frame)
   })
+}
+
+function colors(frame: Frame, state: State): RawImage {
+  const planes = planesOf(frame, state)
   const { width, height } = frame
   const [first, second = first, third = first, black] = planes as [Uint8Array, Uint8Array?, Uint8Array?, Uint8Array?]
   const data = new Uint8Array(width * height * 3)
@@ -187,7 +221,6 @@ function inksToRgb(data: Uint8Array, black: Uint8Array, ycck: boolean): void {
   for (let i = 0; i < data.length; i++) {
     const ink = ycck ? data[i]! : 255 - data[i]!
     const light = black[Math.floor(i / 3)]!
-    const product = ink * light + 128
-    data[i] = Math.max(0, light - (((product >> 8) + product) >> 8))
+    data[i] = Math.max(0, light - mulDiv255(ink, light))
   }
 }

@@ -1,0 +1,119 @@
+import { damaged } from './errors'
+
+/** Tags by their names in the specification. */
+export const TAG = {
+  width: 256,
+  height: 257,
+  bitsPerSample: 258,
+  compression: 259,
+  photometric: 262,
+  fillOrder: 266,
+  stripOffsets: 273,
+  orientation: 274,
+  samplesPerPixel: 277,
+  rowsPerStrip: 278,
+  stripByteCounts: 279,
+  planarConfiguration: 284,
+  t4Options: 292,
+  predictor: 317,
+  colorMap: 320,
+  tileWidth: 322,
+  tileHeight: 323,
+  tileOffsets: 324,
+  tileByteCounts: 325,
+  extraSamples: 338,
+  sampleFormat: 339,
+  jpegTables: 347,
+  yccCoefficients: 529,
+  yccSubsampling: 530,
+  referenceBlackWhite: 532,
+  xmp: 700,
+} as const
+
+interface Field {
+  readonly type: number
+  readonly count: number
+  /** Where its values begin. */
+  readonly at: number
+}
+
+type Reader = (view: DataView, at: number, little: boolean) => number
+
+const byte: Reader = (view, at) => view.getUint8(at)
+const uint16: Reader = (view, at, little) => view.getUint16(at, little)
+const uint32: Reader = (view, at, little) => view.getUint32(at, little)
+const int32: Reader = (view, at, little) => view.getInt32(at, little)
+const uint64: Reader = (view, at, little) => Number(view.getBigUint64(at, little))
+const ratio =
+  (read: Reader): Reader =>
+  (view, at, little) =>
+    read(view, at, little) / read(view, at + 4, little)
+
+/** Bytes of a value, and how it is read, by the number of its type. */
+const TYPES: Readonly<Record<number, readonly [size: number, read: Reader]>> = {
+  1: [1, byte],
+  2: [1, byte],
+  3: [2, uint16],
+  4: [4, uint32],
+  5: [8, ratio(uint32)],
+  6: [1, (view, at) => view.getInt8(at)],
+  7: [1, byte],
+  8: [2, (view, at, little) => view.getInt16(at, little)],
+  9: [4, int32],
+  10: [8, ratio(int32)],
+  11: [4, (view, at, little) => view.getFloat32(at, little)],
+  12: [8, (view, at, little) => view.getFloat64(at, little)],
+  13: [4, uint32],
+  16: [8, uint64],
+  17: [8, uint64],
+  18: [8, uint64],
+}
+
+/** The first directory of a TIFF or BigTIFF file: the tags of its first picture. */
+export class Directory {
+  readonly #view: DataView
+  readonly #fields = new Map<number, Field>()
+  readonly littleEndian: boolean
+
+  /** @throws RangeError where the file ends within the directory */
+  constructor(bytes: Uint8Array) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const little = view.getUint8(0) === 0x49
+    this.#view = view
+    this.littleEndian = little
+    const big = view.getUint16(2, little) === 43
+    // BigTIFF: a count of 8 bytes instead of 2, entries of 20 instead of 12.
+    const start = big ? uint64(view, 8, little) : view.getUint32(4, little)
+    const count = big ? uint64(view, start, little) : view.getUint16(start, little)
+    const entry = big ? 20 : 12
+    for (let i = 0, at = start + (big ? 8 : 2); i < count; i++, at += entry) {
+      const type = view.getUint16(at + 2, little)
+      const values = big ? uint64(view, at + 4, little) : view.getUint32(at + 4, little)
+      const place = at + (big ? 12 : 8)
+      const inline = values * (TYPES[type]?.[0] ?? 1) <= (big ? 8 : 4)
+      const offset = () => (big ? uint64(view, place, little) : view.getUint32(place, little))
+      this.#fields.set(view.getUint16(at, little), { type, count: values, at: inline ? place : offset() })
+    }
+  }
+
+  /** All values of a tag. */
+  numbers(tag: number): number[] | undefined {
+    const field = this.#fields.get(tag)
+    const type = field && TYPES[field.type]
+    if (!type) return undefined
+    const [size, read] = type
+    if (field.at + field.count * size > this.#view.byteLength) throw damaged(`tag ${tag} reaches beyond its end`)
+    return Array.from({ length: field.count }, (_, i) => read(this.#view, field.at + i * size, this.littleEndian))
+  }
+
+  /** The first value of a tag. */
+  number(tag: number, otherwise: number): number {
+    return this.numbers(tag)?.[0] ?? otherwise
+  }
+
+  /** The bytes of a tag as they are. */
+  bytes(tag: number): Uint8Array | undefined {
+    const values = this.numbers(tag)
+    return values && Uint8Array.from(values)
+  }
+}
