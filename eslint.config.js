@@ -16,7 +16,7 @@ const nodeModules = {
   message: 'Packages run in browsers: what Node offers belongs behind #platform, #runtime or #gpu, in a node file.',
 }
 /** Folders of core that hold code for Node, in files whose names begin with node. */
-const NODE_FOLDERS = ['platform', 'images']
+const NODE_FOLDERS = ['platform', 'files', 'images']
 /** Inside core, folders import only those below them. */
 const higherFloors = (floor) => ({
   regex: `^(\\.\\./)+(${FLOORS.slice(floor + 1).join('|') || '-'})(/|$)`,
@@ -61,7 +61,10 @@ export default tseslint.config(
   ...Object.entries(below).flatMap(([name, allowed]) => [
     { files: [`packages/${name}/src/**/*.ts`], rules: restrict(upwards(allowed), nodeModules) },
     {
-      files: [`packages/${name}/src/{platform,runtime,gpu,images}/**/node*.ts`, `packages/${name}/src/**/*.test.ts`],
+      files: [
+        `packages/${name}/src/{platform,files,runtime,gpu,images}/**/node*.ts`,
+        `packages/${name}/src/**/*.test.ts`,
+      ],
       rules: restrict(upwards(allowed)),
     },
   ]),

@@ -168,7 +168,7 @@ const CHECKPOINTS: [what: string, give: () => Files | string, code: string, says
   ],
   ['no config', () => ({ 'model.safetensors': files['model.safetensors']! }), 'no-config', /config\.json/],
   ['no weights', () => ({ 'config.json': files['config.json']! }), 'no-weights', /model\.safetensors/],
-  ['a name of the hub', () => 'openai/clip-vit-base-patch32', 'hub-not-supported', /folder/],
+  ['a folder that is not there', () => './openai/clip-vit-base-patch32', 'source-not-found', /org\/name/],
   ...['clip', 'siglip', 'chinese-clip'].map((name): [string, () => string, string, RegExp] => [
     `a whole ${name}`,
     () => `${fixtures}/standalone/${name}`,

@@ -90,7 +90,6 @@ describe.each(kinds)('%s', (_kind, make) => {
 
 describe('openSource', () => {
   it.each([
-    ['hub-not-supported', 'openai/clip-vit-base-patch32'],
     ['source-not-found', './no/such/folder'],
     ['source-not-found', '/no-such-folder'],
     ['bad-source', 'data:text/plain,x'],

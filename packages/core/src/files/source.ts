@@ -4,6 +4,7 @@ import { SourceError } from '../base/errors'
 import { HttpFiles } from './http/http-files'
 import type { FileReader, Source, SourceLike, SourceOptions } from './types'
 import { checkName } from './file-name'
+import { isHubName } from './hub/names'
 
 const isUrl = (text: string): boolean => /^(https?|file|data|blob):/i.test(text)
 
@@ -64,6 +65,7 @@ const folderWithin = (source: Source, folder: string): Source => {
     describe: `${source.describe.replace(/\/+$/, '')}/${folder}`,
     locate: async (name) => source.locate(at(name)),
     ...(source.size ? { size: async (name: string) => source.size!(at(name)) } : {}),
+    ...(source.inParts ? { inParts: () => folderWithin(source.inParts!(), folder) } : {}),
     read: async (name, range) => source.read(at(name), range),
   }
 }
@@ -73,6 +75,7 @@ const watched = (source: Source, signal: AbortSignal): Source => ({
   describe: source.describe,
   locate: (name) => source.locate(name),
   ...(source.size ? { size: (name: string) => source.size!(name) } : {}),
+  ...(source.inParts ? { inParts: () => watched(source.inParts!(), signal) } : {}),
   async read(name, range) {
     signal.throwIfAborted()
     const bytes = await source.read(name, range)
@@ -108,12 +111,13 @@ async function openUnwatched(source: SourceLike, options: SourceOptions): Promis
   if (source instanceof URL || (typeof source === 'string' && isUrl(source))) {
     const url = new URL(source)
     // `/C:/folder` is how Windows' drives stand in a URL.
-    if (url.protocol === 'file:') return openFolder(decodeURIComponent(url.pathname).replace(/^\/(?=[a-z]:)/i, ''))
+    if (url.protocol === 'file:')
+      return openPath(decodeURIComponent(url.pathname).replace(/^\/(?=[a-z]:)/i, ''), options)
     if (!/^https?:$/.test(url.protocol))
       throw new SourceError('bad-source', `A source cannot be a ${url.protocol} URL. Give http(s): or file:.`)
     return new HttpFiles(url, options)
   }
-  if (typeof source === 'string') return openFolder(source)
+  if (typeof source === 'string') return openPath(source, options)
   if (Array.isArray(source)) return fileListSource(source as readonly File[])
   if (typeof (source as FileReader | undefined)?.read === 'function') return readerSource(source as FileReader)
   throw new SourceError(
@@ -122,23 +126,22 @@ async function openUnwatched(source: SourceLike, options: SourceOptions): Promis
   )
 }
 
-async function openFolder(path: string): Promise<Source> {
+/** A folder where there is one, else a name on the hub. */
+async function openPath(path: string, options: SourceOptions): Promise<Source> {
+  if (await platform.isFolder(path)) return folderSource(path)
+  // Only who loads from the hub loads what that takes.
+  if (isHubName(path) && !(await platform.locateFile(path)))
+    return (await import('./hub/hub-source')).hubSource(path, options)
   if (platform.name === 'browser')
     throw new SourceError(
       'no-file-system',
       `"${path}": browsers have no folders. Give a URL (new URL("./model/", location.href)), a list of File, ` +
-        'or an object { read(name, range) }.',
-    )
-  if (await platform.isFolder(path)) return folderSource(path)
-  if (/^[\w.-]+\/[\w.-]+$/.test(path) && !path.startsWith('.'))
-    throw new SourceError(
-      'hub-not-supported',
-      `"${path}" is no folder here, and names on the Hugging Face hub are not read yet. ` +
-        'Download the repository and give its folder, or give its URL ending in /resolve/main.',
+        'an object { read(name, range) }, or the name of a model on the hub (org/name).',
     )
   throw new SourceError(
     'source-not-found',
-    `"${path}" is not a folder. Give the folder that holds config.json, or a URL.`,
+    `"${path}" is not a folder. Give the folder that holds config.json, a URL, or the name of a model on the hub ` +
+      '(org/name).',
   )
 }
 

@@ -9,7 +9,7 @@ export interface FileReader {
   read(name: string, range?: ByteRange): Promise<Uint8Array | undefined>
 }
 
-/** Where a checkpoint or a processor lies: a folder's path, a URL, picked files, or a reader. */
+/** Where a checkpoint or a processor lies: a folder's path, a name on the hub, a URL, picked files, or a reader. */
 export type SourceLike = string | URL | readonly File[] | FileReader
 
 export interface Progress {
@@ -81,4 +81,6 @@ export interface Source extends FileReader {
   locate(name: string): Promise<LocalFile | undefined>
   /** Bytes of a file that lies elsewhere; undefined where it is absent or the source cannot tell. */
   size?(name: string): Promise<number | undefined>
+  /** The same files for who needs little of them: what is not on this machine is fetched by ranges, as it is read. */
+  inParts?(): Source
 }

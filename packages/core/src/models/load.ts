@@ -152,7 +152,8 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
   const encoder = { kind, tower, config } as unknown as SpecOf<K>
   const expected = encoderParams(encoder)
   const into = `${ENCODER_NAMES[kind].tower}.`
-  const { weights, framework } = await openWeights(opened, options.format)
+  const source = opened.inParts?.() ?? opened
+  const { weights, framework } = await openWeights(source, options.format)
   const prefix = findPrefix(
     weights,
     tower,
@@ -160,6 +161,9 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
   )
   const settled = settleTowerNames(weights, tower, prefix, into, expected)
   dropIdlePooler(settled, expected, into, config.pooling)
+  // What is nearly all of its files is fetched as a whole, and kept.
+  if (source !== opened && !(await isSmallPart(source, settled)))
+    return loadTowerFrom(kind, { ...opened, inParts: undefined }, options)
   const aside = prefix === '' ? [] : [...weights.keys()].filter((name) => !name.startsWith(prefix))
   if (aside.length > 0)
     (options.onWarning ?? printWarning)({
@@ -173,6 +177,18 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
     asFlaxComputes(settled, [{ encoder, prefix: into }], json.model_type === VisionTextDualEncoderConfig.modelType)
   }
   return { encoder, weights: settled }
+}
+
+/** Whether these weights leave out more than a head of the files that they lie in. */
+async function isSmallPart(source: Source, weights: Weights): Promise<boolean> {
+  const files = new Map<string, number>()
+  let needed = 0
+  for (const { location } of weights.values()) {
+    if (!location) return false
+    if (!files.has(location.file)) files.set(location.file, (await source.size?.(location.file)) ?? 0)
+    needed += location.length
+  }
+  return needed < 0.9 * [...files.values()].reduce((sum, size) => sum + size, 0)
 }
 
 const short = (names: readonly string[]): string =>

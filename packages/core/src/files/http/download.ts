@@ -27,7 +27,7 @@ export async function download(request: HttpRequest, options: DownloadOptions): 
     await answer.stop()
     if (answer.size === undefined || request.range[0] < answer.size) answer = await send({ url: request.url }, options)
   }
-  if (answer.status !== 200 && answer.status !== 206) await answer.stop()
+  if (!answer.isOk) await answer.stop()
   return { answer, chunks: resumed(request, answer, options) }
 }
 
@@ -69,7 +69,7 @@ async function* resumed(request: HttpRequest, first: Answer, options: DownloadOp
 async function again(request: HttpRequest, first: Answer, options: DownloadOptions): Promise<Answer> {
   const answer = await sendOnce(request, options)
   const [start] = request.range ?? [0]
-  if (answer.status !== 200 && answer.status !== 206) {
+  if (!answer.isOk) {
     await answer.stop()
     throw statusError(request.url, answer, `It had sent the file up to byte ${start} before. Load it again.`)
   }

@@ -5,6 +5,7 @@ import { checkName } from '../file-name'
 import { beginsAsHtml } from '../stand-in'
 import type { ByteRange, Source, SourceOptions } from '../types'
 import { collect, download, type Download } from './download'
+import { reported } from './progress'
 import { describeUrl } from './redirects'
 import { statusError } from './request'
 
@@ -39,7 +40,8 @@ export class HttpFiles implements Source {
     const opened = await this.#open(name, range)
     if (!opened) return undefined
     if (range && opened.answer.status === 200) return part(await this.#spool(name, opened), range)
-    const bytes = opened.answer.status === 416 ? new Uint8Array() : await collect(this.#watched(name, opened))
+    const bytes =
+      opened.answer.status === 416 ? new Uint8Array() : await collect(reported(name, opened, this.#options.onProgress))
     // A server's error page may come with status 200 and no type.
     return (range?.[0] ?? 0) === 0 && !isHtmlName(name) && beginsAsHtml(bytes) ? undefined : bytes
   }
@@ -64,7 +66,7 @@ export class HttpFiles implements Source {
   }
 
   async #spooled(name: string, opened: Download): Promise<Spooled | undefined> {
-    const spooled = await platform.spool(this.#watched(name, opened))
+    const spooled = await platform.spool(reported(name, opened, this.#options.onProgress))
     return beginsAsHtml(await spooled.read(0, 64)) && !isHtmlName(name) ? undefined : spooled
   }
 
@@ -83,11 +85,10 @@ export class HttpFiles implements Source {
     // The range lies behind the file's end: there are no such bytes, but the file is there.
     if (answer.status === 416) return opened
     const html = answer.isHtml && !isHtmlName(name)
-    const ok = answer.status === 200 || answer.status === 206
-    if (ok && !html && (answer.status !== 206 || answer.start === range?.[0])) return opened
+    if (answer.isOk && !html && (answer.status !== 206 || answer.start === range?.[0])) return opened
     await answer.stop()
     if (html || [404, 410].includes(answer.status)) return undefined
-    if (ok)
+    if (answer.isOk)
       throw new SourceError(
         'wrong-range',
         `${describeUrl(url)} was asked for bytes from ${range?.[0]} and sent bytes from ${answer.start}.`,
@@ -99,18 +100,6 @@ export class HttpFiles implements Source {
         ? 'What needs a login takes it from the option `headers`.'
         : 'Check the URL.',
     )
-  }
-
-  async *#watched(name: string, { answer, chunks }: Download): AsyncGenerator<Uint8Array> {
-    const { onProgress } = this.#options
-    const total = answer.end === undefined ? undefined : answer.end - answer.start
-    let loaded = 0
-    for await (const chunk of chunks) {
-      loaded += chunk.length
-      // CORS may hide that an answer was compressed: then that is the length before it was unpacked.
-      onProgress?.({ file: name, loaded, total: total !== undefined && loaded > total ? undefined : total })
-      yield chunk
-    }
   }
 }
 

@@ -9,6 +9,7 @@ export type HttpOptions = Pick<SourceOptions, 'fetch' | 'headers' | 'signal' | '
 
 export interface HttpRequest {
   readonly url: URL
+  readonly method?: 'HEAD'
   /** `[start, end)`, or all from `start` on. */
   readonly range?: readonly [start: number, end?: number]
   /** Only if it is still the same file: `If-Range`. */
@@ -67,6 +68,11 @@ export class Answer {
 
   get statusText(): string {
     return this.#response.statusText
+  }
+
+  /** Whether it holds the file, or a part of it. */
+  get isOk(): boolean {
+    return this.status === 200 || this.status === 206
   }
 
   get isHtml(): boolean {
@@ -151,7 +157,7 @@ export async function send(request: HttpRequest, options: HttpOptions): Promise<
 /** One try. @throws Transient for what may succeed later */
 export async function sendOnce(request: HttpRequest, options: HttpOptions, failures = 0): Promise<Answer> {
   const { fetch = globalThis.fetch, headers: secret = {}, signal, timeout = TIMEOUT } = options
-  const { url, range, validator, accept } = request
+  const { url, method, range, validator, accept } = request
   signal?.throwIfAborted()
   const watch = new Watch(signal, timeout)
   let answered = false
@@ -166,7 +172,7 @@ export async function sendOnce(request: HttpRequest, options: HttpOptions, failu
       : {}),
   }
   try {
-    const { response, heads } = await fetchFollowing(url, { fetch, plain, secret, signal: watch.signal })
+    const { response, heads } = await fetchFollowing(url, { fetch, plain, secret, method, signal: watch.signal })
     answered = true
     watch.pause()
     const answer = new Answer(response, heads, watch, failed)

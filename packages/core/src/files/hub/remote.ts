@@ -1,0 +1,98 @@
+import { SourceError } from '../../base/errors'
+import { download, type Download } from '../http/download'
+import { describeUrl } from '../http/redirects'
+import { type Answer, send } from '../http/request'
+import type { SourceOptions } from '../types'
+import { hubError, isAbsent } from './errors'
+import { isPlain } from './names'
+import type { FileInfo, HubSettings } from './store'
+
+/** Milliseconds that a hub has to say what a revision is, where the cache could answer in its place; as in Python. */
+const PATIENCE = 10_000
+
+/** A file, or a range of it, as the hub answered. */
+export interface RemoteFile extends Download {
+  readonly info: FileInfo
+}
+
+/** One repository on the hub. */
+export class HubRemote {
+  readonly #name: string
+  readonly #endpoint: URL
+  readonly #options: SourceOptions
+
+  constructor(name: string, { endpoint, token }: HubSettings, options: SourceOptions) {
+    this.#name = name
+    this.#endpoint = endpoint
+    // All of them are left out where the hub redirects to another host.
+    const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) }
+    this.#options = { ...options, headers }
+  }
+
+  #url(path: string, revision: string, name = ''): URL {
+    const file = name.split('/').map(encodeURIComponent).join('/')
+    return new URL(path + encodeURIComponent(revision) + (file && `/${file}`), this.#endpoint)
+  }
+
+  /**
+   * The commit that a revision is now.
+   * @param spare whether an older answer is at hand, so that a hub that does not answer is not waited for
+   */
+  async commit(revision: string, spare: boolean): Promise<string> {
+    const { timeout = PATIENCE } = this.#options
+    const options = spare ? { ...this.#options, retries: 0, timeout: Math.min(timeout, PATIENCE) } : this.#options
+    const url = this.#url(`${this.#name}/resolve/`, revision, 'config.json')
+    const answer = await send({ url, method: 'HEAD' }, options)
+    await answer.stop()
+    const said = answer.header('x-repo-commit') ?? (await this.#commitByApi(revision, url, answer, options))
+    if (isPlain(said)) return said
+    throw this.#notHub(url, `its commit is "${said.slice(0, 100)}"`)
+  }
+
+  /** Of hubs that do not tell it with a file, or tell it where CORS does not let us see it. */
+  async #commitByApi(revision: string, asked: URL, first: Answer, options: SourceOptions): Promise<string> {
+    if (!first.isOk && !isAbsent(first)) throw hubError(this.#name, revision, asked, first, options)
+    const url = this.#url(`api/models/${this.#name}/revision/`, revision)
+    const { answer, chunks } = await download({ url }, options)
+    if (!answer.isOk)
+      throw answer.status === 404 && first.isOk
+        ? this.#notHub(asked, 'it tells no commit')
+        : hubError(this.#name, revision, url, answer, options)
+    let text = ''
+    for await (const chunk of chunks) text += new TextDecoder().decode(chunk)
+    const sha: unknown = text.startsWith('{') ? (JSON.parse(text) as { sha?: unknown }).sha : undefined
+    if (typeof sha === 'string') return sha
+    throw this.#notHub(url, 'it tells no commit')
+  }
+
+  /** Opens a file, or `[start, end)` of it; undefined where there is none of that name. */
+  async open(commit: string, name: string, range?: readonly [number, number?]): Promise<RemoteFile | undefined> {
+    const url = this.#url(`${this.#name}/resolve/`, commit, name)
+    const { answer, chunks } = await download({ url, range }, { ...this.#options, checked: true })
+    // The range lies behind the file's end.
+    if (!answer.isOk && answer.status !== 416) {
+      await answer.stop()
+      if (isAbsent(answer)) return undefined
+      throw hubError(this.#name, commit, url, answer, this.#options)
+    }
+    const etag = (answer.header('x-linked-etag') ?? answer.header('etag'))?.replace(/^W\//, '').replace(/^"|"$/g, '')
+    const linked = Number(answer.header('x-linked-size') ?? NaN)
+    const size = Number.isNaN(linked) ? answer.size : linked
+    if (etag === undefined || !isPlain(etag)) {
+      await answer.stop()
+      throw this.#notHub(
+        url,
+        answer.isHtml ? 'it sent a web page' : `${name} has ${etag === undefined ? 'no' : 'a strange'} ETag`,
+      )
+    }
+    return { answer, chunks, info: { etag, size } }
+  }
+
+  #notHub(url: URL, what: string): SourceError {
+    return new SourceError(
+      'not-a-hub',
+      `${describeUrl(url)} does not answer as a Hugging Face hub does: ${what}. Check the endpoint ` +
+        `(${describeUrl(this.#endpoint)}), the proxy, and whether the network asks for a login in a browser first.`,
+    )
+  }
+}
