@@ -18,7 +18,7 @@ const hash = (algorithm: string, ...parts: (string | Uint8Array)[]): string => {
 
 const isLarge = (name: string): boolean => /\.(safetensors|bin|h5|msgpack|model|onnx)$/.test(name)
 
-export function storedFile(name: string, content: Uint8Array | string): StoredFile {
+function storedFile(name: string, content: Uint8Array | string): StoredFile {
   const bytes = Buffer.from(content)
   const sha256 = isLarge(name) ? hash('sha256', bytes) : undefined
   const inGit = sha256
