@@ -23,6 +23,7 @@ const PAGES = [
   'docs/from-pytorch.md',
   'docs/from-flax.md',
   'docs/from-tensorflow.md',
+  'docs/evaluation.md',
   'docs/onnx.md',
   'docs/text.md',
   'docs/which-python.md',

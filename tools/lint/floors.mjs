@@ -11,4 +11,5 @@ export const FLOORS = [
   'models',
   'processor',
   'retrieval',
+  'evaluation',
 ]

@@ -47,6 +47,24 @@ export {
   type ImageItem,
 } from './retrieval/embed-images'
 export { type Hit, topK } from './retrieval/top-k'
+export { type Accuracy, topKAccuracy } from './evaluation/accuracy'
+export type { BlockOptions } from './evaluation/blocks'
+export { ensembleEmbeds } from './evaluation/ensemble'
+export { LinearProbe, type LinearProbeOptions } from './evaluation/linear-probe'
+export {
+  type RetrievalOptions,
+  type RetrievalReport,
+  retrievalScores,
+  type RetrievalScores,
+} from './evaluation/retrieval'
+export {
+  type Classification,
+  type PromptTemplate,
+  type TextEncoder,
+  type TextProcessor,
+  ZeroShotClassifier,
+  type ZeroShotOptions,
+} from './evaluation/zero-shot'
 export * from './text'
 export { BertConfig } from './towers/text/bert.config'
 export { CamembertConfig, RobertaConfig, XLMRobertaConfig } from './towers/text/roberta.config'

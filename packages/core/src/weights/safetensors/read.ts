@@ -65,7 +65,7 @@ export async function openSafetensors(source: Source, file: string): Promise<Saf
 }
 
 /** A file in memory, as a source. */
-const bytesSource = (bytes: Uint8Array): Source => ({
+export const bytesSource = (bytes: Uint8Array): Source => ({
   describe: 'the given bytes',
   read: (_name, range) => Promise.resolve(range ? bytes.subarray(...range) : bytes),
   locate: () => Promise.resolve(undefined),
