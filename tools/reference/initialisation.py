@@ -1,12 +1,12 @@
 """Writes parity-tests/fixtures/initialisation: how transformers draws new weights.
 
-    python tools/reference/initialisation.py
+    python tools/reference/initialisation.py [case ...]
 
 For each case the config, and for each parameter `[count, mean, standard deviation, largest magnitude]`.
 """
 
 import json
-import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from transformers import VisionTextDualEncoderConfig, VisionTextDualEncoderModel
 
 from cases import beit, bert, camembert, chinese_clip, clip, deit, dinov2, roberta, siglip, vit, xlm_roberta
+from text_cases import albert, data2vec, distilbert, electra, ernie, mobilebert, mpnet, rembert, xlm_roberta_xl
 
 ROOT = Path(__file__).resolve().parents[2] / "parity-tests" / "fixtures" / "initialisation"
 # Sizes at which a standard deviation says something; the two ranges differ, and from the default.
@@ -38,6 +39,16 @@ CASES = {
     "siglip-bert": (siglip(**VISION), bert(**TEXT)),
     "dinov2-bert": (dinov2(**VISION, layerscale_value=0.7), bert(**TEXT)),
     "dinov2-swiglu-bert": (dinov2(**VISION, use_swiglu_ffn=True), bert(**TEXT)),
+    "vit-ernie": (vit(**VISION), ernie(**TEXT, use_task_id=True)),
+    "vit-data2vec-text": (vit(**VISION), data2vec(**TEXT)),
+    "vit-xlm-roberta-xl": (vit(**VISION), xlm_roberta_xl(**TEXT)),
+    "vit-electra": (vit(**VISION), electra(**TEXT)),
+    "vit-albert": (vit(**VISION), albert(**TEXT, inner_group_num=2)),
+    "vit-rembert": (vit(**VISION), rembert(**TEXT)),
+    "vit-distilbert": (vit(**VISION), distilbert(dim=40, n_heads=4, hidden_dim=80, vocab_size=300, initializer_range=0.05)),
+    "vit-distilbert-sinusoidal": (vit(**VISION), distilbert(dim=40, n_heads=4, sinusoidal_pos_embds=True)),
+    "vit-mpnet": (vit(**VISION), mpnet(**TEXT)),
+    "vit-mobilebert": (vit(**VISION), mobilebert(**TEXT)),
 }
 
 
@@ -60,8 +71,7 @@ def write(name, vision, text):
 
 
 if __name__ == "__main__":
-    shutil.rmtree(ROOT, ignore_errors=True)
-    ROOT.mkdir(parents=True)
+    ROOT.mkdir(parents=True, exist_ok=True)
     for case, towers in CASES.items():
-        write(case, *towers)
-    print(len(CASES), "configs")
+        if len(sys.argv) < 2 or case in sys.argv[1:]:
+            write(case, *towers)

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from transformers import VisionTextDualEncoderConfig, VisionTextDualEncoderModel
 
 from cases import CASES
+from text_cases import TEXT_CASES
 
 ROOT = Path(__file__).resolve().parents[2] / "parity-tests" / "fixtures" / "towers"
 IMAGES, TEXTS, LENGTH = 3, 4, 9
@@ -52,23 +53,34 @@ def inputs_of(case, generator):
     height, width = case["image"] or ((size, size) if isinstance(size, int) else size)
     pixels = torch.randn((IMAGES, vision.num_channels, height, width), generator=generator)
     pad = text.pad_token_id
-    ids = torch.randint(5, text.vocab_size, (TEXTS, LENGTH), generator=generator)
-    mask = torch.ones((TEXTS, LENGTH), dtype=torch.long)
-    for row, length in enumerate([LENGTH, 6, 8, 3]):
+    longest = case.get("length", LENGTH)
+    ids = torch.randint(5, text.vocab_size, (TEXTS, longest), generator=generator)
+    mask = torch.ones((TEXTS, longest), dtype=torch.long)
+    for row, length in enumerate([longest, 6, 8, 3]):
         if case.get("padding") == "left":
-            ids[row, : LENGTH - length] = pad
-            mask[row, : LENGTH - length] = 0
+            ids[row, : longest - length] = pad
+            mask[row, : longest - length] = 0
         else:
             ids[row, length:] = pad
             mask[row, length:] = 0
     inputs = {"pixel_values": pixels, "input_ids": ids, "attention_mask": mask}
-    if text.type_vocab_size > 1:
-        types = torch.zeros((TEXTS, LENGTH), dtype=torch.long)
+    if getattr(text, "type_vocab_size", 0) > 1:
+        types = torch.zeros((TEXTS, longest), dtype=torch.long)
         types[:, 3:] = 1
         inputs["token_type_ids"] = types * mask
     if case.get("position_ids"):
-        inputs["position_ids"] = torch.randint(0, text.max_position_embeddings, (TEXTS, LENGTH), generator=generator)
+        inputs["position_ids"] = torch.randint(0, text.max_position_embeddings, (TEXTS, longest), generator=generator)
     return inputs
+
+
+def pooled(pooling, last, mask):
+    """What `pooling` takes: sentence-transformers' modes."""
+    if pooling == "cls":
+        return last[:, 0]
+    mask = mask.unsqueeze(-1)
+    if pooling == "mean":
+        return (last * mask).sum(1) / mask.sum(1)
+    return last.masked_fill(mask == 0, -torch.inf).amax(1)
 
 
 def outputs_of(model, inputs, interpolate):
@@ -79,6 +91,9 @@ def outputs_of(model, inputs, interpolate):
     text_inputs = {k: v for k, v in inputs.items() if k != "pixel_values"}
     vision = model.vision_model(pixel_values=inputs["pixel_values"], **extra, **options)
     text = model.text_model(**text_inputs, **options)
+    pooling = getattr(model.config.text_config, "pooling", None)
+    if pooling:
+        text["pooler_output"] = pooled(pooling, text.last_hidden_state, inputs["attention_mask"])
     image_features = model.visual_projection(vision.pooler_output)
     text_features = model.text_projection(text.pooler_output)
     image_embeds = image_features / image_features.norm(dim=-1, keepdim=True)
@@ -88,7 +103,7 @@ def outputs_of(model, inputs, interpolate):
     square = logits[:n, :n]
     target = torch.arange(n)
     loss = (torch.nn.functional.cross_entropy(square, target) + torch.nn.functional.cross_entropy(square.t(), target)) / 2
-    if not interpolate:
+    if not interpolate and not pooling:
         whole = model(**inputs, **options)
         assert torch.equal(whole.logits_per_text, logits), "the dual encoder's own forward gives other logits"
         rows = {k: v[:n] for k, v in inputs.items()}
@@ -143,7 +158,7 @@ def write(case, index):
     folder = ROOT / case["name"]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    generator = torch.Generator().manual_seed(1000 + index)
+    generator = torch.Generator().manual_seed(case.get("seed", 1000 + index))
     config = VisionTextDualEncoderConfig.from_vision_text_configs(case["vision"], case["text"], projection_dim=32)
     config._attn_implementation = "eager"
     model = VisionTextDualEncoderModel(config).eval()
@@ -176,6 +191,6 @@ def write(case, index):
 
 
 if __name__ == "__main__":
-    for index, case in enumerate(CASES):
+    for index, case in enumerate(CASES + TEXT_CASES):
         if len(sys.argv) < 2 or case["name"] in sys.argv[1:]:
             write(case, index)

@@ -112,8 +112,8 @@ export class TfjsOps extends TfjsPrimitives implements Ops<tf.Tensor> {
   }
   meanTokens(x: tf.Tensor, mask?: tf.Tensor): tf.Tensor {
     if (!mask) return tf.mean(x, 1)
-    const weights = tf.expandDims(tf.cast(mask, 'float32'), 2)
-    return tf.div(tf.sum(tf.mul(x, weights), 1), tf.sum(weights, 1))
+    const weights = tf.cast(mask, 'float32')
+    return tf.div(tf.sum(tf.mul(x, tf.expandDims(weights, 2)), 1), tf.sum(weights, 1, true))
   }
   maxTokens(x: tf.Tensor, mask?: tf.Tensor): tf.Tensor {
     return tf.max(mask ? tf.add(x, tf.expandDims(maskBias(mask), 2)) : x, 1)

@@ -21,9 +21,10 @@ export abstract class PretrainedConfig {
   /** snake_case, `model_type` first, as Python reads it. */
   toJSON(): JsonObject {
     const json: Record<string, Json> = { model_type: this.modelType }
+    const { names } = this.constructor as Partial<Pick<ConfigClass<object, string>, 'names'>>
     for (const [key, value] of Object.entries(this)) {
       if (key === 'extra' || key === 'modelType' || value === undefined) continue
-      json[snakeCase(key)] = value as Json
+      json[names?.[key] ?? snakeCase(key)] = value as Json
     }
     return { ...this.extra, ...json }
   }
@@ -33,6 +34,8 @@ type ConfigClass<D, M extends string> = {
   new (values?: Partial<D> & { extra?: Record<string, Json> }): PretrainedConfig & D & { readonly modelType: M }
   readonly modelType: M
   readonly defaults: Readonly<D>
+  /** Values that `config.json` names otherwise (transformers' `attribute_map`): `hiddenSize` is DistilBERT's `dim`. */
+  readonly names: Readonly<Record<string, string>>
   /** From the object in `config.json`; values it lacks take the defaults. */
   fromJSON<C>(this: new (values: Partial<D> & { extra?: Record<string, Json> }) => C, json: JsonObject): C
 }
@@ -42,10 +45,15 @@ type ConfigClass<D, M extends string> = {
  * `class ViTConfig extends configClass('vit', { hiddenSize: 768 }) {}`.
  * The constructor takes any of the values in camelCase; `fromJSON` takes a `config.json`.
  */
-export function configClass<D extends object, M extends string>(modelType: M, defaults: D): ConfigClass<D, M> {
+export function configClass<D extends object, M extends string>(
+  modelType: M,
+  defaults: D,
+  names: Partial<Record<keyof D, string>> = {},
+): ConfigClass<D, M> {
   class Config extends PretrainedConfig {
     static readonly modelType = modelType
     static readonly defaults = defaults
+    static readonly names = names
     readonly modelType = modelType
 
     constructor(values: Partial<D> & { extra?: Record<string, Json> } = {}) {
@@ -65,6 +73,7 @@ export function configClass<D extends object, M extends string>(modelType: M, de
 
     static fromJSON(json: JsonObject): unknown {
       const bySnake = new Map(Object.keys(defaults).map((key) => [snakeCase(key), key]))
+      for (const [key, name] of Object.entries(names)) bySnake.set(name as string, key)
       const values: Record<string, unknown> = {}
       const extra: Record<string, Json> = {}
       for (const [name, value] of Object.entries(json)) {

@@ -22,19 +22,21 @@ function uniform(seed: number): () => number {
 function fill(data: Float32Array, init: Init, seed: number): void {
   if (init.kind === 'ones') data.fill(1)
   if (init.kind === 'constant') data.fill(init.value)
-  if (init.kind !== 'normal' && init.kind !== 'uniform') return
+  if (init.kind === 'values') data.set(init.values())
+  if (init.kind !== 'normal' && init.kind !== 'uniform' && init.kind !== 'truncated') return
   const next = uniform(seed)
   if (init.kind === 'uniform') {
     const bound = init.std * Math.sqrt(3)
     for (let i = 0; i < data.length; i++) data[i] = bound * (2 * next() - 1)
     return
   }
-  for (let i = 0; i < data.length; i += 2) {
+  const bound = init.kind === 'truncated' ? init.cutoff * init.std : Infinity
+  for (let i = 0; i < data.length;) {
     // Box-Muller
     const radius = init.std * Math.sqrt(-2 * Math.log(next()))
     const angle = 2 * Math.PI * next()
-    data[i] = radius * Math.cos(angle)
-    if (i + 1 < data.length) data[i + 1] = radius * Math.sin(angle)
+    for (const value of [radius * Math.cos(angle), radius * Math.sin(angle)])
+      if (Math.abs(value) <= bound && i < data.length) data[i++] = value
   }
 }
 

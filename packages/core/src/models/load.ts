@@ -13,6 +13,7 @@ import type { TextConfig, VisionConfig } from '../towers/tower'
 import { printWarning, type WarningListener } from '../base/warnings'
 import { ENCODER_NAMES, type EncoderSpec, type TextEncoderSpec, type VisionEncoderSpec } from './encoder'
 import { memoryWeight, newWeight } from './initialize'
+import { adviceOf, checkPooling, lacksPooler, sentencePooling } from './pooling'
 import { checkWeights, dropIdlePooler, findPrefix, settleTowerNames } from './settle-names'
 import { tensor } from '../base/tensor'
 
@@ -65,10 +66,13 @@ async function encodersOf(
     visionTowerOf(visionConfig.modelType).load(),
     textTowerOf(textConfig.modelType).load(),
   ])
-  return {
+  const encoders = {
     vision: { kind: 'vision', tower: vision, config: visionConfig, ...projection },
     text: { kind: 'text', tower: text, config: textConfig, ...projection },
-  }
+  } as const
+  checkPooling(encoders.vision)
+  checkPooling(encoders.text)
+  return encoders
 }
 
 /** Every weight of a dual encoder, by its name. */
@@ -171,7 +175,9 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
       message: `${opened.describe}: only the ${kind} tower "${prefix.slice(0, -1)}" is used; left aside: ${short(aside)}.`,
       names: aside,
     })
-  checkWeights(settled, expected, opened.describe)
+  const found = lacksPooler(encoder, settled, expected) ? await sentencePooling(opened) : undefined
+  checkPooling(encoder, found)
+  checkWeights(settled, expected, opened.describe, adviceOf(found))
   if (framework === 'flax') {
     const { asFlaxComputes } = await import('./as-flax-computes')
     asFlaxComputes(settled, [{ encoder, prefix: into }], json.model_type === VisionTextDualEncoderConfig.modelType)

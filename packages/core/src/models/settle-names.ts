@@ -76,10 +76,14 @@ export function dropIdlePooler(
       weights.delete(name)
 }
 
-const isPooler = (name: string): boolean => /(^|\.)pooler\./.test(name)
+/** Whether a weight is a pooler's. */
+export const isPooler = (name: string): boolean => /(^|\.)pooler\./.test(name)
 
-/** @throws CheckpointError listing what is missing, unused or of the wrong shape. */
-export function checkWeights(weights: Weights, expected: ReadonlyMap<string, Param>, where: string): void {
+/**
+ * @param advice on pooling, for where there is no pooler
+ * @throws CheckpointError listing what is missing, unused or of the wrong shape.
+ */
+export function checkWeights(weights: Weights, expected: ReadonlyMap<string, Param>, where: string, advice = ''): void {
   const missing = [...expected.keys()].filter((name) => !weights.has(name))
   const unused = [...weights.values()].filter(({ name }) => !expected.has(name))
   if (missing.length > 0 && missing.every(isPooler) && unused.length === 0)
@@ -87,7 +91,7 @@ export function checkWeights(weights: Weights, expected: ReadonlyMap<string, Par
       'missing-pooler',
       `${where} holds no pooler weights (${missing.join(', ')}). Give pooling: 'cls' or 'mean' for that tower ` +
         "(e.g. { text: { pooling: 'mean' } }; { config: { pooling: 'mean' } } where a tower is loaded by itself) " +
-        'to say what stands in for its pooler output.',
+        `to say what stands in for its pooler output.${advice}`,
     )
   if (missing.length > 0 || unused.length > 0)
     throw new CheckpointError(

@@ -20,6 +20,10 @@ export type Init =
   /** `zeroRow`: the padding row of an embedding table. */
   | { readonly kind: 'normal'; readonly std: number; readonly zeroRow?: number }
   | { readonly kind: 'uniform'; readonly std: number }
+  /** Normal, drawn anew where it is more than `cutoff` deviations off. */
+  | { readonly kind: 'truncated'; readonly std: number; readonly cutoff: number }
+  /** Not drawn but computed. */
+  | { readonly kind: 'values'; readonly values: () => Float32Array }
 
 /** weight `[out, in]` (a patch embedding: `[out, channels, height, width]`), bias `[out]`. */
 export interface Linear {

@@ -35,12 +35,9 @@ export class Scope {
     return { weight, bias: this.param('bias', [outSize], init) }
   }
 
-  norm(size: number, eps: number): Norm {
-    return {
-      weight: this.param('weight', [size], { kind: 'ones' }),
-      bias: this.param('bias', [size], { kind: 'zeros' }),
-      eps,
-    }
+  norm(size: number, eps: number, { bias = true }: { bias?: boolean } = {}): Norm {
+    const weight = this.param('weight', [size], { kind: 'ones' })
+    return bias ? { weight, bias: this.param('bias', [size], { kind: 'zeros' }), eps } : { weight, eps }
   }
 
   /** A patch embedding: `weight [out, channels, height, width]`. */

@@ -16,7 +16,10 @@ export interface EncoderOptions<T> {
   readonly taps: Taps
   /** Only token 0 of the last layer is wanted, so only that is computed there. */
   readonly firstTokenOnly?: boolean
+  /** Of what attention and MLP give. */
   readonly hiddenDropout?: number
+  /** Of what the MLP gives, where it is another. */
+  readonly mlpDropout?: number
   readonly attentionDropout?: number
   /** `[B, L]` int, 1 = attend. */
   readonly keyMask?: T
@@ -30,7 +33,8 @@ const tapped = <T>(taps: Taps, hiddenStates: T[], attentions: (T | undefined)[])
   ...(taps.attentions ? { attentions: attentions as T[] } : {}),
 })
 
-const inLayer = <T, R extends Readonly<Record<string, T | undefined>>>(ops: Ops<T>, compute: () => R): R =>
+/** What is computed in one layer, as far as the backend wants to know. */
+export const inLayer = <T, R extends Readonly<Record<string, T | undefined>>>(ops: Ops<T>, compute: () => R): R =>
   ops.layer ? ops.layer(compute) : compute()
 
 /** True where no tap needs more than the vector of the first token. */
@@ -46,7 +50,7 @@ function selfAttention<T>(
   const [q, k, v] = firstOnly
     ? [ops.linear(ops.sliceTokens(x, 0, 1), layer.query), ...ops.linears(x, [layer.key, layer.value])]
     : ops.linears(x, [layer.query, layer.key, layer.value])
-  const bias = options.bias !== undefined && firstOnly ? ops.sliceTokens(options.bias, 0, 1) : options.bias
+  const bias = options.bias !== undefined && firstOnly ? ops.slice(options.bias, -2, 0, 1) : options.bias
   const { context, probs } = ops.attention(q as T, k as T, v as T, {
     heads,
     keyMask,
@@ -63,7 +67,7 @@ export interface PreNormLayer<T> {
   readonly norm2: Norm
   readonly attention: AttentionLayer
   readonly mlp: (x: T) => T
-  /** `[heads, L, L]`, added to the attention scores. */
+  /** `[heads, L, L]`, or `[B | 1, heads | 1, L, L]`: added to the attention scores. */
   readonly bias?: T
   readonly dropPath?: number
 }
@@ -84,7 +88,7 @@ export function preNormEncoder<T>(
   finalNorm: Norm | undefined,
   options: EncoderOptions<T>,
 ): { last: T } & Tapped<T> {
-  const { layers, taps, hiddenDropout = 0 } = options
+  const { layers, taps, hiddenDropout = 0, mlpDropout = hiddenDropout } = options
   const [hiddenStates, attentions]: [T[], (T | undefined)[]] = [[], []]
   let stream = x
   let branch: T | undefined
@@ -109,7 +113,7 @@ export function preNormEncoder<T>(
       })
       if (firstOnly) stream = ops.sliceTokens(stream, 0, 1)
       branch = residual(attended)
-      branch = residual(ops.dropout(layer.mlp(norm(layer.norm2)), hiddenDropout))
+      branch = residual(ops.dropout(layer.mlp(norm(layer.norm2)), mlpDropout))
       return { stream, branch, entering, probs }
     })
     hiddenStates.push(entering)
@@ -127,6 +131,8 @@ export interface PostNormLayer<T> {
   readonly attentionNorm: Norm
   readonly mlp: (x: T) => T
   readonly outputNorm: Norm
+  /** `[heads, L, L]`, or `[B | 1, heads | 1, L, L]`: added to the attention scores. */
+  readonly bias?: T
 }
 
 /** A stack of post-norm layers over x `[B, L, D]`. */
@@ -136,17 +142,17 @@ export function postNormEncoder<T>(
   layerAt: (index: number) => PostNormLayer<T>,
   options: EncoderOptions<T>,
 ): { last: T } & Tapped<T> {
-  const { layers, taps, hiddenDropout = 0 } = options
+  const { layers, taps, hiddenDropout = 0, mlpDropout = hiddenDropout } = options
   const [hiddenStates, attentions]: [T[], (T | undefined)[]] = [[x], []]
   let last = x
   for (let index = 0; index < layers; index++) {
     const { hidden, probs } = inLayer(ops, () => {
       const layer = layerAt(index)
       const firstOnly = options.firstTokenOnly === true && index === layers - 1
-      const { attended, probs } = selfAttention(ops, last, layer.attention, { ...options, firstOnly })
+      const { attended, probs } = selfAttention(ops, last, layer.attention, { ...options, bias: layer.bias, firstOnly })
       const residual = firstOnly ? ops.sliceTokens(last, 0, 1) : last
       const middle = ops.addLayerNorm(attended, residual, layer.attentionNorm).normed
-      const expanded = ops.dropout(layer.mlp(middle), hiddenDropout)
+      const expanded = ops.dropout(layer.mlp(middle), mlpDropout)
       return { hidden: ops.addLayerNorm(expanded, middle, layer.outputNorm).normed, probs }
     })
     hiddenStates.push((last = hidden))

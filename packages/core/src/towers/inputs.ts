@@ -67,6 +67,31 @@ const POSITION_IDS: TextInput<Positioned> = positionIds((_config, { dims, data }
   )
 })
 
+/** Of every pair of tokens in a row, whatever the texts: `[L, L]`. */
+export const relative = <C>(
+  of: (config: C, query: number, key: number) => number,
+  limit?: TextInput<C>['limit'],
+): TextInput<C> => ({
+  dtype: 'int64',
+  dims: ['length', 'length'],
+  make(config, { inputIds: { dims } }) {
+    const length = dims[1] ?? 1
+    const at = (i: number) => of(config, Math.floor(i / length), i % length)
+    return tensor(
+      BigInt64Array.from({ length: length * length }, (_, i) => BigInt(at(i))),
+      [length, length],
+    )
+  },
+  limit,
+})
+
+/** What towers without token types take. */
+export const ABSOLUTE_INPUTS = {
+  inputIds: INPUT_IDS,
+  attentionMask: ATTENTION_MASK,
+  positionIds: POSITION_IDS,
+}
+
 /** What BERT and its kin take. */
 export const BERT_INPUTS = {
   inputIds: INPUT_IDS,

@@ -1,6 +1,14 @@
 import { ConfigError } from '../base/errors'
+import { AlbertConfig } from './text/albert.config'
 import { BertConfig } from './text/bert.config'
-import { CamembertConfig, RobertaConfig, XLMRobertaConfig } from './text/roberta.config'
+import { DistilBertConfig } from './text/distilbert.config'
+import { ElectraConfig } from './text/electra.config'
+import { ErnieConfig } from './text/ernie.config'
+import { MobileBertConfig } from './text/mobilebert.config'
+import { MPNetConfig } from './text/mpnet.config'
+import { RemBertConfig } from './text/rembert.config'
+import { CamembertConfig, Data2VecTextConfig, RobertaConfig, XLMRobertaConfig } from './text/roberta.config'
+import { XLMRobertaXLConfig } from './text/xlm-roberta-xl.config'
 import type { TextTowerModule, TowerConfigClass, VisionTowerModule } from './tower'
 import { BeitConfig } from './vision/beit.config'
 import { ChineseCLIPVisionConfig, CLIPVisionConfig } from './vision/clip.config'
@@ -37,6 +45,18 @@ const TEXT_TOWERS: Towers<TextTowerModule> = {
   roberta: { config: RobertaConfig, load: async () => (await import('./text/roberta')).roberta },
   'xlm-roberta': { config: XLMRobertaConfig, load: async () => (await import('./text/roberta')).xlmRoberta },
   camembert: { config: CamembertConfig, load: async () => (await import('./text/roberta')).camembert },
+  'data2vec-text': { config: Data2VecTextConfig, load: async () => (await import('./text/roberta')).data2vecText },
+  'xlm-roberta-xl': {
+    config: XLMRobertaXLConfig,
+    load: async () => (await import('./text/xlm-roberta-xl')).xlmRobertaXL,
+  },
+  ernie: { config: ErnieConfig, load: async () => (await import('./text/ernie')).ernie },
+  electra: { config: ElectraConfig, load: async () => (await import('./text/electra')).electra },
+  albert: { config: AlbertConfig, load: async () => (await import('./text/albert')).albert },
+  rembert: { config: RemBertConfig, load: async () => (await import('./text/rembert')).rembert },
+  distilbert: { config: DistilBertConfig, load: async () => (await import('./text/distilbert')).distilbert },
+  mpnet: { config: MPNetConfig, load: async () => (await import('./text/mpnet')).mpnet },
+  mobilebert: { config: MobileBertConfig, load: async () => (await import('./text/mobilebert')).mobilebert },
 }
 
 function towerOf<T>(towers: Readonly<Record<string, T>>, kind: string, modelType: unknown): T {

@@ -68,6 +68,8 @@ interface TowerBase<C extends TowerConfig> {
   readonly staleNames?: readonly RegExp[]
   /** The extra level of names under which transformers 4 writes it (`vision_model` of CLIP); version 5 has none. */
   readonly innerName?: string
+  /** Of a tower without a pooler, for which the config has to say `pooling`: what suits it, and why. */
+  suits?(config: C): { readonly pooling: Pooling; readonly because: string }
 }
 
 export interface VisionTowerModule<C extends VisionConfig = VisionConfig> extends TowerBase<C> {

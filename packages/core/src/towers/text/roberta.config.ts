@@ -10,3 +10,7 @@ export class XLMRobertaConfig extends /* @__PURE__ */ configClass('xlm-roberta',
 
 /** transformers' `CamembertConfig`. */
 export class CamembertConfig extends /* @__PURE__ */ configClass('camembert', { ...BERT_DEFAULTS, padTokenId: 1 }) {}
+
+/** transformers' `Data2VecTextConfig`. */
+export class Data2VecTextConfig
+  extends /* @__PURE__ */ configClass('data2vec-text', { ...BERT_DEFAULTS, padTokenId: 1 }) {}

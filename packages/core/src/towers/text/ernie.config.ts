@@ -1,0 +1,6 @@
+import { configClass } from '../../base/pretrained-config'
+import { BERT_DEFAULTS } from './bert.config'
+
+/** transformers' `ErnieConfig`. */
+export class ErnieConfig
+  extends /* @__PURE__ */ configClass('ernie', { ...BERT_DEFAULTS, taskTypeVocabSize: 3, useTaskId: false }) {}
