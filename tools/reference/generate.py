@@ -29,7 +29,7 @@ GROUPS = {
     "images": [("images.py", False), ("images_decode.py", False)],
     "image-formats": [("images_tiff.py", False)],
     "end-to-end": [("end_to_end.py", False)],
-    "text": [("tokenizer_fixtures.py", False), ("processor_fixture.py", False)],
+    "text": [("tokenizer_fixtures.py", False), ("tokenizer_settings.py", False), ("processor_fixture.py", False)],
     "safetensors": [("safetensors_files.py", True)],
     "originals": [("originals.py", True)],
     "formats": [("formats.py", True)],

@@ -1,8 +1,16 @@
 import { TokenizerError } from '../base/errors'
 
+export interface Piece {
+  readonly token: string
+  readonly score: number
+  /** 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte. */
+  readonly type: number
+}
+
 export interface SentencePieceModel {
-  readonly pieces: readonly (readonly [token: string, score: number])[]
+  readonly pieces: readonly Piece[]
   readonly charsmap: Uint8Array
+  readonly unkId: number
 }
 
 const damaged = (what: string) =>
@@ -54,26 +62,36 @@ function* fieldsOf(bytes: Uint8Array): Generator<[field: number, value: number |
 }
 
 /**
- * Reads `sentencepiece_model.proto`: the pieces (1: piece, score) and the normaliser's charsmap (3: 2).
+ * Reads `sentencepiece_model.proto`: the pieces (1: piece, score, type), the trainer's unknown id (2: 40) and the
+ * normaliser's charsmap (3: 2).
  * @throws TokenizerError for damaged files and models that are not unigram ones
  */
 export function readSentencePiece(bytes: Uint8Array): SentencePieceModel {
-  const pieces: [string, number][] = []
+  const pieces: Piece[] = []
   let charsmap: Uint8Array = new Uint8Array()
-  const decoder = new TextDecoder()
+  let unkId = 0
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   for (const [field, value] of fieldsOf(bytes)) {
     if (!(value instanceof Uint8Array)) continue
     const inner = new Map(field <= 3 ? fieldsOf(value) : [])
-    if (field === 1) {
-      const [token, score = 0] = [inner.get(1), inner.get(2)]
-      if (!(token instanceof Uint8Array) || typeof score !== 'number') throw damaged('a piece has no text')
-      pieces.push([decoder.decode(token), score])
+    const number = (of: number, otherwise: number): number => {
+      const found = inner.get(of) ?? otherwise
+      if (typeof found !== 'number') throw damaged(`a number is missing (field ${field}.${of})`)
+      return found
     }
-    // trainer_spec.model_type: 1 = unigram, which it is unless said otherwise.
-    if (field === 2 && (inner.get(3) ?? 1) !== 1) throw damaged('it is not a unigram model')
+    if (field === 1) {
+      const token = inner.get(1)
+      if (!(token instanceof Uint8Array)) throw damaged('a piece has no text')
+      pieces.push({ token: decoder.decode(token), score: number(2, 0), type: number(3, 1) })
+    }
+    if (field === 2) {
+      // trainer_spec.model_type: 1 = unigram, which it is unless said otherwise.
+      if (number(3, 1) !== 1) throw damaged('it is not a unigram model')
+      unkId = number(40, 0)
+    }
     const map = inner.get(2)
     if (field === 3 && map instanceof Uint8Array) charsmap = map
   }
   if (pieces.length < 3) throw damaged(`it holds ${pieces.length} pieces`)
-  return { pieces, charsmap }
+  return { pieces, charsmap, unkId }
 }

@@ -7,7 +7,8 @@ import { checkOptions, InputError, TokenizerError } from '../base/errors'
 import { type Tensor, tensor } from '../base/tensor'
 import { cleanUp } from './engine/decoders'
 import { Engine, type Tokens } from './engine/engine'
-import { contentOf, familyOf, inputNamesOf } from './family'
+import { classNameOf, classOfTower } from './classes/class-names'
+import { resolve, type Resolved } from './resolve'
 import {
   type Lengths,
   lengthsOf,
@@ -18,7 +19,7 @@ import {
   TOKENIZER_OPTIONS,
   type TokenizerCallOptions,
 } from './options'
-import { checkSegmenter, fromSlowFormat } from './slow-formats'
+import { checkSegmenter, readSlowFiles } from './slow-files'
 import { trimOffsets } from './trim-offsets'
 import { keptLengths } from './truncate'
 
@@ -52,6 +53,12 @@ export interface TokenizerFiles {
   tokenizer: object
   /** `tokenizer_config.json` */
   tokenizerConfig?: object
+  /** `special_tokens_map.json` */
+  specialTokensMap?: object
+  /** `added_tokens.json` */
+  addedTokens?: object
+  /** `config.json` of the model, whose type stands for a class that `tokenizerConfig` does not name. */
+  config?: object
 }
 
 /** transformers' `PreTrainedTokenizerFast`: texts in, ids and masks out. */
@@ -62,45 +69,59 @@ export class Tokenizer
   /** Where `truncation` ends a text that is given no `maxLength`; undefined = nowhere. */
   readonly modelMaxLength: number | undefined
   readonly padToken: string | undefined
+  readonly paddingSide: Side
+  readonly truncationSide: Side
   readonly #engine: Engine
-  readonly #files: { readonly tokenizer: JsonObject; readonly config: JsonObject }
+  readonly #files: Resolved
 
-  private constructor(tokenizer: JsonObject, config: JsonObject) {
+  private constructor(files: Resolved) {
     super()
-    const family = familyOf(String(config.tokenizer_class ?? ''))
-    // transformers' BertTokenizer brings its decoder along.
-    const decoder = tokenizer.decoder ?? (family?.name === 'bert' ? { type: 'WordPiece' } : null)
-    this.#engine = new Engine({ ...tokenizer, decoder })
-    this.#files = { tokenizer, config }
-    this.modelInputNames = inputNamesOf(config)
-    const length = config.model_max_length
+    const { tokenizer, config, type, tokens } = (this.#files = files)
+    this.#engine = new Engine(tokenizer)
+    const names = config.model_input_names
+    this.modelInputNames = Array.isArray(names) ? names.map(String) : (type?.inputNames ?? DEFAULT_NAMES)
+    const length = config.model_max_length ?? config.max_len
     this.modelMaxLength = typeof length === 'number' && length < 1e20 ? length : undefined
-    this.padToken = contentOf(config.pad_token) ?? family?.padToken
+    const settings = { padding: objectOf(tokenizer.padding), truncation: objectOf(tokenizer.truncation) }
+    this.padToken = tokens.get('pad_token')?.content ?? textOf(settings.padding.pad_token)
+    const side = (kind: 'padding' | 'truncation', otherwise: Side): Side =>
+      sideOf(kind, config[`${kind}_side`] ?? textOf(settings[kind].direction)?.toLowerCase() ?? otherwise)
+    this.paddingSide = side('padding', type?.paddingSide ?? 'right')
+    this.truncationSide = side('truncation', 'right')
   }
 
-  static fromFiles({ tokenizer, tokenizerConfig = {} }: TokenizerFiles): Tokenizer {
+  /** From the files' contents. What they say is settled as transformers does (docs/text.md). */
+  static fromFiles(files: TokenizerFiles): Tokenizer {
+    const { tokenizer, tokenizerConfig, config } = files
     if (!isJsonObject(tokenizer) || !isJsonObject(tokenizer.model))
       throw new TokenizerError('bad-tokenizer', 'tokenizer.json must be an object with a "model".')
-    return new Tokenizer(tokenizer, isJsonObject(tokenizerConfig) ? tokenizerConfig : {})
+    return new Tokenizer(resolve(files, classNameOf(objectOf(tokenizerConfig), objectOf(config))))
   }
 
-  /** Reads `tokenizer.json`, or the files of a slow tokenizer, and `tokenizer_config.json`. */
+  /** Reads `tokenizer.json`, or the files of a slow tokenizer, and what stands beside them. */
   static async fromPretrained(source: SourceLike, options: SourceOptions = {}): Promise<Tokenizer> {
     checkOptions(options, SOURCE_OPTIONS, 'Tokenizer.fromPretrained')
     const files = await openSource(source, options)
-    const config = (await readJson(files, 'tokenizer_config.json')) ?? {}
-    checkSegmenter(config)
-    const tokenizer = (await readJson(files, 'tokenizer.json')) ?? (await fromSlowFormat(files, config))
-    return Tokenizer.fromFiles({ tokenizer, tokenizerConfig: config })
+    const [tokenizerConfig = {}, config, tokenizer, specialTokensMap, addedTokens] = await Promise.all(
+      ['tokenizer_config.json', 'config.json', 'tokenizer.json', 'special_tokens_map.json', 'added_tokens.json'].map(
+        (name) => readJson(files, name),
+      ),
+    )
+    checkSegmenter(tokenizerConfig)
+    const read = { tokenizerConfig, specialTokensMap, addedTokens }
+    if (tokenizer) return Tokenizer.fromFiles({ ...defined(read), tokenizer, ...(config && { config }) })
+    const name = classNameOf(tokenizerConfig, config) ?? classOfTower(config)
+    return new Tokenizer(resolve(read, name, await readSlowFiles(files, name, tokenizerConfig)))
   }
 
-  /** Writes the files that it was made from. */
+  /** Writes `tokenizer.json` and `tokenizer_config.json`, and removes files that would speak against them. */
   async savePretrained(target: TargetLike): Promise<void> {
     const writer = await openTarget(target)
     const write = (name: string, json: JsonObject) =>
       writer.write(name, [new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`)])
     await write('tokenizer.json', this.#files.tokenizer)
     await write('tokenizer_config.json', this.#files.config)
+    await Promise.all(['special_tokens_map.json', 'added_tokens.json'].map((name) => writer.remove(name)))
   }
 
   protected invoke(texts: TextInput, options: TokenizerCallOptions = {}): TokenizerOutput {
@@ -110,7 +131,7 @@ export class Tokenizer
     const padId = lengths.padding === 'do_not_pad' ? 0 : this.#padId()
     const rows = inputs.map(([text, pair]) => this.#row(text, pair, lengths, options))
     const length = paddedLength(rows, lengths)
-    const side = this.#side('padding', options.paddingSide)
+    const side = options.paddingSide === undefined ? this.paddingSide : sideOf('padding', options.paddingSide)
     const fill = (value: (row: Row) => number[], padding: number): TokenRows => {
       const filled = rows.map((row) => pad(value(row), length, padding, side))
       const size = filled[0]?.length ?? 0
@@ -144,7 +165,8 @@ export class Tokenizer
     const limit = lengths.maxLength ?? Infinity
     const room = limit < added ? Infinity : limit - added
     const kept = keptLengths(first.ids.length, second?.ids.length, room, lengths.truncation)
-    const side = this.#side('truncation', options.truncationSide)
+    const side =
+      options.truncationSide === undefined ? this.truncationSide : sideOf('truncation', options.truncationSide)
     const row: Row = { ids: [], types: [], special: [], offsets: [] }
     for (const { of, type } of places) {
       const isText = typeof of === 'string'
@@ -183,21 +205,20 @@ export class Tokenizer
     )
   }
 
-  #side(kind: 'padding' | 'truncation', asked: Side | undefined): Side {
-    return oneOf(`${kind}Side`, asked ?? this.#files.config[`${kind}_side`] ?? 'right', ['left', 'right'] as const)
-  }
-
   /** The text of ids, of one row. */
   decode(ids: Tensor | readonly (number | bigint)[], options: { skipSpecialTokens?: boolean } = {}): string {
     checkOptions(options, ['skipSpecialTokens'], 'decode')
     const list = Array.from('data' in ids ? (ids.data as Int32Array) : (ids as number[]), Number)
     const text = this.#engine.decode(list, options.skipSpecialTokens ?? false)
-    const { config, tokenizer } = this.#files
-    const isClip = familyOf(String(config.tokenizer_class ?? ''))?.name === 'clip'
-    const suffix = isClip && isJsonObject(tokenizer.model) ? tokenizer.model.end_of_word_suffix : undefined
-    const spaced =
-      typeof suffix === 'string' && suffix !== '' ? text.replaceAll(suffix, ' ').replace(PYTHON_STRIP, '') : text
-    return config.clean_up_tokenization_spaces === true ? cleanUp(spaced) : spaced
+    const { config, tokenizer, type } = this.#files
+    const model = objectOf(tokenizer.model)
+    const suffix = type?.name === 'CLIPTokenizer' ? textOf(model.end_of_word_suffix) : undefined
+    const spaced = suffix ? text.replaceAll(suffix, ' ').replace(PYTHON_STRIP, '') : text
+    // Made for WordPiece; Python leaves texts of BPE alone unless it is told twice.
+    const cleans =
+      config.clean_up_tokenization_spaces === true &&
+      (model.type !== 'BPE' || config.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output === true)
+    return cleans ? cleanUp(spaced) : spaced
   }
 
   /** The texts of several rows. */
@@ -215,6 +236,15 @@ export class Tokenizer
 
 /** Python's `strip`, which is not `trim`: it keeps U+FEFF and takes U+001C to U+001F and U+0085. */
 const PYTHON_STRIP = /^(?:(?!\ufeff)\s|[\x1c-\x1f\x85])+|(?:(?!\ufeff)\s|[\x1c-\x1f\x85])+$/g
+
+const DEFAULT_NAMES = ['input_ids', 'attention_mask']
+
+const objectOf = (value: unknown): JsonObject => (isJsonObject(value) ? value : {})
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value ? value : undefined)
+const sideOf = (kind: 'padding' | 'truncation', side: unknown): Side =>
+  oneOf(`${kind}Side`, side, ['left', 'right'] as const)
+const defined = <T extends object>(files: T): { [K in keyof T]?: NonNullable<T[K]> } =>
+  Object.fromEntries(Object.entries(files).filter(([, file]) => file !== undefined)) as never
 
 type Text = string | readonly string[]
 const NOTHING: Tokens = { ids: [], offsets: [] }

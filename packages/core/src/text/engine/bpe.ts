@@ -21,11 +21,13 @@ export class Bpe implements Model {
   readonly #unknown: number | undefined
   readonly #fusesUnknown: boolean
   readonly #ignoresMerges: boolean
+  /** Characters that the vocabulary lacks become tokens of their UTF-8 bytes. */
+  readonly #bytes: boolean
 
   constructor(fields: Fields) {
     if (fields.has('dropout') && fields.number('dropout') > 0)
       throw badTokenizer('its dropout makes ids random, which is for training a tokenizer')
-    if (fields.boolean('byte_fallback', false)) throw badTokenizer('byte_fallback is for language models alone')
+    this.#bytes = fields.boolean('byte_fallback', false)
     this.vocab = new Map(fields.entries('vocab').map(([token, id]) => [token, idOf(id, `the id of "${token}"`)]))
     this.#prefix = fields.string('continuing_subword_prefix', '')
     this.#suffix = fields.string('end_of_word_suffix', '')
@@ -52,6 +54,10 @@ export class Bpe implements Model {
     return left * this.#idCount + right
   }
 
+  get size(): number {
+    return this.vocab.size
+  }
+
   tokenize(word: string): Pieces {
     if (this.#ignoresMerges) {
       const whole = this.vocab.get(word)
@@ -63,25 +69,50 @@ export class Bpe implements Model {
     return { ids: kept.map((i) => ids[i] as number), ends: kept.map((i) => ends[i] as number) }
   }
 
-  /** The word's characters; those outside the vocabulary are unknown, or left out where nothing stands for them. */
+  /** The word's characters; those outside the vocabulary are bytes, unknown, or left out where nothing stands for them. */
   #symbols(word: string): { ids: number[]; ends: number[] } {
     const ids: number[] = []
     const ends: number[] = []
     let end = 0
-    let afterUnknown = false
+    // Unknown characters wait for a known one, as in the Rust library; bytes go past them.
+    let waiting = 0
+    const flush = () => {
+      if (waiting > 0) add(this.#unknown as number, waiting)
+      waiting = 0
+    }
+    const add = (id: number, at: number) => {
+      ids.push(id)
+      ends.push(at)
+    }
     for (const char of word) {
       const token = (end === 0 ? '' : this.#prefix) + char + (end + char.length === word.length ? this.#suffix : '')
       end += char.length
       const id = this.vocab.get(token)
-      const joins = id === undefined && afterUnknown && this.#fusesUnknown
-      if (joins) ends[ends.length - 1] = end
-      else if ((id ?? this.#unknown) !== undefined) {
-        ids.push(id ?? (this.#unknown as number))
-        ends.push(end)
+      if (id !== undefined) {
+        flush()
+        add(id, end)
+        continue
       }
-      afterUnknown = id === undefined && this.#unknown !== undefined
+      const bytes = this.#bytes ? this.#bytesOf(token) : undefined
+      if (bytes) for (const byte of bytes) add(byte, end)
+      else if (this.#unknown !== undefined) {
+        if (!this.#fusesUnknown) flush()
+        waiting = end
+      }
     }
+    flush()
     return { ids, ends }
+  }
+
+  /** The tokens `<0xE6>` of a text's bytes; undefined where the vocabulary lacks one. */
+  #bytesOf(text: string): number[] | undefined {
+    const ids: number[] = []
+    for (const byte of encoder.encode(text)) {
+      const id = this.vocab.get(byteToken(byte))
+      if (id === undefined) return undefined
+      ids.push(id)
+    }
+    return ids
   }
 
   /** Merges in place; a symbol that went into the one before it is `GONE`. */
@@ -114,6 +145,9 @@ export class Bpe implements Model {
 }
 
 const GONE = -1
+const encoder = new TextEncoder()
+
+const byteToken = (byte: number): string => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`
 
 const isBefore = (a: Waiting, b: Waiting): boolean => a.rank < b.rank || (a.rank === b.rank && a.at < b.at)
 

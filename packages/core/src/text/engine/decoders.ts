@@ -42,7 +42,47 @@ const MAKERS: Readonly<Record<string, (fields: Fields) => Decoder>> = {
     const content = fields.string('content')
     return (tokens) => tokens.map((token) => token.replace(pattern, () => content))
   },
+  ByteFallback: () => byteFallback,
+  Strip(fields) {
+    const [content, start, stop] = [fields.string('content'), fields.number('start'), fields.number('stop')]
+    return (tokens) =>
+      tokens.map((token) => {
+        const chars = [...token]
+        let from = 0
+        let to = chars.length
+        while (from < start && chars[from] === content) from++
+        while (chars.length - to < stop && to > from && chars[to - 1] === content) to--
+        return chars.slice(from, to).join('')
+      })
+  },
   Fuse: () => (tokens) => [tokens.join('')],
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Runs of tokens `<0xE6>` become the text that they spell, or a replacement character for each. */
+function byteFallback(tokens: readonly string[]): readonly string[] {
+  const parts: string[] = []
+  let bytes: number[] = []
+  const flush = () => {
+    if (bytes.length === 0) return
+    try {
+      parts.push(utf8.decode(Uint8Array.from(bytes)))
+    } catch {
+      parts.push(...bytes.map(() => '\ufffd'))
+    }
+    bytes = []
+  }
+  for (const token of tokens) {
+    const byte = /^<0x([\da-fA-F]{2})>$/.exec(token)?.[1]
+    if (byte !== undefined) bytes.push(parseInt(byte, 16))
+    else {
+      flush()
+      parts.push(token)
+    }
+  }
+  flush()
+  return parts
 }
 
 function decoder(fields: Fields): Decoder {

@@ -1,5 +1,5 @@
 import { isJsonObject } from '../../base/pretrained-config'
-import { type AddedToken, addedTokens, TokenFinder } from './added-tokens'
+import { type AddedToken, addedTokens, AddedVocabulary, TokenFinder } from './added-tokens'
 import { type Aligned, cutSpans, type Normalizer, ownSpans } from './aligned'
 import { createDecoder } from './decoders'
 import { badTokenizer } from './json'
@@ -26,7 +26,8 @@ export class Engine {
   readonly #model: Model
   readonly #decode: (tokens: readonly string[]) => string
   readonly #tokens: ReadonlyMap<number, string>
-  readonly #added: ReadonlyMap<string, AddedToken>
+  readonly #added: AddedVocabulary
+  readonly #special: ReadonlySet<string>
   readonly #verbatim: TokenFinder
   readonly #normalized: TokenFinder
 
@@ -34,31 +35,30 @@ export class Engine {
     if (!isJsonObject(json)) throw badTokenizer('it is not an object')
     this.#normalizer = createNormalizer(json.normalizer)
     this.#preTokenize = createPreTokenizer(json.pre_tokenizer)
-    this.#model = createModel(json.model)
+    const model = (this.#model = createModel(json.model))
     this.#decode = createDecoder(json.decoder)
     this.postProcessor = createPostProcessor(json.post_processor)
-    const added = addedTokens(json.added_tokens)
-    this.#added = new Map(added.map((token) => [token.content, token]))
+    const base = { size: model.size, idOf: (token: string) => model.vocab.get(token) }
+    this.#added = new AddedVocabulary(base).add(addedTokens(json.added_tokens))
+    const written = (token: AddedToken) =>
+      token.normalized ? normalize(this.#normalizer, { text: token.content, spans: undefined }).text : token.content
+    const added = Array.from(this.#added.tokens, ([id, token]) => [written(token), id, token] as const)
+    this.#special = new Set(added.filter(([, , { special }]) => special).map(([, , { content }]) => content))
+    // As in the Rust library, a token that stands normalised in texts is decoded as it stands there.
     this.#tokens = new Map([
-      ...[...this.#model.vocab].map(([token, id]) => [id, token] as const),
-      ...added.map(({ id, content }) => [id, content] as const),
+      ...Array.from(model.vocab, ([token, id]) => [id, token] as const),
+      ...added.map(([text, id]) => [id, text] as const),
     ])
-    this.#verbatim = new TokenFinder(
-      added.filter(({ normalized }) => !normalized),
-      (content) => content,
-    )
-    this.#normalized = new TokenFinder(
-      added.filter(({ normalized }) => normalized),
-      (content) => normalize(this.#normalizer, { text: content, spans: undefined }).text,
-    )
+    this.#verbatim = new TokenFinder(added.filter(([, , { normalized }]) => !normalized))
+    this.#normalized = new TokenFinder(added.filter(([, , { normalized }]) => normalized))
   }
 
   /** The ids of a text, special tokens around it apart. */
   tokenize(text: string, withOffsets: boolean): Tokens {
     const tokens: Tokens = { ids: [], offsets: withOffsets ? [] : undefined }
     const spans = withOffsets ? ownSpans(text) : undefined
-    for (const { start, end, token } of this.#verbatim.sections(text)) {
-      if (token) add(tokens, token.id, start, end)
+    for (const { start, end, id } of this.#verbatim.sections(text)) {
+      if (id !== undefined) add(tokens, id, start, end)
       else this.#section({ text: text.slice(start, end), spans: cutSpans(spans, start, end) }, start === 0, tokens)
     }
     return tokens
@@ -67,8 +67,8 @@ export class Engine {
   #section(section: Aligned, atStart: boolean, tokens: Tokens): void {
     const { text, spans } = normalize(this.#normalizer, section)
     if (text === '') return
-    for (const { start, end, token } of this.#normalized.sections(text)) {
-      if (token) add(tokens, token.id, spans?.starts[start] ?? 0, spans?.ends[end - 1] ?? 0)
+    for (const { start, end, id } of this.#normalized.sections(text)) {
+      if (id !== undefined) add(tokens, id, spans?.starts[start] ?? 0, spans?.ends[end - 1] ?? 0)
       else
         for (const word of this.#preTokenize(
           { text: text.slice(start, end), spans: cutSpans(spans, start, end) },
@@ -88,7 +88,7 @@ export class Engine {
   }
 
   idOf(token: string): number | undefined {
-    return this.#added.get(token)?.id ?? this.#model.vocab.get(token)
+    return this.#added.idOf(token)
   }
 
   tokenOf(id: number): string | undefined {
@@ -98,7 +98,7 @@ export class Engine {
   /** The text of ids; those of no token are left out. */
   decode(ids: readonly number[], skipSpecialTokens: boolean): string {
     const tokens = ids.flatMap((id) => this.#tokens.get(id) ?? [])
-    return this.#decode(skipSpecialTokens ? tokens.filter((token) => !this.#added.get(token)?.special) : tokens)
+    return this.#decode(skipSpecialTokens ? tokens.filter((token) => !this.#special.has(token)) : tokens)
   }
 }
 

@@ -7,5 +7,7 @@ export interface Pieces {
 
 export interface Model {
   readonly vocab: ReadonlyMap<string, number>
+  /** How many tokens the file lists: the id of the first that is added. */
+  readonly size: number
   tokenize(word: string): Pieces
 }

@@ -27,6 +27,7 @@ function cached(model: Model): Model {
   const known = new Map<string, Pieces>()
   return {
     vocab: model.vocab,
+    size: model.size,
     tokenize(word) {
       const found = known.get(word)
       if (found) return found

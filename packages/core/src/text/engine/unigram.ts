@@ -32,6 +32,10 @@ export class Unigram implements Model {
     }
   }
 
+  get size(): number {
+    return this.#scores.length
+  }
+
   tokenize(word: string): Pieces {
     const size = word.length
     const scores = new Float64Array(size + 1)

@@ -19,6 +19,10 @@ export class WordPiece implements Model {
     this.#maxPiece = longest
   }
 
+  get size(): number {
+    return this.vocab.size
+  }
+
   tokenize(word: string): Pieces {
     const whole = this.vocab.get(word)
     if (whole !== undefined && word.length <= this.#maxChars) return { ids: [whole], ends: [word.length] }
