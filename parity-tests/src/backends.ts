@@ -28,6 +28,8 @@ export interface Backend {
       options?: object,
     ): Promise<DualEncoderModel>
   }
+  /** The backend's `AutoModel.fromPretrained`. */
+  loadAuto(source: SourceLike): Promise<DualEncoderModel | TowerBase>
   readonly tolerances: Tolerances
 }
 
@@ -41,6 +43,7 @@ function tfjsOn(backend: TfBackend): Backend {
   return {
     name: `tfjs (${backend}, float32)`,
     Model,
+    loadAuto: (source) => tfjs.AutoModel.fromPretrained(source, { backend }),
     tolerances: { embeds: 5e-6, logits: 5e-5, hidden: 1e-5, loss: 1e-6 },
   }
 }
@@ -50,6 +53,7 @@ export const BACKENDS: readonly Backend[] = [
   {
     name: 'onnx (cpu, float32)',
     Model: onnx.VisionTextDualEncoderModel,
+    loadAuto: (source) => onnx.AutoModel.fromPretrained(source),
     tolerances: { embeds: 2e-6, logits: 2e-5, hidden: 1e-5, loss: 1e-6 },
   },
   tfjsOn('cpu'),
@@ -57,6 +61,7 @@ export const BACKENDS: readonly Backend[] = [
   {
     name: 'webgpu (float32)',
     Model: webgpu.VisionTextDualEncoderModel,
+    loadAuto: (source) => webgpu.AutoModel.fromPretrained(source),
     tolerances: { embeds: 1e-5, logits: 1e-4, hidden: 1e-5, loss: 2e-6 },
   },
 ]

@@ -20,6 +20,7 @@ FIXTURES = HERE.parents[1] / "parity-tests" / "fixtures"
 # In this order: gradients are of the models in towers, end-to-end of files in images. Scripts with `True` are told where to write.
 GROUPS = {
     "towers": [("towers.py", False)],
+    "families": [("families.py", False)],
     "gradients": [("gradients.py", False)],
     "standalone": [("standalone.py", False)],
     "initialisation": [("initialisation.py", False)],

@@ -25,7 +25,9 @@ export {
 export { memoryWeight } from './models/initialize'
 export { checkPixelDims } from './models/inputs'
 export { initializeModel, type LoadedModel, type LoadedTower } from './models/load'
-export { DualEncoderModel, type ModelClass } from './models/model'
+export { autoModel } from './models/auto-model'
+export { DualEncoderModel } from './models/model'
+export type { ModelClass } from './models/model-options'
 export { encoderParams } from './models/parameters'
 export { RunnerBase } from './models/runner'
 export { sampleOf } from './models/sample'
@@ -34,13 +36,7 @@ export { type Activation, activationOf } from './ops/activations'
 export type { Traced } from './ops/autodiff/record'
 export { type Masks, Tape } from './ops/autodiff/tape'
 export { HostOps, type HostValue } from './ops/host/host-ops'
-export {
-  clipLoss as clipLossOf,
-  clipLossOfEmbeds,
-  type LossOps,
-  siglipLoss as siglipLossOf,
-  similarity as similarityOf,
-} from './ops/losses/losses'
+export { logitsOf, type LossOps, LOSSES, lossOfEmbeds } from './ops/losses/losses'
 export { lossOpsOf } from './ops/losses/of-ops'
 export type {
   AttentionOptions,

@@ -19,17 +19,31 @@ export type { ByteRange, FileReader, Progress, SourceLike, SourceOptions } from 
 export * from './images'
 export { convert, type ConvertedWeight, type ConvertOptions, type ConvertReport } from './models/convert'
 export {
+  AltCLIPConfig,
+  ChineseCLIPConfig,
+  CLIPConfig,
   type ConfigOverrides,
+  DualEncoderConfig,
+  type DualEncoderConfigClass,
   type DualEncoderConfigValues,
-  type TowerOverrides,
+  MetaClip2Config,
+  SiglipConfig,
   VisionTextDualEncoderConfig,
 } from './models/dual-encoder-config'
+export type { Family } from './models/families'
 export type { TextModelInputs, VisionModelInputs } from './models/inputs'
 export type { CheckpointOptions } from './models/load'
-export type { FeatureOptions, ForwardInputs, ForwardOptions, FromTowersOptions } from './models/model'
+export type {
+  FeatureOptions,
+  ForwardInputs,
+  ForwardOptions,
+  FromPretrainedOptions,
+  FromTowersOptions,
+} from './models/model-options'
 export type { DualEncoderOutput, DualEncoderTuple, TowerModelOutput, TowerTuple } from './models/outputs'
 export type { SaveOptions } from './models/save'
 export type { TowerForwardOptions } from './models/tower'
+export type { TowerOverrides } from './models/tower-values'
 export { clipLoss, siglipLoss } from './ops/losses/on-host'
 export { type LossType, probabilitiesOf } from './processor/post-process'
 export {
@@ -76,9 +90,18 @@ export { MPNetConfig } from './towers/text/mpnet.config'
 export { RemBertConfig } from './towers/text/rembert.config'
 export { CamembertConfig, Data2VecTextConfig, RobertaConfig, XLMRobertaConfig } from './towers/text/roberta.config'
 export { XLMRobertaXLConfig } from './towers/text/xlm-roberta-xl.config'
+export { AltCLIPTextConfig } from './towers/text/altclip.config'
+export { ChineseCLIPTextConfig } from './towers/text/chinese-clip.config'
+export { CLIPTextConfig, MetaClip2TextConfig } from './towers/text/clip-text.config'
+export { SiglipTextConfig } from './towers/text/siglip-text.config'
 export type { Pooling, TextConfig, TowerConfig, VisionConfig } from './towers/tower'
 export { BeitConfig } from './towers/vision/beit.config'
-export { ChineseCLIPVisionConfig, CLIPVisionConfig } from './towers/vision/clip.config'
+export {
+  AltCLIPVisionConfig,
+  ChineseCLIPVisionConfig,
+  CLIPVisionConfig,
+  MetaClip2VisionConfig,
+} from './towers/vision/clip.config'
 export { DeiTConfig } from './towers/vision/deit.config'
 export { Dinov2Config } from './towers/vision/dinov2.config'
 export { SiglipVisionConfig } from './towers/vision/siglip.config'

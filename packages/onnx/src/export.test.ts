@@ -11,7 +11,7 @@ import {
 } from '@dual-encoder/core'
 import ort from 'onnxruntime-node'
 import { expect, it } from 'vitest'
-import { VisionTextDualEncoderModel } from './model'
+import { VisionTextDualEncoderModel } from './families'
 
 const towers = resolve(import.meta.dirname, '../../../parity-tests/fixtures/towers')
 const PADDING = 1n

@@ -1,3 +1,12 @@
 export type { ExportOptions } from './export'
-export { TextTower, VisionTextDualEncoderModel, VisionTower } from './model'
+export {
+  AltCLIPModel,
+  AutoModel,
+  ChineseCLIPModel,
+  CLIPModel,
+  MetaClip2Model,
+  SiglipModel,
+  VisionTextDualEncoderModel,
+} from './families'
+export { type OnnxModel, TextTower, VisionTower } from './model'
 export type { OnnxOptions } from './options'

@@ -11,7 +11,8 @@ import {
   VisionTextDualEncoderConfig,
 } from '@dual-encoder/core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { TextTower, VisionTextDualEncoderModel, VisionTower } from './model'
+import { VisionTextDualEncoderModel } from './families'
+import { TextTower, VisionTower } from './model'
 
 const fixture = (name: string) => resolve(import.meta.dirname, '../../../parity-tests/fixtures/towers', name)
 const FOLDER = fixture('vit-bert')

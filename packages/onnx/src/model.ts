@@ -12,8 +12,8 @@ import { exportEncoders, type ExportOptions } from './export'
 import { checkOnnxOptions, ONNX_OPTIONS, type OnnxOptions } from './options'
 import { OnnxRunner } from './runner'
 
-/** transformers' `VisionTextDualEncoderModel` on ONNX Runtime. */
-export class VisionTextDualEncoderModel extends DualEncoderModel {
+/** A model with two towers on ONNX Runtime. */
+export abstract class OnnxModel extends DualEncoderModel {
   static readonly engineOptions: readonly string[] = ONNX_OPTIONS
   readonly #options: OnnxOptions
   readonly #made: { vision?: OnnxRunner; text?: OnnxRunner } = {}

@@ -1,12 +1,12 @@
 import { InputError, OptionError } from '@dual-encoder/core'
 import {
   type Batch,
-  clipLossOfEmbeds,
   encode,
   type EncodeRequest,
   type EncoderOutput,
   type LoadedModel,
-  similarityOf,
+  logitsOf,
+  lossOfEmbeds,
 } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { DropoutMasks } from './dropout'
@@ -26,7 +26,7 @@ export interface TrainOptions {
 }
 
 export interface ApplyOptions extends TrainOptions {
-  /** Also compute CLIP's loss: row i of the texts belongs to image i. */
+  /** Also compute the family's loss: row i of the texts belongs to image i. */
   returnLoss?: boolean
   outputAttentions?: boolean
   outputHiddenStates?: boolean
@@ -109,10 +109,10 @@ export function applyModel(
   const text = encoded(engine, model, params, 'text', texts, request, seed)
   const vision = encoded(engine, model, params, 'vision', images, request, seed)
   const [textEmbeds, imageEmbeds] = [text.embeds, vision.embeds] as [tf.Tensor2D, tf.Tensor2D]
-  const scale = params.logit_scale as tf.Tensor
-  const logitsPerText = similarityOf(tfLossOps, textEmbeds, imageEmbeds, scale) as tf.Tensor2D
+  const { logit_scale: scale, logit_bias: bias } = params
+  const logitsPerText = logitsOf(tfLossOps, textEmbeds, imageEmbeds, scale as tf.Tensor, bias) as tf.Tensor2D
   return {
-    ...(options.returnLoss ? { loss: clipLossOfEmbeds(tfLossOps, textEmbeds, imageEmbeds, scale) as tf.Scalar } : {}),
+    ...(options.returnLoss ? { loss: lossOf(model, params, text, vision) } : {}),
     logitsPerImage: tf.transpose(logitsPerText),
     logitsPerText,
     textEmbeds,
@@ -122,6 +122,17 @@ export function applyModel(
   }
 }
 
+/** The family's loss of what both encoders gave. */
+function lossOf(
+  { config: { family } }: LoadedModel,
+  { logit_scale: scale, logit_bias: bias }: Params,
+  text: EncoderOutput<tf.Tensor>,
+  vision: EncoderOutput<tf.Tensor>,
+): tf.Scalar {
+  const embeds = { text: text.embeds as tf.Tensor, image: vision.embeds as tf.Tensor }
+  return lossOfEmbeds(tfLossOps, family.loss, embeds, scale as tf.Tensor, bias) as tf.Scalar
+}
+
 const towerTensors = ({ lastHiddenState, poolerOutput, hiddenStates, attentions }: EncoderOutput<tf.Tensor>) => ({
   lastHiddenState: lastHiddenState as tf.Tensor,
   poolerOutput,
@@ -129,7 +140,7 @@ const towerTensors = ({ lastHiddenState, poolerOutput, hiddenStates, attentions 
   ...(attentions ? { attentions } : {}),
 })
 
-/** CLIP's loss and its gradient with respect to the parameters in the mask; zeros where the loss does not depend on one. */
+/** The family's loss and its gradient with respect to the parameters in the mask; zeros where the loss does not depend on one. */
 export function lossAndGrads(
   engine: Engine,
   model: LoadedModel,
@@ -145,8 +156,7 @@ export function lossAndGrads(
   const loss = () => {
     const text = encoded(engine, model, params, 'text', texts, request, seed)
     const vision = encoded(engine, model, params, 'vision', images, request, seed)
-    const [textEmbeds, imageEmbeds] = [text.embeds as tf.Tensor, vision.embeds as tf.Tensor]
-    return clipLossOfEmbeds(tfLossOps, textEmbeds, imageEmbeds, params.logit_scale as tf.Tensor)
+    return lossOf(model, params, text, vision)
   }
   const wanted = names.map((name) => params[name] as tf.Tensor)
   const { value, grads } = gradients(loss, wanted)

@@ -10,6 +10,8 @@ import { KeptWeights, loadTensors, type TensorWeights } from './weights'
 
 /** What runs encoders: a backend of TensorFlow.js, started once, and how weights and ops are made for it. */
 export abstract class Engine {
+  /** What the model was loaded with. */
+  abstract readonly options: object
   readonly #started = new Memo<string>()
   #name?: string
 

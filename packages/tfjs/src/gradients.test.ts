@@ -1,4 +1,4 @@
-import { clipLossOf, siglipLossOf } from '@dual-encoder/core/backend'
+import { LOSSES } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { activate } from './activations'
@@ -62,8 +62,8 @@ const KERNELS: Record<string, (x: tf.Tensor) => tf.Tensor> = {
   'square root': (x) => tf.sqrt(tf.add(tf.square(x), 1)),
   'inverse square root': (x) => tf.rsqrt(tf.add(tf.square(x), 1)),
   'log of exp': (x) => tf.log(tf.add(tf.exp(x), 1)),
-  "CLIP's loss": (x) => clipLossOf(tfLossOps, tf.slice(x, [0, 0], [3, 3])),
-  "SigLIP's loss": (x) => siglipLossOf(tfLossOps, tf.slice(x, [0, 1], [3, 3])),
+  "CLIP's loss": (x) => LOSSES.clip(tfLossOps, tf.slice(x, [0, 0], [3, 3])),
+  "SigLIP's loss": (x) => LOSSES.siglip(tfLossOps, tf.slice(x, [0, 1], [3, 3])),
   'cut off': (x) => tf.clipByValue(x, -1.5, 1.1),
 }
 

@@ -1,4 +1,13 @@
-export { TextTower, VisionTextDualEncoderModel, VisionTower } from './model'
+export {
+  AltCLIPModel,
+  AutoModel,
+  ChineseCLIPModel,
+  CLIPModel,
+  MetaClip2Model,
+  SiglipModel,
+  VisionTextDualEncoderModel,
+} from './families'
+export { TextTower, type TfjsModel, VisionTower } from './model'
 export type { TfBackend, TfjsOptions } from './options'
 export type { ApplyOptions, DualEncoderTensors, GradOptions, TowerTensors, TrainOptions } from './differentiable'
 export { type ParamMask, type Params, toBf16, toFp16, toFp32 } from './params'

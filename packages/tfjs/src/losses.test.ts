@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu'
 import '@tensorflow/tfjs-backend-wasm'
-import { clipLossOf, clipLossOfEmbeds, similarityOf } from '@dual-encoder/core/backend'
+import { logitsOf, LOSSES, lossOfEmbeds } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { registerGradients } from './gradients'
@@ -49,10 +49,12 @@ describe.each(['cpu', 'wasm'])('the contrastive loss on %s', (backend) => {
     const { loss, gradient } = wanted(text, image)
     tf.tidy(() => {
       const [x, y] = [tf.tensor2d(text, [ROWS, SIZE]), tf.tensor2d(image, [ROWS, SIZE])]
-      const { value, grad } = tf.valueAndGrad((scale) => clipLossOfEmbeds(tfLossOps, x, y, scale))(tf.scalar(SCALE))
+      const { value, grad } = tf.valueAndGrad((scale) => lossOfEmbeds(tfLossOps, 'clip', { text: x, image: y }, scale))(
+        tf.scalar(SCALE),
+      )
       expect(Math.abs(value.dataSync()[0]! - loss)).toBeLessThan(1e-6)
       expect(Math.abs(grad.dataSync()[0]! / gradient - 1)).toBeLessThan(2e-5)
-      const ofLogits = clipLossOf(tfLossOps, similarityOf(tfLossOps, x, y, tf.scalar(SCALE)))
+      const ofLogits = LOSSES.clip(tfLossOps, logitsOf(tfLossOps, x, y, tf.scalar(SCALE)))
       expect(Math.abs(ofLogits.dataSync()[0]! - loss)).toBeLessThan(1e-5)
     })
   })

@@ -26,7 +26,7 @@ import { TFJS_OPTIONS, type TfjsOptions } from './options'
 import { checkParams, type Params, readParams, weightsOf } from './params'
 import { TfjsRunner } from './runner'
 
-/** `VisionTextDualEncoderModel` on any engine of TensorFlow.js. */
+/** A model with two towers on any engine of TensorFlow.js. */
 export abstract class EngineModel<E extends Engine> extends DualEncoderModel {
   protected override readonly trains = true
 
@@ -38,7 +38,10 @@ export abstract class EngineModel<E extends Engine> extends DualEncoderModel {
   }
 
   /** A model of this class on the same engine's options. */
-  protected abstract another(loaded: LoadedModel): this
+  #another(loaded: LoadedModel): this {
+    const type = this.constructor as new (loaded: LoadedModel, options: object) => this
+    return new type(loaded, this.engine.options)
+  }
 
   readonly #runners: TfjsRunner[] = []
 
@@ -77,7 +80,7 @@ export abstract class EngineModel<E extends Engine> extends DualEncoderModel {
   async withParams(params: Params): Promise<this> {
     checkParams(params, this.loaded.weights)
     const weights = new Map((await weightsOf(params)).map((entry) => [entry.name, entry]))
-    return this.another({ ...this.loaded, weights })
+    return this.#another({ ...this.loaded, weights })
   }
 
   /**
@@ -96,7 +99,7 @@ export abstract class EngineModel<E extends Engine> extends DualEncoderModel {
   }
 
   /**
-   * CLIP's loss over matching rows, and its gradient by name (`jax.value_and_grad`): of every parameter, or of
+   * The family's loss over matching rows, and its gradient by name (`jax.value_and_grad`): of every parameter, or of
    * those in `mask`. The caller disposes of both.
    */
   valueAndGrads(params: Params, inputs: ForwardInputs, options: GradOptions = {}): { value: tf.Scalar; grads: Params } {
@@ -121,16 +124,12 @@ export abstract class EngineModel<E extends Engine> extends DualEncoderModel {
   }
 }
 
-/** transformers' `VisionTextDualEncoderModel` on TensorFlow.js. */
-export class VisionTextDualEncoderModel extends EngineModel<TfjsEngine> {
+/** A model with two towers on TensorFlow.js. */
+export abstract class TfjsModel extends EngineModel<TfjsEngine> {
   static readonly engineOptions: readonly string[] = TFJS_OPTIONS
 
   constructor(loaded: LoadedModel, options: TfjsOptions = {}) {
     super(loaded, new TfjsEngine(options))
-  }
-
-  protected override another(loaded: LoadedModel): this {
-    return new VisionTextDualEncoderModel(loaded, this.engine.options) as this
   }
 }
 

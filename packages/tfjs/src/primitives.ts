@@ -118,9 +118,10 @@ export class TfjsPrimitives implements Primitives<tf.Tensor> {
     const at = axis < 0 ? axis + whole.rank : axis
     const size = sizeAt(whole, at)
     const last = end === undefined ? size : end < 0 ? size + end : Math.min(end, size)
-    if (start === 0 && last === size) return tf.clone(whole)
-    const begin = whole.shape.map((_, i) => (i === at ? start : 0))
-    const sizes = whole.shape.map((dim, i) => (i === at ? last - start : dim))
+    const first = start < 0 ? size + start : start
+    if (first === 0 && last === size) return tf.clone(whole)
+    const begin = whole.shape.map((_, i) => (i === at ? first : 0))
+    const sizes = whole.shape.map((dim, i) => (i === at ? last - first : dim))
     return tf.slice(whole, begin, sizes)
   }
   concat(parts: readonly tf.Tensor[], axis: number): tf.Tensor {

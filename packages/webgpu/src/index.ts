@@ -1,5 +1,14 @@
 export type { Frame, FrameOptions } from './frames'
-export { TextTower, VisionTextDualEncoderModel, VisionTower, type WarmUp } from './model'
+export {
+  AltCLIPModel,
+  AutoModel,
+  ChineseCLIPModel,
+  CLIPModel,
+  MetaClip2Model,
+  SiglipModel,
+  VisionTextDualEncoderModel,
+} from './families'
+export { TextTower, VisionTower, type WarmUp, type WebGpuModel } from './model'
 export type { WebGpuDtype, WebGpuOptions } from './options'
 export type {
   ApplyOptions,

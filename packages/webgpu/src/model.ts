@@ -6,16 +6,12 @@ import { WebGpuEngine } from './engine'
 import { type Frame, FRAME_OPTIONS, type FrameOptions, preparedFrames, uploadable } from './frames'
 import { WEBGPU_OPTIONS, type WebGpuOptions } from './options'
 
-/** transformers' `VisionTextDualEncoderModel` on WebGPU. */
-export class VisionTextDualEncoderModel extends EngineModel<WebGpuEngine> {
+/** A model with two towers on WebGPU. */
+export abstract class WebGpuModel extends EngineModel<WebGpuEngine> {
   static readonly engineOptions: readonly string[] = WEBGPU_OPTIONS
 
   constructor(loaded: LoadedModel, options: WebGpuOptions = {}) {
     super(loaded, new WebGpuEngine(options))
-  }
-
-  protected override another(loaded: LoadedModel): this {
-    return new VisionTextDualEncoderModel(loaded, this.engine.options) as this
   }
 
   /** What the GPU says it is; undefined before `ready` or the first run. */

@@ -1,5 +1,5 @@
-import { MODEL_TYPE } from './dual-encoder-config'
-import { settleConfig } from './hybrid-clip'
+import { configClassOf } from './dual-encoder-config'
+import { settleConfig } from './tower-configs'
 import { checkOptions, ConfigError } from '../base/errors'
 import { loadModel } from './load'
 import { saveModel, type SaveOptions, savedWeights } from './save'
@@ -70,8 +70,9 @@ export async function convert(
   if (!config) throw new ConfigError('no-config', `${opened.describe} holds no config.json.`)
   const { file, framework, weights: found } = await openWeights(opened, format)
   let [weights, dtype] = [[...found.values()], wanted ?? storedDtype(found.values())]
-  if (settleConfig(config).model_type === MODEL_TYPE) {
-    const model = await loadModel(opened, { format })
+  const configClass = configClassOf(settleConfig(config).model_type)
+  if (configClass) {
+    const model = await loadModel(opened, configClass, { format })
     weights = savedWeights(model)
     dtype = wanted ?? storedDtype(weights)
     await saveModel(writer, model, { dtype, maxShardSize })

@@ -1,8 +1,9 @@
-import { visionConfigOf } from './hybrid-clip'
+import { towerConfigOf } from './tower-configs'
 import { expect, it } from 'vitest'
 import { BertConfig } from '../towers/text/bert.config'
 import { ViTConfig } from '../towers/vision/vit.config'
-import { override, VisionTextDualEncoderConfig } from './dual-encoder-config'
+import { VisionTextDualEncoderConfig } from './dual-encoder-config'
+import { override } from './tower-values'
 
 const json = { model_type: 'vision-text-dual-encoder', vision_config: { model_type: 'vit' } }
 const withText = (values: object) =>
@@ -64,5 +65,5 @@ it.each([
     text_config: { model_type: 'bert' },
   })
   expect(read.visionConfig).toMatchObject({ modelType: 'clip_vision_model', hiddenSize: 48, numAttentionHeads: 4 })
-  expect(visionConfigOf(given)).toMatchObject({ ...vision, model_type: 'clip_vision_model' })
+  expect(towerConfigOf(given, 'vision')).toMatchObject({ ...vision, model_type: 'clip_vision_model' })
 })

@@ -1,13 +1,12 @@
 import { ConfigError } from '../base/errors'
-import { textTowerOf, visionTowerOf } from '../towers/registry'
-import type { TextConfig, VisionConfig } from '../towers/tower'
+import { isJsonObject, type Json, type JsonObject } from '../base/pretrained-config'
 import { openSource, readJson } from '../files/source'
 import { type SourceLike, type SourceOptions, splitOptions } from '../files/types'
-import { WHOLE_MODELS, settleConfig, visionConfigOf } from './hybrid-clip'
-import { snakeCase } from '../base/names'
-import { isJsonObject, type Json, type JsonObject, type PretrainedConfig } from '../base/pretrained-config'
-
-export const MODEL_TYPE = 'vision-text-dual-encoder'
+import { textTowerOf, visionTowerOf } from '../towers/registry'
+import type { TextConfig, VisionConfig } from '../towers/tower'
+import { ALTCLIP, CHINESE_CLIP, CLIP, DUAL_ENCODER, type Family, METACLIP_2, SIGLIP, wrongFamily } from './families'
+import { settleConfig, towerConfigOf } from './tower-configs'
+import { checkValues, override, type TowerOverrides } from './tower-values'
 
 export interface DualEncoderConfigValues {
   projectionDim?: number
@@ -17,9 +16,6 @@ export interface DualEncoderConfigValues {
   outputAttentions?: boolean
   returnDict?: boolean
 }
-
-/** Values of a tower's config, or a whole config of the same model type. */
-export type TowerOverrides = Readonly<Record<string, unknown>> | PretrainedConfig
 
 /** Overrides of a config: its own values, and those of either tower. */
 export interface ConfigOverrides extends DualEncoderConfigValues {
@@ -37,12 +33,26 @@ export const OVERRIDES = [
   'text',
 ] as const satisfies readonly (keyof ConfigOverrides)[]
 
-/** transformers' `VisionTextDualEncoderConfig`: two towers' configs and the space they share. */
-export class VisionTextDualEncoderConfig {
-  static readonly modelType = MODEL_TYPE
-  readonly modelType = MODEL_TYPE
+interface ConfigParts extends DualEncoderConfigValues {
+  visionConfig: VisionConfig
+  textConfig: TextConfig
+  extra?: Readonly<Record<string, Json>>
+}
+
+/** A family's config class. */
+export interface DualEncoderConfigClass<C extends DualEncoderConfig = DualEncoderConfig> {
+  new (values: ConfigParts): C
+  readonly family: Family
+  readonly modelType: string
+  fromJSON(json: JsonObject): C
+  fromPretrained(source: SourceLike, options?: SourceOptions & ConfigOverrides & { config?: C }): Promise<C>
+}
+
+/** Two towers' configs and the space they share: what transformers' configs of whole models hold. */
+export abstract class DualEncoderConfig {
   readonly visionConfig: VisionConfig
   readonly textConfig: TextConfig
+  /** Size of the shared space. */
   readonly projectionDim: number
   readonly logitScaleInitValue: number
   readonly outputHiddenStates: boolean
@@ -51,97 +61,104 @@ export class VisionTextDualEncoderConfig {
   /** Keys of `config.json` that we do not know, written back as they came. */
   readonly extra: Readonly<Record<string, Json>>
 
-  constructor(
-    values: DualEncoderConfigValues & {
-      visionConfig: VisionConfig
-      textConfig: TextConfig
-      extra?: Readonly<Record<string, Json>>
-    },
-  ) {
-    const { visionConfig, textConfig, projectionDim = 512, logitScaleInitValue = 2.6592 } = values
+  constructor(values: ConfigParts) {
+    const { visionConfig, textConfig } = values
+    const { projected, logitScaleInitValue } = this.family
     this.visionConfig = checkValues(visionConfig)
     this.textConfig = checkValues(textConfig)
-    this.projectionDim = projectionDim
-    this.logitScaleInitValue = logitScaleInitValue
+    this.projectionDim = projected ? (values.projectionDim ?? 512) : sharedSize(visionConfig, textConfig)
+    this.logitScaleInitValue = values.logitScaleInitValue ?? logitScaleInitValue
     this.outputHiddenStates = values.outputHiddenStates ?? false
     this.outputAttentions = values.outputAttentions ?? false
     this.returnDict = values.returnDict ?? true
     this.extra = { ...values.extra }
-    if (!Number.isInteger(projectionDim) || projectionDim < 1)
-      throw new ConfigError('bad-config-value', `projection_dim is ${projectionDim}; it must be a positive integer.`)
-    if (!Number.isFinite(logitScaleInitValue))
+    if (!Number.isInteger(this.projectionDim) || this.projectionDim < 1)
       throw new ConfigError(
         'bad-config-value',
-        `logit_scale_init_value is ${logitScaleInitValue}; it must be a number.`,
+        `projection_dim is ${this.projectionDim}; it must be a positive integer.`,
+      )
+    if (!Number.isFinite(this.logitScaleInitValue))
+      throw new ConfigError(
+        'bad-config-value',
+        `logit_scale_init_value is ${this.logitScaleInitValue}; it must be a number.`,
       )
   }
 
-  static fromVisionTextConfigs(
-    visionConfig: VisionConfig,
-    textConfig: TextConfig,
-    values: DualEncoderConfigValues = {},
-  ): VisionTextDualEncoderConfig {
-    return new VisionTextDualEncoderConfig({ ...values, visionConfig, textConfig })
+  static get modelType(): string {
+    return (this as unknown as DualEncoderConfigClass).family.modelType
+  }
+
+  get family(): Family {
+    return (this.constructor as unknown as DualEncoderConfigClass).family
+  }
+
+  get modelType(): string {
+    return this.family.modelType
   }
 
   /** @throws ConfigError for another kind of model, an unsupported tower or a missing tower config. */
-  static fromJSON(json: JsonObject): VisionTextDualEncoderConfig {
-    const { model_type: modelType, vision_config: vision, text_config: text, ...rest } = settleConfig(json)
-    if (modelType !== undefined && modelType !== MODEL_TYPE) throw wrongModelType(String(modelType))
-    if (!isJsonObject(vision) || !isJsonObject(text))
+  static fromJSON<C extends DualEncoderConfig>(this: DualEncoderConfigClass<C>, json: JsonObject): C {
+    const { family } = this
+    const settled = settleConfig(json)
+    const { model_type: modelType, vision_config: vision, text_config: text, ...rest } = settled
+    if (modelType !== undefined && modelType !== family.modelType) throw wrongFamily(family, String(modelType))
+    if (!family.towers && (!isJsonObject(vision) || !isJsonObject(text)))
       throw new ConfigError(
         'missing-tower-config',
-        `A ${MODEL_TYPE} config needs vision_config and text_config; ` +
+        `A ${family.modelType} config needs vision_config and text_config; ` +
           `missing: ${[!isJsonObject(vision) && 'vision_config', !isJsonObject(text) && 'text_config'].filter(Boolean).join(' and ')}.`,
       )
     const {
-      projection_dim: projectionDim,
-      logit_scale_init_value: logitScaleInitValue,
       output_hidden_states: outputHiddenStates,
       output_attentions: outputAttentions,
       return_dict: returnDict,
-      ...unknown
+      vision_config_dict: _,
+      text_config_dict: __,
+      ...others
     } = rest
-    // A whole CLIP's config may stand here, of which transformers takes the vision tower's.
-    const visionJson = visionConfigOf(vision)
-    return new VisionTextDualEncoderConfig({
+    const { projection_dim: projectionDim, logit_scale_init_value: logitScaleInitValue, ...unknown } = others
+    const whole = { ...settled, model_type: family.modelType, ...(family.towers && noParts(settled)) }
+    const [visionJson, textJson] = [towerConfigOf(whole, 'vision'), towerConfigOf(whole, 'text')]
+    return new this({
       visionConfig: visionTowerOf(visionJson.model_type).config.fromJSON(visionJson),
-      textConfig: textTowerOf(text.model_type).config.fromJSON(text),
-      projectionDim: projectionDim as number | undefined,
-      logitScaleInitValue: logitScaleInitValue as number | undefined,
+      textConfig: textTowerOf(textJson.model_type).config.fromJSON(textJson),
+      ...(family.projected && {
+        projectionDim: projectionDim as number | undefined,
+        logitScaleInitValue: logitScaleInitValue as number | undefined,
+      }),
       outputHiddenStates: outputHiddenStates === true,
       outputAttentions: outputAttentions === true,
       returnDict: returnDict !== false,
-      extra: unknown as Record<string, Json>,
+      extra: (family.projected ? unknown : others) as Record<string, Json>,
     })
   }
 
   /** Reads `config.json`; `config` stands in for it, other values override it. */
-  static async fromPretrained(
+  static async fromPretrained<C extends DualEncoderConfig>(
+    this: DualEncoderConfigClass<C>,
     source: SourceLike,
-    options: SourceOptions & ConfigOverrides & { config?: VisionTextDualEncoderConfig } = {},
-  ): Promise<VisionTextDualEncoderConfig> {
+    options: SourceOptions & ConfigOverrides & { config?: C } = {},
+  ): Promise<C> {
     const { source: sourceOptions, rest } = splitOptions(options)
     const { config, ...overrides } = rest
-    if (config) {
-      if (typeof (config as Partial<VisionTextDualEncoderConfig>).with !== 'function')
-        throw new ConfigError(
-          'bad-config',
-          'config must be a VisionTextDualEncoderConfig. VisionTextDualEncoderConfig.fromJSON makes one of the object in a ' +
-            'config.json, and VisionTextDualEncoderConfig.fromPretrained of a folder.',
-        )
-      return config.with(overrides)
-    }
+    if (config) return checkConfig(this, config).with(overrides)
     const opened = await openSource(source, sourceOptions)
     const json = await readJson(opened, 'config.json')
     if (!json) throw new ConfigError('no-config', `${opened.describe} holds no config.json.`)
-    return VisionTextDualEncoderConfig.fromJSON(json).with(overrides)
+    return this.fromJSON(json).with(overrides)
   }
 
   /** A copy with some values replaced. */
-  with({ vision, text, ...values }: ConfigOverrides): VisionTextDualEncoderConfig {
+  with({ vision, text, ...values }: ConfigOverrides): this {
     const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
-    return new VisionTextDualEncoderConfig({
+    const { projectionDim } = given
+    const type = this.constructor as unknown as DualEncoderConfigClass<this>
+    if (!this.family.projected && projectionDim !== undefined && projectionDim !== this.projectionDim)
+      throw new ConfigError(
+        'bad-config-value',
+        `projectionDim ${String(projectionDim)} was given; a ${this.modelType} has no projection, and its towers end in ${this.projectionDim} values.`,
+      )
+    return new type({
       ...this,
       ...given,
       visionConfig: vision ? override(this.visionConfig, vision) : this.visionConfig,
@@ -151,12 +168,12 @@ export class VisionTextDualEncoderConfig {
 
   /** As Python reads it. */
   toJSON(): JsonObject {
+    const { projected, modelClass } = this.family
     return {
-      architectures: ['VisionTextDualEncoderModel'],
+      architectures: [modelClass],
       ...this.extra,
-      model_type: MODEL_TYPE,
-      projection_dim: this.projectionDim,
-      logit_scale_init_value: this.logitScaleInitValue,
+      model_type: this.modelType,
+      ...(projected && { projection_dim: this.projectionDim, logit_scale_init_value: this.logitScaleInitValue }),
       ...(this.outputHiddenStates ? { output_hidden_states: true } : {}),
       ...(this.outputAttentions ? { output_attentions: true } : {}),
       ...(this.returnDict ? {} : { return_dict: false }),
@@ -166,65 +183,81 @@ export class VisionTextDualEncoderConfig {
   }
 }
 
-/** A copy of a tower's config with some values replaced. @throws ConfigError for a value it does not have. */
-export function override<C extends VisionConfig | TextConfig>(config: C, values: TowerOverrides): C {
-  const type = config.constructor as new (values: object) => C
-  const { modelType, ...current } = { ...config }
-  const { modelType: given = modelType, extra, ...rest } = { ...values } as Partial<PretrainedConfig>
-  if (given !== modelType)
+/** Where a whole model's config holds no part for a tower, that tower has its defaults. */
+const noParts = (json: JsonObject): JsonObject => ({
+  vision_config: json.vision_config ?? {},
+  text_config: json.text_config ?? {},
+})
+
+/** @throws ConfigError where it is plain JSON, or another family's. */
+export function checkConfig<C extends DualEncoderConfig>(type: DualEncoderConfigClass<C>, config: C): C {
+  const name = type.family.modelClass.replace(/Model$/, 'Config')
+  if (typeof (config as Partial<DualEncoderConfig>).with !== 'function')
+    throw new ConfigError(
+      'bad-config',
+      `config must be a ${name}. ${name}.fromJSON makes one of the object in a config.json, and ${name}.fromPretrained of a folder.`,
+    )
+  if (config.modelType !== type.modelType)
     throw new ConfigError(
       'wrong-model-type',
-      `A config of model type "${given}" was given for a tower of model type "${modelType}".`,
+      `config is of model type "${config.modelType}"; a ${name} ("${type.modelType}") is needed.`,
     )
-  return checkValues(new type({ ...current, ...rest, extra: { ...config.extra, ...extra } }))
-}
-
-const isCount = (value: unknown): boolean => Number.isInteger(value) && (value as number) > 0
-const isSize = (value: unknown): boolean =>
-  Array.isArray(value) ? value.length === 2 && value.every(isCount) : isCount(value)
-
-/** What a value must be for the weights' shapes and the computation to mean anything. */
-const CHECKS: Readonly<Record<string, readonly [is: (value: unknown) => boolean, needed: string]>> = {
-  numHiddenLayers: [(value) => value === 0 || isCount(value), 'a whole number'],
-  intermediateSize: [isCount, 'a positive integer'],
-  numChannels: [isCount, 'a positive integer'],
-  vocabSize: [isCount, 'a positive integer'],
-  maxPositionEmbeddings: [isCount, 'a positive integer'],
-  typeVocabSize: [isCount, 'a positive integer'],
-  imageSize: [isSize, 'a positive integer, or [height, width]'],
-  patchSize: [isSize, 'a positive integer, or [height, width]'],
-  layerNormEps: [Number.isFinite, 'a number'],
-  pooling: [
-    (value) => value == null || value === 'cls' || value === 'mean' || value === 'max',
-    '"cls", "mean" or "max"',
-  ],
-}
-
-function checkValues<C extends VisionConfig | TextConfig>(config: C): C {
-  const { modelType, hiddenSize, numAttentionHeads: heads } = config
-  if (![hiddenSize, heads].every(isCount) || hiddenSize % heads !== 0)
-    throw new ConfigError(
-      'bad-config-value',
-      `${modelType} config: hidden_size ${hiddenSize} must be a multiple of num_attention_heads ${heads}, both positive integers.`,
-    )
-  for (const [name, [is, needed]] of Object.entries(CHECKS)) {
-    const value = (config as unknown as Record<string, unknown>)[name]
-    if (name in config && !is(value))
-      throw new ConfigError(
-        'bad-config-value',
-        `${modelType} config: ${snakeCase(name)} is ${JSON.stringify(value)}; it must be ${needed}.`,
-      )
-  }
   return config
 }
 
-function wrongModelType(modelType: string): ConfigError {
-  const whole = WHOLE_MODELS.has(modelType)
-  return new ConfigError(
-    whole ? 'whole-model' : 'unsupported-model-type',
-    `config.json is of model_type "${modelType}", not "${MODEL_TYPE}". ` +
-      (whole
-        ? 'Its vision tower can be taken by VisionTextDualEncoderModel.fromVisionTextPretrained(thisSource, textSource).'
-        : 'A tower on its own is loaded by fromVisionTextPretrained(visionSource, textSource), VisionTower.fromPretrained or TextTower.fromPretrained.'),
-  )
+type Ended = { readonly hiddenSize: number; readonly projectionSize?: number }
+
+/** The size that both towers end in, where no projection brings them together. */
+function sharedSize(vision: VisionConfig, text: TextConfig & Partial<Ended>): number {
+  const size = text.projectionSize ?? text.hiddenSize
+  if (size !== vision.hiddenSize)
+    throw new ConfigError(
+      'bad-config-value',
+      `The vision tower ends in ${vision.hiddenSize} values and the text tower in ${size} (projection_size): both must be equal.`,
+    )
+  return size
 }
+
+/** transformers' `VisionTextDualEncoderConfig`. */
+export class VisionTextDualEncoderConfig extends DualEncoderConfig {
+  static readonly family = DUAL_ENCODER
+
+  static fromVisionTextConfigs(
+    visionConfig: VisionConfig,
+    textConfig: TextConfig,
+    values: DualEncoderConfigValues = {},
+  ): VisionTextDualEncoderConfig {
+    return new VisionTextDualEncoderConfig({ ...values, visionConfig, textConfig })
+  }
+}
+
+/** transformers' `CLIPConfig`. */
+export class CLIPConfig extends DualEncoderConfig {
+  static readonly family = CLIP
+}
+
+/** transformers' `SiglipConfig`. */
+export class SiglipConfig extends DualEncoderConfig {
+  static readonly family = SIGLIP
+}
+
+/** transformers' `ChineseCLIPConfig`. */
+export class ChineseCLIPConfig extends DualEncoderConfig {
+  static readonly family = CHINESE_CLIP
+}
+
+/** transformers' `MetaClip2Config`. */
+export class MetaClip2Config extends DualEncoderConfig {
+  static readonly family = METACLIP_2
+}
+
+/** transformers' `AltCLIPConfig`. */
+export class AltCLIPConfig extends DualEncoderConfig {
+  static readonly family = ALTCLIP
+}
+
+/** The config class of a `model_type`, where that is a whole model's. */
+export const configClassOf = (modelType: unknown): DualEncoderConfigClass | undefined =>
+  [VisionTextDualEncoderConfig, CLIPConfig, SiglipConfig, ChineseCLIPConfig, MetaClip2Config, AltCLIPConfig].find(
+    (type) => type.modelType === modelType,
+  )

@@ -10,10 +10,12 @@ import type { Tensor } from '../base/tensor'
 export type EncoderSpec = VisionEncoderSpec | TextEncoderSpec
 
 interface EncoderBase {
-  /** Size of the shared space; undefined for a tower on its own, which has no projection. */
-  readonly projectionDim?: number
-  /** Standard deviation with which a new projection is drawn. */
-  readonly projectionStd?: number
+  /** The linear layer into the shared space; none where the tower ends in it, or stands on its own. */
+  readonly projection?: {
+    readonly dim: number
+    /** Standard deviation with which a new one is drawn. */
+    readonly std: number
+  }
 }
 export interface VisionEncoderSpec extends EncoderBase {
   readonly kind: 'vision'
@@ -29,13 +31,13 @@ export interface TextEncoderSpec extends EncoderBase {
 /** Which outputs a run is to compute. */
 export interface EncodeRequest extends Taps {
   readonly poolerOutput?: boolean
-  /** Projected, not normalised. */
+  /** Projected (where there is a projection), not normalised. */
   readonly features?: boolean
-  /** Projected and normalised. */
+  /** `features`, normalised. */
   readonly embeds?: boolean
 }
 
-/** A tower's outputs with the projected ones: `features` and `embeds` are `[B, projectionDim]`. */
+/** A tower's outputs with the projected ones: `features` and `embeds` are vectors of the shared space, `[B, size]`. */
 export interface EncoderOutput<T> extends TowerOutput<T> {
   features?: T
   embeds?: T
@@ -117,6 +119,12 @@ export function outputsByName<T>(named: ReadonlyMap<string, T>): Partial<Encoder
   return Object.fromEntries(found.filter(([, value]) => value !== undefined)) as Partial<EncoderOutput<T>>
 }
 
+/** Values of an encoder's pooled output. */
+export const pooledSize = (encoder: EncoderSpec): number =>
+  (encoder.kind === 'vision'
+    ? encoder.tower.pooledSize?.(encoder.config)
+    : encoder.tower.pooledSize?.(encoder.config)) ?? encoder.config.hiddenSize
+
 /**
  * Runs tower, projection and normalisation over a backend's ops. The whole of an encoder's
  * computation: backends call this to build a graph, to run eagerly, or to trace.
@@ -140,13 +148,14 @@ export function encode<T>(
           request,
         )
       : encoder.tower.forward(ops, weights, encoder.config, inputs, request)
-  if (encoder.projectionDim !== undefined && (request.features || request.embeds)) {
-    const projection = new Scope(names.projection, encoder.projectionStd ?? std).linear(
-      encoder.config.hiddenSize,
-      encoder.projectionDim,
-      { bias: false },
-    )
-    output.features = ops.linear(output.poolerOutput, projection)
+  if (request.features || request.embeds) {
+    const { projection } = encoder
+    output.features = projection
+      ? ops.linear(
+          output.poolerOutput,
+          new Scope(names.projection, projection.std).linear(pooledSize(encoder), projection.dim, { bias: false }),
+        )
+      : output.poolerOutput
     if (request.embeds) output.embeds = ops.l2Normalize(output.features)
   }
   return output

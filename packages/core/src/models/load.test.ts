@@ -6,11 +6,11 @@ import { describe, expect, it } from 'vitest'
 import { openWeights } from '../weights/open'
 import { saveModel } from './save'
 import { openSource } from '../files/source'
-import type { ByteRange } from '../files/types'
+import type { ByteRange, SourceLike } from '../files/types'
 import { readSafetensors } from '../weights/safetensors/read'
 import { writeSafetensors } from '../weights/safetensors/write'
-import { initializeModel, loadModel, loadTower, modelParams } from './load'
-import { VisionTextDualEncoderConfig } from './dual-encoder-config'
+import { type CheckpointOptions, initializeModel, loadModel as loadModelAs, loadTower, modelParams } from './load'
+import { type ConfigOverrides, VisionTextDualEncoderConfig } from './dual-encoder-config'
 import { ViTConfig } from '../towers/vision/vit.config'
 import { BertConfig } from '../towers/text/bert.config'
 
@@ -21,6 +21,8 @@ const config = VisionTextDualEncoderConfig.fromVisionTextConfigs(
   new BertConfig({ ...small, vocabSize: 20, maxPositionEmbeddings: 12 }),
   { projectionDim: 4 },
 )
+const loadModel = (source: SourceLike, options: CheckpointOptions & ConfigOverrides) =>
+  loadModelAs(source, VisionTextDualEncoderConfig, options)
 const folder = () => mkdtemp(join(tmpdir(), 'dual-encoder-'))
 
 /** A copy of the small model with its weights changed. */
@@ -131,8 +133,8 @@ describe('loadModel', () => {
       }
       t.set('text_model.embeddings.position_ids', { dims: [1, 2], dtype: 'int64', data: new BigInt64Array(2) })
     })
-    const { weights, ...encoders } = await loadModel(source, {})
-    expect([...weights.keys()].sort()).toEqual([...modelParams(encoders).keys()].sort())
+    const { weights, config, ...encoders } = await loadModel(source, {})
+    expect([...weights.keys()].sort()).toEqual([...modelParams(config, encoders).keys()].sort())
   })
 })
 

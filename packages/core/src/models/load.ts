@@ -2,20 +2,26 @@ import { openWeights, type WeightFormat } from '../weights/open'
 import { loadFrom, readJson } from '../files/source'
 import { type Source, SOURCE_OPTIONS, type SourceLike, type SourceOptions } from '../files/types'
 import type { WeightEntry, Weights } from '../weights/entry'
-import { type ConfigOverrides, override, type TowerOverrides, VisionTextDualEncoderConfig } from './dual-encoder-config'
-import { settleConfig, visionConfigOf } from './hybrid-clip'
-import { isJsonObject, type JsonObject } from '../base/pretrained-config'
+import {
+  checkConfig,
+  type ConfigOverrides,
+  type DualEncoderConfig,
+  type DualEncoderConfigClass,
+  VisionTextDualEncoderConfig,
+} from './dual-encoder-config'
+import { DUAL_ENCODER } from './families'
+import { settleConfig, towerConfigOf } from './tower-configs'
+import { override, type TowerOverrides } from './tower-values'
 import { CheckpointError, ConfigError } from '../base/errors'
 import type { Param } from '../ops/ops'
 import { encoderParams } from './parameters'
 import { textTowerOf, visionTowerOf } from '../towers/registry'
 import type { TextConfig, VisionConfig } from '../towers/tower'
 import { printWarning, type WarningListener } from '../base/warnings'
-import { ENCODER_NAMES, type EncoderSpec, type TextEncoderSpec, type VisionEncoderSpec } from './encoder'
-import { memoryWeight, newWeight } from './initialize'
+import { ENCODER_NAMES, type EncoderSpec, pooledSize, type TextEncoderSpec, type VisionEncoderSpec } from './encoder'
+import { newWeight } from './initialize'
 import { adviceOf, checkPooling, lacksPooler, sentencePooling } from './pooling'
 import { checkWeights, dropIdlePooler, findPrefix, settleTowerNames } from './settle-names'
-import { tensor } from '../base/tensor'
 
 /** How weights are found and read. */
 export interface CheckpointOptions extends SourceOptions {
@@ -29,7 +35,7 @@ export const CHECKPOINT_OPTIONS = [...SOURCE_OPTIONS, 'onWarning', 'format'] as 
 
 /** A model before a backend has it: config, both encoders, weights not yet read. */
 export interface LoadedModel {
-  readonly config: VisionTextDualEncoderConfig
+  readonly config: DualEncoderConfig
   readonly vision: VisionEncoderSpec
   readonly text: TextEncoderSpec
   /** By the names of a dual encoder's checkpoint. */
@@ -43,8 +49,6 @@ export interface LoadedTower<E extends EncoderSpec = EncoderSpec> {
   readonly weights: Weights
 }
 
-const LOGIT_SCALE: Param = { name: 'logit_scale', shape: [], init: { kind: 'zeros' } }
-
 /** transformers' projection takes `hidden_size` values, whatever the pooler gives, and fails where they differ. */
 function checkPoolerSize(config: VisionConfig & { readonly poolerOutputSize?: number | null }): void {
   const { modelType, hiddenSize, pooling, poolerOutputSize: size } = config
@@ -56,46 +60,73 @@ function checkPoolerSize(config: VisionConfig & { readonly poolerOutputSize?: nu
   )
 }
 
-async function encodersOf(
-  config: VisionTextDualEncoderConfig,
-): Promise<{ vision: VisionEncoderSpec; text: TextEncoderSpec }> {
-  checkPoolerSize(config.visionConfig)
-  const projection = { projectionDim: config.projectionDim, projectionStd: config.textConfig.initializerRange }
-  const { visionConfig, textConfig } = config
+interface Encoders {
+  readonly vision: VisionEncoderSpec
+  readonly text: TextEncoderSpec
+}
+
+async function encodersOf(config: DualEncoderConfig): Promise<Encoders> {
+  const { visionConfig, textConfig, family, projectionDim: dim } = config
+  checkPoolerSize(visionConfig)
   const [vision, text] = await Promise.all([
     visionTowerOf(visionConfig.modelType).load(),
     textTowerOf(textConfig.modelType).load(),
   ])
-  const encoders = {
-    vision: { kind: 'vision', tower: vision, config: visionConfig, ...projection },
-    text: { kind: 'text', tower: text, config: textConfig, ...projection },
-  } as const
+  const encoders: Encoders = {
+    vision: { kind: 'vision', tower: vision, config: visionConfig },
+    text: { kind: 'text', tower: text, config: textConfig },
+  }
   checkPooling(encoders.vision)
   checkPooling(encoders.text)
-  return encoders
+  if (!family.projected) return encoders
+  // A pair is drawn by its text tower's deviation, as transformers draws it; a CLIP by the size of each tower.
+  const { initializer_factor: factor } = config.extra
+  const stdOf = (encoder: EncoderSpec) =>
+    !family.towers ? textConfig.initializerRange : pooledSize(encoder) ** -0.5 * ((factor as number | undefined) ?? 1)
+  const projected = <E extends EncoderSpec>(encoder: E): E => ({ ...encoder, projection: { dim, std: stdOf(encoder) } })
+  return { vision: projected(encoders.vision), text: projected(encoders.text) }
 }
 
-/** Every weight of a dual encoder, by its name. */
-export function modelParams(encoders: { vision: VisionEncoderSpec; text: TextEncoderSpec }): Map<string, Param> {
-  return new Map([[LOGIT_SCALE.name, LOGIT_SCALE], ...encoderParams(encoders.text), ...encoderParams(encoders.vision)])
+/** What the similarity of embeddings becomes a logit by. */
+function logitParams({ family, logitScaleInitValue }: DualEncoderConfig): Param[] {
+  const { logitShape: shape, logitBias } = family
+  const scale: Param = { name: 'logit_scale', shape, init: { kind: 'constant', value: logitScaleInitValue } }
+  return logitBias ? [scale, { name: 'logit_bias', shape, init: { kind: 'zeros' } }] : [scale]
 }
 
-const scalar = (entry: WeightEntry): WeightEntry =>
-  entry.shape.length === 1 && entry.shape[0] === 1
-    ? { ...entry, shape: [], read: async () => ({ ...(await entry.read()), dims: [] }) }
+/** Every weight of a model, by its name. */
+export function modelParams(config: DualEncoderConfig, { vision, text }: Encoders): Map<string, Param> {
+  const logits = logitParams(config).map((param): [string, Param] => [param.name, param])
+  return new Map([...logits, ...encoderParams(text), ...encoderParams(vision)])
+}
+
+/** One value, as `[1]` or `[]`: TensorFlow's logit scale is `[1]`. */
+const shapedAs = (entry: WeightEntry, shape: readonly number[] | undefined): WeightEntry =>
+  shape && entry.shape.length !== shape.length && entry.shape.every((size) => size === 1)
+    ? { ...entry, shape, read: async () => ({ ...(await entry.read()), dims: shape }) }
     : entry
 
-/** Reads a dual encoder's folder: its config, and where its weights lie. */
-export const loadModel = (
-  source: SourceLike,
-  options: CheckpointOptions & ConfigOverrides & { config?: VisionTextDualEncoderConfig },
-): Promise<LoadedModel> => loadFrom(source, options, (opened) => loadModelFrom(opened, options))
+type ModelOptions<C extends DualEncoderConfig> = CheckpointOptions & ConfigOverrides & { config?: C }
 
-async function loadModelFrom(opened: Source, options: Parameters<typeof loadModel>[1]): Promise<LoadedModel> {
+/** Reads the folder of a model with two towers: its config, and where its weights lie. */
+export const loadModel = <C extends DualEncoderConfig>(
+  source: SourceLike,
+  configClass: DualEncoderConfigClass<C>,
+  options: ModelOptions<C>,
+): Promise<LoadedModel> => loadFrom(source, options, (opened) => loadModelFrom(opened, configClass, options))
+
+async function loadModelFrom<C extends DualEncoderConfig>(
+  opened: Source,
+  configClass: DualEncoderConfigClass<C>,
+  options: ModelOptions<C>,
+): Promise<LoadedModel> {
   const { onWarning: _, format, ...configOptions } = options
-  const config = await VisionTextDualEncoderConfig.fromPretrained(opened, configOptions)
+  const config = await configClass.fromPretrained(
+    opened,
+    configOptions as Parameters<typeof configClass.fromPretrained>[1],
+  )
   const encoders = await encodersOf(config)
-  const expected = modelParams(encoders)
+  const expected = modelParams(config, encoders)
   const { weights, framework } = await openWeights(opened, format)
   const settled = new Map<string, WeightEntry>()
   for (const { kind, tower, config } of [encoders.vision, encoders.text]) {
@@ -105,7 +136,7 @@ async function loadModelFrom(opened: Source, options: Parameters<typeof loadMode
   }
   for (const [name, entry] of weights)
     if (!Object.values(ENCODER_NAMES).some(({ tower }) => name.startsWith(`${tower}.`)))
-      settled.set(name, scalar(entry))
+      settled.set(name, shapedAs(entry, expected.get(name)?.shape))
   checkWeights(settled, expected, opened.describe)
   if (framework === 'flax') {
     const { asFlaxComputes } = await import('./as-flax-computes')
@@ -113,20 +144,12 @@ async function loadModelFrom(opened: Source, options: Parameters<typeof loadMode
       encoder,
       prefix: `${ENCODER_NAMES[encoder.kind].tower}.`,
     }))
-    asFlaxComputes(settled, placed, true)
+    asFlaxComputes(settled, placed, !config.family.towers)
   }
   return { config, ...encoders, weights: settled }
 }
 
 type TowerConfigOf = { vision: VisionConfig; text: TextConfig }
-
-/** The tower's config inside a `config.json`: of a base model, of a whole CLIP, or of a dual encoder. */
-function towerConfigJson(kind: 'vision' | 'text', json: JsonObject): JsonObject {
-  const part = json[`${kind}_config`]
-  if (json.model_type === VisionTextDualEncoderConfig.modelType && isJsonObject(part))
-    return kind === 'vision' ? visionConfigOf(part) : part
-  return kind === 'vision' ? visionConfigOf(json) : json
-}
 
 /**
  * Reads one tower as people have it: a base model, one with a task head (left aside and named in a
@@ -149,7 +172,7 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
   const file = await readJson(opened, 'config.json')
   if (!file) throw new ConfigError('no-config', `${opened.describe} holds no config.json.`)
   const json = settleConfig(file)
-  const towerJson = towerConfigJson(kind, json)
+  const towerJson = towerConfigOf(json, kind)
   const entry = kind === 'vision' ? visionTowerOf(towerJson.model_type) : textTowerOf(towerJson.model_type)
   const tower = await entry.load()
   const config = override(entry.config.fromJSON(towerJson) as TowerConfigOf[K], options.config ?? {})
@@ -180,7 +203,7 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
   checkWeights(settled, expected, opened.describe, adviceOf(found))
   if (framework === 'flax') {
     const { asFlaxComputes } = await import('./as-flax-computes')
-    asFlaxComputes(settled, [{ encoder, prefix: into }], json.model_type === VisionTextDualEncoderConfig.modelType)
+    asFlaxComputes(settled, [{ encoder, prefix: into }], json.model_type === DUAL_ENCODER.modelType)
   }
   return { encoder, weights: settled }
 }
@@ -224,12 +247,12 @@ export async function joinTowers(
         `config has a ${encoder.kind} tower of model type "${modelType}"; a "${encoder.config.modelType}" was given.`,
       )
   }
-  const expected = modelParams(encoders)
+  const expected = modelParams(config, encoders)
   const weights = new Map<string, WeightEntry>([...vision.weights, ...text.weights])
   for (const { kind, config } of [encoders.vision, encoders.text])
     dropIdlePooler(weights, expected, `${ENCODER_NAMES[kind].tower}.`, config.pooling)
   const drawn = [...expected.values()].filter(({ name }) => !weights.has(name) && isNew(name))
-  for (const param of drawn) weights.set(param.name, newScaleOrWeight(param, config, seed))
+  for (const param of drawn) weights.set(param.name, newWeight(param, seed))
   checkWeights(weights, expected, 'The pair of towers')
   onWarning({
     code: 'new-weights',
@@ -246,18 +269,18 @@ function checkSeed(seed: number): void {
 }
 
 const isNew = (name: string): boolean =>
-  name === LOGIT_SCALE.name || Object.values(ENCODER_NAMES).some(({ projection }) => name.startsWith(projection))
-
-const newScaleOrWeight = (param: Param, config: VisionTextDualEncoderConfig, seed: number): WeightEntry =>
-  param.name === LOGIT_SCALE.name
-    ? memoryWeight(param.name, tensor(new Float32Array([config.logitScaleInitValue]), []))
-    : newWeight(param, seed)
+  name === 'logit_scale' || Object.values(ENCODER_NAMES).some(({ projection }) => name.startsWith(projection))
 
 /** A model whose every weight is new: the same for the same seed. */
-export async function initializeModel(config: VisionTextDualEncoderConfig, seed: number): Promise<LoadedModel> {
+export async function initializeModel<C extends DualEncoderConfig>(
+  config: C,
+  seed: number,
+  configClass = config.constructor as unknown as DualEncoderConfigClass<C>,
+): Promise<LoadedModel> {
+  checkConfig(configClass, config)
   checkSeed(seed)
   const encoders = await encodersOf(config)
   const weights = new Map<string, WeightEntry>()
-  for (const param of modelParams(encoders).values()) weights.set(param.name, newScaleOrWeight(param, config, seed))
+  for (const param of modelParams(config, encoders).values()) weights.set(param.name, newWeight(param, seed))
   return { config, ...encoders, weights }
 }

@@ -1,15 +1,13 @@
-import { type SourceLike, splitOptions } from '../files/types'
-import { saveModel, type SaveOptions } from './save'
-import type { TargetLike } from '../files/target'
-import type { Weights } from '../weights/entry'
-import { type ConfigOverrides, OVERRIDES, type VisionTextDualEncoderConfig } from './dual-encoder-config'
 import { BackendError, checkOptions, InputError, OptionError } from '../base/errors'
-import { hostLossOps } from '../ops/losses/host'
-import { clipLoss, similarity } from '../ops/losses/losses'
 import { Memo } from '../base/memo'
 import type { Tensor } from '../base/tensor'
-import type { WarningListener } from '../base/warnings'
-import type { EncodeRequest, EncoderOutput, EncoderRunner, EncoderSpec, Batch } from './encoder'
+import type { TargetLike } from '../files/target'
+import { type SourceLike, splitOptions } from '../files/types'
+import { hostLossOps } from '../ops/losses/host'
+import { LOSSES, logitsOf } from '../ops/losses/losses'
+import type { Weights } from '../weights/entry'
+import { type ConfigOverrides, type DualEncoderConfig, OVERRIDES } from './dual-encoder-config'
+import type { Batch, EncodeRequest, EncoderOutput, EncoderRunner, EncoderSpec } from './encoder'
 import { checkInputs, type TextModelInputs, textBatch, type VisionModelInputs, visionBatch } from './inputs'
 import {
   CHECKPOINT_OPTIONS,
@@ -20,88 +18,34 @@ import {
   loadModel,
   loadTower,
 } from './load'
+import {
+  BESIDE_INPUTS,
+  type FeatureOptions,
+  FORWARD_OPTIONS,
+  type ForwardInputs,
+  type ForwardOptions,
+  type FromPretrainedOptions,
+  type FromTowersOptions,
+  INPUTS,
+  isTower,
+  type ModelClass,
+  split,
+  TRAINING_OPTIONS,
+} from './model-options'
 import { type DualEncoderOutput, type DualEncoderTuple, toTuple } from './outputs'
+import { saveModel, type SaveOptions } from './save'
 import { type TowerBase, towerOutput } from './tower'
 
-export interface ForwardInputs extends TextModelInputs, VisionModelInputs {}
-
-export interface ForwardOptions {
-  /** Also compute CLIP's loss: row i of the texts belongs to image i. */
-  returnLoss?: boolean
-  outputAttentions?: boolean
-  outputHiddenStates?: boolean
-  /** Accept images of another size than the tower was trained on. */
-  interpolatePosEncoding?: boolean
-  /** Return the values as a tuple in transformers' order. */
-  returnTuple?: boolean
-  signal?: AbortSignal
-  /** With dropout and stochastic depth as the configs say. Only for backends that train. */
-  training?: boolean
-  /** What `training` drops, the same for the same seed; a new seed for each call by default. */
-  dropoutSeed?: number
-}
-
-const FORWARD_OPTIONS = [
-  'returnLoss',
-  'outputAttentions',
-  'outputHiddenStates',
-  'interpolatePosEncoding',
-  'returnTuple',
-  'signal',
-] as const satisfies readonly (keyof ForwardOptions)[]
-const TRAINING_OPTIONS = ['training', 'dropoutSeed'] as const satisfies readonly (keyof ForwardOptions)[]
-
-/** Inputs that `forward` reads, and what a processor may put beside them. */
-const INPUTS = ['inputIds', 'pixelValues', 'attentionMask', 'positionIds', 'tokenTypeIds']
-const BESIDE_INPUTS = ['specialTokensMask', 'offsetMapping', 'indices', 'errors']
-
-export interface FeatureOptions {
-  /** Divide each row by its norm; false as in Python. */
-  normalize?: boolean
-  signal?: AbortSignal
-}
-
-export interface FromTowersOptions extends ConfigOverrides {
-  config?: VisionTextDualEncoderConfig
-  /** Of the new projections. */
-  seed?: number
-  onWarning?: WarningListener
-}
-
-/** A backend's model class, as the constructors below see it. */
-export interface ModelClass<M, O extends object> {
-  new (loaded: LoadedModel, options?: O): M
-  /** Names of the options that are the engine's. */
-  readonly engineOptions: readonly string[]
-}
-
-/** Also of the package's other copy (ESM or CJS). */
-const isTower = (value: unknown): value is TowerBase =>
-  typeof (value as Partial<TowerBase> | null | undefined)?.loadedAs === 'function'
-
-/** Splits a call's options into the engine's and the rest; unknown ones are errors. */
-function split<O extends object, R extends object>(
-  options: R & O,
-  engine: readonly string[],
-  others: readonly string[],
-  where: string,
-): { engine: O; rest: R } {
-  checkOptions(options, [...others, ...engine], where)
-  // `onWarning` may be wanted by both.
-  const part = (names: readonly string[]) =>
-    Object.fromEntries(Object.entries(options).filter(([key]) => names.includes(key)))
-  return { engine: part(engine) as O, rest: part(others) as R }
-}
-
 /**
- * transformers' `VisionTextDualEncoderModel`, without an engine: each backend extends it with one
- * method. Calls may overlap; one that fails leaves the model as it was.
+ * A model with two towers (transformers' `VisionTextDualEncoderModel`, `CLIPModel`, `SiglipModel` and so on), without an
+ * engine: each backend extends it with one method. Calls may overlap; one that fails leaves the model as it was.
  */
 export abstract class DualEncoderModel {
-  readonly config: VisionTextDualEncoderConfig
+  readonly config: DualEncoderConfig
   protected readonly loaded: LoadedModel
   #runners: { vision?: EncoderRunner; text?: EncoderRunner } = {}
-  readonly #logitScale = new Memo<Tensor>()
+  readonly #logitScale = new Memo<Tensor<'float32'>>()
+  readonly #logitBias = new Memo<Tensor<'float32'>>()
   #disposed = false
 
   constructor(loaded: LoadedModel) {
@@ -120,15 +64,15 @@ export abstract class DualEncoderModel {
     return this.loaded.weights
   }
 
-  /** Loads a checkpoint of transformers' `VisionTextDualEncoderModel`: a folder, a URL, files or a reader. */
+  /** Loads a checkpoint of this class: a folder, a URL, files or a reader. */
   static async fromPretrained<M, O extends object>(
     this: ModelClass<M, O>,
     source: SourceLike,
-    options: CheckpointOptions & ConfigOverrides & { config?: VisionTextDualEncoderConfig } & Partial<O> = {},
+    options: FromPretrainedOptions & Partial<O> = {},
   ): Promise<M> {
     const known = [...CHECKPOINT_OPTIONS, ...OVERRIDES, 'config']
-    const { engine, rest } = split<O, CheckpointOptions>(options as O, this.engineOptions, known, 'fromPretrained')
-    return new this(await loadModel(source, rest), engine)
+    const { engine, rest } = split<O, FromPretrainedOptions>(options as O, this.engineOptions, known, 'fromPretrained')
+    return new this(await loadModel(source, this.configClass, rest), engine)
   }
 
   /**
@@ -141,6 +85,7 @@ export abstract class DualEncoderModel {
     text: SourceLike | TowerBase,
     options: CheckpointOptions & ConfigOverrides & { seed?: number } & Partial<O> = {},
   ): Promise<M> {
+    checkPairs(this)
     const known = [...CHECKPOINT_OPTIONS, ...OVERRIDES, 'seed']
     const { engine, rest } = split<O, CheckpointOptions & ConfigOverrides & { seed?: number }>(
       options as O,
@@ -168,11 +113,11 @@ export abstract class DualEncoderModel {
   /** New weights throughout, the same for the same seed. */
   static async fromConfig<M, O extends object>(
     this: ModelClass<M, O>,
-    config: VisionTextDualEncoderConfig,
+    config: DualEncoderConfig,
     options: { seed?: number } & Partial<O> = {},
   ): Promise<M> {
     const { engine, rest } = split<O, { seed?: number }>(options as O, this.engineOptions, ['seed'], 'fromConfig')
-    return new this(await initializeModel(config, rest.seed ?? 0), engine)
+    return new this(await initializeModel(config, rest.seed ?? 0, this.configClass), engine)
   }
 
   /** Two towers already loaded, with new projections. */
@@ -182,6 +127,7 @@ export abstract class DualEncoderModel {
     text: TowerBase,
     options: FromTowersOptions & Partial<O> = {},
   ): Promise<M> {
+    checkPairs(this)
     const known = ['config', 'seed', 'onWarning', ...OVERRIDES]
     const { engine, rest } = split<O, FromTowersOptions>(options as O, this.engineOptions, known, 'fromTowers')
     if (![vision, text].every(isTower))
@@ -277,10 +223,15 @@ export abstract class DualEncoderModel {
     const [text, vision] = await Promise.all(runs)
     const textEmbeds = text.embeds as Tensor<'float32'>
     const imageEmbeds = vision.embeds as Tensor<'float32'>
-    const scale = (await this.logitScale()) as Tensor<'float32'>
-    const logitsPerText = similarity(hostLossOps, textEmbeds, imageEmbeds, scale)
+    const logitsPerText = logitsOf(
+      hostLossOps,
+      textEmbeds,
+      imageEmbeds,
+      await this.logitScale(),
+      await this.logitBias(),
+    )
     const output: DualEncoderOutput = {
-      ...(returnLoss ? { loss: clipLoss(hostLossOps, logitsPerText) } : {}),
+      ...(returnLoss ? { loss: LOSSES[config.family.loss](hostLossOps, logitsPerText) } : {}),
       logitsPerImage: hostLossOps.transposed(logitsPerText),
       logitsPerText,
       textEmbeds,
@@ -292,13 +243,19 @@ export abstract class DualEncoderModel {
   }
 
   /** The learned log of the factor between cosine similarity and logit, a scalar. */
-  async logitScale(): Promise<Tensor> {
-    const read = async () => {
-      const entry = (await this.currentWeights()).get('logit_scale')
-      if (!entry) throw new BackendError('no-logit-scale', 'The model holds no logit_scale.')
-      return entry.read()
-    }
-    return this.#logitScale.get(read)
+  async logitScale(): Promise<Tensor<'float32'>> {
+    return this.#logitScale.get(() => this.#read('logit_scale'))
+  }
+
+  /** What is added to the logits, a scalar; undefined where the family has none (SigLIP has). */
+  async logitBias(): Promise<Tensor<'float32'> | undefined> {
+    return this.config.family.logitBias ? this.#logitBias.get(() => this.#read('logit_bias')) : undefined
+  }
+
+  async #read(name: string): Promise<Tensor<'float32'>> {
+    const entry = (await this.currentWeights()).get(name)
+    if (!entry) throw new BackendError('no-logit-scale', `The model holds no ${name}.`)
+    return (await entry.read()) as Tensor<'float32'>
   }
 
   /** Writes `config.json` and `model.safetensors` as Python's `save_pretrained`, for every Python to load. */
@@ -330,3 +287,12 @@ const featureRequest = (normalize: boolean): EncodeRequest => (normalize ? { emb
 
 const features = (output: Partial<EncoderOutput<Tensor>>, normalize: boolean): Tensor<'float32'> =>
   (normalize ? output.embeds : output.features) as Tensor<'float32'>
+
+/** @throws OptionError for a class whose towers are its own. */
+function checkPairs({ configClass: { family } }: Pick<ModelClass<unknown, object>, 'configClass'>): void {
+  if (family.towers)
+    throw new OptionError(
+      'wrong-model-class',
+      `${family.modelClass} takes no other towers than its own. VisionTextDualEncoderModel makes a model of any two.`,
+    )
+}

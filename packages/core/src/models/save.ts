@@ -16,9 +16,11 @@ export interface SaveOptions {
 
 /** A model's weights by the names under which they are written. */
 export function savedWeights(model: LoadedModel): WeightEntry[] {
+  // A whole CLIP holds its towers without the extra level that they have in a pair.
+  const inner = !model.config.family.towers
   return [...model.weights.values()].map((entry) => {
     const encoder = entry.name.startsWith(`${ENCODER_NAMES.vision.tower}.`) ? model.vision : model.text
-    const name = savedName(entry.name, `${ENCODER_NAMES[encoder.kind].tower}.`, encoder.tower)
+    const name = inner ? savedName(entry.name, `${ENCODER_NAMES[encoder.kind].tower}.`, encoder.tower) : entry.name
     return { ...entry, name, read: () => entry.read() }
   })
 }

@@ -1,5 +1,5 @@
 import type { SourceLike } from '../files/types'
-import type { TowerOverrides } from './dual-encoder-config'
+import type { TowerOverrides } from './tower-values'
 import { BackendError, checkOptions, ConfigError } from '../base/errors'
 import type { Tensor } from '../base/tensor'
 import type { TextConfig, VisionConfig } from '../towers/tower'

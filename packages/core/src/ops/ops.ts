@@ -122,7 +122,7 @@ export interface Primitives<T> {
   transpose(x: T, axes: readonly number[]): T
   /** 0 keeps the size that x has on that axis, -1 (once) takes what is left. */
   reshape(x: T, dims: readonly number[]): T
-  /** `[start, end)` along an axis; `end` undefined = all the rest, negative = from the end. */
+  /** `[start, end)` along an axis; `end` undefined = all the rest, either negative = from the end. */
   slice(x: T, axis: number, start: number, end?: number): T
   concat(parts: readonly T[], axis: number): T
   /** Zeros before and after along an axis. */

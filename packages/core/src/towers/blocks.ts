@@ -23,6 +23,8 @@ export interface EncoderOptions<T> {
   readonly attentionDropout?: number
   /** `[B, L]` int, 1 = attend. */
   readonly keyMask?: T
+  /** A token attends to itself and to those before it. */
+  readonly causal?: boolean
 }
 
 type Tapped<T> = Pick<TowerOutput<T>, 'hiddenStates' | 'attentions'>
@@ -46,7 +48,7 @@ function selfAttention<T>(
   layer: AttentionLayer,
   options: EncoderOptions<T> & { readonly bias?: T; readonly firstOnly: boolean },
 ): { attended: T; probs?: T } {
-  const { heads, keyMask, attentionDropout: dropout, taps, firstOnly } = options
+  const { heads, keyMask, causal, attentionDropout: dropout, taps, firstOnly } = options
   const [q, k, v] = firstOnly
     ? [ops.linear(ops.sliceTokens(x, 0, 1), layer.query), ...ops.linears(x, [layer.key, layer.value])]
     : ops.linears(x, [layer.query, layer.key, layer.value])
@@ -54,6 +56,7 @@ function selfAttention<T>(
   const { context, probs } = ops.attention(q as T, k as T, v as T, {
     heads,
     keyMask,
+    causal,
     bias,
     dropout,
     probs: taps.attentions,

@@ -29,14 +29,14 @@ const ROWS = { dtype: 'int64', dims: ['batch', 'length'] } as const
 const filled = ({ inputIds: { dims, data } }: GivenText, value: bigint): Ids =>
   tensor(new BigInt64Array(data.length).fill(value), dims)
 
-const INPUT_IDS: TextInput<{ readonly vocabSize: number }> = {
+export const INPUT_IDS: TextInput<{ readonly vocabSize: number }> = {
   ...ROWS,
   make: (_config, { inputIds }) => inputIds,
   limit: ({ vocabSize: size }) => ({ size, what: `the vocabulary of ${size}` }),
 }
 
 /** 1 = attend, 0 = padding; ones unless given. */
-const ATTENTION_MASK: TextInput<unknown> = {
+export const ATTENTION_MASK: TextInput<unknown> = {
   ...ROWS,
   make: (_config, given) => filled(given, 1n),
   limit: () => ({ size: 2, what: 'a mask' }),
@@ -59,7 +59,7 @@ export const positionIds = <C extends Positioned>(count: (config: C, inputIds: I
 })
 
 /** 0, 1, 2 ... in each row. */
-const POSITION_IDS: TextInput<Positioned> = positionIds((_config, { dims, data }) => {
+export const POSITION_IDS: TextInput<Positioned> = positionIds((_config, { dims, data }) => {
   const length = dims[1] ?? 1
   return tensor(
     BigInt64Array.from({ length: data.length }, (_, i) => BigInt(i % length)),
@@ -100,3 +100,23 @@ export const BERT_INPUTS = {
   positionIds: POSITION_IDS,
 }
 export type BertInputs<T> = Readonly<Record<keyof typeof BERT_INPUTS, T>>
+
+type Ended = { readonly eosTokenId: number | null }
+
+/**
+ * `[B]`, where each text ends: its first `eos_token_id`. An `eos_token_id` of 2 is that of CLIP's old configs, which
+ * named the wrong token: there the end is the largest id, as in transformers.
+ */
+export const endPositions = (oldConfigs: boolean): TextInput<Ended> => ({
+  dtype: 'int64',
+  dims: ['batch'],
+  make({ eosTokenId }, { inputIds: { dims, data } }) {
+    const [batch = 0, length = 0] = dims
+    const ends = Array.from({ length: batch }, (_, row) => {
+      const ids = Array.from(data.subarray(row * length, (row + 1) * length), Number)
+      const end = oldConfigs && eosTokenId === 2 ? Math.max(...ids) : eosTokenId
+      return BigInt(Math.max(0, ids.indexOf(end ?? -1)))
+    })
+    return tensor(BigInt64Array.from(ends), [batch])
+  },
+})

@@ -9,9 +9,18 @@ import { MPNetConfig } from './text/mpnet.config'
 import { RemBertConfig } from './text/rembert.config'
 import { CamembertConfig, Data2VecTextConfig, RobertaConfig, XLMRobertaConfig } from './text/roberta.config'
 import { XLMRobertaXLConfig } from './text/xlm-roberta-xl.config'
+import { AltCLIPTextConfig } from './text/altclip.config'
+import { ChineseCLIPTextConfig } from './text/chinese-clip.config'
+import { CLIPTextConfig, MetaClip2TextConfig } from './text/clip-text.config'
+import { SiglipTextConfig } from './text/siglip-text.config'
 import type { TextTowerModule, TowerConfigClass, VisionTowerModule } from './tower'
 import { BeitConfig } from './vision/beit.config'
-import { ChineseCLIPVisionConfig, CLIPVisionConfig } from './vision/clip.config'
+import {
+  AltCLIPVisionConfig,
+  ChineseCLIPVisionConfig,
+  CLIPVisionConfig,
+  MetaClip2VisionConfig,
+} from './vision/clip.config'
 import { DeiTConfig } from './vision/deit.config'
 import { Dinov2Config } from './vision/dinov2.config'
 import { SiglipVisionConfig } from './vision/siglip.config'
@@ -36,6 +45,14 @@ export const VISION_TOWERS: Towers<VisionTowerModule> = {
     config: ChineseCLIPVisionConfig,
     load: async () => (await import('./vision/clip')).chineseClipVision,
   },
+  metaclip_2_vision_model: {
+    config: MetaClip2VisionConfig,
+    load: async () => (await import('./vision/clip')).metaClip2Vision,
+  },
+  altclip_vision_model: {
+    config: AltCLIPVisionConfig,
+    load: async () => (await import('./vision/clip')).altClipVision,
+  },
   dinov2: { config: Dinov2Config, load: async () => (await import('./vision/dinov2')).dinov2 },
 }
 
@@ -57,6 +74,17 @@ const TEXT_TOWERS: Towers<TextTowerModule> = {
   distilbert: { config: DistilBertConfig, load: async () => (await import('./text/distilbert')).distilbert },
   mpnet: { config: MPNetConfig, load: async () => (await import('./text/mpnet')).mpnet },
   mobilebert: { config: MobileBertConfig, load: async () => (await import('./text/mobilebert')).mobilebert },
+  clip_text_model: { config: CLIPTextConfig, load: async () => (await import('./text/clip-text')).clipText },
+  metaclip_2_text_model: {
+    config: MetaClip2TextConfig,
+    load: async () => (await import('./text/clip-text')).metaClip2Text,
+  },
+  siglip_text_model: { config: SiglipTextConfig, load: async () => (await import('./text/siglip-text')).siglipText },
+  chinese_clip_text_model: {
+    config: ChineseCLIPTextConfig,
+    load: async () => (await import('./text/chinese-clip')).chineseClipText,
+  },
+  altclip_text_model: { config: AltCLIPTextConfig, load: async () => (await import('./text/altclip')).altClipText },
 }
 
 function towerOf<T>(towers: Readonly<Record<string, T>>, kind: string, modelType: unknown): T {
@@ -75,3 +103,8 @@ export const visionTowerOf = (modelType: unknown): TowerEntry<VisionTowerModule>
   towerOf(VISION_TOWERS, 'Vision', modelType)
 /** @throws ConfigError listing the text towers there are. */
 export const textTowerOf = (modelType: unknown): TowerEntry<TextTowerModule> => towerOf(TEXT_TOWERS, 'Text', modelType)
+
+/** Of all towers there are. */
+export const TOWER_TYPES: readonly string[] = [...Object.keys(VISION_TOWERS), ...Object.keys(TEXT_TOWERS)]
+export const isVisionTower = (modelType: unknown): boolean => Object.hasOwn(VISION_TOWERS, String(modelType))
+export const isTextTower = (modelType: unknown): boolean => Object.hasOwn(TEXT_TOWERS, String(modelType))

@@ -62,6 +62,8 @@ export interface TowerConfigClass<K extends 'vision' | 'text'> {
 
 interface TowerBase<C extends TowerConfig> {
   readonly modelType: string
+  /** Values of its pooled output, where they are not `hiddenSize`. */
+  pooledSize?(config: C): number
   /** Weights that its checkpoints hold and `forward` does not read (`mask_token`). */
   idleParams?(weights: Scope, config: C): Param[]
   /** Names that its checkpoints may hold and that are set aside: computed today, or of pre-training. */

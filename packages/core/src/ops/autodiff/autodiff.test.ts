@@ -3,7 +3,7 @@ import { sizeOf, type Tensor, tensor } from '../../base/tensor'
 import { ACTIVATIONS } from '../host/activations'
 import { HostOps, type HostValue } from '../host/host-ops'
 import type { Activation } from '../activations'
-import { clipLossOfEmbeds, siglipLoss, similarity } from '../losses/losses'
+import { logitsOf, lossOfEmbeds, LOSSES } from '../losses/losses'
 import { lossOpsOf } from '../losses/of-ops'
 import type { Ops, Param } from '../ops'
 import type { Traced } from './record'
@@ -265,11 +265,11 @@ const cases: Readonly<Record<string, Case>> = {
   },
   "CLIP's loss": {
     of: embedded,
-    f: (ops, [texts, images, scale]) => clipLossOfEmbeds(lossOpsOf(ops), texts!, images!, scale!),
+    f: (ops, [texts, images, scale]) => lossOfEmbeds(lossOpsOf(ops), 'clip', { text: texts!, image: images! }, scale!),
   },
   "SigLIP's loss": {
     of: embedded,
-    f: (ops, [texts, images, scale]) => siglipLoss(lossOpsOf(ops), similarity(lossOpsOf(ops), texts!, images!, scale!)),
+    f: (ops, [texts, images, scale]) => LOSSES.siglip(lossOpsOf(ops), logitsOf(lossOpsOf(ops), texts!, images!, scale!)),
   },
   maxPool2d: {
     of: [[1, 2, 5, 5]],

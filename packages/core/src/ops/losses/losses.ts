@@ -25,9 +25,15 @@ export interface LossOps<T> {
   sum(x: T): T
 }
 
-/** `logits_per_text` `[texts, images]`: cosine similarities times exp(logitScale). Embeddings are normalised. */
-export function similarity<T>(ops: LossOps<T>, textEmbeds: T, imageEmbeds: T, logitScale: T): T {
+/** Cosine similarities times exp(logitScale), `[texts, images]`. Embeddings are normalised. */
+function similarity<T>(ops: LossOps<T>, textEmbeds: T, imageEmbeds: T, logitScale: T): T {
   return ops.mul(ops.matMulTransposed(textEmbeds, imageEmbeds), ops.exp(logitScale))
+}
+
+/** `logits_per_text` `[texts, images]`: similarities, and the bias where the family has one. */
+export function logitsOf<T>(ops: LossOps<T>, textEmbeds: T, imageEmbeds: T, logitScale: T, logitBias?: T): T {
+  const logits = similarity(ops, textEmbeds, imageEmbeds, logitScale)
+  return logitBias === undefined ? logits : ops.add(logits, logitBias)
 }
 
 /** Cross-entropy with the diagonal as targets. */
@@ -39,11 +45,11 @@ export function clipLoss<T>(ops: LossOps<T>, logitsPerText: T): T {
 }
 
 /**
- * `clipLoss` of `similarity`, for its gradient. Cross-entropy does not see what is added to a row, so either side is
+ * `clipLoss` of the logits, for its gradient. Cross-entropy does not see what is added to a row, so either side is
  * compared with the other less its mean: where embeddings lie close together, as those of a new model do, their
  * similarities have few digits left in float32 after the common part.
  */
-export function clipLossOfEmbeds<T>(ops: LossOps<T>, textEmbeds: T, imageEmbeds: T, logitScale: T): T {
+function clipLossOfEmbeds<T>(ops: LossOps<T>, textEmbeds: T, imageEmbeds: T, logitScale: T): T {
   const side = (x: T, y: T) => contrastive(ops, similarity(ops, x, ops.centred(y), logitScale))
   return ops.scale(ops.add(side(textEmbeds, imageEmbeds), side(imageEmbeds, textEmbeds)), 0.5)
 }
@@ -52,4 +58,20 @@ export function clipLossOfEmbeds<T>(ops: LossOps<T>, textEmbeds: T, imageEmbeds:
 export function siglipLoss<T>(ops: LossOps<T>, logitsPerText: T): T {
   const n = ops.rows(logitsPerText)
   return ops.scale(ops.sum(ops.logSigmoid(ops.mul(logitsPerText, ops.pairSigns(n)))), -1 / n)
+}
+
+/** The losses of logits by the names that families give. */
+export const LOSSES = { clip: clipLoss, siglip: siglipLoss }
+
+/** A family's loss of embeddings, for its gradient. */
+export function lossOfEmbeds<T>(
+  ops: LossOps<T>,
+  loss: keyof typeof LOSSES,
+  embeds: { readonly text: T; readonly image: T },
+  logitScale: T,
+  logitBias?: T,
+): T {
+  return loss === 'clip'
+    ? clipLossOfEmbeds(ops, embeds.text, embeds.image, logitScale)
+    : LOSSES[loss](ops, logitsOf(ops, embeds.text, embeds.image, logitScale, logitBias))
 }

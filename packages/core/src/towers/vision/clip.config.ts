@@ -24,3 +24,10 @@ export class CLIPVisionConfig extends /* @__PURE__ */ configClass('clip_vision_m
 /** transformers' `ChineseCLIPVisionConfig`. */
 export class ChineseCLIPVisionConfig
   extends /* @__PURE__ */ configClass('chinese_clip_vision_model', CLIP_VISION_DEFAULTS) {}
+
+/** transformers' `MetaClip2VisionConfig`. */
+export class MetaClip2VisionConfig
+  extends /* @__PURE__ */ configClass('metaclip_2_vision_model', CLIP_VISION_DEFAULTS) {}
+
+/** transformers' `AltCLIPVisionConfig`. */
+export class AltCLIPVisionConfig extends /* @__PURE__ */ configClass('altclip_vision_model', CLIP_VISION_DEFAULTS) {}

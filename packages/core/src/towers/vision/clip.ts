@@ -1,11 +1,17 @@
-import type { CLIP_VISION_DEFAULTS, CLIPVisionConfig, ChineseCLIPVisionConfig } from './clip.config'
+import type {
+  AltCLIPVisionConfig,
+  CLIP_VISION_DEFAULTS,
+  CLIPVisionConfig,
+  ChineseCLIPVisionConfig,
+  MetaClip2VisionConfig,
+} from './clip.config'
 import { gridOf, pairOf } from '../grid'
 import { activationOf } from '../../ops/activations'
 import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer, takesFirst } from '../blocks'
 import type { Ops } from '../../ops/ops'
 import { positionEmbeddings } from '../positions'
 import type { Scope } from '../../ops/scope'
-import type { VisionTowerModule } from '../tower'
+import type { VisionConfig, VisionTowerModule } from '../tower'
 
 /** What CLIP's and SigLIP's encoder layers share. */
 interface ClipLayerConfig {
@@ -59,14 +65,16 @@ export function clipLayer<T>(ops: Ops<T>, w: Scope, config: ClipLayerConfig, std
 }
 
 /** CLIP's initialisation scales each projection by width and depth. */
-function clipStd(config: typeof CLIP_VISION_DEFAULTS): ClipLayerStd {
+type StdConfig = Pick<typeof CLIP_VISION_DEFAULTS, 'hiddenSize' | 'initializerFactor' | 'numHiddenLayers'>
+
+export function clipStd(config: StdConfig): ClipLayerStd {
   const { hiddenSize: D, initializerFactor: factor } = config
   const deep = D ** -0.5 * (2 * config.numHiddenLayers) ** -0.5 * factor
   return { qkv: deep, output: D ** -0.5 * factor, fc1: (2 * D) ** -0.5 * factor, fc2: deep }
 }
 
 /** Radford et al.'s vision transformer (transformers' `CLIPVisionModel`). */
-function clipTower<C extends CLIPVisionConfig | ChineseCLIPVisionConfig>(modelType: string): VisionTowerModule<C> {
+function clipTower<C extends typeof CLIP_VISION_DEFAULTS & VisionConfig>(modelType: string): VisionTowerModule<C> {
   return {
     kind: 'vision',
     modelType,
@@ -119,3 +127,5 @@ function clipTower<C extends CLIPVisionConfig | ChineseCLIPVisionConfig>(modelTy
 
 export const clipVision = /* @__PURE__ */ clipTower<CLIPVisionConfig>('clip_vision_model')
 export const chineseClipVision = /* @__PURE__ */ clipTower<ChineseCLIPVisionConfig>('chinese_clip_vision_model')
+export const metaClip2Vision = /* @__PURE__ */ clipTower<MetaClip2VisionConfig>('metaclip_2_vision_model')
+export const altClipVision = /* @__PURE__ */ clipTower<AltCLIPVisionConfig>('altclip_vision_model')

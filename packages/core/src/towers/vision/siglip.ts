@@ -9,10 +9,12 @@ import type { Scope } from '../../ops/scope'
 import type { VisionTowerModule } from '../tower'
 
 /** The deviation of LeCun's normal, truncated where transformers 5 truncates it: nowhere. */
-const lecunStd = (fanIn: number): number => fanIn ** -0.5 / 0.87962566103423978
+export const lecunStd = (fanIn: number): number => fanIn ** -0.5 / 0.87962566103423978
+
+type Sized = Pick<SiglipVisionConfig, 'hiddenSize' | 'intermediateSize'>
 
 /** Glorot's uniform, in which transformers draws most of SigLIP. */
-function siglipStd({ hiddenSize: D, intermediateSize }: SiglipVisionConfig): ClipLayerStd {
+export function siglipStd({ hiddenSize: D, intermediateSize }: Sized): ClipLayerStd {
   const fc = (2 / (D + intermediateSize)) ** 0.5
   return { qkv: D ** -0.5, output: D ** -0.5, fc1: fc, fc2: fc, fcBias: 1e-6, kind: 'uniform' }
 }

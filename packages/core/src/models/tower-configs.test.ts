@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { VisionTextDualEncoderConfig } from './dual-encoder-config'
-import { settleConfig } from './hybrid-clip'
+import { settleConfig } from './tower-configs'
 
 const text = { model_type: 'bert', hidden_size: 40, num_attention_heads: 5 }
 const vision = { hidden_size: 48, num_attention_heads: 4, image_size: 30, patch_size: 6 }

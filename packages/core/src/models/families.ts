@@ -1,0 +1,105 @@
+import { ConfigError } from '../base/errors'
+
+/** A kind of model with two towers: what differs between CLIP, SigLIP and their kin, as data. */
+export interface Family {
+  readonly modelType: string
+  /** Its class in transformers, and here in every backend. */
+  readonly modelClass: string
+  /** `model_type` of its towers; unset where any two make a pair. */
+  readonly towers?: { readonly vision: string; readonly text: string }
+  /** Whether a linear layer lies between each tower and the shared space; else that is where the towers end. */
+  readonly projected: boolean
+  /** `[]`, or `[1]` where the original keeps its logit scale so. */
+  readonly logitShape: readonly number[]
+  /** Of a new model's logit scale; configs may say otherwise where the family is projected. */
+  readonly logitScaleInitValue: number
+  /** Whether a learned number is added to the logits. */
+  readonly logitBias: boolean
+  readonly loss: 'clip' | 'siglip'
+}
+
+const CLIP_LIKE = {
+  projected: true,
+  logitShape: [],
+  logitScaleInitValue: 2.6592,
+  logitBias: false,
+  loss: 'clip',
+} as const
+
+/** Any vision tower beside any text tower. */
+export const DUAL_ENCODER: Family = {
+  ...CLIP_LIKE,
+  modelType: 'vision-text-dual-encoder',
+  modelClass: 'VisionTextDualEncoderModel',
+}
+
+export const CLIP: Family = {
+  ...CLIP_LIKE,
+  modelType: 'clip',
+  modelClass: 'CLIPModel',
+  towers: { vision: 'clip_vision_model', text: 'clip_text_model' },
+}
+
+/** SigLIP, and SigLIP 2 for pictures of one size. */
+export const SIGLIP: Family = {
+  modelType: 'siglip',
+  modelClass: 'SiglipModel',
+  towers: { vision: 'siglip_vision_model', text: 'siglip_text_model' },
+  projected: false,
+  logitShape: [1],
+  logitScaleInitValue: 0,
+  logitBias: true,
+  loss: 'siglip',
+}
+
+export const CHINESE_CLIP: Family = {
+  ...CLIP_LIKE,
+  modelType: 'chinese_clip',
+  modelClass: 'ChineseCLIPModel',
+  towers: { vision: 'chinese_clip_vision_model', text: 'chinese_clip_text_model' },
+}
+
+export const METACLIP_2: Family = {
+  ...CLIP_LIKE,
+  modelType: 'metaclip_2',
+  modelClass: 'MetaClip2Model',
+  towers: { vision: 'metaclip_2_vision_model', text: 'metaclip_2_text_model' },
+}
+
+export const ALTCLIP: Family = {
+  ...CLIP_LIKE,
+  modelType: 'altclip',
+  modelClass: 'AltCLIPModel',
+  towers: { vision: 'altclip_vision_model', text: 'altclip_text_model' },
+}
+
+const FAMILIES = [DUAL_ENCODER, CLIP, SIGLIP, CHINESE_CLIP, METACLIP_2, ALTCLIP]
+
+/** The family of a `config.json`'s `model_type`. */
+export const familyOf = (modelType: unknown): Family | undefined =>
+  FAMILIES.find((family) => family.modelType === modelType)
+
+/** What to do with a `config.json` that is of another kind than the class that was to read it. */
+export function wrongFamily(wanted: Family, modelType: string): ConfigError {
+  const given = `config.json is of model_type "${modelType}", not "${wanted.modelType}". `
+  const family = familyOf(modelType)
+  if (family && !wanted.towers)
+    return new ConfigError(
+      'whole-model',
+      `${given}Load it by ${family.modelClass}.fromPretrained or AutoModel.fromPretrained; its vision tower can be taken by ` +
+        'VisionTextDualEncoderModel.fromVisionTextPretrained(thisSource, textSource).',
+    )
+  if (family)
+    return new ConfigError('wrong-model-class', `${given}Load it by ${family.modelClass}.fromPretrained or AutoModel.`)
+  if (modelType === 'siglip2')
+    return new ConfigError(
+      'unsupported-model-type',
+      `${given}That is SigLIP 2 for pictures of any size (NaFlex), which takes patches instead of pixels and is not ` +
+        'supported. SigLIP 2 for pictures of one size (model_type "siglip") is read by SiglipModel.',
+    )
+  return new ConfigError(
+    'unsupported-model-type',
+    `${given}A tower on its own is loaded by VisionTextDualEncoderModel.fromVisionTextPretrained(visionSource, textSource), ` +
+      'VisionTower.fromPretrained or TextTower.fromPretrained.',
+  )
+}
