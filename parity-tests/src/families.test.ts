@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { readSafetensors, type Tensor } from '@dual-encoder/core'
 import type { DualEncoderModel } from '@dual-encoder/core/backend'
 import * as onnx from '@dual-encoder/onnx'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BACKENDS } from './backends'
 import { difference, namedOutputs } from './compare'
 import { casesIn, firstRows, inputsOf } from './fixtures'
@@ -14,6 +14,14 @@ const cases = casesIn('families')
 const folderOf = (name: string) => cases.find((given) => given.name === name)!.folder
 
 describe.each(BACKENDS)('$name', ({ loadAuto, tolerances }) => {
+  /** An engine, with all that it has compiled, ends with its last model: this one keeps it. */
+  let keeper: DualEncoderModel
+  beforeAll(async () => {
+    keeper = (await loadAuto(cases[0]!.folder)) as DualEncoderModel
+    await keeper.forward(await inputsOf(cases[0]!.folder))
+  })
+  afterAll(() => keeper.dispose())
+
   describe.each(cases)('$name', ({ folder }) => {
     it("gives Python's outputs, features and loss, and saves what gives them again", async () => {
       const expected = await readSafetensors(join(folder, 'expected.safetensors'))
@@ -31,7 +39,9 @@ describe.each(BACKENDS)('$name', ({ loadAuto, tolerances }) => {
       expect(names.length).toBeGreaterThan(14)
       expect(names.map((name) => far(name, named.get(name))).filter(Boolean)).toEqual([])
 
-      const rows = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, firstRows(value as Tensor, 3)]))
+      const rows = Object.fromEntries(
+        Object.entries(inputs).map(([name, value]) => [name, firstRows(value as Tensor, 3)]),
+      )
       const { loss } = await model.forward(rows as never, { returnLoss: true })
       const wantedLoss = expected.get('loss')?.data[0] as number
       expect(Math.abs((loss?.data[0] as number) - wantedLoss)).toBeLessThan(tolerances.loss * Math.max(1, wantedLoss))
@@ -50,11 +60,13 @@ describe.each(BACKENDS)('$name', ({ loadAuto, tolerances }) => {
       const [ours, theirs] = await Promise.all(
         [target, folder].map((at) => readSafetensors(join(at, 'model.safetensors'))),
       )
-      expect([...ours!.keys()].toSorted()).toEqual([...theirs!.keys()].toSorted())
-      for (const [name, { dims }] of theirs!) expect(ours!.get(name)?.dims).toEqual(dims)
+      // transformers 5.24 writes AltCLIP's vision layers under names that no released checkpoint has.
+      const released = (name: string) => name.replace('vision_model.encoder.layer.', 'vision_model.encoder.layers.')
+      expect([...ours!.keys()].toSorted()).toEqual([...theirs!.keys()].map(released).toSorted())
+      for (const [name, { dims }] of theirs!) expect(ours!.get(released(name))?.dims).toEqual(dims)
       await using again = (await loadAuto(target)) as DualEncoderModel
-      const { logitsPerText } = await again.forward(inputs)
-      expect(difference(logitsPerText, named.get('logits_per_text') as Tensor).absolute).toBeLessThan(1e-6)
+      // Without attentions, which fused kernels do not give.
+      expect(far('logits_per_text', (await again.forward(inputs)).logitsPerText)).toBeUndefined()
       await rm(target, { recursive: true })
     })
   })

@@ -105,7 +105,8 @@ export class TfjsOps extends TfjsPrimitives implements Ops<tf.Tensor> {
     return this.slice(x, 1, start, end)
   }
   token(x: tf.Tensor, index: number): tf.Tensor {
-    return tf.reshape(this.sliceTokens(x, index, index + 1), [sizeAt(x, 0), sizeAt(x, 2)])
+    const end = index === -1 ? undefined : index + 1
+    return tf.reshape(this.sliceTokens(x, index, end), [sizeAt(x, 0), sizeAt(x, 2)])
   }
   tokenAt(x: tf.Tensor, index: tf.Tensor): tf.Tensor {
     return tf.sum(tf.mul(x, tf.expandDims(this.oneHot(index, x), 2)), 1)

@@ -27,6 +27,7 @@ export function settleTowerNames(
     if (!entry.name.startsWith(prefix)) continue
     let local = modernName(entry.name.slice(prefix.length))
     if (inner && local.startsWith(inner)) local = local.slice(inner.length)
+    for (const [other, name] of tower.otherNames ?? []) local = local.replace(other, name)
     const name = `${into}${local}`
     if (!expected.has(name) && tower.staleNames?.some((stale) => stale.test(local))) continue
     const other = settled.get(name)

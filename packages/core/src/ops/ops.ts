@@ -173,7 +173,7 @@ export interface Ops<T> extends Primitives<T> {
   concatTokens(parts: readonly T[]): T
   /** Tokens `[start, end)` of `[B, L, D]` (or axis 1 of a bias); `end` undefined = all the rest. */
   sliceTokens(x: T, start: number, end?: number): T
-  /** Token `index` of `[B, L, D]` -> `[B, D]`. */
+  /** Token `index` of `[B, L, D]` (a negative one from the end) -> `[B, D]`. */
   token(x: T, index: number): T
   /** Of each row the token that `index` `[B]` names, `[B, L, D]` -> `[B, D]`. */
   tokenAt(x: T, index: T): T

@@ -68,6 +68,8 @@ interface TowerBase<C extends TowerConfig> {
   idleParams?(weights: Scope, config: C): Param[]
   /** Names that its checkpoints may hold and that are set aside: computed today, or of pre-training. */
   readonly staleNames?: readonly RegExp[]
+  /** Other names that some Python has given its weights, and what they are called here. */
+  readonly otherNames?: readonly (readonly [RegExp, string])[]
   /** The extra level of names under which transformers 4 writes it (`vision_model` of CLIP); version 5 has none. */
   readonly innerName?: string
   /** Of a tower without a pooler, for which the config has to say `pooling`: what suits it, and why. */

@@ -269,7 +269,8 @@ const cases: Readonly<Record<string, Case>> = {
   },
   "SigLIP's loss": {
     of: embedded,
-    f: (ops, [texts, images, scale]) => LOSSES.siglip(lossOpsOf(ops), logitsOf(lossOpsOf(ops), texts!, images!, scale!)),
+    f: (ops, [texts, images, scale]) =>
+      LOSSES.siglip(lossOpsOf(ops), logitsOf(lossOpsOf(ops), texts!, images!, scale!)),
   },
   maxPool2d: {
     of: [[1, 2, 5, 5]],

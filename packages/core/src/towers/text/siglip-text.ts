@@ -26,9 +26,7 @@ export const siglipText: TextTowerModule<SiglipTextConfig, keyof typeof INPUTS> 
       tableStd: D ** -0.5,
       causal: false,
     })
-    const pooled = pooling
-      ? pool(ops, pooling, last, { mask: inputs.attentionMask })
-      : ops.reshape(ops.sliceTokens(last, -1), [0, -1])
+    const pooled = pooling ? pool(ops, pooling, last, { mask: inputs.attentionMask }) : ops.token(last, -1)
     const poolerOutput = ops.linear(pooled, w.at('head').linear(D, projectionSize, { std: lecunStd(D) }))
     return { ...(onlyPooled(taps) ? {} : { lastHiddenState: last }), poolerOutput, ...collected }
   },

@@ -74,10 +74,14 @@ export function clipStd(config: StdConfig): ClipLayerStd {
 }
 
 /** Radford et al.'s vision transformer (transformers' `CLIPVisionModel`). */
-function clipTower<C extends typeof CLIP_VISION_DEFAULTS & VisionConfig>(modelType: string): VisionTowerModule<C> {
+function clipTower<C extends typeof CLIP_VISION_DEFAULTS & VisionConfig>(
+  modelType: string,
+  otherNames?: VisionTowerModule['otherNames'],
+): VisionTowerModule<C> {
   return {
     kind: 'vision',
     modelType,
+    otherNames,
     innerName: 'vision_model',
     staleNames: [/^embeddings\.position_ids$/],
     forward(ops, w, config, { pixelValues, imageSize }, taps) {
@@ -128,4 +132,7 @@ function clipTower<C extends typeof CLIP_VISION_DEFAULTS & VisionConfig>(modelTy
 export const clipVision = /* @__PURE__ */ clipTower<CLIPVisionConfig>('clip_vision_model')
 export const chineseClipVision = /* @__PURE__ */ clipTower<ChineseCLIPVisionConfig>('chinese_clip_vision_model')
 export const metaClip2Vision = /* @__PURE__ */ clipTower<MetaClip2VisionConfig>('metaclip_2_vision_model')
-export const altClipVision = /* @__PURE__ */ clipTower<AltCLIPVisionConfig>('altclip_vision_model')
+// transformers 5 writes a whole AltCLIP's vision layers as those of its text tower.
+export const altClipVision = /* @__PURE__ */ clipTower<AltCLIPVisionConfig>('altclip_vision_model', [
+  [/^encoder\.layer\./, 'encoder.layers.'],
+])
