@@ -12,6 +12,8 @@ import { script } from '../../tools/build/script'
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 /** The folders that the pages speak of. */
 const FOLDERS = {
+  clip: 'parity-tests/fixtures/families/clip',
+  siglip: 'parity-tests/fixtures/families/siglip',
   'emoji-vit-bert': 'parity-tests/models/emoji-vit-bert',
   'flax-clip-roberta': 'parity-tests/fixtures/originals/flax-clip-roberta',
   'hybrid-clip-roberta': 'parity-tests/fixtures/originals/hybrid-clip-roberta',
@@ -24,6 +26,7 @@ const PAGES = [
   'docs/from-flax.md',
   'docs/from-tensorflow.md',
   'docs/evaluation.md',
+  'docs/families.md',
   'docs/onnx.md',
   'docs/text.md',
   'docs/which-python.md',

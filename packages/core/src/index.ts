@@ -45,6 +45,7 @@ export type { SaveOptions } from './models/save'
 export type { TowerForwardOptions } from './models/tower'
 export type { TowerOverrides } from './models/tower-values'
 export { clipLoss, siglipLoss } from './ops/losses/on-host'
+export { AutoProcessor } from './processor/auto-processor'
 export { type LossType, probabilitiesOf } from './processor/post-process'
 export {
   type ProcessorInputs,

@@ -39,6 +39,14 @@ export interface TextHalf {
 export type ProcessorOutput<I> = (I extends { text: TextInput } ? TextHalf : Partial<TextHalf>) &
   (I extends { images: ImageSource | readonly ImageSource[] } ? ImageBatch : Partial<ImageBatch>)
 
+/** What differs between families of models; `AutoProcessor` knows it. */
+export interface FamilyOptions {
+  /** What the model was trained with, for `postProcess`; `clip` unless given. */
+  readonly loss?: LossType
+  /** How texts are made ready where a call does not say. */
+  readonly texts?: TokenizerCallOptions
+}
+
 /** `await processor({ text, images })`. */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- CallableInstance makes instances callable
 export interface VisionTextDualEncoderProcessor {
@@ -55,8 +63,12 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<[inputs: Pr
   readonly imageProcessor: ImageProcessor
   readonly tokenizer: Tokenizer
 
-  constructor(imageProcessor: ImageProcessor, tokenizer: Tokenizer) {
+  readonly #family: FamilyOptions
+
+  constructor(imageProcessor: ImageProcessor, tokenizer: Tokenizer, family: FamilyOptions = {}) {
     super()
+    checkOptions(family, ['loss', 'texts'], 'VisionTextDualEncoderProcessor')
+    this.#family = family
     if (typeof imageProcessor !== 'function' || !('placementOf' in imageProcessor))
       throw new OptionError('no-image-processor', 'A processor needs an image processor. Give one first.')
     if (typeof tokenizer !== 'function' || !('batchDecode' in tokenizer))
@@ -103,7 +115,7 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<[inputs: Pr
   }
 
   #tokens(text: TextInput, options: TokenizerCallOptions): object {
-    const output = this.tokenizer(text, { padding: true, ...options })
+    const output = this.tokenizer(text, { padding: true, ...this.#family.texts, ...options })
     for (const [name, rows] of Object.entries(output) as [string, TokenRows][])
       if (name !== 'offsetMapping' && Array.isArray(rows))
         throw new InputError(
@@ -116,7 +128,7 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<[inputs: Pr
   /** Probabilities `[N, M]` of `logitsPerImage` (or of any logits), as the model's loss asks. */
   postProcess({ logitsPerImage }: { logitsPerImage: Tensor }, options: { loss?: LossType } = {}): Tensor<'float32'> {
     checkOptions(options, ['loss'], 'postProcess')
-    return probabilitiesOf(logitsPerImage, options.loss)
+    return probabilitiesOf(logitsPerImage, options.loss ?? this.#family.loss)
   }
 
   decode(...args: Parameters<Tokenizer['decode']>): string {

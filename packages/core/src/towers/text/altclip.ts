@@ -15,7 +15,9 @@ export const altClipText: TextTowerModule<AltCLIPTextConfig, keyof typeof BERT_I
   maxLength: (config) => config.maxPositionEmbeddings - config.padTokenId - 1,
   forward(ops, w, config, inputs, taps) {
     const { hiddenSize: D, pooling = 'cls' } = config
-    const bert = bertForward(ops, w.at("roberta"), { ...config, pooling }, inputs, taps, { positionPadding: paddingOf(config) })
+    const bert = bertForward(ops, w.at('roberta'), { ...config, pooling }, inputs, taps, {
+      positionPadding: paddingOf(config),
+    })
     const { lastHiddenState, poolerOutput: _, ...collected } = bert
     const normed = ops.layerNorm(
       lastHiddenState as NonNullable<typeof lastHiddenState>,
