@@ -27,7 +27,7 @@ GROUPS = {
     "losses": [("losses.py", False)],
     "optimizers": [("optimizers.py", False)],
     "linear-probe": [("linear_probe.py", False)],
-    "images": [("images.py", False), ("images_decode.py", False)],
+    "images": [("images.py", False), ("images_decode.py", False), ("images_transparency.py", False)],
     "image-formats": [("images_tiff.py", False)],
     "end-to-end": [("end_to_end.py", False)],
     "text": [("tokenizer_fixtures.py", False), ("tokenizer_settings.py", False), ("processor_fixture.py", False)],

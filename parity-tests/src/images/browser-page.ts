@@ -1,6 +1,6 @@
 import { createImageProcessor, DualEncoderError, loadImage, type ImageSource } from '@dual-encoder/core'
 
-import { checkDecoding, type DecodingFixture } from './decoding'
+import { checkDecoding, checkTransparency, type DecodingFixture, type TransparencyFixture } from './decoding'
 import { draw } from './draw'
 import { generator, mutated } from './mutate'
 import { checkProcessor, type ProcessorFixture } from './processors'
@@ -61,6 +61,27 @@ async function differing(list: string, folder: string): Promise<Record<string, s
     const bytes = new Uint8Array(await (await fetch(`${folder}/${name}`)).arrayBuffer())
     const difference = await checkDecoding(bytes, expected)
     if (difference) differences[name] = difference
+  }
+  return differences
+}
+
+/** The transparent files that differ on white or another colour, and elements that do not come on white by default. */
+async function checkTransparent(fixtures: string): Promise<string[]> {
+  const fixture = (await json(`${fixtures}/transparency.json`)) as TransparencyFixture
+  const differences = await checkTransparency(
+    fixture,
+    async (name) => new Uint8Array(await (await fetch(`${fixtures}/files/${name}`)).arrayBuffer()),
+  )
+  const canvas = new OffscreenCanvas(2, 2)
+  canvas.getContext('2d')!.clearRect(0, 0, 2, 2)
+  const plain = { do_resize: false, do_center_crop: false, do_rescale: false, do_normalize: false }
+  for (const [type, expected] of [
+    ['CLIPImageProcessor', 255],
+    ['ViTImageProcessor', 0],
+  ] as const) {
+    const processor = createImageProcessor({ image_processor_type: type, ...plain })
+    const { pixelValues } = await processor([canvas, canvas.transferToImageBitmap()])
+    if (!pixelValues.data.every((value) => value === expected)) differences.push(type)
   }
   return differences
 }
@@ -133,6 +154,6 @@ function withoutWebgl(): void {
   })
 }
 
-const checks = { checkProcessors, checkWorkers, checkFiles, checkTiffs, checkSources, checkDamaged, withoutWebgl }
+const checks = { checkProcessors, checkWorkers, checkFiles, checkTransparent, checkTiffs, checkSources, checkDamaged, withoutWebgl }
 export type Checks = typeof checks
 Object.assign(globalThis, { checks })

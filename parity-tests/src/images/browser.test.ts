@@ -73,6 +73,10 @@ describe('images in headless Chromium', () => {
       expect(await run(await open(), 'checkFiles', inWorker)).toEqual({})
     })
 
+    it('puts transparent files and elements on a colour', { timeout: TIMEOUT }, async () => {
+      expect(await run(await open(), 'checkTransparent', inWorker)).toEqual([])
+    })
+
     it('decodes TIFF as Node does', { timeout: TIMEOUT }, async () => {
       const differences = await run(await open(), 'checkTiffs', inWorker, `${bundled.server.url}/formats`)
       expect(Object.keys(differences).sort()).toEqual(DIFFERENT.map((name) => `${name}.tif`).sort())

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { loadImage } from '@dual-encoder/core'
 import { describe, expect, it } from 'vitest'
 
-import { checkDecoding, type DecodingFixture } from './decoding'
+import { checkDecoding, checkTransparency, type DecodingFixture, type TransparencyFixture } from './decoding'
 
 const folder = new URL('../../fixtures/images/', import.meta.url)
 const fixture = JSON.parse(readFileSync(new URL('decoding.json', folder), 'utf8')) as DecodingFixture
@@ -34,4 +34,13 @@ describe('decoding in Node', () => {
       expect(largest).toBeLessThanOrEqual(hasAllColours ? 1 : 11)
     },
   )
+
+  it('puts transparent pictures on white or another colour as Pillow does', async () => {
+    const transparency = JSON.parse(
+      readFileSync(new URL('transparency.json', folder), 'utf8'),
+    ) as TransparencyFixture
+    expect(Object.keys(transparency.files).length).toBeGreaterThanOrEqual(25)
+    const differences = await checkTransparency(transparency, (name) => readFileSync(new URL(`files/${name}`, folder)))
+    expect(differences).toEqual(['alpha.avif'])
+  })
 })

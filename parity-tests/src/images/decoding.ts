@@ -1,4 +1,4 @@
-import { DualEncoderError, loadImage } from '@dual-encoder/core'
+import { DualEncoderError, loadImage, type Transparency } from '@dual-encoder/core'
 
 import { sha256 } from './processors'
 
@@ -8,6 +8,28 @@ export type Decoded = { width: number; height: number; sha256: string; rgb?: str
 export interface DecodingFixture {
   pillow: string
   files: Record<string, Decoded>
+}
+
+/** What Pillow makes of transparent files on white and on `color`. */
+export interface TransparencyFixture {
+  color: [number, number, number]
+  files: Record<string, { white: string; color: string }>
+}
+
+/** The transparent files that are not Pillow's picture on white or on a colour, byte for byte. */
+export async function checkTransparency(
+  { color, files }: TransparencyFixture,
+  read: (name: string) => Uint8Array | Promise<Uint8Array>,
+): Promise<string[]> {
+  const differences: string[] = []
+  for (const [name, expected] of Object.entries(files)) {
+    const bytes = await read(name)
+    const hash = async (transparency: Transparency) =>
+      sha256((await loadImage(bytes, { transparency })).data as Uint8Array<ArrayBuffer>)
+    const found = { white: await hash('white'), color: await hash(color) }
+    if (found.white !== expected.white || found.color !== expected.color) differences.push(name)
+  }
+  return differences
 }
 
 /** Decodes one file; undefined where it is Pillow's picture byte for byte (or both refuse it), else what differs. */

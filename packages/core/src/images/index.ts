@@ -1,6 +1,7 @@
 export { loadImage } from './load'
 export type { ImageSource, LoadImageOptions, PictureLike, RawPixels, SharpLike } from './load'
 export type { RawImage } from './raw-image'
+export type { Transparency } from './transparency'
 export { createImageProcessor, ImageProcessor } from './processors/processor'
 export type {
   ImageBackend,

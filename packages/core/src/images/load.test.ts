@@ -39,6 +39,13 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 describe('loadImage', () => {
+  it('leaves alpha out, or puts the picture on a colour', async () => {
+    const source = { data: Uint8Array.of(200, 100, 0, 51), width: 1, height: 1, channels: 4 }
+    expect([...(await loadImage(source)).data]).toEqual([200, 100, 0])
+    expect([...(await loadImage(source, { transparency: 'white' })).data]).toEqual([244, 224, 204])
+    expect([...(await loadImage(source, { transparency: [0, 0, 0] })).data]).toEqual([40, 20, 0])
+  })
+
   it('takes every kind of source and gives the same picture', async () => {
     const bytes = await bytesOf('c2d8.png')
     const expected = await loadImage(bytes)

@@ -2,8 +2,9 @@ import { decoder } from '#decoder'
 import { platform } from '#platform'
 
 import { checkOptions, ImageError, InputError, SourceError } from '../base/errors'
-import type { RawImage } from './raw-image'
+import type { DecodeOptions, RawImage } from './raw-image'
 import { checkPixels, pixelLimit } from './limits'
+import { backgroundOf, putOn, type Rgb, type Transparency } from './transparency'
 
 /** Pixels as a caller may hold them: row-major, interleaved; 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels. */
 export interface RawPixels {
@@ -31,31 +32,42 @@ export type ImageSource = string | URL | Blob | Uint8Array | ArrayBuffer | RawPi
 export interface LoadImageOptions {
   /** Refuse pictures with more pixels, before they are decoded. Default: Pillow's limit, 178,956,970. */
   maxPixels?: number
+  /** Default of `loadImage`: `'drop'`. A processor's: see `ImageProcessorOptions`. */
+  transparency?: Transparency
   /** For URLs. */
   fetch?: typeof globalThis.fetch
   headers?: Record<string, string>
   signal?: AbortSignal
 }
 
-export const LOAD_OPTIONS: readonly (keyof LoadImageOptions)[] = ['maxPixels', 'fetch', 'headers', 'signal']
+export const LOAD_OPTIONS: readonly (keyof LoadImageOptions)[] = ['maxPixels', 'transparency', 'fetch', 'headers', 'signal']
 
 /**
  * One picture as RGB bytes, equal to Pillow's `Image.open(...).convert('RGB')` after EXIF rotation
- * (transformers' `load_image`): alpha is dropped, colour profiles are ignored.
+ * (transformers' `load_image`): colour profiles are ignored, and so is alpha unless `transparency` says otherwise.
  * @throws SourceError where the file or URL cannot be read
  * @throws ImageError where the picture is damaged, too large or of an unsupported kind
  */
 export async function loadImage(source: ImageSource, options: LoadImageOptions = {}): Promise<RawImage> {
   checkOptions(options, LOAD_OPTIONS, 'loadImage')
-  const found = await readSource(source, options)
-  return found instanceof Uint8Array ? decoder.decodeImage(found, { maxPixels: pixelLimit(options.maxPixels) }) : found
+  const background = backgroundOf(options.transparency)
+  const found = await readSource(source, options, background)
+  if (!(found instanceof Uint8Array)) return found
+  return decoder.decodeImage(found, { maxPixels: pixelLimit(options.maxPixels), background })
 }
 
-/** The bytes of a file that is yet to be decoded, or pixels. */
-export async function readSource(source: ImageSource, options: LoadImageOptions): Promise<Uint8Array | RawImage> {
+/**
+ * The bytes of a file that is yet to be decoded, or pixels.
+ * @param background what transparent pixels are put on
+ */
+export async function readSource(
+  source: ImageSource,
+  options: LoadImageOptions,
+  background: Rgb | undefined,
+): Promise<Uint8Array | RawImage> {
   options.signal?.throwIfAborted()
-  const limits = { maxPixels: pixelLimit(options.maxPixels) }
-  if (isRawPixels(source)) return fromPixels(source, limits.maxPixels)
+  const limits = { maxPixels: pixelLimit(options.maxPixels), background }
+  if (isRawPixels(source)) return fromPixels(source, limits)
   const bytes = await bytesOf(source, options)
   if (bytes) {
     if (bytes.length > 0) return bytes
@@ -152,8 +164,11 @@ function isRawPixels(source: unknown): source is Omit<RawPixels, 'channels'> & P
   return bytes && typeof width === 'number' && typeof height === 'number'
 }
 
-/** Grey is repeated and alpha dropped, as Pillow's `convert('RGB')` does. `ImageData` does not name its four channels. */
-function fromPixels(source: Omit<RawPixels, 'channels'> & Partial<RawPixels>, maxPixels: number): RawImage {
+/** Grey is repeated, as Pillow's `convert('RGB')` does. `ImageData` does not name its four channels. */
+function fromPixels(
+  source: Omit<RawPixels, 'channels'> & Partial<RawPixels>,
+  { maxPixels, background }: DecodeOptions,
+): RawImage {
   const { data, width, height, channels = 4 } = source
   if (![1, 2, 3, 4].includes(channels))
     throw new InputError('image-channels', `An image of ${channels} channels: give 1, 2, 3 or 4, interleaved.`)
@@ -173,5 +188,6 @@ function fromPixels(source: Omit<RawPixels, 'channels'> & Partial<RawPixels>, ma
     rgb[to++] = data[from + green]!
     rgb[to++] = data[from + blue]!
   }
+  if (background && channels !== 1) putOn(background, rgb, data, channels)
   return { data: rgb, width, height, channels: 3 }
 }

@@ -82,14 +82,15 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<[inputs: Pr
     source: SourceLike,
     options: ProcessorOptions = {},
   ): Promise<VisionTextDualEncoderProcessor> {
-    const allowed = ['backend', 'pillow', 'imageProcessor', 'tokenizer', ...SOURCE_OPTIONS]
+    const allowed = ['backend', 'pillow', 'transparency', 'imageProcessor', 'tokenizer', ...SOURCE_OPTIONS]
     checkOptions(options, allowed, 'VisionTextDualEncoderProcessor.fromPretrained')
-    const { backend, pillow, imageProcessor = source, tokenizer = source, ...rest } = options
+    const { backend, pillow, transparency, imageProcessor = source, tokenizer = source, ...rest } = options
     const [images, texts] = await Promise.all([
       ImageProcessor.fromPretrained(imageProcessor, {
         ...rest,
         ...(backend !== undefined && { backend }),
         ...(pillow !== undefined && { pillow }),
+        ...(transparency !== undefined && { transparency }),
       }),
       Tokenizer.fromPretrained(tokenizer, rest),
     ])

@@ -1,6 +1,7 @@
 import { ImageError } from '../../base/errors'
 import { checkPixels } from '../limits'
-import type { ImageLimits, RawImage } from '../raw-image'
+import type { DecodeOptions, RawImage } from '../raw-image'
+import { putOn, type Rgb } from '../transparency'
 import { applyPalette, greyPalette } from './palette'
 
 const damaged = (why: string) => new ImageError('image-corrupt', `The BMP image is damaged or incomplete: ${why}.`)
@@ -20,19 +21,21 @@ interface Header {
   compression: number
   /** Of red, green and blue. */
   masks: readonly [number, number, number] | undefined
+  /** Of the byte of alpha, where there is one. */
+  alphaShift: number | undefined
   palette: Uint8Array
   /** Where the pixels begin. */
   offset: number
 }
 
-/** As Pillow's `BmpImagePlugin`; alpha is dropped. */
-export function decodeBmp(bytes: Uint8Array, limits: ImageLimits): RawImage {
+/** As Pillow's `BmpImagePlugin`. */
+export function decodeBmp(bytes: Uint8Array, options: DecodeOptions): RawImage {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   try {
     const header = readHeader(bytes, view)
     const { width, height } = header
-    checkPixels(width, height, limits.maxPixels, 'The BMP image')
-    const pixels = header.bits <= 8 ? indexed(bytes, view, header) : direct(view, header)
+    checkPixels(width, height, options.maxPixels, 'The BMP image')
+    const pixels = header.bits <= 8 ? indexed(bytes, view, header) : direct(view, header, options.background)
     return { data: header.topDown ? pixels : flipped(pixels, width * 3), width, height, channels: 3 }
   } catch (error) {
     if (error instanceof RangeError) throw damaged('it ends too early')
@@ -54,8 +57,10 @@ function readHeader(bytes: Uint8Array, view: DataView): Header {
 
   let end = 14 + size
   let masks: Header['masks']
+  let alphaShift: number | undefined
   if (compression === BITFIELDS) {
     masks = [view.getUint32(54, true), view.getUint32(58, true), view.getUint32(62, true)]
+    if (bits === 32) alphaShift = alphaShiftOf(size >= 56 ? view.getUint32(66, true) : 0, masks)
     if (size < 52) end += 12
   }
   const palette = greyPalette()
@@ -67,7 +72,13 @@ function readHeader(bytes: Uint8Array, view: DataView): Header {
       for (let c = 0; c < 3; c++) palette[i * 3 + c] = view.getUint8(end + i * entry + 2 - c)
     end += colors * entry
   }
-  return { width, height, topDown, bits, compression, masks, palette, offset: view.getUint32(10, true) || end }
+  return { width, height, topDown, bits, compression, masks, alphaShift, palette, offset: view.getUint32(10, true) || end }
+}
+
+/** Pillow's: four masks of zero stand for BGRA. */
+function alphaShiftOf(mask: number, colors: readonly number[]): number | undefined {
+  if (mask === 0) return colors.every((color) => color === 0) ? 24 : undefined
+  return 31 - Math.clz32(mask & -mask)
 }
 
 const strideOf = ({ width, bits }: Header): number => Math.floor((width * bits + 31) / 32) * 4
@@ -128,8 +139,8 @@ function runLengths(bytes: Uint8Array, { width, height, offset, compression }: H
 }
 
 /** 16, 24 and 32 bits: colours themselves. */
-function direct(view: DataView, header: Header): Uint8Array {
-  const { width, height, bits, offset, masks, compression } = header
+function direct(view: DataView, header: Header, background: Rgb | undefined): Uint8Array {
+  const { width, height, bits, offset, masks, alphaShift, compression } = header
   if (compression === RLE8 || compression === RLE4) throw unsupported(`run lengths at ${bits} bits per pixel`)
   const rgb = new Uint8Array(width * height * 3)
   const stride = strideOf(header)
@@ -137,6 +148,7 @@ function direct(view: DataView, header: Header): Uint8Array {
     throw damaged('it ends too early')
   const fields = fieldsOf(bits, masks)
   const bytesPerPixel = bits / 8
+  const alphas = background && alphaShift !== undefined ? new Uint8Array(width * height) : undefined
   for (let y = 0, to = 0; y < height; y++) {
     let from = offset + y * stride
     for (let x = 0; x < width; x++, from += bytesPerPixel) {
@@ -150,8 +162,10 @@ function direct(view: DataView, header: Header): Uint8Array {
         const value = (pixel >>> shift) & max
         rgb[to++] = max === 255 ? value : Math.floor((value * 255) / max)
       }
+      if (alphas) alphas[y * width + x] = pixel >>> alphaShift!
     }
   }
+  if (background && alphas) putOn(background, rgb, alphas, 1)
   return rgb
 }
 

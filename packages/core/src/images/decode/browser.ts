@@ -1,6 +1,6 @@
 import { ImageError } from '../../base/errors'
 import { checkPixels } from '../limits'
-import type { ImageLimits, RawImage } from '../raw-image'
+import type { DecodeOptions, RawImage } from '../raw-image'
 import { decodeBmp } from './bmp'
 import { checkComplete } from './complete'
 import { decodeGif } from './gif'
@@ -16,18 +16,18 @@ import { decodeTiff } from './tiff/decode'
 const AS_STORED: ImageBitmapOptions = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' }
 
 /** Decodes as Pillow does, with the browser's own decoders where they agree with it. They run off the main thread. */
-export async function decodeImage(bytes: Uint8Array, limits: ImageLimits): Promise<RawImage> {
+export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Promise<RawImage> {
   const header = readHeader(bytes)
   const { format, width, height } = header
   if (width !== undefined && height !== undefined)
-    checkPixels(width, height, limits.maxPixels, `The ${format.toUpperCase()} image`)
-  if (format === 'gif') return decodeGif(bytes, limits)
-  if (format === 'bmp') return decodeBmp(bytes, limits)
-  if (format === 'tiff') return decodeTiff(bytes, limits)
+    checkPixels(width, height, options.maxPixels, `The ${format.toUpperCase()} image`)
+  if (format === 'gif') return decodeGif(bytes, options)
+  if (format === 'bmp') return decodeBmp(bytes, options)
+  if (format === 'tiff') return decodeTiff(bytes, options)
   checkComplete(bytes, format)
   if (format === 'png' && header.bitDepth === 16 && header.colorType === 0) return decodeGrey16(bytes, header)
   // Browsers turn CMYK into RGB each in its own way.
-  if (header.components === 4) return decodeJpeg(bytes, limits)
+  if (header.components === 4) return decodeJpeg(bytes, options)
   // Browsers differ in whether they turn WebP pictures: the tag is hidden from them.
   const { file, orientation } = format === 'webp' ? withoutExif(bytes) : { file: bytes, orientation: 1 as const }
   let bitmap: ImageBitmap
@@ -40,20 +40,20 @@ export async function decodeImage(bytes: Uint8Array, limits: ImageLimits): Promi
       { cause },
     )
   }
-  return orient(pixelsOf(bitmap, limits), orientation)
+  return orient(pixelsOf(bitmap, options), orientation)
 }
 
-function pixelsOf(bitmap: ImageBitmap, limits: ImageLimits): RawImage {
+function pixelsOf(bitmap: ImageBitmap, options: DecodeOptions): RawImage {
   try {
-    checkPixels(bitmap.width, bitmap.height, limits.maxPixels, 'The image')
-    return readBitmap(bitmap)
+    checkPixels(bitmap.width, bitmap.height, options.maxPixels, 'The image')
+    return readBitmap(bitmap, options.background)
   } finally {
     bitmap.close()
   }
 }
 
 /** An image element, canvas, `ImageBitmap`, `VideoFrame` or whatever else `createImageBitmap` takes. */
-export async function readPixels(source: object, limits: ImageLimits): Promise<RawImage | undefined> {
+export async function readPixels(source: object, options: DecodeOptions): Promise<RawImage | undefined> {
   let bitmap: ImageBitmap
   try {
     bitmap = await createImageBitmap(source as ImageBitmapSource, AS_STORED)
@@ -61,5 +61,5 @@ export async function readPixels(source: object, limits: ImageLimits): Promise<R
     if (cause instanceof TypeError) return undefined
     throw new ImageError('image-element', `The picture of the element cannot be read: ${String(cause)}.`, { cause })
   }
-  return pixelsOf(bitmap, limits)
+  return pixelsOf(bitmap, options)
 }

@@ -1,6 +1,6 @@
 import { ImageError } from '../../base/errors'
 import { checkPixels } from '../limits'
-import type { ImageLimits, RawImage } from '../raw-image'
+import type { DecodeOptions, RawImage } from '../raw-image'
 import { applyPalette, greyPalette } from './palette'
 
 const damaged = (why: string) => new ImageError('image-corrupt', `The GIF image is damaged or incomplete: ${why}.`)
@@ -9,17 +9,17 @@ const damaged = (why: string) => new ImageError('image-corrupt', `The GIF image 
  * The first frame as Pillow shows it. Transparent pixels keep their palette colour, and so does what the frame does not
  * cover (colour 0, or the transparent one): browsers and libvips would leave both black.
  */
-export function decodeGif(bytes: Uint8Array, limits: ImageLimits): RawImage {
+export function decodeGif(bytes: Uint8Array, options: DecodeOptions): RawImage {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   try {
-    return decode(bytes, view, limits)
+    return decode(bytes, view, options)
   } catch (error) {
     if (error instanceof RangeError) throw damaged('it ends too early')
     throw error
   }
 }
 
-function decode(bytes: Uint8Array, view: DataView, limits: ImageLimits): RawImage {
+function decode(bytes: Uint8Array, view: DataView, options: DecodeOptions): RawImage {
   let at = 13
   const readPalette = (flags: number): Uint8Array | undefined => {
     if (!(flags & 0x80)) return undefined
@@ -54,7 +54,7 @@ function decode(bytes: Uint8Array, view: DataView, limits: ImageLimits): RawImag
   const palette = readPalette(flags) ?? globalPalette ?? greyPalette()
   const width = Math.max(view.getUint16(6, true), left + frameWidth)
   const height = Math.max(view.getUint16(8, true), top + frameHeight)
-  checkPixels(width, height, limits.maxPixels, 'The GIF image')
+  checkPixels(width, height, options.maxPixels, 'The GIF image')
 
   const frame = decompress(view, at, frameWidth * frameHeight)
   const indices = new Uint8Array(width * height).fill(transparent ?? 0)
@@ -62,6 +62,7 @@ function decode(bytes: Uint8Array, view: DataView, limits: ImageLimits): RawImag
   rows.forEach((y, i) => {
     indices.set(frame.subarray(i * frameWidth, (i + 1) * frameWidth), (top + y) * width + left)
   })
+  if (options.background && transparent !== undefined) palette.set(options.background, transparent * 3)
   return { data: applyPalette(indices, palette), width, height, channels: 3 }
 }
 

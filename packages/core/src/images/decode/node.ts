@@ -2,7 +2,8 @@ import type { Sharp, SharpOptions } from 'sharp'
 
 import { ImageError } from '../../base/errors'
 import { checkPixels } from '../limits'
-import type { ImageLimits, RawImage } from '../raw-image'
+import type { DecodeOptions, ImageLimits, RawImage } from '../raw-image'
+import { putOn, type Rgb } from '../transparency'
 import { decodeBmp } from './bmp'
 import { mulDiv255 } from './colors'
 import { decodeGif } from './gif'
@@ -33,19 +34,19 @@ export function loadSharp(url?: string): Promise<SharpModule> {
 }
 
 /** Decodes as Pillow does. libvips works on its own threads, so several images decode at a time. */
-export async function decodeImage(bytes: Uint8Array, limits: ImageLimits): Promise<RawImage> {
+export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Promise<RawImage> {
   const header = readHeader(bytes)
   const { format, width, height } = header
   if (width !== undefined && height !== undefined)
-    checkPixels(width, height, limits.maxPixels, `The ${format.toUpperCase()} image`)
-  if (format === 'gif') return decodeGif(bytes, limits)
-  if (format === 'bmp') return decodeBmp(bytes, limits)
-  if (format === 'tiff') return decodeTiff(bytes, limits)
+    checkPixels(width, height, options.maxPixels, `The ${format.toUpperCase()} image`)
+  if (format === 'gif') return decodeGif(bytes, options)
+  if (format === 'bmp') return decodeBmp(bytes, options)
+  if (format === 'tiff') return decodeTiff(bytes, options)
   const sharp = await loadSharp()
   try {
-    return await withSharp(sharp, bytes, header, limits)
+    return await withSharp(sharp, bytes, header, options)
   } catch (cause) {
-    throw decodingError(cause, format, limits)
+    throw decodingError(cause, format, options)
   }
 }
 
@@ -53,18 +54,18 @@ async function withSharp(
   sharp: SharpModule,
   bytes: Uint8Array,
   header: ImageHeader,
-  limits: ImageLimits,
+  { maxPixels, background }: DecodeOptions,
 ): Promise<RawImage> {
   const picture = sharp(bytes, {
     ignoreIcc: true,
     failOn: 'truncated',
-    limitInputPixels: limits.maxPixels,
+    limitInputPixels: maxPixels,
     sequentialRead: true,
   }).autoOrient()
   const { cmyk, grey16 } = kindOf(header)
   if (cmyk) return fromCmyk(picture)
   if (grey16) return fromGrey16(picture)
-  return rgb(picture)
+  return rgb(picture, background)
 }
 
 interface Kind {
@@ -77,13 +78,22 @@ const kindOf = ({ components, bitDepth, colorType }: ImageHeader): Kind => ({
   grey16: bitDepth === 16 && colorType === 0,
 })
 
-async function rgb(picture: Sharp): Promise<RawImage> {
-  const { data, info } = await picture
-    .toColourspace('srgb')
-    .removeAlpha()
+async function rgb(picture: Sharp, background: Rgb | undefined): Promise<RawImage> {
+  const colors = picture.toColourspace('srgb')
+  const { data, info } = await (background ? colors.ensureAlpha() : colors.removeAlpha())
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
-  return { data, width: info.width, height: info.height, channels: 3 }
+  const { width, height } = info
+  return { data: background ? onto(background, data) : data, width, height, channels: 3 }
+}
+
+/** `[pixels, 4]` RGBA on a colour: `[pixels, 3]`. */
+function onto(background: Rgb, rgba: Uint8Array): Uint8Array {
+  const target = new Uint8Array((rgba.length / 4) * 3)
+  for (let from = 0, to = 0; to < target.length; from += 4)
+    for (let color = 0; color < 3; color++) target[to++] = rgba[from + color]!
+  putOn(background, target, rgba, 4)
+  return target
 }
 
 /** Pillow's `cmyk2rgb`; Adobe's files store the inks inverted, which libvips has undone. */
@@ -133,14 +143,14 @@ function decodingError(cause: unknown, format: string, limits: ImageLimits): Ima
 }
 
 /** A sharp instance, with its own operations applied. */
-export async function readPixels(source: object, limits: ImageLimits): Promise<RawImage | undefined> {
+export async function readPixels(source: object, options: DecodeOptions): Promise<RawImage | undefined> {
   if (!isSharp(source)) return undefined
   try {
     const { width, height } = await source.metadata()
-    checkPixels(width, height, limits.maxPixels, 'The image')
-    return await rgb(source.clone())
+    checkPixels(width, height, options.maxPixels, 'The image')
+    return await rgb(source.clone(), options.background)
   } catch (cause) {
-    throw decodingError(cause, 'sharp', limits)
+    throw decodingError(cause, 'sharp', options)
   }
 }
 

@@ -1,5 +1,6 @@
 import { ImageError } from '../../base/errors'
 import type { RawImage } from '../raw-image'
+import { putOn, type Rgb } from '../transparency'
 
 /** Pixels read back at a time, so that a large picture is not held a second time as RGBA. */
 const STRIP = 1 << 22
@@ -24,8 +25,8 @@ function webgl(): WebGL2RenderingContext | undefined {
   return gl
 }
 
-/** The pixels of a bitmap as they are; alpha is dropped. */
-export function readBitmap(bitmap: ImageBitmap): RawImage {
+/** The pixels of a bitmap as they are, or on a background. */
+export function readBitmap(bitmap: ImageBitmap, background: Rgb | undefined): RawImage {
   const { width, height } = bitmap
   const gl = webgl()
   const side = gl ? (gl.getParameter(gl.MAX_TEXTURE_SIZE) as number) : 0
@@ -35,11 +36,13 @@ export function readBitmap(bitmap: ImageBitmap): RawImage {
   for (let y = 0, to = 0; y < height; y += rows) {
     const count = Math.min(rows, height - y)
     const strip = read(y, count)
+    const start = to
     for (let from = 0, end = count * width * 4; from < end; from += 4) {
       data[to++] = strip[from]!
       data[to++] = strip[from + 1]!
       data[to++] = strip[from + 2]!
     }
+    if (background) putOn(background, data.subarray(start, to), strip, 4)
   }
   return { data, width, height, channels: 3 }
 }

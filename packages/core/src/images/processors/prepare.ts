@@ -1,5 +1,5 @@
 import { OptionError } from '../../base/errors'
-import type { ImageLimits, RawImage } from '../raw-image'
+import type { DecodeOptions, RawImage } from '../raw-image'
 import { checkPixels, checkSides } from '../limits'
 import type { Rounding } from '../resize/coefficients'
 import { resize, type Algorithm, type ImageWindow } from '../resize/resize'
@@ -8,7 +8,7 @@ import type { Settings } from './settings'
 import { fitShortestEdge, targetSize, type HeightWidth } from './size'
 
 /** What is done to each picture of a call. */
-export interface Task extends Algorithm, ImageLimits {
+export interface Task extends Algorithm, DecodeOptions {
   readonly settings: Settings
 }
 

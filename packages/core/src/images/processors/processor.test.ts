@@ -2,10 +2,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import sharp, { type Raw } from 'sharp'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 import { DualEncoderError } from '../../base/errors'
-import type { RawPixels } from '../load'
+import type { ImageSource, RawPixels } from '../load'
 import { createImageProcessor, ImageProcessor, type ImageCallOptions } from './processor'
 
 const vit = { image_processor_type: 'ViTImageProcessor', size: 8 }
@@ -13,6 +14,51 @@ const vit = { image_processor_type: 'ViTImageProcessor', size: 8 }
 function plain(width: number, height: number, value = 100): RawPixels {
   return { data: new Uint8Array(width * height * 3).fill(value), width, height, channels: 3 }
 }
+
+describe('transparency', () => {
+  const plain = { do_resize: false, do_center_crop: false, do_rescale: false, do_normalize: false, size: 224 }
+  const clip = { image_processor_type: 'CLIPImageProcessor', ...plain }
+  const half: RawPixels = { data: Uint8Array.of(90, 128), width: 1, height: 1, channels: 2 }
+  const clear: RawPixels = { data: Uint8Array.of(10, 20, 30, 0), width: 1, height: 1, channels: 4 }
+  const valuesOf = async (processor: ImageProcessor, source: ImageSource, options?: ImageCallOptions) => [
+    ...(await processor(source, options)).pixelValues.data,
+  ]
+
+  it('of objects becomes white where the processor converts to RGB', async () => {
+    const processor = createImageProcessor(clip)
+    expect(await valuesOf(processor, half)).toEqual([172, 172, 172])
+    expect(await valuesOf(processor, clear)).toEqual([255, 255, 255])
+    expect(await valuesOf(processor, sharp(Buffer.of(10, 20, 30, 0), { raw: clear as Raw }))).toEqual([255, 255, 255])
+    expect(await valuesOf(processor, clear, { doConvertRgb: false })).toEqual([10, 20, 30])
+    for (const type of ['ViTImageProcessor', 'DeiTImageProcessor', 'BeitImageProcessor'])
+      expect(await valuesOf(createImageProcessor({ ...clip, image_processor_type: type }), clear)).toEqual([10, 20, 30])
+  })
+
+  it('of files is left out', async () => {
+    const png = await sharp(Buffer.of(10, 20, 30, 0), { raw: clear as Raw }).png().toBuffer()
+    const processor = createImageProcessor(clip)
+    expect(await valuesOf(processor, png)).toEqual([10, 20, 30])
+    expect(await valuesOf(processor, png, { transparency: 'white' })).toEqual([255, 255, 255])
+    // By workers too.
+    expect(await valuesOf(processor, [png, png] as never, { transparency: [1, 2, 3] })).toEqual([1, 2, 3, 1, 2, 3])
+  })
+
+  it('is what the processor or the call says', async () => {
+    const processor = createImageProcessor(clip, { transparency: 'drop' })
+    expect(await valuesOf(processor, clear)).toEqual([10, 20, 30])
+    expect(await valuesOf(processor, clear, { transparency: [0, 128, 255] })).toEqual([0, 128, 255])
+    const files = [new File([JSON.stringify(clip)], 'preprocessor_config.json')]
+    const loaded = await ImageProcessor.fromPretrained(files, { transparency: [9, 8, 7] })
+    expect(await valuesOf(loaded, clear)).toEqual([9, 8, 7])
+  })
+
+  it.each(['black', [1, 2], [1, 2, 256], [0.5, 0, 0], null])('is no %j', async (transparency) => {
+    expect(() => createImageProcessor(clip, { transparency: transparency as never })).toThrow(/transparency: got/)
+    await expect(createImageProcessor(clip)(clear, { transparency: transparency as never })).rejects.toThrow(
+      /Allowed: 'drop', 'white', or \[red/,
+    )
+  })
+})
 
 describe('ImageProcessor', () => {
   it('is called like a function and batches what it is given', async () => {

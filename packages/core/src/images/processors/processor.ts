@@ -9,6 +9,7 @@ import type { Tensor } from '../../base/tensor'
 import { pixelLimit } from '../limits'
 import { LOAD_OPTIONS, readSource, type ImageSource, type LoadImageOptions } from '../load'
 import { processorClass, processorDefaults, type ProcessorFields } from './defaults'
+import { backgroundOf, type Transparency, WHITE } from '../transparency'
 import { planesOf, workersStarted } from '../workers/planes'
 import { stack } from './batch'
 import type { PillowVersion } from '../resize/resize'
@@ -24,6 +25,12 @@ export interface ImageProcessorOptions {
   backend?: ImageBackend
   /** With `backend: 'pil'`, the major release of Pillow that Python has; default 13. They resize tall pictures apart. */
   pillow?: PillowVersion
+  /**
+   * What becomes of transparent pictures, whatever they are given as. Default, as in transformers 5.24: files (paths,
+   * URLs, blobs, bytes) lose their alpha; pictures that are decoded already (pixels, `ImageData`, elements, sharp) are
+   * put on white where the processor converts to RGB, and lose it where it does not (ViT, DeiT, BEiT).
+   */
+  transparency?: Transparency
   /** The model type, for a config that does not name its processor class. */
   modelType?: string
 }
@@ -65,6 +72,7 @@ export class ImageProcessor
 {
   readonly backend: ImageBackend
   readonly pillow: PillowVersion
+  readonly transparency: Transparency | undefined
   /** The class in transformers, e.g. `ViTImageProcessor`. */
   readonly type: string
   readonly modelInputNames: readonly string[] = ['pixel_values']
@@ -77,8 +85,9 @@ export class ImageProcessor
    */
   constructor(config: object, options: ImageProcessorOptions = {}) {
     super()
-    checkOptions(options, ['backend', 'pillow', 'modelType'], 'createImageProcessor')
-    const { backend = 'torchvision', pillow = 13, modelType } = options
+    checkOptions(options, ['backend', 'pillow', 'transparency', 'modelType'], 'createImageProcessor')
+    const { backend = 'torchvision', pillow = 13, transparency, modelType } = options
+    backgroundOf(transparency)
     if (!BACKENDS.includes(backend))
       throw new OptionError('image-backend', `backend: got "${String(backend)}". Allowed: ${BACKENDS.join(', ')}.`)
     if (!PILLOWS.includes(pillow))
@@ -93,6 +102,7 @@ export class ImageProcessor
 
     this.backend = backend
     this.pillow = pillow
+    this.transparency = transparency
     this.type = type
     this.#given = given
     this.#fields = fields
@@ -128,7 +138,7 @@ export class ImageProcessor
     source: SourceLike,
     options: ImageProcessorOptions & SourceOptions = {},
   ): Promise<ImageProcessor> {
-    const { backend, pillow, modelType, ...sourceOptions } = options
+    const { backend, pillow, transparency, modelType, ...sourceOptions } = options
     checkOptions(sourceOptions, SOURCE_OPTIONS, 'ImageProcessor.fromPretrained')
     const files = await openSource(source, sourceOptions)
     const nested = await readJson(files, 'processor_config.json')
@@ -147,6 +157,7 @@ export class ImageProcessor
     return new ImageProcessor(config, {
       ...(backend !== undefined && { backend }),
       ...(pillow !== undefined && { pillow }),
+      ...(transparency !== undefined && { transparency }),
       ...(typeof found === 'string' && { modelType: found }),
     })
   }
@@ -167,18 +178,23 @@ export class ImageProcessor
       throw new OptionError('image-on-error', `onError: got "${String(onError)}". Allowed: throw, skip.`)
     if (!(concurrency >= 1))
       throw new OptionError('image-concurrency', `concurrency: got ${String(concurrency)}. Give 1 or more.`)
-    const settings = settingsOf(this.type, withOverrides(this.#fields, options))
+    const fields = withOverrides(this.#fields, options)
+    const settings = settingsOf(this.type, fields)
     const list = Array.isArray(images) ? (images as readonly ImageSource[]) : [images as ImageSource]
     if (list.length === 0) throw new InputError('image-batch-empty', 'No images given. Give at least one.')
 
     const load: LoadImageOptions = {}
     for (const key of LOAD_OPTIONS) if (options[key] !== undefined) Object.assign(load, { [key]: options[key] })
-    const task = { settings, backend: this.backend, pillow: this.pillow, maxPixels: pixelLimit(options.maxPixels) }
+    const { backend, pillow } = this
+    const { transparency = this.transparency } = options
+    const background = backgroundOf(transparency)
+    const ofObjects = transparency === undefined && fields.do_convert_rgb ? WHITE : background
+    const task = { settings, backend, pillow, background, maxPixels: pixelLimit(options.maxPixels) }
     const errors: ImageFailure[] = []
     if (list.length > 1) await workersStarted()
     const prepared = await mapConcurrently(list, concurrency, async (source, index) => {
       try {
-        return { index, planes: await planesOf(await readSource(source, load), task) }
+        return { index, planes: await planesOf(await readSource(source, load, ofObjects), task) }
       } catch (error) {
         const failure = named(error, index, list.length)
         if (onError === 'throw') throw failure

@@ -1,6 +1,7 @@
 import { ImageError } from '../../../base/errors'
 import { checkPixels } from '../../limits'
-import type { ImageLimits, RawImage } from '../../raw-image'
+import type { DecodeOptions, ImageLimits, RawImage } from '../../raw-image'
+import { putOn } from '../../transparency'
 import { orient, type Orientation } from '../orient'
 import { toRgb } from './colors'
 import { Directory, TAG } from './directory'
@@ -11,17 +12,17 @@ import { toBytes, swapBytes, undoPredictor, withBitsReversed } from './samples'
 import { subsampling, unpackYcc } from './subsampled'
 import { unpackBlock } from './unpack'
 
-/** The first picture of a TIFF or BigTIFF file as Pillow reads it; alpha is dropped. */
-export async function decodeTiff(bytes: Uint8Array, limits: ImageLimits): Promise<RawImage> {
+/** The first picture of a TIFF or BigTIFF file as Pillow reads it; alpha is dropped where no background is given. */
+export async function decodeTiff(bytes: Uint8Array, options: DecodeOptions): Promise<RawImage> {
   try {
-    return await decode(bytes, limits)
+    return await decode(bytes, options)
   } catch (error) {
     if (error instanceof ImageError) throw error
     throw damaged(error instanceof RangeError ? 'it ends too early' : String(error), error)
   }
 }
 
-async function decode(bytes: Uint8Array, limits: ImageLimits): Promise<RawImage> {
+async function decode(bytes: Uint8Array, limits: DecodeOptions): Promise<RawImage> {
   const directory = new Directory(bytes)
   const width = directory.number(TAG.width, 0)
   const height = directory.number(TAG.height, 0)
@@ -32,7 +33,9 @@ async function decode(bytes: Uint8Array, limits: ImageLimits): Promise<RawImage>
   for (const block of layout.blocks)
     place(await samplesOf(bytes, block, layout, kind, directory, limits), block, kind, layout, pixels)
   const orientation = directory.number(TAG.orientation, 1)
-  const image: RawImage = { data: toRgb(pixels, kind, directory), width, height, channels: 3 }
+  const data = toRgb(pixels, kind, directory)
+  if (limits.background && kind.transparent) putOn(limits.background, data, pixels, kind.samples, 3)
+  const image: RawImage = { data, width, height, channels: 3 }
   return orient(image, orientation >= 1 && orientation <= 8 ? (orientation as Orientation) : 1)
 }
 

@@ -37,6 +37,8 @@ export interface Kind {
   readonly sampleFormat: number
   /** Colours were multiplied by the fourth sample. */
   readonly multiplied: boolean
+  /** The fourth sample is alpha. */
+  readonly transparent: boolean
   /** Each sample has planes of its own. */
   readonly planar: boolean
   /** The lowest bit of a byte comes first. */
@@ -99,6 +101,7 @@ export function kindOf(directory: Directory): Kind {
     samples,
     sampleFormat: formats[0] ?? UNSIGNED,
     multiplied: photometric === PHOTOMETRIC.rgb && extra[0] === 1,
+    transparent: photometric === PHOTOMETRIC.rgb && (extra[0] === 1 || extra[0] === 2),
     planar: planar && samples > 1,
     reversed: directory.number(TAG.fillOrder, 1) === 2,
   }
