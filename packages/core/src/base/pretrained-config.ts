@@ -59,7 +59,7 @@ export function configClass<D extends object, M extends string>(
     constructor(values: Partial<D> & { extra?: Record<string, Json> } = {}) {
       super()
       for (const key of Object.keys(values)) {
-        if (key !== 'extra' && !(key in defaults))
+        if (key !== 'extra' && !Object.hasOwn(defaults, key))
           throw new ConfigError(
             'unknown-config-value',
             `${modelType} config: unknown value "${key}" (probably a typo). Allowed: ${Object.keys(defaults).join(', ')};` +

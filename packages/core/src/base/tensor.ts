@@ -73,7 +73,7 @@ export function tensor<D extends DType>(
   dims: readonly number[],
   dtype?: D,
 ): Tensor<D> {
-  if (dtype !== undefined && !(dtype in ARRAYS))
+  if (dtype !== undefined && !Object.hasOwn(ARRAYS, dtype))
     throw new InputError(
       'tensor-dtype',
       `tensor: dtype is ${JSON.stringify(dtype)}. Should be one of: ${Object.keys(ARRAYS).join(', ')}.`,

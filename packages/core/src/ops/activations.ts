@@ -1,4 +1,5 @@
 import { ConfigError } from '../base/errors'
+import { lookup } from '../base/lookup'
 
 /** The activations a backend implements (transformers' `ACT2CLS` without those that learn parameters). */
 export type Activation =
@@ -47,7 +48,7 @@ const NAMES: Readonly<Record<string, Activation>> = {
 
 /** @throws ConfigError for a name that no backend has. */
 export function activationOf(name: string): Activation {
-  const activation = NAMES[name]
+  const activation = lookup(NAMES, name)
   if (activation) return activation
   throw new ConfigError(
     'unsupported-activation',

@@ -10,8 +10,8 @@ export interface Hit {
 
 /**
  * The `k` best rows of `embeddings` `[N, D]` for each row of `query` `[Q, D]`, best first; rows of equal
- * score in their order. Fewer where N < k.
- * @throws InputError where D differs
+ * score in their order. Fewer where N < k. A row of `embeddings` with NaN has no score and is no hit.
+ * @throws InputError where D differs, or a row of `query` holds NaN
  */
 export function topK(query: Tensor, embeddings: Tensor, k: number): Hit[][] {
   if (!Number.isInteger(k) || k < 1) throw new OptionError('bad-k', `k is ${k}; a positive integer is needed.`)
@@ -24,10 +24,13 @@ export function topK(query: Tensor, embeddings: Tensor, k: number): Hit[][] {
     )
   const [q, e] = [query.data as Float32Array, embeddings.data as Float32Array]
   return Array.from({ length: q.length / size }, (_, row) => {
+    if (q.subarray(row * size, (row + 1) * size).some(Number.isNaN))
+      throw new InputError('nan-query', `Row ${row} of query holds NaN, so nothing is near it. Embed it anew.`)
     const best: Hit[] = []
     for (let index = 0; index < count; index++) {
       let score = 0
       for (let d = 0; d < size; d++) score += (q[row * size + d] as number) * (e[index * size + d] as number)
+      if (Number.isNaN(score)) continue
       const worst = best.at(-1)
       if (best.length === k && worst && worst.score >= score) continue
       const at = best.findIndex((hit) => hit.score < score)

@@ -1,4 +1,5 @@
 import { isJsonObject } from '../base/pretrained-config'
+import { lookup } from '../base/lookup'
 import { bothSides, CheckpointError, OptionError } from '../base/errors'
 import type { Framework } from './formats/names'
 import { openSafetensors } from './safetensors/read'
@@ -41,7 +42,7 @@ const FORMATS: readonly Format[] = [
     file: 'model.safetensors',
     async open(source, file) {
       const opened = await openSafetensors(source, file)
-      return opened && { weights: opened.weights, framework: FRAMEWORKS[opened.metadata.format ?? ''] ?? 'pytorch' }
+      return opened && { weights: opened.weights, framework: lookup(FRAMEWORKS, opened.metadata.format) ?? 'pytorch' }
     },
   },
   {

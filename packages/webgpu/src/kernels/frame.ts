@@ -17,7 +17,7 @@ const FILTERS = {
 } as const
 
 /** Resampling that the kernel does. */
-export const isFrameFilter = (name: string): name is keyof typeof FILTERS => name in FILTERS
+export const isFrameFilter = (name: string): name is keyof typeof FILTERS => Object.hasOwn(FILTERS, name)
 
 /** Of one axis: `from` is the source's size, `to` the resized one's. */
 const axis = (name: string, from: string, to: string): string => `

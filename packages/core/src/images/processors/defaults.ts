@@ -1,4 +1,5 @@
 import { ConfigError } from '../../base/errors'
+import { lookup } from '../../base/lookup'
 
 /** Fields of a `preprocessor_config.json` that prepare pixels, by their names on disk. */
 export interface ProcessorFields {
@@ -117,7 +118,7 @@ export function processorClass(config: Readonly<Record<string, unknown>>, modelT
   let name: string | undefined
   if (typeof named === 'string') name = named.replace(/(Fast|Pil)$/, '')
   else if (typeof older === 'string') name = older.replace('FeatureExtractor', 'ImageProcessor')
-  else if (modelType !== undefined) name = BY_MODEL_TYPE[modelType]
+  else name = lookup(BY_MODEL_TYPE, modelType)
 
   if (name === undefined)
     throw new ConfigError(

@@ -1,4 +1,5 @@
 import { sizeOf } from '../../base/tensor'
+import { lookup } from '../../base/lookup'
 import { decode, STORAGE } from '../safetensors/dtypes'
 import type { Source } from '../../files/types'
 import type { StorageType, WeightEntry } from '../entry'
@@ -118,7 +119,7 @@ async function readArray(view: FileView, token: Token & { kind: 'extension' }): 
     shape.push(dim.value)
   }
   const dtype = await inner.string(await inner.next())
-  const storage = Object.hasOwn(STORAGES, dtype) ? STORAGES[dtype] : undefined
+  const storage = lookup(STORAGES, dtype)
   if (!storage) return lies(`is of dtype "${dtype.slice(0, 40)}"; known: ${Object.keys(STORAGES).join(', ')}`)
   const bytes = await inner.next()
   if (bytes.kind !== 'binary' && bytes.kind !== 'string') return lies('holds no bytes')

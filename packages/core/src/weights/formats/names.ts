@@ -1,4 +1,5 @@
 import { CheckpointError } from '../../base/errors'
+import { lookup } from '../../base/lookup'
 import { STORAGE } from '../safetensors/dtypes'
 import type { WeightEntry, Weights } from '../entry'
 import { permute } from './strided'
@@ -44,7 +45,7 @@ export function pytorchName(
   const parts = framework === 'flax' ? fromFlax(name) : fromTensorFlow(name)
   const leaf = parts.pop() as string
   const table = LEAVES[framework]
-  const renamed = [...parts, Object.hasOwn(table, leaf) ? (table[leaf] as string) : leaf].join('.')
+  const renamed = [...parts, lookup(table, leaf) ?? leaf].join('.')
   return { name: renamed, axes: leaf === 'kernel' ? KERNEL_AXES[rank] : undefined }
 }
 

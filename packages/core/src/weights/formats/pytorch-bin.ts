@@ -1,4 +1,5 @@
 import { sizeOf } from '../../base/tensor'
+import { lookup } from '../../base/lookup'
 import { decode, STORAGE } from '../safetensors/dtypes'
 import type { Source } from '../../files/types'
 import type { StorageType, WeightEntry } from '../entry'
@@ -77,7 +78,7 @@ function tensorOf(
   if (!(stored instanceof PersistentId) || !Array.isArray(stored.id)) return lies('has no storage')
   const [tag, type, key, , count] = stored.id as readonly Pickled[]
   if (tag !== 'storage' || !(type instanceof Global)) return lies('has no storage')
-  const storage = STORAGES[type.name]
+  const storage = lookup(STORAGES, type.name)
   if (!storage) return lies(`is stored as ${type.name}, which is not a storage`)
   const member = find(String(key))
   if (!member) return lies(`lies in storage "${String(key)}", which is not in the archive`)
