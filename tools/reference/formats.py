@@ -57,6 +57,8 @@ class Evil:
 
 torch.save({"weight": base, "evil": Evil()}, target / "os-system.bin")
 torch.save({"weight": base}, target / "legacy.bin", _use_new_zipfile_serialization=False)
+torch.save(state, target / "sound-legacy.bin", _use_new_zipfile_serialization=False)
+torch.save({"weight": base, "evil": Evil()}, target / "os-system-legacy.bin", _use_new_zipfile_serialization=False)
 
 # HDF5: what Keras writes, and what it does not.
 for name, options in {
@@ -80,3 +82,10 @@ for name, options in {
             file.create_dataset(f"b/tf_model/b/bias_{i}:0", data=np.float32([i, -i]))
 with h5py.File(target / "latest.h5", "w", libver="latest") as file:
     file.create_dataset("a/kernel:0", data=values)
+
+# Groups that hold the next one twice, 24 times over: 16 million paths.
+with h5py.File(target / "doubled.h5", "w") as file:
+    groups = [file.create_group("group"), *(file.create_group(None) for _ in range(24))]
+    for above, below in zip(groups, groups[1:]):
+        above["a"] = above["b"] = below
+    groups[-1]["kernel:0"] = values

@@ -154,6 +154,15 @@ function withoutWebgl(): void {
   })
 }
 
-const checks = { checkProcessors, checkWorkers, checkFiles, checkTransparent, checkTiffs, checkSources, checkDamaged, withoutWebgl }
+const checks = {
+  checkProcessors,
+  checkWorkers,
+  checkFiles,
+  checkTransparent,
+  checkTiffs,
+  checkSources,
+  checkDamaged,
+  withoutWebgl,
+}
 export type Checks = typeof checks
 Object.assign(globalThis, { checks })

@@ -36,9 +36,7 @@ describe('decoding in Node', () => {
   )
 
   it('puts transparent pictures on white or another colour as Pillow does', async () => {
-    const transparency = JSON.parse(
-      readFileSync(new URL('transparency.json', folder), 'utf8'),
-    ) as TransparencyFixture
+    const transparency = JSON.parse(readFileSync(new URL('transparency.json', folder), 'utf8')) as TransparencyFixture
     expect(Object.keys(transparency.files).length).toBeGreaterThanOrEqual(25)
     const differences = await checkTransparency(transparency, (name) => readFileSync(new URL(`files/${name}`, folder)))
     expect(differences).toEqual(['alpha.avif'])

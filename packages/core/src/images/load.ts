@@ -40,7 +40,13 @@ export interface LoadImageOptions {
   signal?: AbortSignal
 }
 
-export const LOAD_OPTIONS: readonly (keyof LoadImageOptions)[] = ['maxPixels', 'transparency', 'fetch', 'headers', 'signal']
+export const LOAD_OPTIONS: readonly (keyof LoadImageOptions)[] = [
+  'maxPixels',
+  'transparency',
+  'fetch',
+  'headers',
+  'signal',
+]
 
 /**
  * One picture as RGB bytes, equal to Pillow's `Image.open(...).convert('RGB')` after EXIF rotation

@@ -72,7 +72,17 @@ function readHeader(bytes: Uint8Array, view: DataView): Header {
       for (let c = 0; c < 3; c++) palette[i * 3 + c] = view.getUint8(end + i * entry + 2 - c)
     end += colors * entry
   }
-  return { width, height, topDown, bits, compression, masks, alphaShift, palette, offset: view.getUint32(10, true) || end }
+  return {
+    width,
+    height,
+    topDown,
+    bits,
+    compression,
+    masks,
+    alphaShift,
+    palette,
+    offset: view.getUint32(10, true) || end,
+  }
 }
 
 /** Pillow's: four masks of zero stand for BGRA. */

@@ -35,7 +35,9 @@ describe('transparency', () => {
   })
 
   it('of files is left out', async () => {
-    const png = await sharp(Buffer.of(10, 20, 30, 0), { raw: clear as Raw }).png().toBuffer()
+    const png = await sharp(Buffer.of(10, 20, 30, 0), { raw: clear as Raw })
+      .png()
+      .toBuffer()
     const processor = createImageProcessor(clip)
     expect(await valuesOf(processor, png)).toEqual([10, 20, 30])
     expect(await valuesOf(processor, png, { transparency: 'white' })).toEqual([255, 255, 255])

@@ -34,9 +34,38 @@ const MESSAGE = {
   symbols: 0x11,
 }
 
+/**
+ * How often the bytes of structure in a file may be read, all together. A sound file's are read once or twice; objects
+ * that several groups share would be read again under each of their names, and names can double at every level.
+ */
+const READINGS = 4
+
 type Message = { readonly type: number; readonly data: DataView }
 
-export async function readHdf5(view: FileView): Promise<Hdf5File> {
+/** Looks at structure, and gives up where it is looked at without end. */
+function boundedTo(view: FileView): Structure {
+  let left = READINGS * view.size
+  const spend = (bytes: number) => {
+    left -= bytes
+    if (left < 0) view.fail('bad-hdf5', 'its groups share objects, and reading them would not come to an end')
+  }
+  return {
+    size: view.size,
+    fail: view.fail,
+    spend,
+    peek(offset, length) {
+      spend(length)
+      return view.peek(offset, length)
+    },
+  }
+}
+
+interface Structure extends Pick<FileView, 'size' | 'fail' | 'peek'> {
+  spend(bytes: number): void
+}
+
+export async function readHdf5(file: FileView): Promise<Hdf5File> {
+  const view = boundedTo(file)
   const signature = view.size < 96 ? '' : text(await view.peek(1, 3))
   if (signature !== 'HDF') view.fail('bad-hdf5', 'it does not begin as one')
   const superblock = await view.peek(0, 96)
@@ -62,7 +91,7 @@ export async function readHdf5(view: FileView): Promise<Hdf5File> {
 
 /** A group's members, or a dataset. `above` are the groups that lead here: a link back to one is damage. */
 async function readObject(
-  view: FileView,
+  view: Structure,
   address: number,
   path: string,
   above: ReadonlySet<number>,
@@ -87,7 +116,7 @@ async function readObject(
 }
 
 /** Version 1 object header: messages in blocks that continue elsewhere. */
-async function readMessages(view: FileView, address: number): Promise<Message[]> {
+async function readMessages(view: Structure, address: number): Promise<Message[]> {
   const head = await view.peek(address, 16)
   if (head.getUint8(0) !== 1) view.fail('bad-hdf5', `no object header of version 1 lies at ${address}`)
   const messages: Message[] = []
@@ -123,7 +152,7 @@ interface Child {
 }
 
 /** Version 1 B-tree of a group. */
-async function readTree(view: FileView, address: number, seen: Set<number>): Promise<Child[]> {
+async function readTree(view: Structure, address: number, seen: Set<number>): Promise<Child[]> {
   if (seen.has(address) || seen.size > 100_000) view.fail('bad-hdf5', `the B-tree at ${address} leads to itself`)
   seen.add(address)
   const head = await view.peek(address, 24)
@@ -138,7 +167,7 @@ async function readTree(view: FileView, address: number, seen: Set<number>): Pro
   return children
 }
 
-async function readSymbols(view: FileView, address: number): Promise<Child[]> {
+async function readSymbols(view: Structure, address: number): Promise<Child[]> {
   const head = await view.peek(address, 8)
   if (text(head).slice(0, 4) !== 'SNOD') view.fail('bad-hdf5', `no symbol node lies at ${address}`)
   const count = head.getUint16(6, true)
@@ -150,13 +179,14 @@ async function readSymbols(view: FileView, address: number): Promise<Child[]> {
 }
 
 /** Names of a group's members, by their offset in its local heap. */
-async function readHeap(view: FileView, address: number): Promise<(offset: number) => Promise<string>> {
+async function readHeap(view: Structure, address: number): Promise<(offset: number) => Promise<string>> {
   const head = await view.peek(address, 32)
   if (text(head).slice(0, 4) !== 'HEAP') view.fail('bad-hdf5', `no local heap lies at ${address}`)
   const bytes = new Uint8Array(copy(await view.peek(uint64(head, 24), uint64(head, 8))).buffer)
   return (offset) => {
     const end = bytes.indexOf(0, offset)
     if (!(offset < bytes.length) || end < 0) view.fail('bad-hdf5', `a name lies outside the heap at ${address}`)
+    view.spend(end - offset)
     return Promise.resolve(text(bytes.subarray(offset, end)))
   }
 }
@@ -170,7 +200,7 @@ function attributeName({ data }: Message): string {
   )
 }
 
-function datasetOf(view: FileView, path: string, of: (type: number) => DataView | undefined): Dataset {
+function datasetOf(view: Structure, path: string, of: (type: number) => DataView | undefined): Dataset {
   const part = (type: number, what: string, least: number): DataView => {
     const data = of(type)
     if (!data || data.byteLength < least) view.fail('bad-hdf5', `dataset "${path}" has no ${what}`)
@@ -204,7 +234,7 @@ function datasetOf(view: FileView, path: string, of: (type: number) => DataView 
   return { path, shape, storage, offset: length === 0 ? 0 : offset, length }
 }
 
-function storageOf(view: FileView, path: string, type: DataView): { storage: StorageType; size: number } {
+function storageOf(view: Structure, path: string, type: DataView): { storage: StorageType; size: number } {
   const [kind, flags, size] = [type.getUint8(0) & 0x0f, type.getUint8(1), type.getUint32(4, true)]
   const exponent = kind === 1 && type.byteLength >= 20 ? type.getUint8(13) : 0
   const names: Readonly<Record<string, StorageType>> = {

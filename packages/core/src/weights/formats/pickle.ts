@@ -19,6 +19,14 @@ export class PersistentId {
   constructor(readonly id: Pickled) {}
 }
 
+export interface Unpickled {
+  readonly value: Pickled
+  /** What it refers to outside itself. */
+  readonly ids: readonly PersistentId[]
+  /** The byte behind it. */
+  readonly end: number
+}
+
 class Mark {}
 type Slot = Pickled | Mark
 
@@ -28,12 +36,14 @@ const MAX_LONG = 8
  * Reads a pickle (protocols 2 to 5) without executing anything: the opcodes that make data are
  * followed, and a call is only noted down.
  * @param allowed the globals that may appear; any other is an error that names it.
+ * @param start where in `bytes` it begins
  */
-export function unpickle(bytes: Uint8Array, allowed: ReadonlySet<string>, fail: Fail): Pickled {
+export function unpickle(bytes: Uint8Array, allowed: ReadonlySet<string>, fail: Fail, start = 0): Unpickled {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const stack: Slot[] = []
   const memo = new Map<number, Slot>()
-  let at = 0
+  const ids: PersistentId[] = []
+  let at = start
 
   const skip = (length: number): number => {
     if (at + length > bytes.length) fail('truncated', `its pickle ends within a value of ${length} bytes at ${at}`)
@@ -159,12 +169,18 @@ export function unpickle(bytes: Uint8Array, allowed: ReadonlySet<string>, fail: 
     j: () => recall(u32()),
     c: () => global(line(), line()),
     '\x93': () => {
-      const name = pop()
-      global(String(pop()), String(name))
+      const [name, module] = [pop(), pop()]
+      // Lists may hold one another many times over: no text is made of them.
+      if (typeof name !== 'string' || typeof module !== 'string') fail('bad-pickle', `a global at ${at} has no name`)
+      else global(module, name)
     },
     R: call,
     '\x81': call,
-    Q: () => void stack.push(new PersistentId(pop())),
+    Q: () => {
+      const id = new PersistentId(pop())
+      ids.push(id)
+      stack.push(id)
+    },
     // The `_metadata` that state dicts carry: versions of modules, of no use here.
     b: () => {
       pop()
@@ -173,7 +189,7 @@ export function unpickle(bytes: Uint8Array, allowed: ReadonlySet<string>, fail: 
   }
   for (;;) {
     const opcode = String.fromCharCode(u8())
-    if (opcode === '.') return pop()
+    if (opcode === '.') return { value: pop(), ids, end: at }
     const run = Object.hasOwn(opcodes, opcode) ? opcodes[opcode] : undefined
     if (!run)
       fail('bad-pickle', `opcode 0x${opcode.charCodeAt(0).toString(16)} at ${at - 1} is not one that checkpoints use`)

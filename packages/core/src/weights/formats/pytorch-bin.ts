@@ -6,7 +6,8 @@ import type { StorageType, WeightEntry } from '../entry'
 import { FileView } from './file-view'
 import { Called, Global, type Pickled, PersistentId, unpickle } from './pickle'
 import { gatherStrided, rowMajor } from './strided'
-import { readZip, type ZipMember } from './zip'
+import { type Place, readLegacy, type SavedState } from './pytorch-legacy'
+import { readZip } from './zip'
 
 const STORAGES: Readonly<Record<string, StorageType>> = {
   'torch.DoubleStorage': 'F64',
@@ -22,11 +23,13 @@ const STORAGES: Readonly<Record<string, StorageType>> = {
 }
 const TENSOR = 'torch._utils._rebuild_tensor_v2'
 const PARAMETER = 'torch._utils._rebuild_parameter'
-const ALLOWED = new Set(['collections.OrderedDict', TENSOR, PARAMETER, ...Object.keys(STORAGES)])
+/** Before torch 0.4. */
+const OLD_TENSOR = 'torch._utils._rebuild_tensor'
+const ALLOWED = new Set(['collections.OrderedDict', TENSOR, OLD_TENSOR, PARAMETER, ...Object.keys(STORAGES)])
 
 /** A tensor as the pickle describes it: a view of a storage. */
 interface TensorView {
-  readonly member: ZipMember
+  readonly member: Place
   readonly storage: StorageType
   /** In values, of its first one. */
   readonly start: number
@@ -34,12 +37,31 @@ interface TensorView {
   readonly strides: readonly number[]
 }
 
-/** The tensors of one `pytorch_model.bin` (the zip form of torch 1.6 and later); undefined where absent. */
+/** The tensors of one `pytorch_model.bin`; undefined where absent. */
 export async function openPyTorch(source: Source, file: string): Promise<Map<string, WeightEntry> | undefined> {
   const view = await FileView.open(source, file, 'PyTorch checkpoint')
   if (!view) return undefined
-  if (view.size < 4 || (await view.peek(0, 4)).getUint32(0, true) !== 0x04034b50)
-    refuseLegacy(view, await view.read(0, Math.min(8, view.size)))
+  const isZip = view.size >= 4 && (await view.peek(0, 4)).getUint32(0, true) === 0x04034b50
+  const { state, find } = isZip ? await readArchive(view) : await readLegacy(view, ALLOWED, sizeOfStorage)
+  if (!(state instanceof Map)) return view.fail('bad-pickle', 'it does not hold a dictionary of tensors')
+  const local = await source.locate(file)
+  const weights = new Map<string, WeightEntry>()
+  for (const [name, value] of state) {
+    if (typeof name !== 'string') return view.fail('bad-pickle', 'a name in it is not a string')
+    const tensor = tensorOf(view, name, value, find)
+    weights.set(name, entryOf(view, name, tensor, local))
+  }
+  return weights
+}
+
+/** Bytes of a value, by the name of its storage. */
+const sizeOfStorage = (type: string): number | undefined => {
+  const storage = lookup(STORAGES, type)
+  return storage && STORAGE[storage].size
+}
+
+/** The zip form of torch 1.6 and later. */
+async function readArchive(view: FileView): Promise<SavedState> {
   const members = await readZip(view)
   const pickle = [...members.values()].find(({ name }) => /^[^/]+\/data\.pkl$/.test(name))
   if (!pickle) return view.fail('bad-pickle', 'its archive holds no data.pkl')
@@ -47,41 +69,25 @@ export async function openPyTorch(source: Source, file: string): Promise<Map<str
   const order = members.get(`${folder}byteorder`)
   if (order && new TextDecoder().decode(await view.read(order.offset, order.length)) !== 'little')
     view.fail('unsupported-dtype', 'it was written on a big-endian machine')
-  const state = unpickle(await view.read(pickle.offset, pickle.length), ALLOWED, view.fail)
-  if (!(state instanceof Map)) return view.fail('bad-pickle', 'it does not hold a dictionary of tensors')
-  const local = await source.locate(file)
-  const weights = new Map<string, WeightEntry>()
-  for (const [name, value] of state) {
-    if (typeof name !== 'string') return view.fail('bad-pickle', 'a name in it is not a string')
-    const tensor = tensorOf(view, name, value, (key) => members.get(`${folder}data/${key}`))
-    weights.set(name, entryOf(view, name, tensor, local))
-  }
-  return weights
+  const { value: state } = unpickle(await view.read(pickle.offset, pickle.length), ALLOWED, view.fail)
+  return { state, find: (key) => members.get(`${folder}data/${key}`) }
 }
 
-function refuseLegacy(view: FileView, head: Uint8Array): never {
-  if (head[0] === 0x80)
-    return view.fail('unsupported-pickle', 'it is of the form before torch 1.6; load it in Python and save it again')
-  return view.fail('bad-zip', 'it does not begin as a zip archive')
-}
-
-function tensorOf(
-  view: FileView,
-  name: string,
-  value: Pickled,
-  find: (key: string) => ZipMember | undefined,
-): TensorView {
+function tensorOf(view: FileView, name: string, given: Pickled, find: SavedState['find']): TensorView {
   const lies = (what: string): never => view.fail('bad-pickle', `"${name}" ${what}`)
-  if (value instanceof Called && value.name === PARAMETER) return tensorOf(view, name, value.args[0] ?? null, find)
-  if (!(value instanceof Called) || value.name !== TENSOR) return lies('is not a tensor')
-  const [stored, start, shape, strides] = value.args
+  const value = given instanceof Called && given.name === PARAMETER ? given.args[0] : given
+  if (!(value instanceof Called) || ![TENSOR, OLD_TENSOR].includes(value.name)) return lies('is not a tensor')
+  const [stored, first, shape, strides] = value.args
   if (!(stored instanceof PersistentId) || !Array.isArray(stored.id)) return lies('has no storage')
-  const [tag, type, key, , count] = stored.id as readonly Pickled[]
+  const [tag, type, key, , count, part] = stored.id as readonly Pickled[]
   if (tag !== 'storage' || !(type instanceof Global)) return lies('has no storage')
   const storage = lookup(STORAGES, type.name)
   if (!storage) return lies(`is stored as ${type.name}, which is not a storage`)
-  const member = find(String(key))
-  if (!member) return lies(`lies in storage "${String(key)}", which is not in the archive`)
+  const member = typeof key === 'string' ? find(key) : undefined
+  if (!member) return lies('lies in a storage that is not in the file')
+  // Before torch 0.4 a storage could be a part of another: its name, where it begins and how long it is.
+  const within = Array.isArray(part) ? (part as readonly Pickled[])[1] : 0
+  const start = isSize(first) && isSize(within) ? first + within : undefined
   if (!isSize(start) || !isSizes(shape) || !isSizes(strides) || shape.length !== strides.length || !isSize(count))
     return lies('has a shape, strides or an offset that are no sizes')
   const { size } = STORAGE[storage]

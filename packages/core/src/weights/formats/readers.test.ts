@@ -51,18 +51,21 @@ describe('sound files', () => {
     expect(await read('small/none')).toEqual(tensor(new Float32Array(), [0, 4]))
   })
 
-  it('reads what torch.save writes: views, parameters, every dtype', async () => {
-    const weights = await open(openPyTorch, await file('sound.bin'))
-    const expected = await readSafetensors(`${FILES}sound.safetensors`)
-    expect([...(weights?.keys() ?? [])].sort()).toEqual([...expected.keys()].sort())
-    for (const [name, wanted] of expected) {
-      const given = await weights?.get(name)?.read()
-      expect(given?.dims, name).toEqual(wanted.dims)
-      expect([...(given?.data ?? [])].map(Number), name).toEqual([...wanted.data].map(Number))
-    }
-    expect(weights?.get('transposed')?.location).toBeUndefined()
-    expect(weights?.get('whole')?.location).toBeDefined()
-  })
+  it.each(['sound.bin', 'sound-legacy.bin'])(
+    'reads what torch.save writes: views, parameters, every dtype (%s)',
+    async (name) => {
+      const weights = await open(openPyTorch, await file(name))
+      const expected = await readSafetensors(`${FILES}sound.safetensors`)
+      expect([...(weights?.keys() ?? [])].sort()).toEqual([...expected.keys()].sort())
+      for (const [name, wanted] of expected) {
+        const given = await weights?.get(name)?.read()
+        expect(given?.dims, name).toEqual(wanted.dims)
+        expect([...(given?.data ?? [])].map(Number), name).toEqual([...wanted.data].map(Number))
+      }
+      expect(weights?.get('transposed')?.location).toBeUndefined()
+      expect(weights?.get('whole')?.location).toBeDefined()
+    },
+  )
 
   it('reads what Keras writes, with B-trees of several levels', async () => {
     const weights = await open(openTensorFlow, await file('sound.h5'))
@@ -110,6 +113,7 @@ describe.each([true, false])('over HTTP, ranges %s', (ranges) => {
 const KINDS: readonly [string, string, Open][] = [
   ['Flax', 'sound.msgpack', openFlax],
   ['PyTorch', 'sound.bin', openPyTorch],
+  ['PyTorch before 1.6', 'sound-legacy.bin', openPyTorch],
   ['TensorFlow', 'sound.h5', openTensorFlow],
 ]
 
@@ -153,6 +157,12 @@ const msgpack = (shape: readonly number[], dtype: string, length: number, announ
   return Uint8Array.from([0x81, 0xa1, 0x77, 0xc9, ...u32(inner.length), 1, ...inner])
 }
 
+const MAGIC = [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e]
+/** A file of the form before torch 1.6 whose first pickle this is. */
+const legacy = (pickle: readonly number[]) => Uint8Array.from([...MAGIC, ...pickle])
+/** `[]`, forty times two of what was before, and a global by that name. */
+const doubled = [0x5d, ...Array.from({ length: 40 }, () => [0x32, 0x86]).flat(), 0x4b, 1, 0x93, 0x2e]
+
 describe('bad files', () => {
   it.each<[string, string, Open, () => Uint8Array | Promise<Uint8Array>]>([
     ['an extension that lies about its shape', 'bad-array', openFlax, () => msgpack([2, 3], 'float32', 8)],
@@ -188,7 +198,9 @@ describe('bad files', () => {
     ],
     ['nothing at all', 'truncated', openFlax, () => new Uint8Array()],
     ['a pickle that calls os.system', 'unsafe-pickle', openPyTorch, () => file('os-system.bin')],
-    ['the form before torch 1.6', 'unsupported-pickle', openPyTorch, () => file('legacy.bin')],
+    ['the like before torch 1.6', 'unsafe-pickle', openPyTorch, () => file('os-system-legacy.bin')],
+    ['groups that lead to 16 million paths', 'bad-hdf5', openTensorFlow, () => file('doubled.h5')],
+    ['a name made of lists that double forty times', 'bad-pickle', openPyTorch, () => legacy(doubled)],
     ['a Git LFS pointer', 'lfs-pointer', openPyTorch, () => new TextEncoder().encode('version https://git-lfs...')],
     ['a file that is no archive', 'bad-zip', openPyTorch, () => new Uint8Array(100)],
     ['a chunked dataset', 'unsupported-hdf5', openTensorFlow, () => file('chunked.h5')],
