@@ -135,7 +135,13 @@ export class TfjsOps extends TfjsPrimitives implements Ops<tf.Tensor> {
   resized(table: Param, size: string, compute: () => tf.Tensor): tf.Tensor {
     return this.weights.resized?.(table, size, compute) ?? compute()
   }
-  layer<R extends Readonly<Record<string, tf.Tensor | undefined>>>(compute: () => R): R {
-    return tf.tidy(compute as () => tf.TensorContainerObject) as R
+  layer<R extends Readonly<Record<string, tf.Tensor | undefined>>>(
+    compute: () => R,
+    consumed: readonly tf.Tensor[],
+  ): R {
+    const made = tf.tidy(compute as () => tf.TensorContainerObject) as R
+    // A tape reads it on the way back.
+    if (tf.engine().state.gradientDepth === 0) tf.dispose(consumed as tf.Tensor[])
+    return made
   }
 }

@@ -193,6 +193,9 @@ export interface Ops<T> extends Primitives<T> {
    * next image of that `size`.
    */
   resized?(table: Param, size: string, compute: () => T): T
-  /** Computes one layer of an encoder. A backend may free what that makes and does not return. */
-  layer?<R extends Readonly<Record<string, T | undefined>>>(compute: () => R): R
+  /**
+   * Computes one layer of an encoder. A backend may free what that makes and does not return, and `consumed`: what the
+   * layer before made for this one alone.
+   */
+  layer?<R extends Readonly<Record<string, T | undefined>>>(compute: () => R, consumed: readonly T[]): R
 }

@@ -36,8 +36,18 @@ const tapped = <T>(taps: Taps, hiddenStates: T[], attentions: (T | undefined)[])
 })
 
 /** What is computed in one layer, as far as the backend wants to know. */
-export const inLayer = <T, R extends Readonly<Record<string, T | undefined>>>(ops: Ops<T>, compute: () => R): R =>
-  ops.layer ? ops.layer(compute) : compute()
+/** @param consumed made by the layer before, and read by none but this one */
+export const inLayer = <T, R extends Readonly<Record<string, T | undefined>>>(
+  ops: Ops<T>,
+  compute: () => R,
+  consumed: readonly (T | undefined)[] = [],
+): R =>
+  ops.layer
+    ? ops.layer(
+        compute,
+        consumed.filter((value) => value !== undefined),
+      )
+    : compute()
 
 /** True where no tap needs more than the vector of the first token. */
 export const onlyPooled = (taps: Taps): boolean => !taps.lastHiddenState && !taps.hiddenStates && !taps.attentions
@@ -103,7 +113,8 @@ export function preNormEncoder<T>(
     return normed
   }
   for (let index = 0; index < layers; index++) {
-    const { entering, probs } = inLayer(ops, () => {
+    const consumed = index > 0 ? [stream, branch] : []
+    const compute = () => {
       const layer = layerAt(index)
       const firstOnly = options.firstTokenOnly === true && index === layers - 1
       const residual = (y: T): T => ops.dropPath(y, layer.dropPath ?? 0)
@@ -117,9 +128,10 @@ export function preNormEncoder<T>(
       if (firstOnly) stream = ops.sliceTokens(stream, 0, 1)
       branch = residual(attended)
       branch = residual(ops.dropout(layer.mlp(norm(layer.norm2)), mlpDropout))
-      return { stream, branch, entering, probs }
-    })
-    hiddenStates.push(entering)
+      return { stream, branch, entering: taps.hiddenStates ? entering : undefined, probs }
+    }
+    const { entering, probs } = inLayer(ops, compute, consumed)
+    if (entering !== undefined) hiddenStates.push(entering)
     attentions.push(probs)
   }
   const normed = finalNorm ? norm(finalNorm) : undefined
@@ -149,7 +161,8 @@ export function postNormEncoder<T>(
   const [hiddenStates, attentions]: [T[], (T | undefined)[]] = [[x], []]
   let last = x
   for (let index = 0; index < layers; index++) {
-    const { hidden, probs } = inLayer(ops, () => {
+    const consumed = index > 0 && !taps.hiddenStates ? [last] : []
+    const compute = () => {
       const layer = layerAt(index)
       const firstOnly = options.firstTokenOnly === true && index === layers - 1
       const { attended, probs } = selfAttention(ops, last, layer.attention, { ...options, bias: layer.bias, firstOnly })
@@ -157,7 +170,8 @@ export function postNormEncoder<T>(
       const middle = ops.addLayerNorm(attended, residual, layer.attentionNorm).normed
       const expanded = ops.dropout(layer.mlp(middle), mlpDropout)
       return { hidden: ops.addLayerNorm(expanded, middle, layer.outputNorm).normed, probs }
-    })
+    }
+    const { hidden, probs } = inLayer(ops, compute, consumed)
     hiddenStates.push((last = hidden))
     attentions.push(probs)
   }

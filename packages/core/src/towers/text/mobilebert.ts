@@ -102,8 +102,10 @@ export const mobilebert: TextTowerModule<MobileBertConfig, keyof typeof BERT_INP
     let last = ops.dropout(normOf(ops, config)(sum, embeddings.at('LayerNorm'), D, TORCH_EPS), config.hiddenDropoutProb)
     const [hiddenStates, attentions]: [T[], T[]] = [[last], []]
     for (let index = 0; index < config.numHiddenLayers; index++) {
-      const { hidden, probs } = inLayer(ops, () =>
-        layer(ops, w.at(`encoder.layer.${index}`), config, last, { keyMask, probs: taps.attentions }),
+      const { hidden, probs } = inLayer(
+        ops,
+        () => layer(ops, w.at(`encoder.layer.${index}`), config, last, { keyMask, probs: taps.attentions }),
+        index > 0 && !taps.hiddenStates ? [last] : [],
       )
       hiddenStates.push((last = hidden))
       if (taps.attentions) attentions.push(probs as T)
