@@ -19,6 +19,8 @@ export default defineConfig({
       project('consume', 'consume/**/*.test.ts', 300_000),
       // Bundles of the built packages in headless Chromium.
       project('browser', 'browser/**/*.test.ts', 120_000),
+      // What takes long, or Python, and is written to docs/proof.
+      project('proof', 'proof/**/*.test.ts', 600_000),
     ],
   },
 })

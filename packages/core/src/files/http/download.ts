@@ -31,6 +31,9 @@ export async function download(request: HttpRequest, options: DownloadOptions): 
   return { answer, chunks: resumed(request, answer, options) }
 }
 
+/** Bytes after which a connection that breaks off again has not failed in a row: one that brings ten at a time has. */
+const WORTHWHILE = 65_536
+
 async function* resumed(request: HttpRequest, first: Answer, options: DownloadOptions): AsyncGenerator<Uint8Array> {
   const { validator, end = options.size } = first
   const resumable = !first.encoded && (validator ?? first.size ?? options.size) !== undefined
@@ -38,6 +41,7 @@ async function* resumed(request: HttpRequest, first: Answer, options: DownloadOp
   let at = first.start
   let skip = 0
   let failures = 0
+  let broke = at
   for (;;) {
     try {
       if (!answer) {
@@ -48,8 +52,8 @@ async function* resumed(request: HttpRequest, first: Answer, options: DownloadOp
         const fresh = chunk.subarray(Math.min(skip, chunk.length))
         skip -= chunk.length - fresh.length
         if (fresh.length === 0) continue
-        failures = 0
         at += fresh.length
+        if (at - broke >= WORTHWHILE) failures = 0
         yield fresh
       }
       if (end === undefined || at >= end) return
@@ -58,6 +62,7 @@ async function* resumed(request: HttpRequest, first: Answer, options: DownloadOp
       )
     } catch (error) {
       answer = undefined
+      broke = at
       if (!resumable && error instanceof Transient) throw error.error
       await waitToRetry(error, failures, options)
       failures += 1

@@ -149,6 +149,24 @@ describe('a connection that breaks off', () => {
   })
 })
 
+it('a caller who leaves between two chunks is let go', async () => {
+  const large = Buffer.alloc(300_000, 7)
+  const { url } = await serve((_, response) => response.end(large))
+  for (let after = 1; after <= 20; after++) {
+    const leaving = new AbortController()
+    let chunks = 0
+    const onProgress = () => ++chunks === (after % 5) + 1 && leaving.abort(new Error('enough'))
+    const source = await openSource(url, { signal: leaving.signal, onProgress })
+    await source.read('a').catch((error: unknown) => expect(error).toMatchObject({ message: 'enough' }))
+  }
+})
+
+it('a connection that brings a few bytes at a time is given up', async () => {
+  const { url, asked } = await serve((request, response) => send(request, response, { cut: 10 }))
+  await expect((await openSource(url, { retries: 2 })).read('a')).rejects.toMatchObject({ code: 'fetch-failed' })
+  expect(asked).toHaveLength(3)
+})
+
 describe('a server that answers 416', () => {
   it('for bytes that are there, is asked for the whole file', async () => {
     const { url } = await serve((request, response) =>

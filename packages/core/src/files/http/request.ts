@@ -66,6 +66,11 @@ export class Answer {
     return undefined
   }
 
+  /** Whether the browser followed a redirect to another host, so that only that host's headers are seen. */
+  isFrom(url: URL): boolean {
+    return !this.#response.redirected || new URL(this.#response.url).origin === url.origin
+  }
+
   get statusText(): string {
     return this.#response.statusText
   }
@@ -79,9 +84,10 @@ export class Answer {
     return this.#response.headers.get('content-type')?.startsWith('text/html') ?? false
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
     this.#watch.end()
-    await this.#response.body?.cancel().catch(() => undefined)
+    void this.#response.body?.cancel().catch(() => undefined)
+    return Promise.resolve()
   }
 
   /** @throws Transient where the connection breaks off or stalls */
@@ -90,17 +96,19 @@ export class Answer {
     try {
       while (reader) {
         this.#watch.progress()
-        const { done, value } = await reader.read().catch((error: unknown) => {
-          throw this.#failed(error, this.#watch)
-        })
+        const { done, value } = await this.#watch
+          .before(() => reader.read())
+          .catch((error: unknown) => {
+            throw this.#failed(error, this.#watch)
+          })
         this.#watch.pause()
         if (done) return
         yield value
       }
     } finally {
       this.#watch.end()
-      // Where the reader was left before the end, the rest is not fetched.
-      await reader?.cancel().catch(() => undefined)
+      // Where the reader was left before the end, the rest is not fetched. Node's may never say that it has stopped.
+      void reader?.cancel().catch(() => undefined)
     }
   }
 }

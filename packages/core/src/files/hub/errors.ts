@@ -3,9 +3,10 @@ import { describeUrl } from '../http/redirects'
 import { type Answer, statusError } from '../http/request'
 import type { SourceOptions } from '../types'
 
-/** Whether the repository is there and has no file of that name. */
+/** Whether the repository is there and has no file of that name. A second host that lost a file does not say that. */
 export const isAbsent = (answer: Answer): boolean =>
   answer.status === 404 &&
+  answer.header('x-linked-etag') === undefined &&
   (answer.header('x-error-code') === 'EntryNotFound' ||
     (answer.header('x-error-code') === undefined && answer.header('x-repo-commit') !== undefined))
 
@@ -53,3 +54,11 @@ export function hubError(
     )
   return statusError(url, answer, said?.slice(0, 200) ?? `Check that ${hub} is the hub you mean.`)
 }
+
+/** A file that came otherwise than the hub announced it. */
+export const badDownload = (name: string, what: string): SourceError =>
+  new SourceError(
+    'bad-download',
+    `${name} came otherwise than the hub announced it: ${what}. It was thrown away. Load it again; where that does not ` +
+      'help, something between here and the hub (a proxy, a mirror) changes files.',
+  )

@@ -17,6 +17,7 @@ import { dirname, join, relative } from 'node:path'
 import { env } from 'node:process'
 import { platform } from '#platform'
 import { SourceError } from '../../base/errors'
+import { badDownload } from './errors'
 import { isCommit } from './names'
 import { withLock } from './node-lock'
 import type { Arriving, FileInfo, HubStore, StoredFile } from './store'
@@ -81,7 +82,7 @@ export class NodeCache implements HubStore {
     return withLock(join(this.#locks, `${key}.dual-encoder.lock`), signal, async () => {
       const known = await this.find(commit, name)
       if (known) return known === 'absent' ? undefined : known
-      const kept = await this.#fetched(join(this.#folder, 'blobs', `${key}.dual-encoder.incomplete`), fetch)
+      const kept = await this.#fetched(name, join(this.#folder, 'blobs', `${key}.dual-encoder.incomplete`), fetch)
       if (!kept) {
         await writeAside(this.#noExist(commit, name), '').catch(() => undefined)
         return undefined
@@ -96,6 +97,7 @@ export class NodeCache implements HubStore {
 
   /** The blob of a file; undefined where the hub has none of that name. */
   async #fetched(
+    name: string,
     partial: string,
     fetch: (from: number) => Promise<Arriving | undefined>,
   ): Promise<{ blob: string; isNew: boolean } | undefined> {
@@ -112,11 +114,11 @@ export class NodeCache implements HubStore {
       await mkdir(dirname(partial), { recursive: true })
       await checkSpace(dirname(partial), coming)
       await write(partial, coming)
-      const fault = await faultOf(partial, coming)
+      const fault = await faultOf(name, partial, coming)
       if (fault) {
         await rm(partial, { force: true })
         // What was left of an earlier try may have been another file's.
-        if (coming.start > 0) return await this.#fetched(partial, fetch)
+        if (coming.start > 0) return await this.#fetched(name, partial, fetch)
         throw fault
       }
       await rename(partial, blob)
@@ -179,21 +181,15 @@ async function write(path: string, { start, size, chunks }: Arriving): Promise<v
 }
 
 /** What says that these are not the file's bytes: its length, or the hash that its ETag is. */
-async function faultOf(path: string, { etag, size }: FileInfo): Promise<SourceError | undefined> {
+async function faultOf(name: string, path: string, { etag, size }: FileInfo): Promise<SourceError | undefined> {
   const found = (await stat(path)).size
-  const wrong = (what: string) =>
-    new SourceError(
-      'bad-download',
-      `A file came otherwise than the hub announced it: ${what}. It was thrown away. Load it again; where that does ` +
-        'not help, something between here and the hub (a proxy, a mirror) changes files.',
-    )
-  if (size !== undefined && size !== found) return wrong(`${found} bytes, not ${size}`)
+  if (size !== undefined && size !== found) return badDownload(name, `${found} bytes, not ${size}`)
   const hashes = hashesFor(etag, found)
   if (hashes.length === 0) return undefined
   for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 }))
     for (const hash of hashes) hash.update(chunk as Buffer)
   const digests = hashes.map((hash) => hash.digest('hex'))
-  return digests.includes(etag.toLowerCase()) ? undefined : wrong(`its hash is ${digests[0]}, not ${etag}`)
+  return digests.includes(etag.toLowerCase()) ? undefined : badDownload(name, `its hash is ${digests[0]}, not ${etag}`)
 }
 
 /**

@@ -1,5 +1,6 @@
 import { SourceError } from '../../base/errors'
-import { download, type Download } from '../http/download'
+import { MemoMap } from '../../base/memo'
+import { collect, download, type Download } from '../http/download'
 import { describeUrl } from '../http/redirects'
 import { type Answer, send } from '../http/request'
 import type { SourceOptions } from '../types'
@@ -15,11 +16,26 @@ export interface RemoteFile extends Download {
   readonly info: FileInfo
 }
 
+/** A file in the API's listing of a folder. */
+interface ListedFile {
+  readonly path: string
+  readonly size: number
+  readonly oid: string
+  readonly lfs?: { readonly oid: string }
+}
+
+function infoOf(answer: Answer): Partial<FileInfo> {
+  const etag = answer.header('x-linked-etag') ?? answer.header('etag')
+  const linked = answer.header('x-linked-size')
+  return { etag: etag?.replace(/^W\//, '').replace(/^"|"$/g, ''), size: linked ? Number(linked) : answer.size }
+}
+
 /** One repository on the hub. */
 export class HubRemote {
   readonly #name: string
   readonly #endpoint: URL
   readonly #options: SourceOptions
+  readonly #folders = new MemoMap<string, readonly ListedFile[]>()
 
   constructor(name: string, { endpoint, token }: HubSettings, options: SourceOptions) {
     this.#name = name
@@ -58,8 +74,7 @@ export class HubRemote {
       throw answer.status === 404 && first.isOk
         ? this.#notHub(asked, 'it tells no commit')
         : hubError(this.#name, revision, url, answer, options)
-    let text = ''
-    for await (const chunk of chunks) text += new TextDecoder().decode(chunk)
+    const text = new TextDecoder().decode(await collect(chunks))
     const sha: unknown = text.startsWith('{') ? (JSON.parse(text) as { sha?: unknown }).sha : undefined
     if (typeof sha === 'string') return sha
     throw this.#notHub(url, 'it tells no commit')
@@ -75,9 +90,7 @@ export class HubRemote {
       if (isAbsent(answer)) return undefined
       throw hubError(this.#name, commit, url, answer, this.#options)
     }
-    const etag = (answer.header('x-linked-etag') ?? answer.header('etag'))?.replace(/^W\//, '').replace(/^"|"$/g, '')
-    const linked = Number(answer.header('x-linked-size') ?? NaN)
-    const size = Number.isNaN(linked) ? answer.size : linked
+    const { etag, size } = answer.isFrom(url) ? infoOf(answer) : await this.#listed(commit, name, answer)
     if (etag === undefined || !isPlain(etag)) {
       await answer.stop()
       throw this.#notHub(
@@ -86,6 +99,22 @@ export class HubRemote {
       )
     }
     return { answer, chunks, info: { etag, size } }
+  }
+
+  /** What the API says of a file whose own answer came from another host, in a browser. */
+  async #listed(commit: string, name: string, answer: Answer): Promise<Partial<FileInfo>> {
+    const folder = name.split('/').slice(0, -1).join('/')
+    const files = await this.#folders.get(`${commit}/${folder}`, async () => {
+      const listing = await download(
+        { url: this.#url(`api/models/${this.#name}/tree/`, commit, folder) },
+        this.#options,
+      )
+      // A mirror may have no API: then the size has to do.
+      if (!listing.answer.isOk) return []
+      return JSON.parse(new TextDecoder().decode(await collect(listing.chunks))) as ListedFile[]
+    })
+    const file = files.find(({ path }) => path === name)
+    return { etag: file?.lfs?.oid ?? file?.oid ?? 'unknown', size: file?.size ?? answer.size }
   }
 
   #notHub(url: URL, what: string): SourceError {

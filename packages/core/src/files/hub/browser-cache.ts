@@ -1,0 +1,149 @@
+import { platform } from '#platform'
+import { printWarning } from '../../base/warnings'
+import type { Spooled } from '../../platform/platform'
+import { badDownload } from './errors'
+import { Sha256 } from './sha256'
+import type { Arriving, FileInfo, HubStore, StoredFile } from './store'
+
+const CACHE = 'dual-encoder-hub'
+const PIECE = 4 * 2 ** 20
+
+/** The browser's Cache API, which pages have over TLS and on the local host; undefined elsewhere. */
+const openCache = (): Promise<Cache> | undefined => globalThis.caches?.open(CACHE)
+
+const stored = ({ size, read }: Spooled): StoredFile => ({
+  size,
+  read: (range = [0, size]) => read(range[0], Math.min(range[1], size)),
+})
+
+async function ofResponse(response: Response): Promise<StoredFile> {
+  // What the browser keeps on its disk: a slice reads its own bytes.
+  const blob = await response.blob()
+  const read = async (start: number, end: number) => new Uint8Array(await blob.slice(start, end).arrayBuffer())
+  return stored({ size: blob.size, read })
+}
+
+/**
+ * One repository in the browser's Cache API, by addresses of the hub: `resolve/<commit>/<name>` (404 for what the hub
+ * does not have) and `refs/<revision>`. It stays over reloads, works offline, in workers and in extensions.
+ */
+export class BrowserCache implements HubStore {
+  readonly describe = "this browser's cache"
+  readonly #base: string
+
+  constructor(name: string, endpoint: URL) {
+    this.#base = `${endpoint.href}${name}/`
+  }
+
+  readonly #file = (commit: string, name: string): string =>
+    `${this.#base}resolve/${commit}/${encodeURIComponent(name)}`
+  readonly #ref = (revision: string): string => `${this.#base}refs/${encodeURIComponent(revision)}`
+
+  async commitOf(revision: string): Promise<string | undefined> {
+    return (await (await openCache())?.match(this.#ref(revision)))?.text()
+  }
+
+  async remember(revision: string, commit: string): Promise<void> {
+    const cache = await openCache()
+    // The commit too: a snapshot of it is there.
+    for (const ref of new Set([revision, commit]))
+      if ((await this.commitOf(ref)) !== commit)
+        await cache?.put(this.#ref(ref), new Response(commit)).catch(() => undefined)
+  }
+
+  async find(commit: string, name: string): Promise<StoredFile | 'absent' | undefined> {
+    const response = await (await openCache())?.match(this.#file(commit, name))
+    return response && (response.status === 404 ? 'absent' : ofResponse(response))
+  }
+
+  async keep(
+    commit: string,
+    name: string,
+    fetch: (from: number) => Promise<Arriving | undefined>,
+    signal: AbortSignal | undefined,
+  ): Promise<StoredFile | undefined> {
+    const key = this.#file(commit, name)
+    return alone(key, signal, async () => {
+      const known = await this.find(commit, name)
+      if (known) return known === 'absent' ? undefined : known
+      const coming = await fetch(0)
+      const cache = await openCache()
+      if (!coming) {
+        await cache?.put(key, new Response(null, { status: 404 })).catch(() => undefined)
+        return undefined
+      }
+      const file = await platform.spool(coming.chunks)
+      await check(name, file, coming)
+      if (cache && (await hasRoom(file.size)) && (await put(cache, key, file)))
+        return (await this.find(commit, name)) as StoredFile
+      return stored(file)
+    })
+  }
+}
+
+/** One at a time of all pages of the origin, where the browser has locks. */
+function alone<T>(key: string, signal: AbortSignal | undefined, action: () => Promise<T>): Promise<T> {
+  const locks = globalThis.navigator?.locks as LockManager | undefined
+  return locks ? (locks.request(key, { signal }, action) as Promise<T>) : action()
+}
+
+/** Asks the browser to keep what it is given, and whether it would fit. */
+async function hasRoom(size: number): Promise<boolean> {
+  const storage = globalThis.navigator?.storage as StorageManager | undefined
+  await storage?.persist?.().catch(() => false)
+  const { quota, usage } = (await storage?.estimate?.().catch(() => undefined)) ?? {}
+  if (quota === undefined || usage === undefined || usage + size <= quota) return true
+  warnFull(`${size} bytes are needed and ${quota - usage} are free`)
+  return false
+}
+
+/** @returns false where the quota is used up */
+async function put(cache: Cache, key: string, file: Spooled): Promise<boolean> {
+  let at = 0
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      if (at >= file.size) return controller.close()
+      controller.enqueue(await file.read(at, Math.min(at + PIECE, file.size)))
+      at += PIECE
+    },
+  })
+  try {
+    await cache.put(key, new Response(body, { headers: { 'content-length': `${file.size}` } }))
+    return true
+  } catch (error) {
+    warnFull((error as Error).message)
+    return false
+  }
+}
+
+const warnFull = (what: string): void =>
+  printWarning({
+    code: 'cache-full',
+    message: `A download is not kept: ${what}. It is used all the same, and fetched again next time.`,
+  })
+
+/** @throws SourceError for other bytes than the hub announced */
+async function check(name: string, file: Spooled, { etag, size }: FileInfo): Promise<void> {
+  if (size !== undefined && size !== file.size) throw badDownload(name, `${file.size} bytes, not ${size}`)
+  const digest = await digestOf(file, etag)
+  if (digest !== undefined && digest !== etag) throw badDownload(name, `its hash is ${digest}, not ${etag}`)
+}
+
+/** The hash that an ETag is, by its length; undefined where it is none, or this page may not hash. */
+async function digestOf(file: Spooled, etag: string): Promise<string | undefined> {
+  if (/^[0-9a-f]{64}$/.test(etag)) {
+    const hash = new Sha256()
+    for (let at = 0; at < file.size; at += PIECE) hash.update(await file.read(at, Math.min(at + PIECE, file.size)))
+    return hash.hex()
+  }
+  const subtle = globalThis.crypto?.subtle as SubtleCrypto | undefined
+  if (!/^[0-9a-f]{40}$/.test(etag) || !subtle) return undefined
+  const head = new TextEncoder().encode(`blob ${file.size}\0`)
+  const whole = new Uint8Array(head.length + file.size)
+  whole.set(head)
+  whole.set(await file.read(0, file.size), head.length)
+  const hex = async (bytes: Uint8Array<ArrayBuffer>) =>
+    [...new Uint8Array(await subtle.digest('SHA-1', bytes))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  const [git, plain] = [await hex(whole), await hex(whole.subarray(head.length))]
+  return plain === etag ? plain : git
+}
