@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import {
@@ -8,6 +8,7 @@ import {
   tensor,
   ViTConfig,
   VisionTextDualEncoderConfig,
+  writeSafetensors,
 } from '@dual-encoder/core'
 import ort from 'onnxruntime-node'
 import { expect, it } from 'vitest'
@@ -112,8 +113,34 @@ it('exports pictures of many patches, whose weights we leave unpacked, to the sa
   await Promise.all([session.release(), rm(target, { recursive: true })])
 })
 
+it('exports a checkpoint of float64 as that of float32, and a number as both sides of the image', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'dual-encoder-export-'))
+  const wide = join(root, 'wide')
+  await cp(join(towers, 'vit-bert'), wide, { recursive: true })
+  const weights = await readSafetensors(join(towers, 'vit-bert/model.safetensors'))
+  const doubles = [...weights].map(([name, { data, dims }]): [string, Tensor] => [
+    name,
+    tensor(Float64Array.from(data as Float32Array), dims),
+  ])
+  await writeFile(join(wide, 'model.safetensors'), writeSafetensors(doubles))
+  const files: Buffer[][] = []
+  for (const [folder, imageSize] of [
+    [wide, 24],
+    [join(towers, 'vit-bert'), [24, 24]],
+  ] as const) {
+    await using model = await VisionTextDualEncoderModel.fromPretrained(folder)
+    const target = await mkdtemp(join(root, 'export-'))
+    await model.exportOnnx(target, { imageSize })
+    files.push(await Promise.all(['vision.onnx', 'text.onnx'].map((name) => readFile(join(target, name)))))
+  }
+  const [exported, expected] = files as [Buffer[], Buffer[]]
+  exported.forEach((bytes, i) => expect(bytes.equals(expected[i]!)).toBe(true))
+  await rm(root, { recursive: true })
+})
+
 it.each([
-  [24, 'bad-option', /imageSize is 24; \[height, width\]/],
+  ['24', 'bad-option', /imageSize is "24"; a number of whole pixels or \[height, width\]/],
+  [24.5, 'bad-option', /imageSize is 24\.5/],
   [[24.5, 24], 'bad-option', /imageSize is \[24\.5,24\]/],
   [[0, 0], 'bad-option', /imageSize is \[0,0\]/],
   [[3, 24], 'bad-image-size', /smaller than one patch, \[6, 6\]/],

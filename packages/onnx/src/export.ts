@@ -1,4 +1,4 @@
-import { OptionError, type TargetLike, type Tensor } from '@dual-encoder/core'
+import { OptionError, type TargetLike } from '@dual-encoder/core'
 import {
   checkOptions,
   sizeOf,
@@ -13,10 +13,11 @@ import {
 import { encoderGraph } from './graph/encoder-graph'
 import { serialize } from './graph/proto'
 import { placeParams } from './place-params'
+import { float32Bytes } from './runtime/weight-bytes'
 
 export interface ExportOptions {
-  /** `[height, width]` that the vision graph is made for; the config's image size by default. */
-  imageSize?: readonly [number, number]
+  /** What the vision graph is made for: `[height, width]`, or a number for both; the config's image size by default. */
+  imageSize?: number | readonly [number, number]
 }
 
 /** Bytes of weights above which they lie in a file of their own: an ONNX file ends at 2 GiB. */
@@ -48,7 +49,7 @@ export async function exportEncoders(
         offset += length
       }
       await writer.write(`${name}.data`, chunks(entries))
-    } else for (const entry of entries) values.set(entry.name, bytesOf(await entry.read()))
+    } else for (const entry of entries) values.set(entry.name, float32Bytes(await entry.read()))
     const place = placeParams(weights, (entry) => values.get(entry.name) as Uint8Array)
     const graphOptions = { imageSize: imageSizeOf(encoder, options), kernels: 'standard' as const }
     const request = { features: true, embeds: true, poolerOutput: true }
@@ -57,24 +58,24 @@ export async function exportEncoders(
 }
 
 async function* chunks(entries: readonly WeightEntry[]): AsyncGenerator<Uint8Array> {
-  for (const entry of entries) yield bytesOf(await entry.read())
+  for (const entry of entries) yield float32Bytes(await entry.read())
 }
 
-const bytesOf = ({ data }: Tensor): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-
 /** Before anything is written. Any size that the tower takes with `interpolatePosEncoding`. */
-function checkImageSize(encoder: VisionEncoderSpec, size: unknown): void {
-  if (size === undefined) return
+function checkImageSize(encoder: VisionEncoderSpec, given: unknown): void {
+  if (given === undefined) return
+  const size = pair(given)
   if (!Array.isArray(size) || size.length !== 2 || !size.every((side) => Number.isInteger(side) && side > 0))
     throw new OptionError(
       'bad-option',
-      `imageSize is ${JSON.stringify(size)}; [height, width] in whole pixels is needed.`,
+      `imageSize is ${JSON.stringify(given)}; a number of whole pixels or [height, width] is needed.`,
     )
   checkPixelDims(encoder, [1, encoder.config.numChannels, ...(size as [number, number])], true)
 }
 
+const pair = (size: unknown): unknown => (typeof size === 'number' ? [size, size] : size)
+
 function imageSizeOf(encoder: EncoderSpec, { imageSize }: ExportOptions): readonly [number, number] | undefined {
   if (encoder.kind === 'text') return undefined
-  const { imageSize: trained } = encoder.config
-  return imageSize ?? (typeof trained === 'number' ? [trained, trained] : trained)
+  return pair(imageSize ?? encoder.config.imageSize) as readonly [number, number]
 }
