@@ -103,6 +103,18 @@ describe('over what is being read', () => {
     expect(await readdir(path)).not.toContain(INDEX)
   })
 
+  it('no other format and no other shard comes back', async () => {
+    const path = await folder()
+    const others = ['pytorch_model.bin', 'flax_model.msgpack', 'tf_model.h5', 'model-00001-of-00009.safetensors']
+    for (const name of others) await writeFile(join(path, name), 'another')
+    for (const name of [INDEX, 'pytorch_model.bin.index.json', 'flax_model.msgpack.index.json', 'tf_model.h5.index.json'])
+      await writeFile(join(path, name), JSON.stringify({ weight_map: { w0: 'model-00001-of-00009.safetensors' } }))
+    for (const maxShardSize of [undefined, 80]) {
+      await save(path, several(4), { maxShardSize })
+      expect(new Map([...(await loaded(path))].sort())).toEqual(numbered(4))
+    }
+  })
+
   it('a save that fails leaves every old file whole, and nothing beside them', async () => {
     const path = await folder()
     await save(path, several(6), { maxShardSize: 80 })

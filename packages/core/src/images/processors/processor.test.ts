@@ -216,6 +216,14 @@ describe('ImageProcessor on disk', () => {
     expect(loaded.toJSON()).toEqual(saved)
   })
 
+  it('is read again from where transformers 5 had saved another', async () => {
+    const other = { image_processor: { ...vit, size: 48 }, processor_class: 'VisionTextDualEncoderProcessor' }
+    await writeFile(join(folder, 'processor_config.json'), JSON.stringify(other))
+    await createImageProcessor(vit).savePretrained(folder)
+    const read = await ImageProcessor.fromPretrained(folder)
+    expect(read.config.size).toEqual({ height: 8, width: 8 })
+  })
+
   it('prefers processor_config.json', async () => {
     await write('preprocessor_config.json', vit)
     await write('processor_config.json', { image_processor: { ...vit, image_processor_type: 'BlipImageProcessor' } })

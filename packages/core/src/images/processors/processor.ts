@@ -162,10 +162,12 @@ export class ImageProcessor
     })
   }
 
-  /** Writes `preprocessor_config.json`, as Python reads it. */
+  /** Writes `preprocessor_config.json`, which every Python reads, and removes `processor_config.json`, which would win over it. */
   async savePretrained(target: TargetLike): Promise<void> {
     const json = `${JSON.stringify(this, null, 2)}\n`
-    await (await openTarget(target)).write('preprocessor_config.json', [new TextEncoder().encode(json)])
+    const writer = await openTarget(target)
+    await writer.write('preprocessor_config.json', [new TextEncoder().encode(json)])
+    await writer.remove('processor_config.json')
   }
 
   protected async invoke(
