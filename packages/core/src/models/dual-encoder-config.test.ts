@@ -67,3 +67,22 @@ it.each([
   expect(read.visionConfig).toMatchObject({ modelType: 'clip_vision_model', hiddenSize: 48, numAttentionHeads: 4 })
   expect(towerConfigOf(given, 'vision')).toMatchObject({ ...vision, model_type: 'clip_vision_model' })
 })
+
+it.each([
+  [{}, ['vit', 768, 'bert', 768]],
+  [{ vision_config: null, text_config: { model_type: 'roberta' } }, ['vit', 768, 'roberta', 768]],
+  [{ vision_config: { hidden_size: 48, num_attention_heads: 4 } }, ['vit', 48, 'bert', 768]],
+])('takes ViT and BERT for what %j leaves out', (given, expected) => {
+  const towersOf = ({ visionConfig: vision, textConfig: text }: VisionTextDualEncoderConfig) => [
+    vision.modelType,
+    vision.hiddenSize,
+    text.modelType,
+    text.hiddenSize,
+  ]
+  expect(towersOf(VisionTextDualEncoderConfig.fromJSON(given as never))).toEqual(expected)
+  expect(towersOf(new VisionTextDualEncoderConfig())).toEqual(['vit', 768, 'bert', 768])
+  expect(towersOf(new VisionTextDualEncoderConfig({ textConfig: new BertConfig({ hiddenSize: 24 }) }))[3]).toBe(24)
+  expect(() => VisionTextDualEncoderConfig.fromJSON({ vision_config: 'vit' })).toThrow(
+    expect.objectContaining({ code: 'bad-tower-config' }),
+  )
+})

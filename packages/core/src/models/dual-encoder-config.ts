@@ -3,6 +3,8 @@ import { isJsonObject, type Json, type JsonObject } from '../base/pretrained-con
 import { openSource, readJson } from '../files/source'
 import { type SourceLike, type SourceOptions, splitOptions } from '../files/types'
 import { textTowerOf, visionTowerOf } from '../towers/registry'
+import { BertConfig } from '../towers/text/bert.config'
+import { ViTConfig } from '../towers/vision/vit.config'
 import type { TextConfig, VisionConfig } from '../towers/tower'
 import { ALTCLIP, CHINESE_CLIP, CLIP, DUAL_ENCODER, type Family, METACLIP_2, SIGLIP, wrongFamily } from './families'
 import { settleConfig, towerConfigOf } from './tower-configs'
@@ -96,18 +98,12 @@ export abstract class DualEncoderConfig {
     return this.family.modelType
   }
 
-  /** @throws ConfigError for another kind of model, an unsupported tower or a missing tower config. */
+  /** @throws ConfigError for another kind of model, an unsupported tower or a tower config that is no object. */
   static fromJSON<C extends DualEncoderConfig>(this: DualEncoderConfigClass<C>, json: JsonObject): C {
     const { family } = this
     const settled = settleConfig(json)
-    const { model_type: modelType, vision_config: vision, text_config: text, ...rest } = settled
+    const { model_type: modelType, vision_config: _vision, text_config: _text, ...rest } = settled
     if (modelType !== undefined && modelType !== family.modelType) throw wrongFamily(family, String(modelType))
-    if (!family.towers && (!isJsonObject(vision) || !isJsonObject(text)))
-      throw new ConfigError(
-        'missing-tower-config',
-        `A ${family.modelType} config needs vision_config and text_config; ` +
-          `missing: ${[!isJsonObject(vision) && 'vision_config', !isJsonObject(text) && 'text_config'].filter(Boolean).join(' and ')}.`,
-      )
     const {
       output_hidden_states: outputHiddenStates,
       output_attentions: outputAttentions,
@@ -117,7 +113,7 @@ export abstract class DualEncoderConfig {
       ...others
     } = rest
     const { projection_dim: projectionDim, logit_scale_init_value: logitScaleInitValue, ...unknown } = others
-    const whole = { ...settled, model_type: family.modelType, ...(family.towers && noParts(settled)) }
+    const whole = { ...settled, model_type: family.modelType, ...partsOf(settled, family) }
     const [visionJson, textJson] = [towerConfigOf(whole, 'vision'), towerConfigOf(whole, 'text')]
     return new this({
       visionConfig: visionTowerOf(visionJson.model_type).config.fromJSON(visionJson),
@@ -183,11 +179,19 @@ export abstract class DualEncoderConfig {
   }
 }
 
-/** Where a whole model's config holds no part for a tower, that tower has its defaults. */
-const noParts = (json: JsonObject): JsonObject => ({
-  vision_config: json.vision_config ?? {},
-  text_config: json.text_config ?? {},
-})
+/** Where a config holds no part for a tower, that tower has its defaults: in a pair those of ViT and BERT. */
+function partsOf(json: JsonObject, { modelType, towers }: Family): JsonObject {
+  if (towers) return { vision_config: json.vision_config ?? {}, text_config: json.text_config ?? {} }
+  const part = (key: 'vision_config' | 'text_config', model_type: string) => {
+    const given = json[key] ?? {}
+    if (isJsonObject(given)) return { model_type, ...given }
+    throw new ConfigError(
+      'bad-tower-config',
+      `${key} of a ${modelType} config is ${JSON.stringify(given).slice(0, 60)}; an object is needed, or nothing for a ${model_type}.`,
+    )
+  }
+  return { vision_config: part('vision_config', 'vit'), text_config: part('text_config', 'bert') }
+}
 
 /** @throws ConfigError where it is plain JSON, or another family's. */
 export function checkConfig<C extends DualEncoderConfig>(type: DualEncoderConfigClass<C>, config: C): C {
@@ -221,6 +225,11 @@ function sharedSize(vision: VisionConfig, text: TextConfig & Partial<Ended>): nu
 /** transformers' `VisionTextDualEncoderConfig`. */
 export class VisionTextDualEncoderConfig extends DualEncoderConfig {
   static readonly family = DUAL_ENCODER
+
+  /** A tower that is left out is a ViT or a BERT, as in transformers 5.24. */
+  constructor({ visionConfig = new ViTConfig(), textConfig = new BertConfig(), ...values }: Partial<ConfigParts> = {}) {
+    super({ ...values, visionConfig, textConfig })
+  }
 
   static fromVisionTextConfigs(
     visionConfig: VisionConfig,

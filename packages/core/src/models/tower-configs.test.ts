@@ -39,9 +39,3 @@ it.each([
 it('leaves every other config as it is', () => {
   expect(settleConfig(settled)).toBe(settled)
 })
-
-it('names the tower config that is missing', () => {
-  expect(() => VisionTextDualEncoderConfig.fromJSON({ model_type: 'hybrid-clip', text_config: text })).toThrow(
-    /vision_config/,
-  )
-})

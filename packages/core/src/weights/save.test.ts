@@ -107,7 +107,12 @@ describe('over what is being read', () => {
     const path = await folder()
     const others = ['pytorch_model.bin', 'flax_model.msgpack', 'tf_model.h5', 'model-00001-of-00009.safetensors']
     for (const name of others) await writeFile(join(path, name), 'another')
-    for (const name of [INDEX, 'pytorch_model.bin.index.json', 'flax_model.msgpack.index.json', 'tf_model.h5.index.json'])
+    for (const name of [
+      INDEX,
+      'pytorch_model.bin.index.json',
+      'flax_model.msgpack.index.json',
+      'tf_model.h5.index.json',
+    ])
       await writeFile(join(path, name), JSON.stringify({ weight_map: { w0: 'model-00001-of-00009.safetensors' } }))
     for (const maxShardSize of [undefined, 80]) {
       await save(path, several(4), { maxShardSize })
