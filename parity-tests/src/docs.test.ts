@@ -30,6 +30,7 @@ const PAGES = [
   'docs/onnx.md',
   'docs/text.md',
   'docs/which-python.md',
+  'docs/training.md',
 ]
 
 /** A page's TypeScript blocks are one program; what a line prints stands behind it or below it. */

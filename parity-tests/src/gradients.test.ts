@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { readSafetensors, type Tensor } from '@dual-encoder/core'
+import { readSafetensors, type Tensor, tensor } from '@dual-encoder/core'
+import * as onnx from '@dual-encoder/onnx'
 import * as tfjs from '@dual-encoder/tfjs'
 import * as webgpu from '@dual-encoder/webgpu'
 import * as tf from '@tensorflow/tfjs-core'
@@ -54,6 +55,37 @@ const norm = (values: Iterable<number>): number => Math.sqrt([...values].reduce(
 
 const floats = async (value: tf.Tensor): Promise<Float32Array> => value.data<'float32'>()
 
+const recordOf = async (folder: string): Promise<Case> =>
+  JSON.parse(await readFile(`${folder}/case.json`, 'utf8')) as Case
+
+/** PyTorch's gradients by name. */
+async function gradientsOf(folder: string): Promise<Map<string, Tensor<'float32'>>> {
+  const tensors = [...(await readSafetensors(`${folder}/gradients.safetensors`))]
+  // Written as transformers 5 names them, or as version 4 does.
+  return new Map(
+    tensors.map(([key, value]) => [
+      key.replace('vision_model.vision_model.', 'vision_model.'),
+      value as Tensor<'float32'>,
+    ]),
+  )
+}
+
+/** Gradients whose relative error (of those that are zero: the error) is more than allowed. */
+function tooFarOff(
+  wanted: ReadonlyMap<string, Tensor<'float32'>>,
+  givenOf: (key: string) => Tensor<'float32'>,
+  zero: readonly string[],
+  allowed: number,
+): string[] {
+  return [...wanted].flatMap(([key, { data, dims }]) => {
+    const given = givenOf(key)
+    expect(given.dims, key).toEqual(dims)
+    const error = norm(data.map((expected, i) => given.data[i]! - expected))
+    const relative = zero.includes(key) ? error : error / norm(data)
+    return relative <= (zero.includes(key) ? 1e-6 : allowed) ? [] : [`${key}: ${relative.toExponential(2)}`]
+  })
+}
+
 /** The relative error of a gradient that is allowed. */
 const BACKENDS = [
   ...(['cpu', 'wasm'] as const).map((backend) => ({
@@ -68,12 +100,49 @@ const BACKENDS = [
   },
 ]
 
+const LOADERS = {
+  onnx: (folder: string) => onnx.VisionTextDualEncoderModel.fromPretrained(folder),
+  tfjs: (folder: string) => tfjs.VisionTextDualEncoderModel.fromPretrained(folder, { backend: 'wasm' }),
+}
+
+describe.each(['onnx', 'tfjs'] as const)('gradients on %s', (backend) => {
+  it.each(CASES)("%s: PyTorch's, of every parameter", async (name) => {
+    const model = await LOADERS[backend](`${FIXTURES}towers/${name}`)
+    const folder = `${FIXTURES}gradients/${name}`
+    const { losses, zero } = await recordOf(folder)
+    const { loss, grads } = await model.gradients(await inputsOf(folder))
+    expect(Math.abs(loss - losses[0]!)).toBeLessThan(2e-6)
+    const wanted = await gradientsOf(folder)
+    expect([...grads.keys()].sort()).toEqual([...wanted.keys()].sort())
+    expect(tooFarOff(wanted, (key) => grads.get(key) as Tensor<'float32'>, zero, 2e-5)).toEqual([])
+    await model.dispose()
+  })
+
+  it('are of those that are named, with either loss', async () => {
+    const folder = `${FIXTURES}gradients/vit-bert`
+    const model = await LOADERS[backend](`${FIXTURES}towers/vit-bert`)
+    const inputs = await inputsOf(folder)
+    const { grads } = await model.gradients(inputs, { names: { logit_scale: true }, loss: 'siglip' })
+    expect([...grads.keys()]).toEqual(['logit_scale'])
+    const { logitsPerText } = await model.forward(inputs)
+    // d/ds of -sum log sigmoid(±exp(s) x) / n
+    const n = logitsPerText.dims[0]!
+    const slope = (logitsPerText.data as Float32Array).reduce((sum, logit, i) => {
+      const sign = i % (n + 1) === 0 ? 1 : -1
+      return sum - (sign * logit) / (1 + Math.exp(sign * logit)) / n
+    }, 0)
+    expect(Math.abs((grads.get('logit_scale')!.data[0] as number) - slope)).toBeLessThan(1e-5 * Math.abs(slope))
+    await expect(model.gradients(inputs, { names: () => false })).rejects.toMatchObject({ code: 'empty-mask' })
+    await model.dispose()
+  })
+})
+
 describe.each(BACKENDS)('$name', ({ allowed, load }) => {
   describe.each(CASES)('%s', (name) => {
     const setUp = async () => {
       const model = await load(`${FIXTURES}towers/${name}`)
       const folder = `${FIXTURES}gradients/${name}`
-      const record = JSON.parse(await readFile(`${folder}/case.json`, 'utf8')) as Case
+      const record = await recordOf(folder)
       return { model, folder, record, inputs: await inputsOf(folder) }
     }
 
@@ -82,25 +151,12 @@ describe.each(BACKENDS)('$name', ({ allowed, load }) => {
       const params = await model.params()
       const { value, grads } = model.valueAndGrads(params, inputs)
       expect(Math.abs((await floats(value))[0]! - record.losses[0]!)).toBeLessThan(2e-6)
-      const wanted = new Map(
-        [...(await readSafetensors(`${folder}/gradients.safetensors`))].map(([key, tensor]) => [
-          // Written as transformers 5 names them, or as version 4 does.
-          key.replace('vision_model.vision_model.', 'vision_model.'),
-          tensor as Tensor<'float32'>,
-        ]),
-      )
+      const wanted = await gradientsOf(folder)
       expect(Object.keys(grads).sort()).toEqual([...wanted.keys()].sort())
-      const tooFar: string[] = []
-      for (const [key, { data, dims }] of wanted) {
-        const gradient = grads[key]!
-        expect(gradient.shape, key).toEqual(dims)
-        const given = await floats(gradient)
-        const error = norm(data.map((expected, i) => given[i]! - expected))
-        const relative = record.zero.includes(key) ? error : error / norm(data)
-        if (!(relative <= (record.zero.includes(key) ? 1e-6 : allowed)))
-          tooFar.push(`${key}: ${relative.toExponential(2)}`)
-      }
-      expect(tooFar).toEqual([])
+      const given = new Map<string, Tensor<'float32'>>()
+      for (const [key, gradient] of Object.entries(grads))
+        given.set(key, tensor(await floats(gradient), gradient.shape))
+      expect(tooFarOff(wanted, (key) => given.get(key)!, record.zero, allowed)).toEqual([])
       tf.dispose([params, value, grads] as tf.TensorContainer)
       await model.dispose()
     })

@@ -1,21 +1,26 @@
-import { type TargetLike } from '@dual-encoder/core'
+import type { ForwardInputs, GradientOptions, TargetLike, Tensor } from '@dual-encoder/core'
 import {
+  checkOptions,
   DualEncoderModel,
+  GRADIENT_OPTIONS,
   type EncoderRunner,
   type EncoderSpec,
   type LoadedModel,
   type LoadedTower,
+  namesInMask,
   TowerBase,
   type Weights,
 } from '@dual-encoder/core/backend'
 import { exportEncoders, type ExportOptions } from './export'
 import { checkOnnxOptions, ONNX_OPTIONS, type OnnxOptions } from './options'
 import { OnnxRunner } from './runner'
+import { OnnxGradients } from './training/gradients'
 
 /** A model with two towers on ONNX Runtime. */
 export abstract class OnnxModel extends DualEncoderModel {
   static readonly engineOptions: readonly string[] = ONNX_OPTIONS
   readonly #options: OnnxOptions
+  #gradients?: OnnxGradients
   readonly #made: { vision?: OnnxRunner; text?: OnnxRunner } = {}
 
   constructor(loaded: LoadedModel, options: OnnxOptions = {}) {
@@ -32,6 +37,27 @@ export abstract class OnnxModel extends DualEncoderModel {
   get providers(): { readonly vision: readonly string[]; readonly text: readonly string[] } {
     const { vision, text } = this.#made
     return { vision: vision?.providers ?? [], text: text?.providers ?? [] }
+  }
+
+  /**
+   * The loss over matching rows and its gradient by name: of every parameter, or of those in `names`. Without dropout.
+   * A graph is made for each size of batch.
+   */
+  async gradients(
+    inputs: ForwardInputs,
+    options: GradientOptions = {},
+  ): Promise<{ loss: number; grads: Map<string, Tensor> }> {
+    checkOptions(options, GRADIENT_OPTIONS, 'gradients')
+    const sides = this.checkedInputs(inputs, { ...options, returnLoss: true })
+    const weights = await this.currentWeights()
+    const names = namesInMask(weights.keys(), options.names, 'names')
+    this.#gradients ??= new OnnxGradients(this.loaded, weights, this.#options)
+    return this.#gradients.run(sides, { loss: options.loss, names }, options.signal)
+  }
+
+  override async dispose(): Promise<void> {
+    await super.dispose()
+    await this.#gradients?.dispose()
   }
 
   /** Writes both encoders as ONNX files that other runtimes read. */

@@ -146,6 +146,11 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
     b: OnnxValue,
     { transposeA = false, transposeB = false }: { readonly transposeA?: boolean; readonly transposeB?: boolean } = {},
   ): OnnxValue {
+    if (b.dims.length === 2 && (a.dims.length === 2 || !transposeA)) {
+      const attributes = { ...(transposeA ? { transA: 1 } : {}), ...(transposeB ? { transB: 1 } : {}) }
+      const dims = [...(transposeA ? [a.dims[1] as Dim] : a.dims.slice(0, -1)), b.dims[transposeB ? 0 : 1] as Dim]
+      return this.like(dims, this.graph.node('Gemm', [this.flat(a), this.shaped(b)], attributes))
+    }
     const swapped = (x: OnnxValue): OnnxValue =>
       this.transpose(x, [...x.dims.slice(0, -2).keys(), x.dims.length - 1, x.dims.length - 2])
     const [left, right] = [transposeA ? swapped(a) : a, transposeB ? swapped(b) : b]
@@ -190,6 +195,11 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
         kept.filter((dim) => dim !== -1),
       )
     const shape = kept.map((dim) => (dim === -1 ? rest() : dim))
+    if (shape.at(-1) === x.dims.at(-1)) {
+      if (shape.length === 2 && x.dims.length > 2) return { dims: shape, shaped: this.flat(x) }
+      if (shape.length > 2 && x.dims.length === 2 && shape.every((dim) => typeof dim === 'number'))
+        return { dims: shape, flat: this.shaped(x) }
+    }
     return { dims: shape, shaped: this.graph.node('Reshape', [this.shaped(x), this.graph.ints(dims)]) }
   }
   slice(x: OnnxValue, axis: number, start: number, end?: number): OnnxValue {

@@ -1,4 +1,4 @@
-import { BackendError, DualEncoderError, type Tensor, tensor } from '@dual-encoder/core'
+import { type Tensor, tensor } from '@dual-encoder/core'
 import {
   type Batch,
   encoderWeights,
@@ -12,26 +12,18 @@ import {
   snakeCase,
   type Weights,
 } from '@dual-encoder/core/backend'
-import { runtime } from '#runtime'
 import type { InferenceSession } from 'onnxruntime-common'
 import { encoderGraph } from './graph/encoder-graph'
-import { serialize } from './graph/proto'
-import type { Kernels } from './graph/kernels'
 import type { OnnxOptions } from './options'
-import { placeParams } from './place-params'
 import type { Engine } from './runtime/runtime'
-
-interface Prepared {
-  readonly session: InferenceSession
-  readonly engine: Engine
-}
+import { openSession, type OpenSession, runSession } from './session'
 
 /** Sessions kept for one encoder: one for each image size and set of outputs. The oldest goes first. */
 const MAX_SESSIONS = 8
 
 /** Builds sessions on demand and runs them. */
 export class OnnxRunner extends RunnerBase {
-  readonly #sessions = new MemoMap<string, Prepared>()
+  readonly #sessions = new MemoMap<string, OpenSession>()
   /** Execution providers of the sessions; empty before the first run. */
   providers: readonly string[] = []
 
@@ -44,23 +36,13 @@ export class OnnxRunner extends RunnerBase {
   }
 
   protected override async compute(batch: Batch, request: EncodeRequest, { signal }: RunOptions) {
-    const { session, engine } = await this.#prepared(request, batch.imageSize)
+    const opened = await this.#prepared(request, batch.imageSize)
     signal?.throwIfAborted()
-    const feeds = feedsOf(batch, session, engine)
-    const results = await runtime
-      .inTurn(() => {
-        signal?.throwIfAborted()
-        return session.run(feeds)
-      })
-      .catch((cause: unknown) => {
-        signal?.throwIfAborted()
-        throw new BackendError('engine-failed', `ONNX Runtime failed: ${(cause as Error).message}`, { cause })
-      })
-    signal?.throwIfAborted()
+    const results = await runSession(opened, feedsOf(batch, opened), signal)
     return outputsOf(results)
   }
 
-  #prepared(request: EncodeRequest, imageSize: readonly [number, number] | undefined): Promise<Prepared> {
+  #prepared(request: EncodeRequest, imageSize: readonly [number, number] | undefined): Promise<OpenSession> {
     const wanted = Object.entries(request).filter(([, value]) => value)
     const key = JSON.stringify([wanted.map(([name]) => name).sort(), imageSize])
     const session = this.#sessions.get(key, () => this.#create(request, imageSize))
@@ -68,32 +50,18 @@ export class OnnxRunner extends RunnerBase {
     return session
   }
 
-  async #releaseWhenIdle(prepared: Promise<Prepared>): Promise<void> {
+  async #releaseWhenIdle(prepared: Promise<OpenSession>): Promise<void> {
     await this.idle()
     await release(prepared)
   }
 
-  async #create(request: EncodeRequest, imageSize: readonly [number, number] | undefined): Promise<Prepared> {
+  async #create(request: EncodeRequest, imageSize: readonly [number, number] | undefined): Promise<OpenSession> {
     const { encoder, weights, options } = this
-    const providers = options.executionProviders ?? runtime.defaultProviders
-    const engine = await runtime.load(providers, options)
-    const placed = await runtime.placeWeights(encoderWeights(encoder, weights))
-    try {
-      const model = encoderGraph(encoder, request, placeParams(weights, placed.place), {
-        imageSize,
-        kernels: kernelsOf(providers),
-      })
-      const settings = sessionOptions(options, providers, placed.sessionOptions)
-      const session = await runtime.inTurn(() => engine.create(serialize(model), settings))
-      this.providers = providers
-      return { session, engine }
-    } catch (cause) {
-      if (cause instanceof DualEncoderError) throw cause
-      const message = `ONNX Runtime made no session on ${providers.join(', ')}: ${(cause as Error).message}`
-      throw new BackendError('session-failed', message, { cause })
-    } finally {
-      await placed.release()
-    }
+    const opened = await openSession(encoderWeights(encoder, weights), weights, options, (place, kernels) =>
+      encoderGraph(encoder, request, place, { imageSize, kernels }),
+    )
+    this.providers = opened.providers
+    return opened
   }
 
   protected override async release(): Promise<void> {
@@ -101,43 +69,13 @@ export class OnnxRunner extends RunnerBase {
   }
 }
 
-function kernelsOf(providers: readonly string[]): Kernels {
-  if (providers.includes('webgpu')) return 'webgpu'
-  const [only, ...others] = new Set(providers)
-  return others.length === 0 && (only === 'cpu' || only === 'wasm') ? only : 'contributed'
-}
-
-async function release(prepared: Promise<Prepared>): Promise<void> {
+async function release(prepared: Promise<OpenSession>): Promise<void> {
   const made = await prepared.catch(() => undefined)
   await made?.session.release()
 }
 
-function sessionOptions(
-  { threads, lowMemory, sessionOptions = {} }: OnnxOptions,
-  executionProviders: readonly string[],
-  weights: InferenceSession.SessionOptions,
-): InferenceSession.SessionOptions {
-  const extra = (options: InferenceSession.SessionOptions) => options.extra as { session?: object } | undefined
-  return {
-    // Its complaints go to stderr; what matters comes as an exception.
-    logSeverityLevel: 3,
-    ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
-    ...sessionOptions,
-    ...weights,
-    executionProviders,
-    extra: {
-      ...extra(sessionOptions),
-      session: {
-        ...extra(sessionOptions)?.session,
-        ...extra(weights)?.session,
-        ...(lowMemory ? { disable_prepacking: '1' } : {}),
-      },
-    },
-  }
-}
-
 /** Feeds of what the graph reads: by the names in graphs. */
-function feedsOf({ inputs }: Batch, session: InferenceSession, { Tensor: OrtTensor }: Engine) {
+export function feedsOf({ inputs }: Batch, { session, engine: { Tensor: OrtTensor } }: OpenSession) {
   const feeds = Object.entries(inputs).map(([name, { dtype, data, dims }]) => [
     snakeCase(name),
     new OrtTensor(dtype as 'float32', data as Float32Array, dims),

@@ -1,4 +1,4 @@
-import { InputError, OptionError } from '@dual-encoder/core'
+import { OptionError, type ParamMask } from '@dual-encoder/core'
 import {
   type Batch,
   encode,
@@ -7,12 +7,13 @@ import {
   type LoadedModel,
   logitsOf,
   lossOfEmbeds,
+  namesInMask,
 } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { DropoutMasks } from './dropout'
 import { tfLossOps } from './losses'
 import type { Engine } from './engine'
-import { inMask, type ParamMask, type Params } from './params'
+import type { Params } from './params'
 import { onDevice } from './runner'
 import { TreeWeights } from './weights'
 
@@ -35,6 +36,8 @@ export interface ApplyOptions extends TrainOptions {
 export interface GradOptions extends TrainOptions {
   /** The parameters whose gradients are wanted; all by default. */
   mask?: ParamMask
+  /** Default: the family's. */
+  loss?: 'clip' | 'siglip'
 }
 
 /** `TowerModelOutput` in TensorFlow.js tensors. */
@@ -63,7 +66,7 @@ export interface Batches {
 
 const TRAIN_OPTIONS = ['train', 'dropoutSeed', 'interpolatePosEncoding'] as const
 export const APPLY_OPTIONS = [...TRAIN_OPTIONS, 'returnLoss', 'outputAttentions', 'outputHiddenStates'] as const
-export const GRAD_OPTIONS = [...TRAIN_OPTIONS, 'mask'] as const
+export const GRAD_OPTIONS = [...TRAIN_OPTIONS, 'mask', 'loss'] as const
 
 /** @throws OptionError where dropout would be the same at every step because no seed was given. */
 function seedOf({ train, dropoutSeed }: TrainOptions): number | undefined {
@@ -128,9 +131,10 @@ function lossOf(
   { logit_scale: scale, logit_bias: bias }: Params,
   text: EncoderOutput<tf.Tensor>,
   vision: EncoderOutput<tf.Tensor>,
+  loss: GradOptions['loss'] = family.loss,
 ): tf.Scalar {
   const embeds = { text: text.embeds as tf.Tensor, image: vision.embeds as tf.Tensor }
-  return lossOfEmbeds(tfLossOps, family.loss, embeds, scale as tf.Tensor, bias) as tf.Scalar
+  return lossOfEmbeds(tfLossOps, loss, embeds, scale as tf.Tensor, bias) as tf.Scalar
 }
 
 const towerTensors = ({ lastHiddenState, poolerOutput, hiddenStates, attentions }: EncoderOutput<tf.Tensor>) => ({
@@ -149,14 +153,13 @@ export function lossAndGrads(
   options: GradOptions,
 ): { value: tf.Scalar; grads: Params } {
   const seed = seedOf(options)
-  const names = Object.keys(params).filter((name) => inMask(options.mask, name))
-  if (names.length === 0) throw new InputError('empty-mask', 'mask names no parameter of this model.')
+  const names = namesInMask(Object.keys(params), options.mask, 'mask')
   // While training every token goes through the last layer, so that a seed drops the same as in `apply`.
   const request = { embeds: true, lastHiddenState: seed !== undefined }
   const loss = () => {
     const text = encoded(engine, model, params, 'text', texts, request, seed)
     const vision = encoded(engine, model, params, 'vision', images, request, seed)
-    return lossOf(model, params, text, vision)
+    return lossOf(model, params, text, vision, options.loss)
   }
   const wanted = names.map((name) => params[name] as tf.Tensor)
   const { value, grads } = gradients(loss, wanted)

@@ -1,9 +1,10 @@
-import { BackendError, type ForwardInputs } from '@dual-encoder/core'
+import { BackendError, type ForwardInputs, type GradientOptions, type Tensor } from '@dual-encoder/core'
 import {
   checkOptions,
   DualEncoderModel,
   type EncoderRunner,
   type EncoderSpec,
+  GRADIENT_OPTIONS,
   initializeModel,
   type LoadedModel,
   type LoadedTower,
@@ -24,7 +25,7 @@ import {
 import { computing, type Engine, TfjsEngine } from './engine'
 import { TFJS_OPTIONS, type TfjsOptions } from './options'
 import { checkParams, type Params, readParams, weightsOf } from './params'
-import { TfjsRunner } from './runner'
+import { TfjsRunner, toHost } from './runner'
 
 /** A model with two towers on any engine of TensorFlow.js. */
 export abstract class EngineModel<E extends Engine> extends DualEncoderModel {
@@ -107,6 +108,27 @@ export abstract class EngineModel<E extends Engine> extends DualEncoderModel {
     const batches = this.checkedInputs(inputs, { ...options, returnLoss: true })
     this.#turn(params, 'valueAndGrads')
     return computing(() => tf.tidy(() => lossAndGrads(this.engine, this.loaded, params, batches, options)))
+  }
+
+  /** The loss over matching rows and its gradient by name, as host tensors: of the model's own parameters. */
+  async gradients(
+    inputs: ForwardInputs,
+    options: GradientOptions = {},
+  ): Promise<{ loss: number; grads: Map<string, Tensor> }> {
+    checkOptions(options, GRADIENT_OPTIONS, 'gradients')
+    const { names: mask, signal, loss, interpolatePosEncoding } = options
+    signal?.throwIfAborted()
+    const params = await this.params()
+    try {
+      const { value, grads } = this.valueAndGrads(params, inputs, { mask, loss, interpolatePosEncoding })
+      const read = Object.entries(grads).map(async ([name, x]) => [name, await toHost(x)] as const)
+      const found = new Map<string, Tensor>(await Promise.all(read))
+      const [number] = (await toHost(value)).data
+      tf.dispose([value, grads] as tf.TensorContainer)
+      return { loss: number as number, grads: found }
+    } finally {
+      tf.dispose(params as tf.TensorContainerObject)
+    }
   }
 
   override async dispose(): Promise<void> {

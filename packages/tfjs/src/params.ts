@@ -1,5 +1,5 @@
-import { InputError, tensor } from '@dual-encoder/core'
-import { bothSides, memoryWeight, roundTo, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
+import { InputError, type ParamMask, tensor } from '@dual-encoder/core'
+import { bothSides, inMask, memoryWeight, roundTo, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { makeCurrent } from './backend'
 import { toHost } from './runner'
@@ -7,12 +7,6 @@ import { loadTensors } from './weights'
 
 /** A model's parameters by their names in the checkpoint, in its layouts (`[out, in]`), as Flax's `params`. */
 export type Params = Readonly<Record<string, tf.Tensor>>
-
-/** Which parameters are meant: true or false by name (false where a name is absent), or a function of the name. */
-export type ParamMask = Readonly<Record<string, boolean>> | ((name: string) => boolean)
-
-export const inMask = (mask: ParamMask | undefined, name: string): boolean =>
-  mask === undefined || (typeof mask === 'function' ? mask(name) : mask[name] === true)
 
 /** A checkpoint's weights as parameters on a backend. */
 export async function readParams(weights: Weights, backend: string): Promise<Params> {

@@ -88,7 +88,7 @@ async function encodersOf(config: DualEncoderConfig): Promise<Encoders> {
 }
 
 /** What the similarity of embeddings becomes a logit by. */
-function logitParams({ family, logitScaleInitValue }: DualEncoderConfig): Param[] {
+export function logitParams({ family, logitScaleInitValue }: DualEncoderConfig): Param[] {
   const { logitShape: shape, logitBias } = family
   const scale: Param = { name: 'logit_scale', shape, init: { kind: 'constant', value: logitScaleInitValue } }
   return logitBias ? [scale, { name: 'logit_bias', shape, init: { kind: 'zeros' } }] : [scale]

@@ -290,7 +290,7 @@ const layer = { weight: param('w', [2, 3]), bias: param('b', [2]) }
 const host = new HostOps((name) => values(name === 'w' ? [2, 3] : [2], 3))
 
 it('what is locked has no gradient, and is a constant to what uses it', () => {
-  const tape = new Tape(host, { wanted: (name) => name === 'b' })
+  const tape = new Tape(host, (name) => name === 'b')
   const y = tape.linear(tape.fixed(values([4, 3], 1)), layer)
   expect([...tape.gradients([[y, values([4, 2], 2)]]).params.keys()]).toEqual(['b'])
 })
@@ -311,32 +311,25 @@ it('halves a gradient where two are largest', () => {
 })
 
 it('drops values, paths of a batch, and their gradients, by the factors that it is given', () => {
-  const drawn: [readonly number[], number][] = []
-  const masks = {
-    next(dims: readonly number[], rate: number) {
-      drawn.push([dims, rate])
-      return tensor(
-        Float64Array.from({ length: sizeOf(dims) }, (_, i) => (i % 2) * 2),
-        dims,
-        'float64',
-      )
-    },
-  }
-  const tape = new Tape(host, { masks })
+  const drawn: [number, readonly number[], number][] = []
+  const tape = new Tape(host)
+  tape.dropBy((place, dims, rate) => {
+    drawn.push([place, dims, rate])
+    return tensor(
+      Float64Array.from({ length: sizeOf(dims) }, (_, i) => (i % 2) * 2),
+      dims,
+      'float64',
+    )
+  })
   const x = tape.leaf(values([2, 3], 1))
+  const locked = tape.fixed(values([2, 3], 1))
+  expect(tape.dropout(locked, 0.5)).toBe(locked)
   const y = tape.dropPath(tape.dropout(x, 0.1), 0.2)
   expect(drawn).toEqual([
-    [[2, 3], 0.1],
-    [[2, 1], 0.2],
+    [2, [2, 3], 0.1],
+    [3, [2, 1], 0.2],
   ])
   const ones = tensor(new Float64Array(6).fill(1), [2, 3], 'float64')
   expect([...tape.gradients([[y, ones]], [x]).leaves[0]!.data]).toEqual([0, 0, 0, 4, 0, 4])
-  expect([...tape.fixed(y.value).value.data].map((value) => value === 0)).toEqual([
-    true,
-    true,
-    true,
-    false,
-    true,
-    false,
-  ])
+  expect([...y.value.data].map((value) => value === 0)).toEqual([true, true, true, false, true, false])
 })

@@ -14,6 +14,7 @@ export abstract class TracedPrimitives<T> extends ComposedOps<Traced<T>> {
 
   constructor(
     protected readonly ops: Ops<T>,
+    /** Whether the gradient of a parameter is wanted. What is not is a constant. */
     private readonly wanted: (name: string) => boolean = () => true,
   ) {
     super()

@@ -1,30 +1,23 @@
 import type { Activation } from '../activations'
-import type { Linear, Norm, Ops } from '../ops'
+import type { Linear, Norm } from '../ops'
 import { TracedPrimitives } from './primitives'
 import type { Traced } from './record'
 
-/** Draws the factors of dropout: `dims` of 0 (at `rate`) and 1 / (1 - rate). */
-export interface Masks<T> {
-  next(dims: readonly number[], rate: number): T
-}
-
-export interface TapeOptions<T> {
-  /** Whether the gradient of a parameter is wanted; of every one by default. What is not is a constant. */
-  readonly wanted?: (name: string) => boolean
-  /** Given while training: without them nothing is dropped. */
-  readonly masks?: Masks<T>
-}
+/** The factors of a dropout: `dims` of 0 (at `rate`) and 1 / (1 - rate). Places count from 1 on. */
+export type DrawFactors<T> = (place: number, dims: readonly number[], rate: number) => T
 
 /**
  * Ops that compute on other ops and note how, so that gradients can be had afterwards. What is not written here is
  * composed of primitives, and so are its gradients; here is what a rule of its own makes faster, and what is dropped.
  */
 export class Tape<T> extends TracedPrimitives<T> {
-  readonly #masks?: Masks<T>
+  #draw?: DrawFactors<T>
+  #place = 0
 
-  constructor(ops: Ops<T>, { wanted, masks }: TapeOptions<T> = {}) {
-    super(ops, wanted)
-    this.#masks = masks
+  /** Drops from now on, counting places anew; nothing without `draw`. What depends on no variable is never dropped. */
+  dropBy(draw: DrawFactors<T> | undefined): void {
+    this.#draw = draw
+    this.#place = 0
   }
 
   dropout(x: Traced<T>, rate: number): Traced<T> {
@@ -38,8 +31,9 @@ export class Tape<T> extends TracedPrimitives<T> {
     )
   }
   #drop(x: Traced<T>, rate: number, dims: readonly number[]): Traced<T> {
-    const masks = this.#masks
-    return masks && rate > 0 ? this.mul(x, { value: masks.next(dims, rate) }) : x
+    if (!this.#draw || rate === 0) return x
+    const place = ++this.#place
+    return x.node ? this.mul(x, { value: this.#draw(place, dims, rate) }) : x
   }
 
   override linear(x: Traced<T>, { weight, bias, scale }: Linear, activation: Activation = 'linear'): Traced<T> {
