@@ -24,7 +24,7 @@ export {
 } from './models/encoder'
 export { memoryWeight } from './models/initialize'
 export { checkPixelDims } from './models/inputs'
-export { lossOnTape, type ObjectiveModel, type Side } from './models/objective'
+export { embedsOnTape, lossOfRows, lossOnTape, type ObjectiveModel, type Side } from './models/objective'
 export { initializeModel, type LoadedModel, type LoadedTower } from './models/load'
 export { autoModel } from './models/auto-model'
 export { DualEncoderModel } from './models/model'
@@ -34,6 +34,18 @@ export { encoderParams } from './models/parameters'
 export { RunnerBase } from './models/runner'
 export { sampleOf } from './models/sample'
 export { TowerBase, type TowerClass } from './models/tower'
+export {
+  rowsAt,
+  rowsOf,
+  sidesOf,
+  type StepOptions,
+  type StepResult,
+  type TrainingInputs,
+  type TrainingPlan,
+  type TrainingRun,
+  type TrainingState,
+  type UpdateRule,
+} from './models/training'
 export { type Activation, activationOf } from './ops/activations'
 export type { Traced } from './ops/autodiff/record'
 export { type DrawFactors, Tape } from './ops/autodiff/tape'

@@ -9,12 +9,15 @@ import {
   type LoadedTower,
   namesInMask,
   TowerBase,
+  type TrainingPlan,
+  type TrainingRun,
   type Weights,
 } from '@dual-encoder/core/backend'
 import { exportEncoders, type ExportOptions } from './export'
 import { checkOnnxOptions, ONNX_OPTIONS, type OnnxOptions } from './options'
 import { OnnxRunner } from './runner'
 import { OnnxGradients } from './training/gradients'
+import { OnnxTraining } from './training/run'
 
 /** A model with two towers on ONNX Runtime. */
 export abstract class OnnxModel extends DualEncoderModel {
@@ -53,6 +56,11 @@ export abstract class OnnxModel extends DualEncoderModel {
     const names = namesInMask(weights.keys(), options.names, 'names')
     this.#gradients ??= new OnnxGradients(this.loaded, weights, this.#options)
     return this.#gradients.run(sides, { loss: options.loss, names }, options.signal)
+  }
+
+  /** Begins a training run from the model's weights, which stay as they are. It lives in an engine of its own. */
+  train(plan: TrainingPlan): TrainingRun {
+    return new OnnxTraining(this.loaded, this.loaded.weights, plan, this.#options)
   }
 
   override async dispose(): Promise<void> {

@@ -24,8 +24,8 @@ export interface OnnxValue {
   flat?: string
 }
 
-/** Where the bytes of a weight are, for an initializer. */
-export type PlaceParam = (param: Param) => TensorProto['data']
+/** Where the bytes of a weight are, for an initializer; or that the graph is given it. */
+export type PlaceParam = (param: Param) => TensorProto['data'] | 'input'
 
 /** An end that means all the rest. */
 const END = 2 ** 31
@@ -34,6 +34,8 @@ const END = 2 ** 31
 export class OnnxPrimitives implements Primitives<OnnxValue> {
   /** `[B, L]` of the token ids, for reshapes where L is symbolic. */
   #textShape?: string
+  /** Weights that the graph is given. */
+  readonly #inputs = new Set<string>()
 
   constructor(
     readonly graph: GraphBuilder,
@@ -73,7 +75,17 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
     const [start, end] = param.rows ?? [0, param.shape[0] ?? 1]
     const dims = param.shape.length === 0 ? [] : [end - start, ...param.shape.slice(1)]
     const name = param.rows ? `${param.name}[${start}:${end}]` : param.name
-    return this.graph.initializer({ name, element: 'float32', dims, data: this.place(param) })
+    const data = this.place(param)
+    if (data === 'input') {
+      const whole = this.#given(param)
+      return param.rows ? this.graph.node('Slice', [whole, this.graph.ints([start]), this.graph.ints([end])]) : whole
+    }
+    return this.graph.initializer({ name, element: 'float32', dims, data })
+  }
+
+  #given({ name, shape }: Param): string {
+    if (!this.#inputs.has(name)) this.#inputs.add(this.graph.input(name, 'float32', shape))
+    return name
   }
 
   dims(x: OnnxValue): readonly Dim[] {

@@ -75,7 +75,7 @@ async function release(prepared: Promise<OpenSession>): Promise<void> {
 }
 
 /** Feeds of what the graph reads: by the names in graphs. */
-export function feedsOf({ inputs }: Batch, { session, engine: { Tensor: OrtTensor } }: OpenSession) {
+function feedsOf({ inputs }: Batch, { session, engine: { Tensor: OrtTensor } }: OpenSession) {
   const feeds = Object.entries(inputs).map(([name, { dtype, data, dims }]) => [
     snakeCase(name),
     new OrtTensor(dtype as 'float32', data as Float32Array, dims),

@@ -16,31 +16,55 @@ export interface OpenSession {
   readonly providers: readonly string[]
 }
 
+/** What an engine needs for a session; `release` once it has it. */
+export interface SessionParts {
+  readonly engine: Engine
+  readonly providers: readonly string[]
+  readonly model: Uint8Array
+  readonly settings: InferenceSession.SessionOptions
+  release(): Promise<void>
+}
+
 /**
- * A session of the model that `write` makes.
+ * The model that `write` makes, beside its weights.
  * @param entries the weights that it may read
  */
-export async function openSession(
+export async function sessionParts(
   entries: readonly WeightEntry[],
   weights: Weights,
   options: OnnxOptions,
   write: (place: PlaceParam, kernels: Kernels) => ModelProto,
-): Promise<OpenSession> {
+): Promise<SessionParts> {
   const providers = options.executionProviders ?? runtime.defaultProviders
   const engine = await runtime.load(providers, options)
   const placed = await runtime.placeWeights(entries)
   try {
-    const model = write(placeParams(weights, placed.place), kernelsOf(providers))
+    const model = serialize(write(placeParams(weights, placed.place), kernelsOf(providers)))
     const settings = sessionOptions(options, providers, placed.sessionOptions)
-    const session = await runtime.inTurn(() => engine.create(serialize(model), settings))
+    return { engine, providers, model, settings, release: () => placed.release() }
+  } catch (error) {
+    await placed.release()
+    throw error
+  }
+}
+
+/** @throws BackendError where the engine takes no such model */
+export async function openSession(...given: Parameters<typeof sessionParts>): Promise<OpenSession> {
+  const { engine, providers, model, settings, release } = await sessionParts(...given)
+  try {
+    const session = await runtime.inTurn(() => engine.create(model, settings))
     return { session, engine, providers }
   } catch (cause) {
-    if (cause instanceof DualEncoderError) throw cause
-    const message = `ONNX Runtime made no session on ${providers.join(', ')}: ${(cause as Error).message}`
-    throw new BackendError('session-failed', message, { cause })
+    throw sessionFailed(providers, cause)
   } finally {
-    await placed.release()
+    await release()
   }
+}
+
+export function sessionFailed(providers: readonly string[], cause: unknown): Error {
+  if (cause instanceof DualEncoderError) return cause
+  const message = `ONNX Runtime made no session on ${providers.join(', ')}: ${(cause as Error).message}`
+  return new BackendError('session-failed', message, { cause })
 }
 
 /** @throws BackendError where the engine fails */

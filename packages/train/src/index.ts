@@ -23,3 +23,4 @@ export {
   type TrainedParameter,
 } from './rules/rules'
 export { type Schedule, scheduleOf, type ScheduleOptions } from './schedules'
+export { updateRule, type UpdateOptions } from './update'

@@ -47,6 +47,16 @@ export function lossOnTape<T>(
 ): Traced<T> {
   const text = embedsOnTape(tape, model.text, sides.texts, draw)
   const image = embedsOnTape(tape, model.vision, sides.images, draw)
-  const [scale, bias] = logitParams(model.config).map((param) => tape.param(param))
-  return lossOfEmbeds(lossOpsOf(tape), loss ?? model.config.family.loss, { text, image }, scale as Traced<T>, bias)
+  return lossOfRows(tape, model.config, loss, { text, image })
+}
+
+/** The loss of embeddings. */
+export function lossOfRows<T>(
+  tape: Tape<T>,
+  config: DualEncoderConfig,
+  loss: Objective<T>['loss'],
+  embeds: { readonly text: Traced<T>; readonly image: Traced<T> },
+): Traced<T> {
+  const [scale, bias] = logitParams(config).map((param) => tape.param(param))
+  return lossOfEmbeds(lossOpsOf(tape), loss ?? config.family.loss, embeds, scale as Traced<T>, bias)
 }

@@ -49,7 +49,7 @@ export class OnnxGradients {
 
   async run(sides: Sides, wanted: Wanted, signal?: AbortSignal): Promise<{ loss: number; grads: Map<string, Tensor> }> {
     const { model, weights, options } = this
-    const inputs = [...namedInputs('text', sides.texts), ...namedInputs('vision', sides.images)]
+    const inputs = Object.entries({ ...namedInputs('text', sides.texts), ...namedInputs('vision', sides.images) })
     const key = JSON.stringify([inputs.map(([name, { dims }]) => [name, dims]), wanted])
     const opening = this.#sessions.get(key, () =>
       openSession([...weights.values()], weights, options, (place, kernels) =>

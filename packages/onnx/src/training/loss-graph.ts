@@ -12,6 +12,7 @@ import {
 } from '@dual-encoder/core/backend'
 import type { OnnxOps } from '../ops'
 import type { OnnxValue } from '../primitives'
+import type { Plain } from './store'
 
 export interface Sides<T = Tensor> {
   readonly texts: Side<T>
@@ -27,12 +28,16 @@ export interface Dropped {
   readonly rate: number
 }
 
-const EMBEDS = { text: 'text_embeds', vision: 'image_embeds' } as const
+export const EMBEDS = { text: 'text_embeds', vision: 'image_embeds' } as const
 
 /** Host tensors of one side by their names in graphs. */
-export function namedInputs(kind: DropoutOf, side: Side<Tensor>): [string, Tensor][] {
-  if ('embeds' in side) return [[EMBEDS[kind], side.embeds]]
-  return Object.entries(side.inputs).map(([name, value]) => [snakeCase(name), value])
+export function namedInputs(kind: DropoutOf, side: Side<Tensor>): Record<string, Plain> {
+  const named = 'embeds' in side ? { [EMBEDS[kind]]: side.embeds } : side.inputs
+  const entries = Object.entries(named).map(([name, { dims, dtype, data }]) => [
+    'embeds' in side ? name : snakeCase(name),
+    { dims, dtype, data },
+  ])
+  return Object.fromEntries(entries) as Record<string, Plain>
 }
 
 /** Inputs of a graph for one side, of the sizes that it has here. */

@@ -1,0 +1,284 @@
+import { BackendError, type Tensor, tensor } from '@dual-encoder/core'
+import {
+  dropoutFactors,
+  type DropoutOf,
+  float32Of,
+  type LoadedModel,
+  rowsAt,
+  rowsOf,
+  type Side,
+  sidesOf,
+  sizeOf,
+  type StepOptions,
+  type StepResult,
+  type TrainingInputs,
+  type TrainingPlan,
+  type TrainingRun,
+  type TrainingState,
+  type Weights,
+} from '@dual-encoder/core/backend'
+import { runtime } from '#runtime'
+import type { ModelProto } from '../graph/proto'
+import type { OnnxOptions } from '../options'
+import { sessionFailed, sessionParts } from '../session'
+import { type Dropped, namedInputs, type Sides } from './loss-graph'
+import {
+  chunkEmbeds,
+  chunkGradients,
+  embedsLoss,
+  type GraphContext,
+  gradKey,
+  nextOf,
+  slotKey,
+  type StepGraph,
+  updateStep,
+  wholeStep,
+} from './step-graphs'
+import { type Plain, type RunCall, type Store, TensorStore } from './store'
+
+/** A graph that was handed to the engine. */
+interface Opened {
+  readonly name: string
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly dropped: readonly Dropped[]
+  /** Inputs that one node reads: what follows them may be written over them. */
+  readonly readOnce: ReadonlySet<string>
+}
+
+/** Inputs of a graph, each used by a single node and once. */
+function readOnce({ graph }: ModelProto): Set<string> {
+  const counts = new Map<string, number>()
+  for (const { inputs } of graph.nodes) for (const name of inputs) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return new Set(graph.inputs.map(({ name }) => name).filter((name) => counts.get(name) === 1))
+}
+
+const plainOf = ({ dims, dtype, data }: Tensor): Plain => ({ dims, dtype, data: data as Float32Array })
+
+/** Trains a model by graphs on ONNX Runtime: one for each size of batch. Parameters and slots stay in the engine. */
+export class OnnxTraining implements TrainingRun {
+  readonly #opened = new Map<string, Promise<Opened>>()
+  readonly #shapes: ReadonlyMap<string, readonly number[]>
+  #store?: Promise<Store>
+
+  constructor(
+    private readonly model: LoadedModel,
+    private readonly weights: Weights,
+    private readonly plan: TrainingPlan,
+    private readonly options: OnnxOptions,
+  ) {
+    this.#shapes = new Map([...weights.values()].map(({ name, shape }) => [name, shape]))
+  }
+
+  async step(inputs: TrainingInputs, options: StepOptions): Promise<StepResult> {
+    options.signal?.throwIfAborted()
+    const sides = sidesOf(this.model, inputs)
+    const { chunkSize = Infinity } = options
+    return rowsOf(sides.texts) > chunkSize ? this.#chunked(sides, chunkSize, options) : this.#whole(sides, options)
+  }
+
+  async #whole(sides: Sides, { numbers, dropoutSeed }: StepOptions): Promise<StepResult> {
+    const inputs = { ...namedInputs('text', sides.texts), ...namedInputs('vision', sides.images) }
+    const opened = await this.#open(`step ${shapeKey(inputs)}`, dropoutSeed, (context) => wholeStep(context, sides))
+    const results = await this.#run(opened, { ...inputs, ...numberInputs(numbers) }, dropoutSeed)
+    return { loss: scalarOf(results.loss), gradNorm: scalarOf(results.norm) }
+  }
+
+  /** GradCache: embeddings of all rows first, then the gradients of one chunk after the other. */
+  async #chunked(sides: Sides, size: number, { numbers, dropoutSeed: seed, signal }: StepOptions): Promise<StepResult> {
+    const store = await this.#prepared()
+    const rows = rowsOf(sides.texts)
+    const starts = Array.from({ length: Math.ceil(rows / size) }, (_, i) => i * size)
+    const chunksOf = (side: Side<Tensor>) =>
+      starts.map((start) => ({ start, side: rowsAt(side, start, Math.min(start + size, rows)) }))
+    const embed = async (kind: DropoutOf, side: Side<Tensor>): Promise<Tensor> => {
+      if ('embeds' in side) return side.embeds
+      const parts: Plain[] = []
+      for (const chunk of chunksOf(side)) {
+        signal?.throwIfAborted()
+        const inputs = namedInputs(kind, chunk.side)
+        const opened = await this.#open(`embeds ${kind} ${shapeKey(inputs)}`, seed, (context) =>
+          chunkEmbeds(context, kind, chunk.side),
+        )
+        parts.push((await this.#run(opened, inputs, seed, chunk.start)).embeds as Plain)
+      }
+      return joined(parts)
+    }
+    const [text, vision] = [await embed('text', sides.texts), await embed('vision', sides.images)]
+    await store.zero(this.plan.trained.map(gradKey))
+    const lossInputs = { ...namedInputs('text', { embeds: text }), ...namedInputs('vision', { embeds: vision }) }
+    const lossGraph = await this.#open(`loss ${shapeKey(lossInputs)}`, undefined, (context) =>
+      embedsLoss(context, text.dims),
+    )
+    const { loss, ...gradients } = await this.#run(lossGraph, lossInputs)
+    for (const [kind, side] of [
+      ['text', sides.texts],
+      ['vision', sides.images],
+    ] as const) {
+      if ('embeds' in side || !this.#trains(kind)) continue
+      for (const chunk of chunksOf(side)) {
+        signal?.throwIfAborted()
+        const { embeds: upstream } = rowsAt(
+          { embeds: tensor(gradients[kind]!.data as Float32Array, text.dims) },
+          chunk.start,
+          chunk.start + rowsOf(chunk.side),
+        ) as { embeds: Tensor }
+        const inputs = namedInputs(kind, chunk.side)
+        const opened = await this.#open(`gradients ${kind} ${shapeKey(inputs)}`, seed, (context) =>
+          chunkGradients(context, kind, chunk.side, upstream.dims),
+        )
+        await this.#run(opened, { ...inputs, upstream: plainOf(upstream) }, seed, chunk.start)
+      }
+    }
+    const update = await this.#open('update', undefined, updateStep)
+    const { norm } = await this.#run(update, numberInputs(numbers))
+    return { loss: scalarOf(loss), gradNorm: scalarOf(norm) }
+  }
+
+  #trains(kind: DropoutOf): boolean {
+    const prefixes = kind === 'text' ? ['text_model.', 'text_projection.'] : ['vision_model.', 'visual_projection.']
+    return this.plan.trained.some((name) => prefixes.some((prefix) => name.startsWith(prefix)))
+  }
+
+  /** The store with the parameters and slots that a run begins with. */
+  #prepared(): Promise<Store> {
+    return (this.#store ??= this.#start())
+  }
+
+  async #start(): Promise<Store> {
+    const { options, plan, weights } = this
+    const engine = await runtime.load(options.executionProviders ?? runtime.defaultProviders, options)
+    const store: Store = new TensorStore(engine)
+    const { slots, likeParams = [] } = plan.rule
+    for (const name of plan.trained) {
+      const entry = weights.get(name)
+      if (!entry) throw new BackendError('no-weight', `There is no weight "${name}".`)
+      const { data, dims } = await entry.read()
+      const values = float32Of({ data, dims, dtype: 'float32' } as Tensor)
+      const like = (of: Float32Array): Plain => ({ dims, dtype: 'float32', data: of })
+      const zeros = () => like(new Float32Array(sizeOf(dims)))
+      const kept = [...slots, 'gradient'].map((slot) => [
+        slotKey(slot, name),
+        likeParams.includes(slot) ? like(values.slice()) : zeros(),
+      ])
+      await store.put({ [name]: like(values.slice()), ...(Object.fromEntries(kept) as Record<string, Plain>) })
+    }
+    return store
+  }
+
+  #open(key: string, seed: number | undefined, write: (context: GraphContext) => StepGraph): Promise<Opened> {
+    const drops = seed !== undefined
+    const name = `${key}${drops ? ' dropping' : ''}`
+    const known = this.#opened.get(name)
+    if (known) return known
+    const opening = this.#create(name, drops, write)
+    this.#opened.set(name, opening)
+    opening.catch(() => this.#opened.delete(name))
+    return opening
+  }
+
+  async #create(name: string, drops: boolean, write: (context: GraphContext) => StepGraph): Promise<Opened> {
+    const { model, weights, plan, options } = this
+    const store = await this.#prepared()
+    const locked = [...weights.values()].filter((entry) => !plan.trained.includes(entry.name))
+    let graph: StepGraph | undefined
+    const parts = await sessionParts(locked, weights, options, (place, kernels) => {
+      graph = write({ model, plan, shapes: this.#shapes, place, kernels, drops })
+      return graph.model
+    })
+    try {
+      const inputs = await store.open(name, parts.model, parts.settings)
+      const { model: proto, dropped } = graph as StepGraph
+      return {
+        name,
+        inputs,
+        outputs: proto.graph.outputs.map((output) => output.name),
+        dropped,
+        readOnce: readOnce(proto),
+      }
+    } catch (cause) {
+      throw sessionFailed(parts.providers, cause)
+    } finally {
+      await parts.release()
+    }
+  }
+
+  async #run(
+    { name, inputs, outputs, dropped, readOnce }: Opened,
+    given: Readonly<Record<string, Plain>>,
+    seed = 0,
+    firstRow = 0,
+  ): Promise<Record<string, Plain>> {
+    const store = await this.#prepared()
+    const factors = dropped.map(({ name, of, place, dims, rate }): [string, Plain] => [
+      name,
+      { dims, dtype: 'float32', data: dropoutFactors({ seed, of, place, firstRow }, dims, rate) },
+    ])
+    const all: Readonly<Record<string, Plain>> = { ...given, ...Object.fromEntries(factors) }
+    const feeds = Object.fromEntries(inputs.map((input) => [input, all[input] ?? input]))
+    const kept = outputs.filter((output) => output.startsWith(nextOf('')))
+    const stores = kept.map((output) => {
+      const key = output.slice(nextOf('').length)
+      return [output, { key, inPlace: readOnce.has(key) }]
+    })
+    return store.run({
+      session: name,
+      feeds,
+      stores: Object.fromEntries(stores) as RunCall['stores'],
+      returns: outputs.filter((output) => !kept.includes(output)),
+    })
+  }
+
+  async state(): Promise<TrainingState> {
+    const { trained, rule } = this.plan
+    const store = await this.#prepared()
+    const read = async (keyOf: (name: string) => string) => {
+      const values = await store.read(trained.map(keyOf))
+      return new Map(
+        trained.map((name) => [name, tensor(values[keyOf(name)]!.data as Float32Array, this.#shapes.get(name) ?? [])]),
+      )
+    }
+    const slots = new Map<string, ReadonlyMap<string, Tensor<'float32'>>>()
+    for (const slot of rule.slots) slots.set(slot, await read((name) => slotKey(slot, name)))
+    return { params: await read((name) => name), slots }
+  }
+
+  async restore({ params, slots }: TrainingState): Promise<void> {
+    const store = await this.#prepared()
+    const values = (given: ReadonlyMap<string, Tensor>, keyOf: (name: string) => string) =>
+      Object.fromEntries([...given].map(([name, x]) => [keyOf(name), { ...plainOf(x), data: float32Of(x).slice() }]))
+    await store.put(values(params, (name) => name))
+    for (const [slot, given] of slots) await store.put(values(given, (name) => slotKey(slot, name)))
+  }
+
+  async dispose(): Promise<void> {
+    await (await this.#store?.catch(() => undefined))?.dispose()
+  }
+}
+
+const numberInputs = (numbers: Readonly<Record<string, number>>): Record<string, Plain> =>
+  Object.fromEntries(
+    Object.entries(numbers).map(([name, value]) => [
+      `number.${name}`,
+      { dims: [], dtype: 'float32', data: Float32Array.of(value) },
+    ]),
+  )
+
+const shapeKey = (inputs: Readonly<Record<string, Plain>>): string =>
+  Object.entries(inputs)
+    .map(([name, { dims }]) => `${name}[${dims.join()}]`)
+    .join(' ')
+
+const scalarOf = (x: Plain | undefined): number => (x?.data as Float32Array)[0] as number
+
+function joined(parts: readonly Plain[]): Tensor<'float32'> {
+  const width = parts[0]?.dims[1] ?? 0
+  const rows = parts.reduce((sum, { dims }) => sum + (dims[0] as number), 0)
+  const data = new Float32Array(rows * width)
+  let offset = 0
+  for (const part of parts) {
+    data.set(part.data as Float32Array, offset)
+    offset += part.data.length
+  }
+  return tensor(data, [rows, width])
+}

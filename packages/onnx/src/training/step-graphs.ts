@@ -1,0 +1,164 @@
+import type { Tensor } from '@dual-encoder/core'
+import {
+  type DropoutOf,
+  embedsOnTape,
+  lossOfRows,
+  type ObjectiveModel,
+  type Param,
+  type Side,
+  Tape,
+  type TrainingPlan,
+} from '@dual-encoder/core/backend'
+import { GraphBuilder } from '../graph/builder'
+import type { Kernels } from '../graph/kernels'
+import type { ModelProto } from '../graph/proto'
+import { OnnxOps } from '../ops'
+import type { OnnxValue, PlaceParam } from '../primitives'
+import { drawAsInputs, type Dropped, EMBEDS, type Sides, writeLoss, writeSide } from './loss-graph'
+
+/** A graph of a step, and the dropouts whose factors it is given. */
+export interface StepGraph {
+  readonly model: ModelProto
+  readonly dropped: readonly Dropped[]
+}
+
+export interface GraphContext {
+  readonly model: ObjectiveModel
+  readonly plan: TrainingPlan
+  readonly shapes: ReadonlyMap<string, readonly number[]>
+  readonly place: PlaceParam
+  readonly kernels: Kernels
+  readonly drops: boolean
+}
+
+/** Names of what is kept: of a parameter's slot, of its gradient. */
+export const slotKey = (slot: string, name: string): string => `${slot}.${name}`
+export const gradKey = (name: string): string => slotKey('gradient', name)
+/** Of an output that follows an input of that name. */
+export const nextOf = (key: string): string => `next.${key}`
+
+const paramOf = (name: string, shapes: GraphContext['shapes']): Param => ({
+  name,
+  shape: shapes.get(name) ?? [],
+  init: { kind: 'zeros' },
+})
+
+/** Collects a graph's outputs; trained parameters are its inputs. */
+class Writer {
+  readonly graph: GraphBuilder
+  readonly ops: OnnxOps
+  readonly tape: Tape<OnnxValue>
+  readonly dropped: Dropped[] = []
+  readonly #outputs = new Map<string, OnnxValue>()
+
+  constructor(
+    name: string,
+    readonly context: GraphContext,
+  ) {
+    const { plan, place, kernels } = context
+    const trained = new Set(plan.trained)
+    this.graph = new GraphBuilder(name)
+    this.ops = new OnnxOps(this.graph, (param) => (trained.has(param.name) ? 'input' : place(param)), kernels)
+    this.tape = new Tape(this.ops, (name) => trained.has(name))
+  }
+
+  get drops(): Dropped[] | undefined {
+    return this.context.drops ? this.dropped : undefined
+  }
+  get draw() {
+    return this.context.drops ? drawAsInputs(this.ops, this.dropped) : undefined
+  }
+  output(name: string, value: OnnxValue): void {
+    this.#outputs.set(name, value)
+  }
+  /** Gradients added to those that the graph is given. */
+  accumulate(gradients: ReadonlyMap<string, OnnxValue>): void {
+    for (const [name, gradient] of gradients) {
+      const sum = this.ops.input(gradKey(name), 'float32', this.context.shapes.get(name) ?? [])
+      this.output(nextOf(gradKey(name)), this.ops.add(sum, gradient))
+    }
+  }
+  /** The rule's update by these gradients. A parameter without one stays as it is. */
+  update(gradients: ReadonlyMap<string, OnnxValue>): void {
+    const { ops, context } = this
+    const { rule } = context.plan
+    const input = (name: string, dims: readonly number[]) => ops.input(name, 'float32', dims)
+    const numbers = Object.fromEntries(rule.numbers.map((name) => [name, input(`number.${name}`, [])]))
+    const given = [...gradients].map(([name, grad]) => {
+      const dims = context.shapes.get(name) ?? []
+      const state = Object.fromEntries(rule.slots.map((slot) => [slot, input(slotKey(slot, name), dims)]))
+      return [name, { param: ops.param(paramOf(name, context.shapes)), grad, state }] as const
+    })
+    const { params, norm } = rule.update(ops, new Map(given), numbers)
+    this.output('norm', norm)
+    for (const [name, { param, state }] of params) {
+      this.output(nextOf(name), param)
+      for (const [slot, value] of Object.entries(state)) this.output(nextOf(slotKey(slot, name)), value)
+    }
+  }
+  finish(): StepGraph {
+    const outputs = [...this.#outputs].map(([name, x]) => [name, { value: this.ops.shaped(x), dims: x.dims }] as const)
+    return { model: this.graph.build(new Map(outputs)), dropped: this.dropped }
+  }
+}
+
+/** A whole step: loss, gradients, update. */
+export function wholeStep(context: GraphContext, sides: Sides): StepGraph {
+  const writer = new Writer('step', context)
+  const { tape, ops } = writer
+  const loss = writeLoss(ops, tape, context.model, sides, { loss: context.plan.loss, dropped: writer.drops })
+  writer.output('loss', loss.value)
+  writer.update(tape.gradients([[loss, ops.scalar(1)]]).params)
+  return writer.finish()
+}
+
+/** Embeddings of a chunk, dropped from as in the step. */
+export function chunkEmbeds(context: GraphContext, kind: DropoutOf, side: Side<Tensor>): StepGraph {
+  const writer = new Writer('embeds', context)
+  const encoder = context.model[kind]
+  const embeds = embedsOnTape(writer.tape, encoder, writeSide(writer.ops, encoder, side), writer.draw)
+  writer.output('embeds', embeds.value)
+  return writer.finish()
+}
+
+/** The loss of all embeddings, its gradient by them, and that of the logit's parameters. */
+export function embedsLoss(context: GraphContext, dims: readonly number[]): StepGraph {
+  const writer = new Writer('loss', context)
+  const { tape, ops } = writer
+  const leaf = (kind: DropoutOf) => tape.leaf(ops.input(EMBEDS[kind], 'float32', dims))
+  const leaves = [leaf('text'), leaf('vision')] as const
+  const [text, image] = leaves
+  const loss = lossOfRows(tape, context.model.config, context.plan.loss, { text, image })
+  const { params, leaves: found } = tape.gradients([[loss, ops.scalar(1)]], leaves)
+  writer.output('loss', loss.value)
+  writer.output('text', found[0] as OnnxValue)
+  writer.output('vision', found[1] as OnnxValue)
+  writer.accumulate(params)
+  return writer.finish()
+}
+
+/** The gradients of a chunk from those of its embeddings, added to what the graph is given. */
+export function chunkGradients(
+  context: GraphContext,
+  kind: DropoutOf,
+  side: Side<Tensor>,
+  dims: readonly number[],
+): StepGraph {
+  const writer = new Writer('gradients', context)
+  const { tape, ops } = writer
+  const encoder = context.model[kind]
+  const embeds = embedsOnTape(tape, encoder, writeSide(ops, encoder, side), writer.draw)
+  writer.accumulate(tape.gradients([[embeds, ops.input('upstream', 'float32', dims)]]).params)
+  return writer.finish()
+}
+
+/** The update by gradients that were added up. */
+export function updateStep(context: GraphContext): StepGraph {
+  const writer = new Writer('update', context)
+  const gradients = context.plan.trained.map((name): [string, OnnxValue] => [
+    name,
+    writer.ops.input(gradKey(name), 'float32', context.shapes.get(name) ?? []),
+  ])
+  writer.update(new Map(gradients))
+  return writer.finish()
+}

@@ -1,0 +1,41 @@
+import type { Optimizer, UpdateRule } from '@dual-encoder/core/backend'
+import { ema } from './optimizers/average'
+import { clampLogitScale, clipByNorm, globalNorm } from './optimizers/gradients'
+import type { TrainedParameter } from './rules/rules'
+
+export interface UpdateOptions {
+  readonly optimizer: Optimizer
+  readonly trained: readonly TrainedParameter[]
+  /** The longest that all gradients together may be; as long as they are unless given. */
+  readonly clip?: number
+  /** Whether a running mean of each parameter is kept. */
+  readonly average?: boolean
+}
+
+/** The slot and the number of the running mean. */
+const AVERAGE = 'average'
+const AVERAGE_SHARE = 'averageShare'
+
+/** A whole update, written once for every backend: gradients clipped, the optimizer, `logit_scale` kept in bounds, means. */
+export function updateRule({ optimizer, trained, clip, average = false }: UpdateOptions): UpdateRule {
+  const settings = new Map(trained.map((parameter) => [parameter.name, parameter]))
+  return {
+    slots: [...optimizer.slots, ...(average ? [AVERAGE] : [])],
+    ...(average ? { likeParams: [AVERAGE] } : {}),
+    numbers: [...Object.keys(optimizer.numbers(1, 1)), ...(average ? [AVERAGE_SHARE] : [])],
+    update(ops, given, numbers) {
+      const names = [...given.keys()]
+      const grads = [...given.values()].map(({ grad }) => grad)
+      const clipped = clip === undefined ? { grads, norm: globalNorm(ops, grads) } : clipByNorm(ops, grads, clip)
+      const params = names.map((name, i) => {
+        const { param, state } = given.get(name)!
+        const { factor, decay } = settings.get(name)!
+        const next = optimizer.update(ops, { param, grad: clipped.grads[i]!, state, numbers, factor, decay })
+        const bounded = name === 'logit_scale' ? clampLogitScale(ops, next.param) : next.param
+        const mean = average ? { [AVERAGE]: ema(ops, state[AVERAGE]!, bounded, numbers[AVERAGE_SHARE]!) } : undefined
+        return [name, { param: bounded, state: { ...next.state, ...mean } }] as const
+      })
+      return { params: new Map(params), norm: clipped.norm }
+    },
+  }
+}
