@@ -1,8 +1,13 @@
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { readSafetensors, VisionTextDualEncoderProcessor } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
-import { optimizerOf, planOf, updateRule } from '@dual-encoder/train'
-import { describe, expect, it } from 'vitest'
+import * as tfjs from '@dual-encoder/tfjs'
+import { lit, optimizerOf, planOf, Trainer, type TrainerOptions, updateRule } from '@dual-encoder/train'
+import * as tf from '@tensorflow/tfjs-core'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { inputsOf } from './fixtures'
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url))
@@ -49,6 +54,115 @@ describe.each(['vit-bert', 'beit-roberta', 'clip-bert'])('%s', (name) => {
       expect(Math.abs(loss - wanted)).toBeLessThan(1e-5)
     }
     await run.dispose()
+    await model.dispose()
+  })
+})
+
+it.each(['vit-bert', 'beit-roberta'])(
+  '%s: a seed drops the same on onnx and on tfjs, batches whole and in chunks',
+  async (name) => {
+    const { model, inputs, plan, numbersOf } = await setUp(name)
+    const other = await tfjs.VisionTextDualEncoderModel.fromPretrained(`${FIXTURES}towers/${name}`, { backend: 'cpu' })
+    const params = await other.params()
+    const { value, grads } = other.valueAndGrads(params, inputs, { train: true, dropoutSeed: 7 })
+    const wanted = (await value.data())[0]!
+    tf.dispose([params, value, grads] as tf.TensorContainer)
+    const lossOf = async (dropoutSeed: number | undefined, chunkSize?: number) => {
+      const run = model.train(plan)
+      const { loss } = await run.step(inputs, { numbers: numbersOf(1), dropoutSeed, chunkSize })
+      await run.dispose()
+      return loss
+    }
+    expect(Math.abs((await lossOf(7)) - wanted)).toBeLessThan(1e-5)
+    expect(Math.abs((await lossOf(7, 2)) - wanted)).toBeLessThan(1e-5)
+    expect(Math.abs((await lossOf(8)) - wanted)).toBeGreaterThan(1e-3)
+    expect(Math.abs((await lossOf(undefined)) - wanted)).toBeGreaterThan(1e-3)
+    await model.dispose()
+    await other.dispose()
+  },
+)
+
+describe('Trainer', () => {
+  const CHECKPOINT = fileURLToPath(new URL('../models/emoji-vit-bert', import.meta.url))
+  let output: string
+  beforeEach(async () => void (output = await mkdtemp(join(tmpdir(), 'dual-encoder-train-'))))
+  afterEach(() => rm(output, { recursive: true }))
+
+  async function trainerOf(options: Partial<TrainerOptions<string>>, model: VisionTextDualEncoderModel) {
+    const pictures = await readdir(`${CHECKPOINT}/samples`)
+    const data = pictures.map((name) => ({
+      image: `${CHECKPOINT}/samples/${name}`,
+      text: [name.replace(/\.png$/, '').replaceAll('-', ' '), `a drawing of ${name}`],
+    }))
+    const processor = await VisionTextDualEncoderProcessor.fromPretrained(CHECKPOINT)
+    return new Trainer<string>({
+      model,
+      processor: (inputs) => processor({ ...inputs, padding: 'max_length', maxLength: 12 }),
+      data,
+      batchSize: 4,
+      steps: 4,
+      optimizer: { name: 'adamw', lr: 1e-4 },
+      rules: lit('LU').rules,
+      output,
+      ...options,
+    })
+  }
+  const load = () => VisionTextDualEncoderModel.fromPretrained(CHECKPOINT)
+  const weights = (file: string) => readSafetensors(`${file}/model.safetensors`)
+
+  it('goes on after a stop as if there had been none, to the bit, and leaves what is locked as it was', async () => {
+    const model = await load()
+    const losses: number[] = []
+    await (await trainerOf({ average: 0.9 }, model)).run({ onStep: ({ loss }) => losses.push(loss) })
+    const straight = await weights(output)
+    await rm(output, { recursive: true })
+
+    const stop = new AbortController()
+    const again: number[] = []
+    const onStep = ({ step, loss }: { step: number; loss: number }) => {
+      again.push(loss)
+      if (step === 2) stop.abort(new Error('enough'))
+    }
+    await expect((await trainerOf({ average: 0.9 }, model)).run({ onStep, signal: stop.signal })).rejects.toThrow(
+      'enough',
+    )
+    expect(again).toHaveLength(2)
+    await (await trainerOf({ average: 0.9, resume: true }, model)).run({ onStep })
+    expect(again).toEqual(losses)
+    const resumed = await weights(output)
+    expect([...resumed.keys()].sort()).toEqual([...straight.keys()].sort())
+    const before = await weights(CHECKPOINT)
+    for (const [name, { data }] of straight) {
+      expect(resumed.get(name)!.data, name).toEqual(data)
+      const isLocked = name.startsWith('vision_model.')
+      const changed = before.get(name)!.data.some((value, i) => value !== data[i])
+      if (isLocked) expect(changed, name).toBe(false)
+      if (name === 'text_projection.weight' || name === 'visual_projection.weight') expect(changed, name).toBe(true)
+    }
+    const trained = await VisionTextDualEncoderModel.fromPretrained(output)
+    await Promise.all([model.dispose(), trained.dispose()])
+    const other = await load()
+    await expect((await trainerOf({ seed: 1, resume: true }, other)).run()).rejects.toMatchObject({ code: 'other-run' })
+    await other.dispose()
+  })
+
+  it('stops where the loss is no number any more, and leaves what was saved', async () => {
+    const model = await load()
+    const trainer = await trainerOf({ optimizer: { name: 'sgd', lr: 1e38 }, clip: 1e30, saveEvery: 1, steps: 8 }, model)
+    const done: number[] = []
+    const run = trainer.run({ onStep: ({ step }) => done.push(step) })
+    await expect(run).rejects.toMatchObject({ code: 'diverged' })
+    expect(done.length).toBeGreaterThan(0)
+    expect((await readdir(output)).sort()).toEqual(['config.json', 'model.safetensors', 'training.safetensors'])
+    await model.dispose()
+  })
+
+  it('refuses what it cannot do', async () => {
+    const model = await load()
+    await expect(trainerOf({ epochs: 2 }, model)).rejects.toMatchObject({ code: 'bad-option' })
+    await expect(trainerOf({ batchSize: 100 }, model)).rejects.toMatchObject({ code: 'bad-option' })
+    await expect(trainerOf({ rules: [['text_model.*', 1]] }, model)).rejects.toMatchObject({ code: 'rules-uncovered' })
+    await expect(trainerOf({ batchsize: 4 } as never, model)).rejects.toMatchObject({ code: 'unknown-option' })
     await model.dispose()
   })
 })

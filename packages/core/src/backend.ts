@@ -24,14 +24,15 @@ export {
 } from './models/encoder'
 export { memoryWeight } from './models/initialize'
 export { checkPixelDims } from './models/inputs'
-export { embedsOnTape, lossOfRows, lossOnTape, type ObjectiveModel, type Side } from './models/objective'
+export { embedsOnTape, lossOfRows, lossOnTape, type ObjectiveModel, type Side } from './models/training/objective'
 export { initializeModel, type LoadedModel, type LoadedTower } from './models/load'
 export { autoModel } from './models/auto-model'
 export { DualEncoderModel } from './models/model'
 export type { ModelClass } from './models/model-options'
-export { GRADIENT_OPTIONS, inMask, namesInMask } from './models/param-mask'
+export { GRADIENT_OPTIONS, inMask, namesInMask } from './models/training/param-mask'
 export { encoderParams } from './models/parameters'
 export { RunnerBase } from './models/runner'
+export { saveModel } from './models/save'
 export { sampleOf } from './models/sample'
 export { TowerBase, type TowerClass } from './models/tower'
 export {
@@ -45,7 +46,8 @@ export {
   type TrainingRun,
   type TrainingState,
   type UpdateRule,
-} from './models/training'
+  withTrained,
+} from './models/training/run'
 export { type Activation, activationOf } from './ops/activations'
 export type { Traced } from './ops/autodiff/record'
 export { type DrawFactors, Tape } from './ops/autodiff/tape'

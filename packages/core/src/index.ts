@@ -41,7 +41,7 @@ export type {
   FromTowersOptions,
 } from './models/model-options'
 export type { DualEncoderOutput, DualEncoderTuple, TowerModelOutput, TowerTuple } from './models/outputs'
-export type { GradientOptions, ParamMask } from './models/param-mask'
+export type { GradientOptions, ParamMask } from './models/training/param-mask'
 export type { SaveOptions } from './models/save'
 export type { TowerForwardOptions } from './models/tower'
 export type { TowerOverrides } from './models/tower-values'

@@ -58,6 +58,11 @@ export abstract class OnnxModel extends DualEncoderModel {
     return this.#gradients.run(sides, { loss: options.loss, names }, options.signal)
   }
 
+  /** Sizes of the parameters by name. */
+  get parameterShapes(): ReadonlyMap<string, readonly number[]> {
+    return new Map([...this.loaded.weights].map(([name, { shape }]) => [name, shape]))
+  }
+
   /** Begins a training run from the model's weights, which stay as they are. It lives in an engine of its own. */
   train(plan: TrainingPlan): TrainingRun {
     return new OnnxTraining(this.loaded, this.loaded.weights, plan, this.#options)

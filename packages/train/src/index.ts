@@ -24,3 +24,12 @@ export {
 } from './rules/rules'
 export { type Schedule, scheduleOf, type ScheduleOptions } from './schedules'
 export { updateRule, type UpdateOptions } from './update'
+export type { IndexedItems, TrainingData, TrainingItem } from './trainer/batches'
+export {
+  type MakeInputs,
+  type RunOptions,
+  type StepReport,
+  type TrainableModel,
+  Trainer,
+  type TrainerOptions,
+} from './trainer/trainer'

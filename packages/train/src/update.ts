@@ -13,8 +13,8 @@ export interface UpdateOptions {
 }
 
 /** The slot and the number of the running mean. */
-const AVERAGE = 'average'
-const AVERAGE_SHARE = 'averageShare'
+export const AVERAGE = 'average'
+export const AVERAGE_SHARE = 'averageShare'
 
 /** A whole update, written once for every backend: gradients clipped, the optimizer, `logit_scale` kept in bounds, means. */
 export function updateRule({ optimizer, trained, clip, average = false }: UpdateOptions): UpdateRule {

@@ -1,4 +1,4 @@
-import { BackendError, type Tensor, tensor } from '@dual-encoder/core'
+import { BackendError, type TargetLike, type Tensor, tensor } from '@dual-encoder/core'
 import {
   dropoutFactors,
   type DropoutOf,
@@ -6,6 +6,7 @@ import {
   type LoadedModel,
   rowsAt,
   rowsOf,
+  saveModel,
   type Side,
   sidesOf,
   sizeOf,
@@ -16,6 +17,7 @@ import {
   type TrainingRun,
   type TrainingState,
   type Weights,
+  withTrained,
 } from '@dual-encoder/core/backend'
 import { runtime } from '#runtime'
 import type { ModelProto } from '../graph/proto'
@@ -249,6 +251,11 @@ export class OnnxTraining implements TrainingRun {
       Object.fromEntries([...given].map(([name, x]) => [keyOf(name), { ...plainOf(x), data: float32Of(x).slice() }]))
     await store.put(values(params, (name) => name))
     for (const [slot, given] of slots) await store.put(values(given, (name) => slotKey(slot, name)))
+  }
+
+  async savePretrained(target: TargetLike, slot?: string): Promise<void> {
+    const { params, slots } = await this.state()
+    await saveModel(target, withTrained(this.model, (slot !== undefined && slots.get(slot)) || params), {})
   }
 
   async dispose(): Promise<void> {

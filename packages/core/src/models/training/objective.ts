@@ -1,11 +1,11 @@
-import type { DrawFactors, Tape } from '../ops/autodiff/tape'
-import type { Traced } from '../ops/autodiff/record'
-import type { DropoutOf } from '../ops/dropout'
-import { lossOfEmbeds } from '../ops/losses/losses'
-import { lossOpsOf } from '../ops/losses/of-ops'
-import type { DualEncoderConfig } from './dual-encoder-config'
-import { type Batch, encode, type EncoderSpec } from './encoder'
-import { logitParams } from './load'
+import type { DrawFactors, Tape } from '../../ops/autodiff/tape'
+import type { Traced } from '../../ops/autodiff/record'
+import type { DropoutOf } from '../../ops/dropout'
+import { lossOfEmbeds } from '../../ops/losses/losses'
+import { lossOpsOf } from '../../ops/losses/of-ops'
+import type { DualEncoderConfig } from '../dual-encoder-config'
+import { type Batch, encode, type EncoderSpec } from '../encoder'
+import { logitParams } from '../load'
 
 /** What one encoder is given, or its embeddings `[B, D]` where they are known: a locked tower's. */
 export type Side<T> = Batch<T> | { readonly embeds: T }

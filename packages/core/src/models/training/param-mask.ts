@@ -1,4 +1,4 @@
-import { InputError } from '../base/errors'
+import { InputError } from '../../base/errors'
 
 /** Which parameters are meant: true or false by name (false where a name is absent), or a function of the name. */
 export type ParamMask = Readonly<Record<string, boolean>> | ((name: string) => boolean)

@@ -1,8 +1,12 @@
-import { InputError } from '../base/errors'
-import type { Tensor } from '../base/tensor'
-import type { Primitives } from '../ops/ops'
-import type { Batch, TextEncoderSpec, VisionEncoderSpec } from './encoder'
-import { textBatch, type TextModelInputs, visionBatch, type VisionModelInputs } from './inputs'
+import type { TargetLike } from '../../files/target'
+import type { WeightEntry } from '../../weights/entry'
+import { InputError } from '../../base/errors'
+import type { Tensor } from '../../base/tensor'
+import type { Primitives } from '../../ops/ops'
+import type { Batch, TextEncoderSpec, VisionEncoderSpec } from '../encoder'
+import { textBatch, type TextModelInputs, visionBatch, type VisionModelInputs } from '../inputs'
+import { memoryWeight } from '../initialize'
+import type { LoadedModel } from '../load'
 import type { Side } from './objective'
 
 /** A parameter in an update: its value, its gradient, and what the rule keeps of it, all of its shape. */
@@ -75,8 +79,19 @@ export interface TrainingRun {
   state(): Promise<TrainingState>
   /** Goes on from a state. */
   restore(state: TrainingState): Promise<void>
+  /** Writes the trained model as `savePretrained`; with the values of a slot (a running mean) where one is named. */
+  savePretrained(target: TargetLike, slot?: string): Promise<void>
   dispose(): Promise<void>
 }
+
+/** The model with what was trained in its place. */
+export const withTrained = (model: LoadedModel, values: ReadonlyMap<string, Tensor>): LoadedModel => ({
+  ...model,
+  weights: new Map([...model.weights].map(([name, entry]) => [name, trainedOr(entry, values.get(name))])),
+})
+
+const trainedOr = (entry: WeightEntry, value: Tensor | undefined): WeightEntry =>
+  value ? memoryWeight(entry.name, value) : entry
 
 /** Both sides of a step, checked. @throws InputError where a side is missing, or has other rows than the other */
 export function sidesOf(
