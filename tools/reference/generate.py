@@ -25,6 +25,7 @@ GROUPS = {
     "standalone": [("standalone.py", False)],
     "initialisation": [("initialisation.py", False)],
     "losses": [("losses.py", False)],
+    "training-losses": [("training_losses.py", False)],
     "optimizers": [("optimizers.py", False)],
     "linear-probe": [("linear_probe.py", False)],
     "images": [("images.py", False), ("images_decode.py", False), ("images_transparency.py", False)],

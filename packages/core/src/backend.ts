@@ -55,6 +55,15 @@ export { dropoutFactors, type DropoutOf, stepSeed } from './ops/dropout'
 export { HostOps, type HostValue } from './ops/host/host-ops'
 export { logitsOf, type LossOps, LOSSES, lossOfEmbeds } from './ops/losses/losses'
 export { lossOpsOf } from './ops/losses/of-ops'
+export {
+  clipTrainingLoss,
+  distillationLoss,
+  type LossBatch,
+  matryoshkaLoss,
+  siglipTrainingLoss,
+  type TrainingLoss,
+  weightedLosses,
+} from './ops/losses/training'
 export type {
   AttentionOptions,
   ConvolutionOptions,

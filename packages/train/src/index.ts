@@ -1,4 +1,14 @@
 /** What a training run is made of. */
+export {
+  clipTrainingLoss,
+  distillationLoss,
+  type LossBatch,
+  matryoshkaLoss,
+  siglipTrainingLoss,
+  type TrainingLoss,
+  weightedLosses,
+} from '@dual-encoder/core/backend'
+export { lossOf, type PairKeys, positivesOf } from './losses'
 export { averageWeights, ema, emaShare } from './optimizers/average'
 export { clampLogitScale, clipByNorm, globalNorm } from './optimizers/gradients'
 export {

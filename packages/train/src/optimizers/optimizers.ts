@@ -1,6 +1,6 @@
 import { OptionError } from '@dual-encoder/core'
 import { checkOptions, type Optimizer, type Primitives } from '@dual-encoder/core/backend'
-import { scalar, scaled } from './scalars'
+import { scaled } from './scalars'
 
 /** `(1 - share) a + share b`, a running mean. */
 const blend = <T>(ops: Primitives<T>, a: T, b: T, share: number): T =>
@@ -31,7 +31,7 @@ export function adamw(options: AdamWOptions = {}): Optimizer<'stepSize' | 'corre
     update(ops, { param, grad, state, numbers, factor = 1, decay = true }) {
       const mean = blend(ops, state.mean, grad, 1 - betas[0])
       const square = blend(ops, state.square, ops.mul(grad, grad), 1 - betas[1])
-      const root = ops.add(ops.mul(ops.sqrt(square), numbers.correction), scalar(ops, eps))
+      const root = ops.add(ops.mul(ops.sqrt(square), numbers.correction), ops.scalar(eps))
       const change = ops.mul(ops.div(mean, root), scaled(ops, numbers.stepSize, factor))
       const shrunk = decay && weightDecay > 0 ? shrink(ops, param, scaled(ops, numbers.decay, factor)) : param
       return { param: ops.sub(shrunk, change), state: { mean, square } }
@@ -70,7 +70,7 @@ export function lion(options: LionOptions = {}): Optimizer<'lr' | 'decay', 'mean
 
 /** 1, 0 or -1. */
 function sign<T>(ops: Primitives<T>, x: T): T {
-  const zero = scalar(ops, 0)
+  const zero = ops.scalar(0)
   return ops.sub(ops.greaterEqual(x, zero), ops.greaterEqual(zero, x))
 }
 
