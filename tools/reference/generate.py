@@ -28,6 +28,7 @@ GROUPS = {
     "training-losses": [("training_losses.py", False)],
     "optimizers": [("optimizers.py", False)],
     "linear-probe": [("linear_probe.py", False)],
+    "datasets": [("datasets.py", False)],
     "images": [("images.py", False), ("images_decode.py", False), ("images_transparency.py", False)],
     "image-formats": [("images_tiff.py", False)],
     "end-to-end": [("end_to_end.py", False)],
@@ -37,7 +38,7 @@ GROUPS = {
     "formats": [("formats.py", True)],
 }
 OF_ORIGINALS = {"originals", "formats"}
-PACKAGES = ["torch", "torchvision", "transformers", "safetensors", "numpy", "pillow", "pillow-heif", "tokenizers", "sentencepiece", "scikit-learn", "timm", "flax", "jax", "tensorflow-cpu", "h5py"]
+PACKAGES = ["torch", "torchvision", "transformers", "safetensors", "numpy", "pillow", "pillow-heif", "tokenizers", "sentencepiece", "scikit-learn", "timm", "pyarrow", "flax", "jax", "tensorflow-cpu", "h5py"]
 VERSIONS = """
 import importlib.metadata, json, platform, sys
 found = {"python": platform.python_version()}

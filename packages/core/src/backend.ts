@@ -4,7 +4,10 @@ export { Memo, MemoMap } from './base/memo'
 export { snakeCase } from './base/names'
 export { scramble } from './base/random'
 export { float32Of, isTensorData, sizeOf } from './base/tensor'
+export { openSource, readJson } from './files/source'
 export { openTarget } from './files/target'
+export type { Source } from './files/types'
+export { resize as resizeImage } from './images/resize/resize'
 export {
   type Batch,
   encode,

@@ -43,3 +43,28 @@ export {
   Trainer,
   type TrainerOptions,
 } from './trainer/trainer'
+export { type Augmentation, augmented, sometimes } from './augment/augment'
+export {
+  colorJitter,
+  type ColorJitterOptions,
+  grayscale,
+  randomBackground,
+  type RandomBackgroundOptions,
+} from './augment/colour'
+export {
+  horizontalFlip,
+  randomAffine,
+  type RandomAffineOptions,
+  randomResizedCrop,
+  type RandomResizedCropOptions,
+} from './augment/geometry'
+export type { Columns } from './data/columns'
+export { folderData, type FolderOptions } from './data/folder'
+export { huggingFaceData, type HuggingFaceOptions } from './data/hugging-face'
+export { type Batch, type BatchProcessor, DataLoader, type LoaderOptions, type LoaderState } from './data/loader'
+export { parquetData, type ParquetOptions } from './data/parquet'
+export type { BadSample, IndexedData, LoaderData, Sample, StreamedData } from './data/sample'
+export type { SamplerName } from './data/samplers'
+export type { ShuffleOptions } from './data/shards'
+export { webDataset, type WebDatasetOptions } from './data/webdataset'
+export type { Random } from './random'

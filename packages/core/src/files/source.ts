@@ -14,6 +14,7 @@ function folderSource(folder: string): Source {
     describe: folder,
     read: async (name, range) => platform.readFile(at(name), range),
     locate: async (name) => platform.locateFile(at(name)),
+    list: () => platform.listFolder(folder),
   }
 }
 
@@ -30,6 +31,7 @@ function fileListSource(files: readonly File[]): Source {
     },
     locate: () => Promise.resolve(undefined),
     size: (name) => Promise.resolve(find(checkName(name))?.size),
+    list: () => Promise.resolve(files.map(path).sort()),
   }
 }
 
@@ -60,12 +62,19 @@ export async function openSource(source: SourceLike, options: SourceOptions = {}
 }
 
 const folderWithin = (source: Source, folder: string): Source => {
-  const at = (name: string) => `${folder.replace(/\/+$/, '')}/${checkName(name)}`
+  const start = `${folder.replace(/\/+$/, '')}/`
+  const at = (name: string) => `${start}${checkName(name)}`
   return {
     describe: `${source.describe.replace(/\/+$/, '')}/${folder}`,
     locate: async (name) => source.locate(at(name)),
     ...(source.size ? { size: async (name: string) => source.size!(at(name)) } : {}),
     ...(source.inParts ? { inParts: () => folderWithin(source.inParts!(), folder) } : {}),
+    ...(source.list
+      ? {
+          list: async () =>
+            (await source.list!()).flatMap((name) => (name.startsWith(start) ? name.slice(start.length) : [])),
+        }
+      : {}),
     read: async (name, range) => source.read(at(name), range),
   }
 }
@@ -76,6 +85,7 @@ const watched = (source: Source, signal: AbortSignal): Source => ({
   locate: (name) => source.locate(name),
   ...(source.size ? { size: (name: string) => source.size!(name) } : {}),
   ...(source.inParts ? { inParts: () => watched(source.inParts!(), signal) } : {}),
+  ...(source.list ? { list: () => source.list!() } : {}),
   async read(name, range) {
     signal.throwIfAborted()
     const bytes = await source.read(name, range)

@@ -81,6 +81,8 @@ export interface Source extends FileReader {
   locate(name: string): Promise<LocalFile | undefined>
   /** Bytes of a file that lies elsewhere; undefined where it is absent or the source cannot tell. */
   size?(name: string): Promise<number | undefined>
+  /** Names of all files, with `/` between, sorted; absent where a source cannot tell. */
+  list?(): Promise<string[]>
   /** The same files for who needs little of them: what is not on this machine is fetched by ranges, as it is read. */
   inParts?(): Source
 }

@@ -29,6 +29,7 @@ export const platform: Platform = {
   name: 'browser',
   readFile: () => Promise.resolve(undefined),
   locateFile: () => Promise.resolve(undefined),
+  listFolder: noFiles,
   isFolder: () => Promise.resolve(false),
   stageFile: noFiles,
   removeFile: noFiles,

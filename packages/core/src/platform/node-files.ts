@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, relative, sep } from 'node:path'
 import { SourceError } from '../base/errors'
 import type { LocalFile, Platform, Spooled, StagedFile } from './platform'
 
@@ -76,6 +76,14 @@ async function locateFile(path: string): Promise<LocalFile | undefined> {
   return { folder: dirname(real), name: basename(real), size, modified }
 }
 
+async function listFolder(path: string): Promise<string[]> {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch(failed('readable', path))
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map(({ parentPath, name }) => relative(path, join(parentPath, name)).replaceAll(sep, '/'))
+    .sort()
+}
+
 async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(unlessAbsent(path)))?.isDirectory() ?? false
 }
@@ -110,6 +118,7 @@ export const nodeFiles = {
   readFile,
   locateFile,
   isFolder,
+  listFolder,
   stageFile,
   removeFile,
   spool,

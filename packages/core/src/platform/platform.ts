@@ -41,6 +41,8 @@ export interface Platform {
   readFile(path: string, range?: readonly [number, number]): Promise<Uint8Array | undefined>
   /** Where a local file really lies; undefined where it does not exist. */
   locateFile(path: string): Promise<LocalFile | undefined>
+  /** Names of all files below a folder, with `/` between, sorted. */
+  listFolder(path: string): Promise<string[]>
   /** True for a folder that exists. */
   isFolder(path: string): Promise<boolean>
   /** Writes a file's consecutive chunks beside its place, and creates its folders; `commit` renames it. */
