@@ -29,6 +29,7 @@ const PAGES = [
   'docs/families.md',
   'docs/onnx.md',
   'docs/text.md',
+  'docs/training-data.md',
   'docs/which-python.md',
   'docs/training.md',
 ]

@@ -68,3 +68,14 @@ export type { SamplerName } from './data/samplers'
 export type { ShuffleOptions } from './data/shards'
 export { webDataset, type WebDatasetOptions } from './data/webdataset'
 export type { Random } from './random'
+export {
+  type CheckpointFolder,
+  type CheckpointParts,
+  Checkpoints,
+  type LoadedCheckpoint,
+} from './checkpoint/checkpoints'
+export { type FileWriterOptions, jsonLines, readMetrics } from './metrics/jsonl'
+export type { Metrics, MetricsWriter } from './metrics/metrics'
+export { progressLine, type ProgressOptions } from './metrics/progress'
+export { htmlReport, lineChart, type ReportOptions, type Series } from './metrics/report'
+export { tensorBoard, type TensorBoardOptions } from './metrics/tensorboard'

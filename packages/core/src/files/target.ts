@@ -30,7 +30,7 @@ export type TargetLike = string | DirectoryHandle | Writer
 export interface Target extends Writer {
   /** Writes a file aside, so that several can take their places together (a plain writer gets it at once). */
   stage(...file: Parameters<Writer['write']>): Promise<StagedFile>
-  /** Removes a file, where there is one (a plain writer holds none). */
+  /** Removes a file, or in Node a folder, where there is one (a plain writer holds none). */
   remove(name: string): Promise<void>
 }
 

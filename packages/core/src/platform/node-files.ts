@@ -111,7 +111,8 @@ async function stageFile(path: string, chunks: Iterable<Uint8Array> | AsyncItera
   return { commit, discard }
 }
 
-const removeFile = (path: string): Promise<void> => rm(path, { force: true }).catch(failed('writable', path))
+const removeFile = (path: string): Promise<void> =>
+  rm(path, { force: true, recursive: true }).catch(failed('writable', path))
 
 /** The file half of the platform, on Node's file system. */
 export const nodeFiles = {

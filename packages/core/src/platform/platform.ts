@@ -47,7 +47,7 @@ export interface Platform {
   isFolder(path: string): Promise<boolean>
   /** Writes a file's consecutive chunks beside its place, and creates its folders; `commit` renames it. */
   stageFile(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<StagedFile>
-  /** Removes a file, where there is one. */
+  /** Removes a file, or a folder with all in it, where there is one. */
   removeFile(path: string): Promise<void>
   /** Puts bytes aside for as long as the answer is held. */
   spool(chunks: AsyncIterable<Uint8Array>): Promise<Spooled>
