@@ -23,6 +23,7 @@ export {
   ChineseCLIPConfig,
   CLIPConfig,
   type ConfigOverrides,
+  type ConfigParts,
   DualEncoderConfig,
   type DualEncoderConfigClass,
   type DualEncoderConfigValues,
@@ -49,7 +50,9 @@ export { clipLoss, siglipLoss } from './ops/losses/on-host'
 export { AutoProcessor } from './processor/auto-processor'
 export { type LossType, probabilitiesOf } from './processor/post-process'
 export {
+  type FamilyOptions,
   type ProcessorInputs,
+  type ProcessorOptions,
   type ProcessorOutput,
   type TextHalf,
   VisionTextDualEncoderProcessor,

@@ -1,7 +1,7 @@
 import { ConfigError } from '../base/errors'
 import { openSource, readJson } from '../files/source'
 import { type SourceLike, splitOptions } from '../files/types'
-import { isTextTower, isVisionTower, TOWER_TYPES } from '../towers/registry'
+import { isTextTower, isVisionTower, towerTypes } from '../towers/registry'
 import type { CheckpointOptions } from './load'
 import type { FromPretrainedOptions } from './model-options'
 import { settleConfig } from './tower-configs'
@@ -38,7 +38,7 @@ export const autoModel = <M, V, T, O extends object>(
     throw new ConfigError(
       'unsupported-model-type',
       `${opened.describe}: model_type ${JSON.stringify(type)} is not supported. ` +
-        `Models: ${models.map(({ configClass }) => configClass.modelType).join(', ')}. Towers: ${TOWER_TYPES.join(', ')}.`,
+        `Models: ${models.map(({ configClass }) => configClass.modelType).join(', ')}. Towers: ${towerTypes().join(', ')}.`,
     )
   },
 })

@@ -35,7 +35,7 @@ export const OVERRIDES = [
   'text',
 ] as const satisfies readonly (keyof ConfigOverrides)[]
 
-interface ConfigParts extends DualEncoderConfigValues {
+export interface ConfigParts extends DualEncoderConfigValues {
   visionConfig: VisionConfig
   textConfig: TextConfig
   extra?: Readonly<Record<string, Json>>

@@ -105,6 +105,6 @@ export const visionTowerOf = (modelType: unknown): TowerEntry<VisionTowerModule>
 export const textTowerOf = (modelType: unknown): TowerEntry<TextTowerModule> => towerOf(TEXT_TOWERS, 'Text', modelType)
 
 /** Of all towers there are. */
-export const TOWER_TYPES: readonly string[] = [...Object.keys(VISION_TOWERS), ...Object.keys(TEXT_TOWERS)]
+export const towerTypes = (): string[] => [...Object.keys(VISION_TOWERS), ...Object.keys(TEXT_TOWERS)]
 export const isVisionTower = (modelType: unknown): boolean => Object.hasOwn(VISION_TOWERS, String(modelType))
 export const isTextTower = (modelType: unknown): boolean => Object.hasOwn(TEXT_TOWERS, String(modelType))
