@@ -30,6 +30,12 @@ export abstract class PretrainedConfig {
   }
 }
 
+/** Defaults with some changed, in a call that bundlers may leave out, as they may not leave out `...`. */
+export const derived = <A extends object, B extends object>(defaults: A, changes: B): Omit<A, keyof B> & B => ({
+  ...defaults,
+  ...changes,
+})
+
 type ConfigClass<D, M extends string> = {
   new (values?: Partial<D> & { extra?: Record<string, Json> }): PretrainedConfig & D & { readonly modelType: M }
   readonly modelType: M

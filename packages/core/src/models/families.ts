@@ -18,27 +18,27 @@ export interface Family {
   readonly loss: 'clip' | 'siglip'
 }
 
-const CLIP_LIKE = {
+/** What CLIP and its kin share. */
+const clipLike = (own: Pick<Family, 'modelType' | 'modelClass' | 'towers'>): Family => ({
   projected: true,
   logitShape: [],
   logitScaleInitValue: 2.6592,
   logitBias: false,
   loss: 'clip',
-} as const
+  ...own,
+})
 
 /** Any vision tower beside any text tower. */
-export const DUAL_ENCODER: Family = {
-  ...CLIP_LIKE,
+export const DUAL_ENCODER: Family = /* @__PURE__ */ clipLike({
   modelType: 'vision-text-dual-encoder',
   modelClass: 'VisionTextDualEncoderModel',
-}
+})
 
-export const CLIP: Family = {
-  ...CLIP_LIKE,
+export const CLIP: Family = /* @__PURE__ */ clipLike({
   modelType: 'clip',
   modelClass: 'CLIPModel',
   towers: { vision: 'clip_vision_model', text: 'clip_text_model' },
-}
+})
 
 /** SigLIP, and SigLIP 2 for pictures of one size. */
 export const SIGLIP: Family = {
@@ -52,32 +52,29 @@ export const SIGLIP: Family = {
   loss: 'siglip',
 }
 
-export const CHINESE_CLIP: Family = {
-  ...CLIP_LIKE,
+export const CHINESE_CLIP: Family = /* @__PURE__ */ clipLike({
   modelType: 'chinese_clip',
   modelClass: 'ChineseCLIPModel',
   towers: { vision: 'chinese_clip_vision_model', text: 'chinese_clip_text_model' },
-}
+})
 
-export const METACLIP_2: Family = {
-  ...CLIP_LIKE,
+export const METACLIP_2: Family = /* @__PURE__ */ clipLike({
   modelType: 'metaclip_2',
   modelClass: 'MetaClip2Model',
   towers: { vision: 'metaclip_2_vision_model', text: 'metaclip_2_text_model' },
-}
+})
 
-export const ALTCLIP: Family = {
-  ...CLIP_LIKE,
+export const ALTCLIP: Family = /* @__PURE__ */ clipLike({
   modelType: 'altclip',
   modelClass: 'AltCLIPModel',
   towers: { vision: 'altclip_vision_model', text: 'altclip_text_model' },
-}
+})
 
-const FAMILIES = [DUAL_ENCODER, CLIP, SIGLIP, CHINESE_CLIP, METACLIP_2, ALTCLIP]
+const families = () => [DUAL_ENCODER, CLIP, SIGLIP, CHINESE_CLIP, METACLIP_2, ALTCLIP]
 
 /** The family of a `config.json`'s `model_type`. */
 export const familyOf = (modelType: unknown): Family | undefined =>
-  FAMILIES.find((family) => family.modelType === modelType)
+  families().find((family) => family.modelType === modelType)
 
 /** What to do with a `config.json` that is of another kind than the class that was to read it. */
 export function wrongFamily(wanted: Family, modelType: string): ConfigError {

@@ -1,16 +1,12 @@
 import { ImageError } from '../../base/errors'
 import { checkPixels } from '../limits'
 import type { DecodeOptions, RawImage } from '../raw-image'
-import { decodeBmp } from './bmp'
 import { checkComplete } from './complete'
-import { decodeGif } from './gif'
 import { readHeader } from './header'
-import { decodeJpeg } from './jpeg/decode'
 import { decodeGrey16 } from './png-grey16'
 import { orient } from './orient'
 import { readBitmap } from './webgl'
 import { withoutExif } from './exif'
-import { decodeTiff } from './tiff/decode'
 
 // Pixels as the file holds them: neither colour-managed nor multiplied by alpha.
 const AS_STORED: ImageBitmapOptions = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' }
@@ -21,13 +17,13 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
   const { format, width, height } = header
   if (width !== undefined && height !== undefined)
     checkPixels(width, height, options.maxPixels, `The ${format.toUpperCase()} image`)
-  if (format === 'gif') return decodeGif(bytes, options)
-  if (format === 'bmp') return decodeBmp(bytes, options)
-  if (format === 'tiff') return decodeTiff(bytes, options)
+  if (format === 'gif') return (await import('./gif')).decodeGif(bytes, options)
+  if (format === 'bmp') return (await import('./bmp')).decodeBmp(bytes, options)
+  if (format === 'tiff') return (await import('./tiff/decode')).decodeTiff(bytes, options)
   checkComplete(bytes, format)
   if (format === 'png' && header.bitDepth === 16 && header.colorType === 0) return decodeGrey16(bytes, header)
   // Browsers turn CMYK into RGB each in its own way.
-  if (header.components === 4) return decodeJpeg(bytes, options)
+  if (header.components === 4) return (await import('./jpeg/decode')).decodeJpeg(bytes, options)
   // Browsers differ in whether they turn WebP pictures: the tag is hidden from them.
   const { file, orientation } = format === 'webp' ? withoutExif(bytes) : { file: bytes, orientation: 1 as const }
   let bitmap: ImageBitmap

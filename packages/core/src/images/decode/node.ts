@@ -4,11 +4,8 @@ import { ImageError } from '../../base/errors'
 import { checkPixels } from '../limits'
 import type { DecodeOptions, ImageLimits, RawImage } from '../raw-image'
 import { putOn, type Rgb } from '../transparency'
-import { decodeBmp } from './bmp'
 import { mulDiv255 } from './colors'
-import { decodeGif } from './gif'
 import { readHeader, type ImageHeader } from './header'
-import { decodeTiff } from './tiff/decode'
 
 type SharpModule = (input: Uint8Array, options: SharpOptions) => Sharp
 
@@ -39,9 +36,9 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
   const { format, width, height } = header
   if (width !== undefined && height !== undefined)
     checkPixels(width, height, options.maxPixels, `The ${format.toUpperCase()} image`)
-  if (format === 'gif') return decodeGif(bytes, options)
-  if (format === 'bmp') return decodeBmp(bytes, options)
-  if (format === 'tiff') return decodeTiff(bytes, options)
+  if (format === 'gif') return (await import('./gif')).decodeGif(bytes, options)
+  if (format === 'bmp') return (await import('./bmp')).decodeBmp(bytes, options)
+  if (format === 'tiff') return (await import('./tiff/decode')).decodeTiff(bytes, options)
   const sharp = await loadSharp()
   try {
     return await withSharp(sharp, bytes, header, options)

@@ -65,7 +65,8 @@ const bert = {
 const right = { paddingSide: 'right' } as const
 
 /** The classes that rebuild their pipeline; all others are what their `tokenizer.json` says. */
-export const CLASSES: readonly TokenizerClass[] = [
+// Made by a call, so that bundlers may leave it out.
+export const CLASSES: readonly TokenizerClass[] = /* @__PURE__ */ ((): TokenizerClass[] => [
   { name: 'BertTokenizer', ...bert, inputNames: ids('token_type_ids') },
   { name: 'DistilBertTokenizer', ...bert, inputNames: ids() },
   {
@@ -203,4 +204,4 @@ export const CLASSES: readonly TokenizerClass[] = [
     pipeline: debertaV2,
     postProcessor: (switches, idOf) => pairOfTypes(switches.token('cls_token'), switches.token('sep_token'), idOf),
   },
-]
+])()

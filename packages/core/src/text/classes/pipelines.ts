@@ -154,7 +154,7 @@ export const words =
 export const tokenIn = (vocab: unknown, token: string): number =>
   Array.isArray(vocab) ? vocab.findIndex((piece) => Array.isArray(piece) && piece[0] === token) : -1
 
-const QUOTES = [replace({ String: '``' }, '"'), replace({ String: "''" }, '"')]
+const QUOTES = [/* @__PURE__ */ replace({ String: '``' }, '"'), /* @__PURE__ */ replace({ String: "''" }, '"')]
 
 /** What ALBERT and RemBERT do before the charsmap. */
 const cleaning = (switches: Switches, lowers: boolean, keepsAccents: boolean): JsonObject[] => [
