@@ -1,7 +1,8 @@
 export { loadImage } from './load'
 export type { ImageSource, LoadImageOptions, PictureLike, RawPixels, SharpLike } from './load'
 export type { RawImage } from './raw-image'
-export type { Transparency } from './transparency'
+export type { Rgb, Transparency } from './transparency'
+export type { PillowVersion } from './resize/resize'
 export { createImageProcessor, ImageProcessor } from './processors/processor'
 export type {
   ImageBackend,

@@ -1,6 +1,6 @@
 /** The two towers, by the names under which their parameters stand in every checkpoint. */
-export const TOWERS = { vision: 'vision_model', text: 'text_model' } as const
-export type TowerName = keyof typeof TOWERS
+export const TOWERS: Readonly<Record<TowerName, string>> = { vision: 'vision_model', text: 'text_model' }
+export type TowerName = 'vision' | 'text'
 
 export interface TowerDepths {
   /** Layers of the encoder, blocks of all stages counted through. */
