@@ -40,10 +40,17 @@ const SAVED = [
   'chinese-clip-roberta',
   'dinov2-bert',
   'dinov2-swiglu',
+  'dinov2-registers',
+  'dinov3',
+  'dinov3-gated',
+  'mlcd',
+  'aimv2',
   'old-names-bert',
   'old-names-clip',
   'config-defaults',
 ]
+/** Towers that transformers 4.49 does not have. */
+const SINCE_4_50 = /dinov3|mlcd|aimv2/
 const towers = casesIn('towers').filter(({ name }) => SAVED.includes(name))
 const originals = casesIn('originals')
 const saves = towers.map(({ name, folder }) => ({ name: `saved-${name}`, folder, save: saveModel }))
@@ -99,7 +106,8 @@ describe.each([...saves, ...conversions])('$name', ({ name }) => {
     expect(written[name]).toBe(record[name]?.sha256)
   })
 
-  it.each(['5.24.0', '4.49.0'])('loads in transformers %s', (version) => {
+  const versions = ['5.24.0', ...(SINCE_4_50.test(name) ? [] : ['4.49.0'])]
+  it.each(versions)('loads in transformers %s', (version) => {
     const loaded = record[name]?.loaded[version]
     expect(loaded?.keys).toEqual([])
     expect(loaded?.difference).toBeLessThanOrEqual(LIMIT)

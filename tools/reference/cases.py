@@ -70,6 +70,7 @@ def camembert(**kw):
 
 
 def case(name, vision, text, image=None, interpolate=False, **notes):
+    """`pair`: a pair of towers that VisionTextDualEncoderModel does not take; `vision_pooling`, `text_pooling` as our configs."""
     return dict(name=name, vision=vision, text=text, image=image, interpolate=interpolate, **notes)
 
 

@@ -3,7 +3,8 @@
     python tools/reference/check_saved.py <folder>
 
 Each folder below holds a checkpoint with inputs.safetensors, and logits.safetensors as the logits to give. Prints a JSON
-object: the versions, and for each checkpoint its missing, unexpected and mismatched keys and the largest difference.
+object: the versions, and for each checkpoint its missing, unexpected and mismatched keys and the largest difference. Towers that this version does not know are
+left out.
 """
 
 import json
@@ -17,6 +18,9 @@ from safetensors.torch import load_file
 transformers.logging.set_verbosity_error()
 results = {}
 for folder in sorted(path.parent for path in Path(sys.argv[1]).glob("*/inputs.safetensors")):
+    config = json.loads((folder / "config.json").read_text())
+    if any(config[side]["model_type"] not in transformers.CONFIG_MAPPING for side in ("vision_config", "text_config")):
+        continue
     model, info = transformers.VisionTextDualEncoderModel.from_pretrained(folder, output_loading_info=True)
     keys = sorted(str(key) for kind in ("missing_keys", "unexpected_keys", "mismatched_keys") for key in info[kind])
     with torch.inference_mode():

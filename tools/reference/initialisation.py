@@ -16,12 +16,15 @@ from transformers import VisionTextDualEncoderConfig, VisionTextDualEncoderModel
 
 from cases import beit, bert, camembert, chinese_clip, clip, deit, dinov2, roberta, siglip, vit, xlm_roberta
 from text_cases import albert, data2vec, distilbert, electra, ernie, mobilebert, mpnet, rembert, xlm_roberta_xl
+from towers import Pair
+from vision_cases import aimv2, data2vec_vision, dinov2_with_registers, dinov3, mlcd, vit_mae, vit_msn
 
 ROOT = Path(__file__).resolve().parents[2] / "parity-tests" / "fixtures" / "initialisation"
 # Sizes at which a standard deviation says something; the two ranges differ, and from the default.
 SIZES = dict(hidden_size=48, num_hidden_layers=2, num_attention_heads=4, intermediate_size=80)
 VISION = dict(**SIZES, initializer_range=0.03)
 TEXT = dict(**{**SIZES, "hidden_size": 40}, vocab_size=300, initializer_range=0.05)
+DINO = {key: value for key, value in VISION.items() if key != "intermediate_size"}
 CASES = {
     "vit-bert": (vit(**VISION), bert(**TEXT)),
     "deit-roberta": (deit(**VISION), roberta(**TEXT)),
@@ -49,6 +52,19 @@ CASES = {
     "vit-distilbert-sinusoidal": (vit(**VISION), distilbert(dim=40, n_heads=4, sinusoidal_pos_embds=True)),
     "vit-mpnet": (vit(**VISION), mpnet(**TEXT)),
     "vit-mobilebert": (vit(**VISION), mobilebert(**TEXT)),
+    "dinov2-registers-bert": (dinov2_with_registers(**DINO), bert(**TEXT)),
+    "dinov3-bert": (dinov3(**VISION, layerscale_value=0.7), bert(**TEXT)),
+    "mlcd-bert": (mlcd(**VISION, initializer_factor=0.5), bert(**TEXT)),
+    "aimv2-bert": (aimv2(**VISION, mlp_bias=True), bert(**TEXT)),
+}
+# Pairs that Python's dual encoder does not take.
+PAIRS = {
+    "vit-msn-bert": (vit_msn(**VISION), bert(**TEXT)),
+    "vit-mae-bert": (vit_mae(**VISION), bert(**TEXT)),
+    "data2vec-vision-bert": (
+        data2vec_vision(**VISION, use_shared_relative_position_bias=True, use_absolute_position_embeddings=True, use_mean_pooling=False),
+        bert(**TEXT),
+    ),
 }
 
 
@@ -58,12 +74,28 @@ def figures(value):
     return [value.numel(), *(float(f"{v:.5g}") for v in (value.mean().item(), std, value.abs().max().item()))]
 
 
+def new_pair(vision, text):
+    """Its projections and scale as the dual encoder draws its own."""
+    pair = Pair(dict(vision=vision, text=text, vision_pooling="mean"))
+    with torch.no_grad():
+        if vision.model_type == "vit_mae":
+            # transformers 5.24 means to draw these and returns before it does, for the projection is drawn already; 4.49 draws them.
+            embeddings = pair.vision_model.embeddings
+            for drawn in (embeddings.patch_embeddings.projection, *embeddings.parameters()):
+                drawn._is_hf_initialized = False
+            embeddings.initialize_weights()
+        for projection in (pair.visual_projection, pair.text_projection):
+            projection.weight.normal_(std=text.initializer_range)
+        pair.logit_scale.fill_(2.6592)
+    return pair
+
+
 def write(name, vision, text):
     torch.manual_seed(0)
-    config = VisionTextDualEncoderConfig.from_vision_text_configs(vision, text, projection_dim=32)
-    model = VisionTextDualEncoderModel(config)
+    config = VisionTextDualEncoderConfig.from_vision_text_configs(vision, text, projection_dim=32) if name in CASES else None
+    model = VisionTextDualEncoderModel(config) if name in CASES else new_pair(vision, text)
     with tempfile.TemporaryDirectory() as folder:
-        model.save_pretrained(folder)
+        model.save_pretrained(Path(folder))
         weights = load_file(f"{folder}/model.safetensors")
         saved = json.loads(Path(f"{folder}/config.json").read_text())
     params = {key: figures(value) for key, value in sorted(weights.items())}
@@ -72,6 +104,6 @@ def write(name, vision, text):
 
 if __name__ == "__main__":
     ROOT.mkdir(parents=True, exist_ok=True)
-    for case, towers in CASES.items():
+    for case, towers in {**CASES, **PAIRS}.items():
         if len(sys.argv) < 2 or case in sys.argv[1:]:
             write(case, *towers)

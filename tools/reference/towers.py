@@ -3,20 +3,24 @@
     python tools/reference/towers.py [case ...]
 
 Every weight is drawn wide, biases and norms included, so that attention is peaked and no term vanishes.
-The loss is of the first n rows of both inputs, n the smaller batch.
+The loss is of the first n rows of both inputs, n the smaller batch. Towers that VisionTextDualEncoderModel does not take
+(no pooler, no `hidden_size`) are paired as it pairs others, and pooled as the case says.
 """
 
 import json
+import math
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import VisionTextDualEncoderConfig, VisionTextDualEncoderModel
+from transformers import AutoModel, VisionTextDualEncoderConfig, VisionTextDualEncoderModel
 
 from cases import CASES
 from text_cases import TEXT_CASES
+from vision_cases import VISION_CASES
 
 ROOT = Path(__file__).resolve().parents[2] / "parity-tests" / "fixtures" / "towers"
 IMAGES, TEXTS, LENGTH = 3, 4, 9
@@ -29,6 +33,12 @@ def draw(model, generator):
             noise = torch.randn(p.shape, generator=generator)
             if name == "logit_scale":
                 p.fill_(2.0)
+            elif name.endswith("logit_scale"):
+                # Of cosine attention; one head beyond where it is cut off.
+                p.copy_(1.5 + 0.5 * noise)
+                p[0] = 5.0
+            elif ".grn." in name:
+                p.copy_(0.5 * noise)
             elif p.ndim == 1 and ("norm" in name.lower() and name.endswith("weight")):
                 p.copy_(1 + 0.3 * noise)
             elif "lambda" in name:
@@ -45,11 +55,17 @@ def draw(model, generator):
                 p.copy_(noise * (1.0 / (p.shape[1] * p.shape[2] * p.shape[3]) ** 0.5))
             else:
                 p.copy_(0.6 * noise)
+        for name, buffer in model.named_buffers():
+            noise = torch.randn(buffer.shape, generator=generator)
+            if name.endswith("running_mean"):
+                buffer.copy_(0.3 * noise)
+            if name.endswith("running_var"):
+                buffer.copy_(0.5 + noise.abs())
 
 
 def inputs_of(case, generator):
     vision, text = case["vision"], case["text"]
-    size = vision.image_size
+    size = getattr(vision, "image_size", None)
     height, width = case["image"] or ((size, size) if isinstance(size, int) else size)
     pixels = torch.randn((IMAGES, vision.num_channels, height, width), generator=generator)
     pad = text.pad_token_id
@@ -73,29 +89,75 @@ def inputs_of(case, generator):
     return inputs
 
 
-def pooled(pooling, last, mask):
-    """What `pooling` takes: sentence-transformers' modes."""
+class Pair(torch.nn.Module):
+    """What VisionTextDualEncoderModel is, of any two towers: their pooled outputs taken by `pooling`."""
+
+    def __init__(self, case):
+        super().__init__()
+        self.case = case
+        self.vision_model = AutoModel.from_config(case["vision"], attn_implementation=attention_of(case["vision"]))
+        self.text_model = AutoModel.from_config(case["text"], attn_implementation=attention_of(case["text"]))
+        self.visual_projection = torch.nn.Linear(size_of(case["vision"]), 32, bias=False)
+        self.text_projection = torch.nn.Linear(size_of(case["text"]), 32, bias=False)
+        self.logit_scale = torch.nn.Parameter(torch.tensor(2.0))
+
+    def save_pretrained(self, folder, **_):
+        tensors = {"logit_scale": self.logit_scale.detach()}
+        config = {"model_type": "vision-text-dual-encoder", "projection_dim": 32}
+        for side, projection in (("vision", "visual_projection"), ("text", "text_projection")):
+            with tempfile.TemporaryDirectory() as lone:
+                getattr(self, f"{side}_model").save_pretrained(lone)
+                tensors |= {f"{side}_model.{k}": v for k, v in load_file(f"{lone}/model.safetensors").items()}
+                config[f"{side}_config"] = json.loads(Path(f"{lone}/config.json").read_text())
+            tensors[f"{projection}.weight"] = getattr(self, projection).weight.detach()
+            if self.case.get(f"{side}_pooling"):
+                config[f"{side}_config"]["pooling"] = self.case[f"{side}_pooling"]
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def attention_of(config):
+    """Which attention gives its probabilities; convolutions have none."""
+    return "eager" if hasattr(config, "num_attention_heads") or hasattr(config, "num_heads") else None
+
+
+def size_of(config):
+    return config.hidden_size if hasattr(config, "hidden_size") else config.hidden_sizes[-1]
+
+
+def pooled_of(output, pooling, skipped=0, mask=None):
+    """`skipped`: tokens before the patches. A map [B, C, H, W] is taken as its positions."""
+    if pooling is None:
+        return output.pooler_output
+    hidden = output.last_hidden_state
+    if hidden.ndim == 4:
+        hidden = hidden.flatten(2).transpose(1, 2)
     if pooling == "cls":
-        return last[:, 0]
-    mask = mask.unsqueeze(-1)
-    if pooling == "mean":
-        return (last * mask).sum(1) / mask.sum(1)
-    return last.masked_fill(mask == 0, -torch.inf).amax(1)
+        return hidden[:, 0]
+    tokens = hidden[:, skipped:]
+    weights = torch.ones_like(tokens[..., :1]) if mask is None else mask[..., None].to(tokens.dtype)
+    if pooling == "max":
+        return tokens.masked_fill(weights == 0, -torch.inf).max(1).values
+    return (tokens * weights).sum(1) / weights.sum(1)
 
 
-def outputs_of(model, inputs, interpolate):
+def outputs_of(case, model, inputs, interpolate):
     """All outputs by name. The dual encoder's own forward does not pass interpolate_pos_encoding on, so the
     two towers are called as it calls them."""
     options = dict(output_attentions=True, output_hidden_states=True, return_dict=True)
     extra = {"interpolate_pos_encoding": True} if interpolate else {}
+    if case.get("unmasked"):
+        # Of a masked autoencoder's patches all, in their order.
+        patches = math.prod(n // case["vision"].patch_size for n in inputs["pixel_values"].shape[2:])
+        extra["noise"] = torch.arange(patches).expand(len(inputs["pixel_values"]), -1)
     text_inputs = {k: v for k, v in inputs.items() if k != "pixel_values"}
     vision = model.vision_model(pixel_values=inputs["pixel_values"], **extra, **options)
     text = model.text_model(**text_inputs, **options)
-    pooling = getattr(model.config.text_config, "pooling", None)
-    if pooling:
-        text["pooler_output"] = pooled(pooling, text.last_hidden_state, inputs["attention_mask"])
-    image_features = model.visual_projection(vision.pooler_output)
-    text_features = model.text_projection(text.pooler_output)
+    text_pooling = case.get("text_pooling") or getattr(case["text"], "pooling", None)
+    image_pooled = pooled_of(vision, case.get("vision_pooling"), case.get("skipped", 0))
+    text_pooled = pooled_of(text, text_pooling, mask=inputs["attention_mask"])
+    image_features = model.visual_projection(image_pooled.flatten(1))
+    text_features = model.text_projection(text_pooled)
     image_embeds = image_features / image_features.norm(dim=-1, keepdim=True)
     text_embeds = text_features / text_features.norm(dim=-1, keepdim=True)
     logits = text_embeds @ image_embeds.t() * model.logit_scale.exp()
@@ -103,7 +165,7 @@ def outputs_of(model, inputs, interpolate):
     square = logits[:n, :n]
     target = torch.arange(n)
     loss = (torch.nn.functional.cross_entropy(square, target) + torch.nn.functional.cross_entropy(square.t(), target)) / 2
-    if not interpolate and not pooling:
+    if not interpolate and not text_pooling and isinstance(model, VisionTextDualEncoderModel):
         whole = model(**inputs, **options)
         assert torch.equal(whole.logits_per_text, logits), "the dual encoder's own forward gives other logits"
         rows = {k: v[:n] for k, v in inputs.items()}
@@ -113,12 +175,12 @@ def outputs_of(model, inputs, interpolate):
         "image_embeds": image_embeds, "text_features": text_features, "image_features": image_features,
         "loss": loss.reshape(1), "loss_logits_per_text": square,
     }
-    for prefix, output in (("text", text), ("vision", vision)):
+    for prefix, output, pooled in (("text", text, text_pooled), ("vision", vision, image_pooled)):
         out[f"{prefix}_last_hidden_state"] = output.last_hidden_state
-        out[f"{prefix}_pooler_output"] = output.pooler_output
+        out[f"{prefix}_pooler_output"] = pooled
         for i, value in enumerate(output.hidden_states):
             out[f"{prefix}_hidden_states.{i}"] = value
-        for i, value in enumerate(output.attentions):
+        for i, value in enumerate(output.get("attentions") or ()):
             out[f"{prefix}_attentions.{i}"] = value
     return out
 
@@ -159,10 +221,13 @@ def write(case, index):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     generator = torch.Generator().manual_seed(case.get("seed", 1000 + index))
-    config = VisionTextDualEncoderConfig.from_vision_text_configs(case["vision"], case["text"], projection_dim=32)
-    config._attn_implementation = "eager"
-    model = VisionTextDualEncoderModel(config).eval()
-    model.set_attn_implementation("eager")
+    if case.get("pair"):
+        model = Pair(case).eval()
+    else:
+        config = VisionTextDualEncoderConfig.from_vision_text_configs(case["vision"], case["text"], projection_dim=32)
+        config._attn_implementation = "eager"
+        model = VisionTextDualEncoderModel(config).eval()
+        model.set_attn_implementation("eager")
     draw(model, generator)
     stored = case.get("stored")
     if stored:
@@ -175,8 +240,8 @@ def write(case, index):
         (folder / "config.json").write_text(json.dumps(only_differences(config), indent=1))
     inputs = inputs_of(case, generator)
     with torch.no_grad():
-        expected = outputs_of(model, inputs, case["interpolate"])
-        double = outputs_of(model.double(), {k: v.double() if v.is_floating_point() else v for k, v in inputs.items()},
+        expected = outputs_of(case, model, inputs, case["interpolate"])
+        double = outputs_of(case, model.double(), {k: v.double() if v.is_floating_point() else v for k, v in inputs.items()},
                             case["interpolate"])
     for name in ("image_embeds", "text_embeds"):
         error = (expected[name].double() - double[name]).abs().max().item()
@@ -191,6 +256,6 @@ def write(case, index):
 
 
 if __name__ == "__main__":
-    for index, case in enumerate(CASES + TEXT_CASES):
+    for index, case in enumerate(CASES + TEXT_CASES + VISION_CASES):
         if len(sys.argv) < 2 or case["name"] in sys.argv[1:]:
             write(case, index)

@@ -100,7 +100,8 @@ export { ChineseCLIPTextConfig } from './towers/text/chinese-clip.config'
 export { CLIPTextConfig, MetaClip2TextConfig } from './towers/text/clip-text.config'
 export { SiglipTextConfig } from './towers/text/siglip-text.config'
 export type { Pooling, TextConfig, TowerConfig, VisionConfig } from './towers/tower'
-export { BeitConfig } from './towers/vision/beit.config'
+export { Aimv2VisionConfig } from './towers/vision/aimv2.config'
+export { BeitConfig, Data2VecVisionConfig } from './towers/vision/beit.config'
 export {
   AltCLIPVisionConfig,
   ChineseCLIPVisionConfig,
@@ -108,9 +109,11 @@ export {
   MetaClip2VisionConfig,
 } from './towers/vision/clip.config'
 export { DeiTConfig } from './towers/vision/deit.config'
-export { Dinov2Config } from './towers/vision/dinov2.config'
+export { Dinov2Config, Dinov2WithRegistersConfig } from './towers/vision/dinov2.config'
+export { DINOv3ViTConfig } from './towers/vision/dinov3.config'
+export { MLCDVisionConfig } from './towers/vision/mlcd.config'
 export { SiglipVisionConfig } from './towers/vision/siglip.config'
-export { ViTConfig } from './towers/vision/vit.config'
+export { ViTConfig, ViTMAEConfig, ViTMSNConfig } from './towers/vision/vit.config'
 export type { Framework } from './weights/formats/names'
 export type { WeightFormat } from './weights/open'
 export { readSafetensors } from './weights/safetensors/read'

@@ -112,7 +112,7 @@ describe('calls', () => {
     const plain = await model.forward(inputs)
     const full = await model.forward(inputs, { outputAttentions: true, outputHiddenStates: true })
     expect(plain.textModelOutput.hiddenStates ?? plain.visionModelOutput.attentions).toBeUndefined()
-    const layers = { text: model.config.textConfig, vision: model.config.visionConfig }
+    const layers = { text: model.config.textConfig, vision: model.config.visionConfig as ViTConfig }
     for (const [kind, { numHiddenLayers, numAttentionHeads }] of Object.entries(layers)) {
       const { hiddenStates, attentions, lastHiddenState } = full[`${kind as 'text' | 'vision'}ModelOutput`]
       expect(hiddenStates).toHaveLength(numHiddenLayers + 1)

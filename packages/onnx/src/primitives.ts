@@ -144,6 +144,12 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
   erf(x: OnnxValue): OnnxValue {
     return this.#each('Erf', x)
   }
+  cos(x: OnnxValue): OnnxValue {
+    return this.#each('Cos', x)
+  }
+  sin(x: OnnxValue): OnnxValue {
+    return this.#each('Sin', x)
+  }
   activation(x: OnnxValue, name: Activation): OnnxValue {
     return this.like(x.dims, writeActivation(this.graph, this.flat(x), name, this.kernels))
   }

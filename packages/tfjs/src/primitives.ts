@@ -10,6 +10,7 @@ import type {
 import * as tf from '@tensorflow/tfjs-core'
 import { activate } from './activations'
 import { scatterAdd } from './gradients'
+import { wave } from './waves'
 import type { TensorWeights } from './weights'
 
 export const sizeAt = (x: tf.Tensor, axis: number): number => x.shape.at(axis) as number
@@ -75,6 +76,12 @@ export class TfjsPrimitives implements Primitives<tf.Tensor> {
   }
   erf(x: tf.Tensor): tf.Tensor {
     return tf.erf(this.plain(x))
+  }
+  cos(x: tf.Tensor): tf.Tensor {
+    return wave(this.plain(x), 0.5)
+  }
+  sin(x: tf.Tensor): tf.Tensor {
+    return wave(this.plain(x), 0)
   }
   activation(x: tf.Tensor, name: Activation): tf.Tensor {
     return activate(this.plain(x), name)

@@ -159,10 +159,12 @@ export function checkPixelDims(
   const patch = pairOf(config.patchSize)
   if (h < patch[0] || w < patch[1])
     throw new InputError('bad-image-size', `pixelValues is ${show(dims)}: smaller than one patch, ${show(patch)}.`)
-  if ((h !== height || w !== width) && !interpolatePosEncoding && !tower.anyImageSize)
+  const sizes = tower.imageSizes?.(config) ?? 'interpolated'
+  const takesSize = sizes === 'any' || (sizes === 'interpolated' && interpolatePosEncoding)
+  if ((h !== height || w !== width) && !takesSize)
     throw new InputError(
       'bad-image-size',
       `pixelValues is ${show(dims)}; this ${config.modelType} was trained on ${height} x ${width}: ${wanted}. ` +
-        'Resize the images, or set interpolatePosEncoding: true.',
+        `Resize the images${sizes === 'interpolated' ? ', or set interpolatePosEncoding: true' : ''}.`,
     )
 }

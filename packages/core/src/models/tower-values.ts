@@ -41,7 +41,7 @@ const CHECKS: Readonly<Record<string, readonly [is: (value: unknown) => boolean,
 }
 
 export function checkValues<C extends VisionConfig | TextConfig>(config: C): C {
-  const { modelType, hiddenSize, numAttentionHeads: heads } = config
+  const { modelType, hiddenSize, numAttentionHeads: heads = 1 } = config as C & { readonly numAttentionHeads?: number }
   if (![hiddenSize, heads].every(isCount) || hiddenSize % heads !== 0)
     throw new ConfigError(
       'bad-config-value',

@@ -31,6 +31,8 @@ export abstract class ComposedOps<T> implements Ops<T> {
   abstract exp(x: T): T
   abstract log(x: T): T
   abstract sqrt(x: T): T
+  abstract cos(x: T): T
+  abstract sin(x: T): T
   abstract erf(x: T): T
   abstract activation(x: T, name: Activation): T
   abstract matMul(a: T, b: T, options?: { readonly transposeA?: boolean; readonly transposeB?: boolean }): T

@@ -108,6 +108,8 @@ export interface Primitives<T> {
   log(x: T): T
   sqrt(x: T): T
   erf(x: T): T
+  cos(x: T): T
+  sin(x: T): T
   activation(x: T, name: Activation): T
 
   /** `[..., m, k]` x `[..., k, n]`: the same leading sizes, or none on the right. Transposed as asked for first. */

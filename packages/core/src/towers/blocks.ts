@@ -3,11 +3,13 @@ import type { Linear, Norm, Ops, Projection } from '../ops/ops'
 import type { Pooling, Taps, TowerOutput } from './tower'
 
 /** The four projections of multi-head self-attention, each `[D, D]`. */
-interface AttentionLayer {
+interface AttentionLayer<T> {
   readonly query: Projection
   readonly key: Projection
   readonly value: Projection
   readonly output: Linear
+  /** Turns queries and keys by their positions; `firstOnly`: x holds token 0 alone. */
+  readonly rotate?: (x: T, firstOnly: boolean) => T
 }
 
 export interface EncoderOptions<T> {
@@ -55,7 +57,7 @@ export const onlyPooled = (taps: Taps): boolean => !taps.lastHiddenState && !tap
 function selfAttention<T>(
   ops: Ops<T>,
   x: T,
-  layer: AttentionLayer,
+  layer: AttentionLayer<T>,
   options: EncoderOptions<T> & { readonly bias?: T; readonly firstOnly: boolean },
 ): { attended: T; probs?: T } {
   const { heads, keyMask, causal, attentionDropout: dropout, taps, firstOnly } = options
@@ -63,7 +65,8 @@ function selfAttention<T>(
     ? [ops.linear(ops.sliceTokens(x, 0, 1), layer.query), ...ops.linears(x, [layer.key, layer.value])]
     : ops.linears(x, [layer.query, layer.key, layer.value])
   const bias = options.bias !== undefined && firstOnly ? ops.slice(options.bias, -2, 0, 1) : options.bias
-  const { context, probs } = ops.attention(q as T, k as T, v as T, {
+  const turned = (y: T, first: boolean): T => layer.rotate?.(y, first) ?? y
+  const { context, probs } = ops.attention(turned(q as T, firstOnly), turned(k as T, false), v as T, {
     heads,
     keyMask,
     causal,
@@ -74,11 +77,14 @@ function selfAttention<T>(
   return { attended: ops.dropout(ops.linear(context, layer.output), options.hiddenDropout ?? 0), probs }
 }
 
+/** A layer norm, or what stands in its place. */
+export type NormOf<T> = Norm | ((x: T) => T)
+
 /** A layer that normalises before attention and MLP (ViT and its kin). */
 export interface PreNormLayer<T> {
-  readonly norm1: Norm
-  readonly norm2: Norm
-  readonly attention: AttentionLayer
+  readonly norm1: NormOf<T>
+  readonly norm2: NormOf<T>
+  readonly attention: AttentionLayer<T>
   readonly mlp: (x: T) => T
   /** `[heads, L, L]`, or `[B | 1, heads | 1, L, L]`: added to the attention scores. */
   readonly bias?: T
@@ -90,6 +96,15 @@ export function mlp<T>(ops: Ops<T>, fc1: Linear, activation: Activation, fc2: Li
   return (x) => ops.linear(ops.linear(x, fc1, activation), fc2)
 }
 
+/** activation(x gate) * (x up), then down (SwiGLU where the activation is SiLU). */
+export function gatedMlp<T>(
+  ops: Ops<T>,
+  { gate, up, down }: { readonly gate: Linear; readonly up: Linear; readonly down: Linear },
+  activation: Activation,
+): (x: T) => T {
+  return (x) => ops.linear(ops.mul(ops.linear(x, gate, activation), ops.linear(x, up)), down)
+}
+
 /**
  * A stack of pre-norm layers with an optional norm behind it. `x` `[B, L, D]`.
  * @returns `last`: normalised where `finalNorm` is given; `[B, 1, D]` with `firstTokenOnly`.
@@ -98,14 +113,19 @@ export function preNormEncoder<T>(
   ops: Ops<T>,
   x: T,
   layerAt: (index: number) => PreNormLayer<T>,
-  finalNorm: Norm | undefined,
+  finalNorm: NormOf<T> | undefined,
   options: EncoderOptions<T>,
 ): { last: T } & Tapped<T> {
   const { layers, taps, hiddenDropout = 0, mlpDropout = hiddenDropout } = options
   const [hiddenStates, attentions]: [T[], (T | undefined)[]] = [[], []]
   let stream = x
   let branch: T | undefined
-  const norm = (by: Norm): T => {
+  const norm = (by: NormOf<T>): T => {
+    if (typeof by === 'function') {
+      if (branch !== undefined) stream = ops.add(stream, branch)
+      branch = undefined
+      return by(stream)
+    }
     if (branch === undefined) return ops.layerNorm(stream, by)
     const { sum, normed } = ops.addLayerNorm(stream, branch, by)
     stream = sum
@@ -142,7 +162,7 @@ export function preNormEncoder<T>(
 
 /** A layer that normalises after attention and MLP (BERT and its kin). */
 export interface PostNormLayer<T> {
-  readonly attention: AttentionLayer
+  readonly attention: AttentionLayer<T>
   readonly attentionNorm: Norm
   readonly mlp: (x: T) => T
   readonly outputNorm: Norm

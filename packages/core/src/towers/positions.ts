@@ -7,13 +7,17 @@ export function resized<T>(ops: Ops<T>, table: Param, size: readonly number[], c
   return ops.resized ? ops.resized(table, size.join('x'), compute) : compute()
 }
 
+/** `antialiased`: bicubic. */
+export type ResizeMode = 'bicubic' | 'bilinear' | 'antialiased'
+
 type Taps1D = readonly (readonly [index: number, weight: number])[]
 
 /**
  * The source pixels of each target pixel along one axis, as `torch.nn.functional.interpolate` (no antialiasing): in
  * float32, a product and what is added to it rounded once, as fused instructions do.
  */
-function sourceTaps(from: number, to: number, mode: 'bicubic' | 'bilinear'): Taps1D[] {
+function sourceTaps(from: number, to: number, mode: ResizeMode): Taps1D[] {
+  if (mode === 'antialiased') return Array.from({ length: to }, (_, i) => antialiasedTaps(from, to, i))
   const scale = Math.fround(from / to)
   const clamp = (index: number) => Math.min(Math.max(index, 0), from - 1)
   return Array.from({ length: to }, (_, i) => {
@@ -32,6 +36,22 @@ function sourceTaps(from: number, to: number, mode: 'bicubic' | 'bilinear'): Tap
   })
 }
 
+/** The same with antialiasing: Keys' kernel with a = -0.5, as wide as the step between target pixels. */
+function antialiasedTaps(from: number, to: number, i: number): Taps1D {
+  const scale = from / to
+  const width = Math.max(scale, 1)
+  const centre = scale * (i + 0.5)
+  const first = Math.max(Math.floor(centre - 2 * width + 0.5), 0)
+  const end = Math.min(Math.floor(centre + 2 * width + 0.5), from)
+  const weights = Array.from({ length: end - first }, (_, k) => {
+    const x = Math.abs((k + first - centre + 0.5) / width)
+    if (x < 1) return (1.5 * x - 2.5) * x * x + 1
+    return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0
+  })
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  return weights.map((weight, k) => [first + k, weight / total] as const)
+}
+
 /** Keys' cubic convolution with a = -0.75, as PyTorch's. */
 function cubic(distance: number): number {
   const a = -0.75
@@ -48,7 +68,7 @@ function cubic(distance: number): number {
 export function resizeMatrix(
   from: Grid,
   to: Grid,
-  mode: 'bicubic' | 'bilinear',
+  mode: ResizeMode,
   kept: { readonly before?: number; readonly after?: number } = {},
 ): Tensor<'float32'> {
   const { before = 0, after = 0 } = kept
@@ -89,9 +109,10 @@ export function positionEmbeddings<T>(
     readonly prefix: number
     readonly hiddenSize: number
     readonly always?: boolean
+    readonly antialiased?: boolean
   },
 ): T {
-  const { trained, wanted, imageSize, trainedSize, prefix, hiddenSize, always = false } = options
+  const { trained, wanted, imageSize, trainedSize, prefix, hiddenSize, always = false, antialiased = false } = options
   const patches = trained[0] * trained[1]
   const side = Math.floor(Math.sqrt(patches))
   const isSquare = side * side === patches
@@ -102,7 +123,27 @@ export function positionEmbeddings<T>(
   const grid: Grid = isSquare ? [side, side] : trained
   return resized(ops, table, wanted, () => {
     const rows = ops.reshape(ops.param(table), [prefix + patches, hiddenSize])
-    const matrix = resizeMatrix(grid, wanted, 'bicubic', { before: prefix })
+    const matrix = resizeMatrix(grid, wanted, antialiased ? 'antialiased' : 'bicubic', { before: prefix })
     return ops.reshape(ops.matMul(ops.constant(matrix), rows), [1, prefix + wanted[0] * wanted[1], hiddenSize])
   })
+}
+
+/**
+ * Fixed positions `[1, patches, D]` of sines and cosines: of the column in the first half, of the row in the second, as
+ * MAE and AIMv2 have them.
+ */
+export function waves([height, width]: Grid, hiddenSize: number): Tensor<'float32'> {
+  const quarter = hiddenSize / 4
+  const data = new Float32Array(height * width * hiddenSize)
+  for (let i = 0; i < height * width; i++) {
+    ;[i % width, Math.floor(i / width)].forEach((place, half) => {
+      for (let k = 0; k < quarter; k++) {
+        const angle = place / 10000 ** (k / quarter)
+        const at = i * hiddenSize + half * 2 * quarter + k
+        data[at] = Math.sin(angle)
+        data[at + quarter] = Math.cos(angle)
+      }
+    })
+  }
+  return tensor(data, [1, height * width, hiddenSize])
 }

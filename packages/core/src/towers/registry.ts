@@ -14,7 +14,8 @@ import { ChineseCLIPTextConfig } from './text/chinese-clip.config'
 import { CLIPTextConfig, MetaClip2TextConfig } from './text/clip-text.config'
 import { SiglipTextConfig } from './text/siglip-text.config'
 import type { TextTowerModule, TowerConfigClass, VisionTowerModule } from './tower'
-import { BeitConfig } from './vision/beit.config'
+import { Aimv2VisionConfig } from './vision/aimv2.config'
+import { BeitConfig, Data2VecVisionConfig } from './vision/beit.config'
 import {
   AltCLIPVisionConfig,
   ChineseCLIPVisionConfig,
@@ -22,9 +23,11 @@ import {
   MetaClip2VisionConfig,
 } from './vision/clip.config'
 import { DeiTConfig } from './vision/deit.config'
-import { Dinov2Config } from './vision/dinov2.config'
+import { Dinov2Config, Dinov2WithRegistersConfig } from './vision/dinov2.config'
+import { DINOv3ViTConfig } from './vision/dinov3.config'
+import { MLCDVisionConfig } from './vision/mlcd.config'
 import { SiglipVisionConfig } from './vision/siglip.config'
-import { ViTConfig } from './vision/vit.config'
+import { ViTConfig, ViTMAEConfig, ViTMSNConfig } from './vision/vit.config'
 
 /** A tower's config, which is always there, and its module with the forward pass, which is loaded when it is needed. */
 export interface TowerEntry<M extends VisionTowerModule | TextTowerModule> {
@@ -54,6 +57,16 @@ export const VISION_TOWERS: Towers<VisionTowerModule> = {
     load: async () => (await import('./vision/clip')).altClipVision,
   },
   dinov2: { config: Dinov2Config, load: async () => (await import('./vision/dinov2')).dinov2 },
+  dinov2_with_registers: {
+    config: Dinov2WithRegistersConfig,
+    load: async () => (await import('./vision/dinov2')).dinov2WithRegisters,
+  },
+  dinov3_vit: { config: DINOv3ViTConfig, load: async () => (await import('./vision/dinov3')).dinov3 },
+  mlcd_vision_model: { config: MLCDVisionConfig, load: async () => (await import('./vision/mlcd')).mlcdVision },
+  aimv2_vision_model: { config: Aimv2VisionConfig, load: async () => (await import('./vision/aimv2')).aimv2Vision },
+  vit_msn: { config: ViTMSNConfig, load: async () => (await import('./vision/vit-unpooled')).vitMsn },
+  vit_mae: { config: ViTMAEConfig, load: async () => (await import('./vision/vit-unpooled')).vitMae },
+  'data2vec-vision': { config: Data2VecVisionConfig, load: async () => (await import('./vision/beit')).data2vecVision },
 }
 
 /** The text towers by `model_type`. */

@@ -15,13 +15,13 @@ export interface Taps {
 
 /** What a tower computes, every intermediate by name (transformers' `BaseModelOutputWithPooling`). */
 export interface TowerOutput<T> {
-  /** `[B, L, D]`; absent where no tap asks for it. */
+  /** `[B, L, D]`, `[B, C, H, W]` of convolutions; absent where no tap asks for it. */
   lastHiddenState?: T
   /** `[B, D]` */
   poolerOutput: T
-  /** Embeddings, then the output of each layer. */
+  /** Embeddings, then the output of each layer (of each stage, where there are stages). */
   hiddenStates?: T[]
-  /** `[B, heads, L, L]` for each layer. */
+  /** `[B, heads, L, L]` for each layer. Of windows `[B * windows, heads, L, L]`; none of convolutions. */
   attentions?: T[]
 }
 
@@ -34,21 +34,22 @@ export interface VisionInputs<T> {
 
 /** What any tower's config holds that the rest of the library reads. */
 export interface TowerConfig extends PretrainedConfig {
-  hiddenSize: number
-  numHiddenLayers: number
-  numAttentionHeads: number
-  initializerRange: number
+  /** Of the pooled output. */
+  readonly hiddenSize: number
+  readonly initializerRange: number
   /** Saved with the config; unset where the tower's own pooler is used. */
   pooling?: Pooling
 }
 
 export interface VisionConfig extends TowerConfig {
-  imageSize: number | readonly [number, number]
-  patchSize: number | readonly [number, number]
-  numChannels: number
+  readonly imageSize: number | readonly [number, number]
+  readonly patchSize: number | readonly [number, number]
+  readonly numChannels: number
 }
 
 export interface TextConfig extends TowerConfig {
+  readonly numHiddenLayers: number
+  readonly numAttentionHeads: number
   vocabSize: number
   padTokenId: number
 }
@@ -78,8 +79,8 @@ interface TowerBase<C extends TowerConfig> {
 
 export interface VisionTowerModule<C extends VisionConfig = VisionConfig> extends TowerBase<C> {
   readonly kind: 'vision'
-  /** True where other image sizes need no `interpolatePosEncoding`. */
-  readonly anyImageSize?: boolean
+  /** Which image sizes it takes beside the trained one: 'interpolated' (the default) with `interpolatePosEncoding` only. */
+  imageSizes?(config: C): 'any' | 'interpolated' | 'trained'
   forward<T>(ops: Ops<T>, weights: Scope, config: C, inputs: VisionInputs<T>, taps: Taps): TowerOutput<T>
 }
 

@@ -97,6 +97,7 @@ const cases: Readonly<Record<string, Case>> = {
     of: [[2, 3]],
     f: (ops, [x]) => ops.erf(ops.sqrt(positive(ops, ops.log(positive(ops, ops.exp(x!)))))),
   },
+  'cos, sin': { of: [[2, 3]], f: (ops, [x]) => ops.mul(ops.cos(x!), ops.sin(ops.mul(x!, x!))) },
   'matMul, batched': {
     of: [
       [2, 3, 4],

@@ -140,6 +140,12 @@ export abstract class TracedPrimitives<T> extends ComposedOps<Traced<T>> {
     const value = this.ops.sqrt(x.value)
     return this.note(value, [x, (g) => this.ops.div(this.ops.mul(g, this.ops.scalar(0.5)), value)])
   }
+  cos(x: Traced<T>): Traced<T> {
+    return this.note(this.ops.cos(x.value), [x, (g) => this.#negative(this.ops.mul(g, this.ops.sin(x.value)))])
+  }
+  sin(x: Traced<T>): Traced<T> {
+    return this.note(this.ops.sin(x.value), [x, (g) => this.ops.mul(g, this.ops.cos(x.value))])
+  }
   erf(x: Traced<T>): Traced<T> {
     const { ops } = this
     const slope = (): T =>

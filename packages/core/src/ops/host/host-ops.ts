@@ -108,6 +108,12 @@ export class HostOps extends ComposedOps<HostValue> {
   sqrt(x: HostValue): HostValue {
     return this.#map(x, Math.sqrt)
   }
+  cos(x: HostValue): HostValue {
+    return this.#map(x, Math.cos)
+  }
+  sin(x: HostValue): HostValue {
+    return this.#map(x, Math.sin)
+  }
   erf(x: HostValue): HostValue {
     return this.#map(x, erf)
   }

@@ -1,12 +1,15 @@
-import type { BeitConfig } from './beit.config'
+import type { BEIT_DEFAULTS, BeitConfig, Data2VecVisionConfig } from './beit.config'
 import { gridOf, pairOf, type Grid } from '../grid'
 import { type Tensor, tensor } from '../../base/tensor'
 import { activationOf } from '../../ops/activations'
 import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer, takesFirst } from '../blocks'
 import type { Ops } from '../../ops/ops'
-import { positionEmbeddings, resized, resizeMatrix } from '../positions'
+import { patchTokens, trainedPatches } from '../patches'
+import { resized, resizeMatrix } from '../positions'
 import type { Scope } from '../../ops/scope'
-import type { VisionTowerModule } from '../tower'
+import type { Pooling, Taps, TowerOutput, VisionConfig, VisionInputs, VisionTowerModule } from '../tower'
+
+type BeitLike = typeof BEIT_DEFAULTS & VisionConfig
 
 /** `[area + 1, area + 1]` rows of the bias table for each pair of tokens; the last three rows belong to the class token. */
 function relativePositionIndex([height, width]: Grid): Tensor<'int32'> {
@@ -46,85 +49,116 @@ function relativePositionBias<T>(ops: Ops<T>, w: Scope, heads: number, trained: 
 
 const TABLE_SCOPE = 'relative_position_bias'
 
+/** A BEiT's patches and class token, with absolute positions where it has them. */
+function embed<T>(ops: Ops<T>, w: Scope, config: BeitLike, inputs: VisionInputs<T>): T {
+  const D = config.hiddenSize
+  const zeros = { kind: 'zeros' } as const
+  return patchTokens(ops, inputs, config, {
+    layer: w.at('patch_embeddings.projection').patches(config.numChannels, D, pairOf(config.patchSize)),
+    tokens: [w.param('cls_token', [1, 1, D], zeros)],
+    positions: config.useAbsolutePositionEmbeddings
+      ? w.param('position_embeddings', [1, 1 + trainedPatches(config), D], zeros)
+      : undefined,
+    always: true,
+  })
+}
+
+/** @param geometry `shared`: the bias that all layers have, beside their own */
+function beitLayer<T>(
+  ops: Ops<T>,
+  layer: Scope,
+  config: BeitLike,
+  geometry: { trained: Grid; wanted: Grid; shared?: T; dropPath: number },
+): PreNormLayer<T> {
+  const { trained, wanted, shared, dropPath } = geometry
+  const { hiddenSize: D, numAttentionHeads: heads, layerNormEps: eps } = config
+  const self = layer.at('attention.attention')
+  const scale = (name: string) =>
+    config.layerScaleInitValue > 0
+      ? layer.param(name, [D], { kind: 'constant', value: config.layerScaleInitValue })
+      : undefined
+  const own = config.useRelativePositionBias
+    ? relativePositionBias(ops, self.at(TABLE_SCOPE), heads, trained, wanted)
+    : undefined
+  return {
+    norm1: layer.at('layernorm_before').norm(D, eps),
+    norm2: layer.at('layernorm_after').norm(D, eps),
+    attention: {
+      query: self.at('query').linear(D, D),
+      key: self.at('key').linear(D, D, { bias: false }),
+      value: self.at('value').linear(D, D),
+      output: { ...layer.at('attention.output.dense').linear(D, D), scale: scale('lambda_1') },
+    },
+    mlp: mlp(ops, layer.at('intermediate.dense').linear(D, config.intermediateSize), activationOf(config.hiddenAct), {
+      ...layer.at('output.dense').linear(config.intermediateSize, D),
+      scale: scale('lambda_2'),
+    }),
+    bias: own !== undefined && shared !== undefined ? ops.add(own, shared) : (own ?? shared),
+    dropPath,
+  }
+}
+
+/** @param pooling what is pooled; unset where BEiT's own pooler does */
+function beitForward<T>(
+  ops: Ops<T>,
+  w: Scope,
+  config: BeitLike,
+  inputs: VisionInputs<T>,
+  taps: Taps,
+  pooling: Pooling | undefined,
+): TowerOutput<T> {
+  const { hiddenSize: D, numHiddenLayers: layers, numAttentionHeads: heads, layerNormEps: eps, useMeanPooling } = config
+  const trained = gridOf(pairOf(config.imageSize), config.patchSize)
+  const wanted = gridOf(inputs.imageSize, config.patchSize)
+  const shared = config.useSharedRelativePositionBias
+    ? relativePositionBias(ops, w.at(`encoder.${TABLE_SCOPE}`), heads, trained, wanted)
+    : undefined
+  const kind = pooling ?? (useMeanPooling ? 'mean' : 'cls')
+  const { last, ...collected } = preNormEncoder(
+    ops,
+    ops.dropout(embed(ops, w.at('embeddings'), config, inputs), config.hiddenDropoutProb),
+    (index) => {
+      const dropPath = (config.dropPathRate * index) / Math.max(layers - 1, 1)
+      return beitLayer(ops, w.at(`encoder.layer.${index}`), config, { trained, wanted, shared, dropPath })
+    },
+    useMeanPooling ? undefined : w.at('layernorm').norm(D, eps),
+    {
+      layers,
+      heads,
+      taps,
+      firstTokenOnly: onlyPooled(taps) && takesFirst(kind),
+      hiddenDropout: config.hiddenDropoutProb,
+      attentionDropout: config.attentionProbsDropoutProb,
+    },
+  )
+  const pooled = pool(ops, kind, last, { prefix: 1 })
+  const poolerOutput =
+    !pooling && useMeanPooling ? ops.layerNorm(pooled, w.at('pooler.layernorm').norm(D, eps)) : pooled
+  return { lastHiddenState: last, poolerOutput, ...collected }
+}
+
+const SHARED = {
+  kind: 'vision',
+  imageSizes: () => 'any' as const,
+  staleNames: [/relative_position_index$/],
+  idleParams: (w: Scope, config: BeitLike) =>
+    config.useMaskToken ? [w.at('embeddings').param('mask_token', [1, 1, config.hiddenSize], { kind: 'zeros' })] : [],
+} as const
+
 /** Bao et al.'s BEiT (transformers' `BeitModel`). */
 export const beit: VisionTowerModule<BeitConfig> = {
-  kind: 'vision',
+  ...SHARED,
   modelType: 'beit',
-  anyImageSize: true,
-  staleNames: [/relative_position_index$/],
-  idleParams: (w, config) =>
-    config.useMaskToken ? [w.at('embeddings').param('mask_token', [1, 1, config.hiddenSize], { kind: 'zeros' })] : [],
+  forward: (ops, w, config, inputs, taps) => beitForward(ops, w, config, inputs, taps, config.pooling),
+}
 
-  forward(ops, w, config, { pixelValues, imageSize }, taps) {
-    type T = typeof pixelValues
-    const { hiddenSize: D, numAttentionHeads: heads, layerNormEps: eps, pooling } = config
-    const trainedSize = pairOf(config.imageSize)
-    const trained = gridOf(trainedSize, config.patchSize)
-    const wanted = gridOf(imageSize, config.patchSize)
-    const embeddings = w.at('embeddings')
-    const patchLayer = embeddings
-      .at('patch_embeddings.projection')
-      .patches(config.numChannels, D, pairOf(config.patchSize))
-    const patches = ops.patchEmbed(pixelValues, patchLayer)
-    const cls = ops.param(embeddings.param('cls_token', [1, 1, D], { kind: 'zeros' }))
-    let x = ops.concatTokens([ops.expandToBatch(cls, patches), patches])
-    if (config.useAbsolutePositionEmbeddings) {
-      const rows = 1 + trained[0] * trained[1]
-      const table = embeddings.param('position_embeddings', [1, rows, D], { kind: 'zeros' })
-      const options = { trained, wanted, imageSize, trainedSize, prefix: 1, hiddenSize: D, always: true }
-      x = ops.add(x, positionEmbeddings(ops, table, options))
-    }
-    const shared = config.useSharedRelativePositionBias
-      ? relativePositionBias(ops, w.at(`encoder.${TABLE_SCOPE}`), heads, trained, wanted)
-      : undefined
-
-    const layerAt = (index: number): PreNormLayer<T> => {
-      const layer = w.at(`encoder.layer.${index}`)
-      const self = layer.at('attention.attention')
-      const scale = (name: string) =>
-        config.layerScaleInitValue > 0
-          ? layer.param(name, [D], { kind: 'constant', value: config.layerScaleInitValue })
-          : undefined
-      const own = config.useRelativePositionBias
-        ? relativePositionBias(ops, self.at(TABLE_SCOPE), heads, trained, wanted)
-        : undefined
-      return {
-        norm1: layer.at('layernorm_before').norm(D, eps),
-        norm2: layer.at('layernorm_after').norm(D, eps),
-        attention: {
-          query: self.at('query').linear(D, D),
-          key: self.at('key').linear(D, D, { bias: false }),
-          value: self.at('value').linear(D, D),
-          output: { ...layer.at('attention.output.dense').linear(D, D), scale: scale('lambda_1') },
-        },
-        mlp: mlp(
-          ops,
-          layer.at('intermediate.dense').linear(D, config.intermediateSize),
-          activationOf(config.hiddenAct),
-          { ...layer.at('output.dense').linear(config.intermediateSize, D), scale: scale('lambda_2') },
-        ),
-        bias: own !== undefined && shared !== undefined ? ops.add(own, shared) : (own ?? shared),
-        dropPath: (config.dropPathRate * index) / Math.max(config.numHiddenLayers - 1, 1),
-      }
-    }
-    const meanOfPatches = pooling ? !takesFirst(pooling) : config.useMeanPooling
-    const { last, ...collected } = preNormEncoder(
-      ops,
-      ops.dropout(x, config.hiddenDropoutProb),
-      layerAt,
-      config.useMeanPooling ? undefined : w.at('layernorm').norm(D, eps),
-      {
-        layers: config.numHiddenLayers,
-        heads,
-        taps,
-        firstTokenOnly: onlyPooled(taps) && !meanOfPatches,
-        hiddenDropout: config.hiddenDropoutProb,
-        attentionDropout: config.attentionProbsDropoutProb,
-      },
-    )
-    const pooled = pool(ops, pooling ?? (config.useMeanPooling ? 'mean' : 'cls'), last, { prefix: 1 })
-    const poolerOutput =
-      !pooling && config.useMeanPooling ? ops.layerNorm(pooled, w.at('pooler.layernorm').norm(D, eps)) : pooled
-    return { lastHiddenState: last, poolerOutput, ...collected }
-  },
+/** Baevski et al.'s data2vec (transformers' `Data2VecVisionModel`): BEiT without its pooler. */
+export const data2vecVision: VisionTowerModule<Data2VecVisionConfig> = {
+  ...SHARED,
+  modelType: 'data2vec-vision',
+  suits: ({ useMeanPooling }) => ({
+    pooling: useMeanPooling ? 'mean' : 'cls',
+    because: `use_mean_pooling is ${useMeanPooling} in its config`,
+  }),
+  forward: (ops, w, config, inputs, taps) => beitForward(ops, w, config, inputs, taps, config.pooling ?? 'cls'),
 }

@@ -5,11 +5,11 @@ import type {
   ChineseCLIPVisionConfig,
   MetaClip2VisionConfig,
 } from './clip.config'
-import { gridOf, pairOf } from '../grid'
+import { pairOf } from '../grid'
 import { activationOf } from '../../ops/activations'
 import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer, takesFirst } from '../blocks'
 import type { Ops } from '../../ops/ops'
-import { positionEmbeddings } from '../positions'
+import { patchTokens, trainedPatches } from '../patches'
 import type { Scope } from '../../ops/scope'
 import type { VisionConfig, VisionTowerModule } from '../tower'
 
@@ -64,10 +64,10 @@ export function clipLayer<T>(ops: Ops<T>, w: Scope, config: ClipLayerConfig, std
   }
 }
 
-/** CLIP's initialisation scales each projection by width and depth. */
-type StdConfig = Pick<typeof CLIP_VISION_DEFAULTS, 'hiddenSize' | 'initializerFactor' | 'numHiddenLayers'>
+type ClipLike = Pick<typeof CLIP_VISION_DEFAULTS, 'hiddenSize' | 'initializerFactor' | 'numHiddenLayers'>
 
-export function clipStd(config: StdConfig): ClipLayerStd {
+/** CLIP's initialisation scales each projection by width and depth. */
+export function clipStd(config: ClipLike): ClipLayerStd {
   const { hiddenSize: D, initializerFactor: factor } = config
   const deep = D ** -0.5 * (2 * config.numHiddenLayers) ** -0.5 * factor
   return { qkv: deep, output: D ** -0.5 * factor, fc1: (2 * D) ** -0.5 * factor, fc2: deep }
@@ -84,30 +84,19 @@ function clipTower<C extends typeof CLIP_VISION_DEFAULTS & VisionConfig>(
     otherNames,
     innerName: 'vision_model',
     staleNames: [/^embeddings\.position_ids$/],
-    forward(ops, w, config, { pixelValues, imageSize }, taps) {
-      const { hiddenSize: D, layerNormEps: eps, pooling } = config
-      const trainedSize = pairOf(config.imageSize)
-      const trained = gridOf(trainedSize, config.patchSize)
+    forward(ops, w, config, inputs, taps) {
+      const { hiddenSize: D, layerNormEps: eps, initializerFactor: factor, pooling } = config
       const embeddings = w.at('embeddings')
-      const embeddingStd = config.initializerRange * config.initializerFactor
-      const patchLayer = embeddings
-        .at('patch_embedding')
-        .patches(config.numChannels, D, pairOf(config.patchSize), { bias: false, std: embeddingStd })
-      const patches = ops.patchEmbed(pixelValues, patchLayer)
-      const std = D ** -0.5 * config.initializerFactor
-      const cls = ops.reshape(ops.param(embeddings.param('class_embedding', [D], { kind: 'normal', std })), [1, 1, D])
-      const table = embeddings
-        .at('position_embedding')
-        .param('weight', [1 + trained[0] * trained[1], D], { kind: 'normal', std: embeddingStd })
-      const positions = positionEmbeddings(ops, table, {
-        trained,
-        wanted: gridOf(imageSize, config.patchSize),
-        imageSize,
-        trainedSize,
-        prefix: 1,
-        hiddenSize: D,
+      const std = config.initializerRange * factor
+      const x = patchTokens(ops, inputs, config, {
+        layer: embeddings
+          .at('patch_embedding')
+          .patches(config.numChannels, D, pairOf(config.patchSize), { bias: false, std }),
+        tokens: [embeddings.param('class_embedding', [D], { kind: 'normal', std: D ** -0.5 * factor })],
+        positions: embeddings
+          .at('position_embedding')
+          .param('weight', [1 + trainedPatches(config), D], { kind: 'normal', std }),
       })
-      const x = ops.add(ops.concatTokens([ops.expandToBatch(cls, patches), patches]), positions)
       const { last, ...collected } = preNormEncoder(
         ops,
         ops.layerNorm(x, w.at('pre_layrnorm').norm(D, eps)),

@@ -8,5 +8,5 @@ export const deit: VisionTowerModule<DeiTConfig> = {
   modelType: 'deit',
   staleNames: [MASK_TOKEN],
   forward: (ops, w, config, inputs, taps) =>
-    vitForward(ops, w, config, inputs, taps, ['cls_token', 'distillation_token'], { kind: 'zeros' }),
+    vitForward(ops, w, config, inputs, taps, { tokens: ['cls_token', 'distillation_token'], init: { kind: 'zeros' } }),
 }

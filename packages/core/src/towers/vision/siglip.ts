@@ -1,10 +1,10 @@
 import type { SiglipVisionConfig } from './siglip.config'
-import { gridOf, pairOf } from '../grid'
-import { ConfigError } from '../../base/errors'
+import { pairOf } from '../grid'
 import { onlyPooled, pool, preNormEncoder } from '../blocks'
 import { clipLayer, type ClipLayerStd, clipMlp } from './clip'
 import type { Ops, Projection } from '../../ops/ops'
-import { positionEmbeddings } from '../positions'
+import { patchTokens, trainedPatches } from '../patches'
+import { poolingOf } from '../pooling'
 import type { Scope } from '../../ops/scope'
 import type { VisionTowerModule } from '../tower'
 
@@ -43,36 +43,21 @@ export const siglipVision: VisionTowerModule<SiglipVisionConfig> = {
   modelType: 'siglip_vision_model',
   innerName: 'vision_model',
   staleNames: [/^embeddings\.position_ids$/],
-  forward(ops, w, config, { pixelValues, imageSize }, taps) {
-    const { hiddenSize: D, layerNormEps: eps, pooling } = config
-    if (pooling === 'cls' || (!pooling && !config.visionUseHead))
-      throw new ConfigError(
-        'no-pooler',
-        pooling === 'cls'
-          ? 'pooling "cls": siglip_vision_model has no class token. Allowed: "mean", or none for its own attention-pooling head.'
-          : 'This siglip_vision_model has no pooling head (vision_use_head is false). Give vision: { pooling: "mean" }.',
-      )
-    const trainedSize = pairOf(config.imageSize)
-    const trained = gridOf(trainedSize, config.patchSize)
+  forward(ops, w, config, inputs, taps) {
+    const { hiddenSize: D, layerNormEps: eps } = config
+    const pooling = poolingOf(config, config.visionUseHead)
     const embeddings = w.at('embeddings')
     const patch = pairOf(config.patchSize)
-    const patchLayer = embeddings
-      .at('patch_embedding')
-      .patches(config.numChannels, D, patch, { std: lecunStd(config.numChannels * patch[0] * patch[1]) })
-    const table = embeddings
-      .at('position_embedding')
-      .param('weight', [trained[0] * trained[1], D], { kind: 'normal', std: D ** -0.5 })
-    const positions = positionEmbeddings(ops, table, {
-      trained,
-      wanted: gridOf(imageSize, config.patchSize),
-      imageSize,
-      trainedSize,
-      prefix: 0,
-      hiddenSize: D,
+    const std = lecunStd(config.numChannels * patch[0] * patch[1])
+    const x = patchTokens(ops, inputs, config, {
+      layer: embeddings.at('patch_embedding').patches(config.numChannels, D, patch, { std }),
+      positions: embeddings
+        .at('position_embedding')
+        .param('weight', [trainedPatches(config), D], { kind: 'normal', std: D ** -0.5 }),
     })
     const { last, ...collected } = preNormEncoder(
       ops,
-      ops.add(ops.patchEmbed(pixelValues, patchLayer), positions),
+      x,
       (index) => clipLayer(ops, w.at(`encoder.layers.${index}`), config, siglipStd(config)),
       w.at('post_layernorm').norm(D, eps),
       {

@@ -1,7 +1,8 @@
 import { configClass } from '../../base/pretrained-config'
 import type { Pooling } from '../tower'
 
-export const VIT_DEFAULTS = {
+/** What ViT's kin share. */
+export const VIT_BASE = {
   hiddenSize: 768,
   numHiddenLayers: 12,
   numAttentionHeads: 12,
@@ -15,11 +16,21 @@ export const VIT_DEFAULTS = {
   patchSize: 16 as number | readonly [number, number],
   numChannels: 3,
   qkvBias: true,
+  pooling: undefined as Pooling | undefined,
+}
+
+export const VIT_DEFAULTS = {
+  ...VIT_BASE,
   encoderStride: 16,
   poolerOutputSize: undefined as number | null | undefined,
   poolerAct: 'tanh',
-  pooling: undefined as Pooling | undefined,
 }
 
 /** transformers' `ViTConfig`. */
 export class ViTConfig extends /* @__PURE__ */ configClass('vit', VIT_DEFAULTS) {}
+
+/** transformers' `ViTMSNConfig`. */
+export class ViTMSNConfig extends /* @__PURE__ */ configClass('vit_msn', { ...VIT_BASE, layerNormEps: 1e-6 }) {}
+
+/** transformers' `ViTMAEConfig`, of which the encoder alone is read. */
+export class ViTMAEConfig extends /* @__PURE__ */ configClass('vit_mae', VIT_BASE) {}

@@ -1,13 +1,14 @@
-import type { VIT_DEFAULTS, ViTConfig } from './vit.config'
-import { gridOf, pairOf } from '../grid'
+import type { VIT_BASE, ViTConfig } from './vit.config'
+import { pairOf } from '../grid'
 import { activationOf } from '../../ops/activations'
 import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer, takesFirst } from '../blocks'
 import type { Init, Ops } from '../../ops/ops'
-import { positionEmbeddings } from '../positions'
+import { patchTokens, trainedPatches } from '../patches'
 import type { Scope } from '../../ops/scope'
-import type { Taps, TowerOutput, VisionInputs, VisionTowerModule } from '../tower'
+import type { Taps, TowerOutput, VisionConfig, VisionInputs, VisionTowerModule } from '../tower'
 
-type ViTLike = typeof VIT_DEFAULTS & { readonly modelType: string }
+type ViTLike = typeof VIT_BASE &
+  VisionConfig & { readonly poolerOutputSize?: number | null; readonly poolerAct?: string }
 
 /** ViT's and DeiT's layer by transformers 4's names, which every transformers writes. */
 function vitLayer<T>(ops: Ops<T>, w: Scope, config: ViTLike): PreNormLayer<T> {
@@ -31,39 +32,41 @@ function vitLayer<T>(ops: Ops<T>, w: Scope, config: ViTLike): PreNormLayer<T> {
   }
 }
 
-/**
- * The ViT of Dosovitskiy et al. (transformers' `ViTModel`), with one learned token (`cls_token`) or
- * DeiT's two before the patches. `init` draws these tokens and the positions.
- */
+export interface ViTOptions {
+  /** Learned tokens before the patches; `cls_token` unless given. */
+  readonly tokens?: readonly string[]
+  /** How these and the positions are drawn. */
+  readonly init?: Init
+  /** How the positions are drawn, where it is otherwise. */
+  readonly positions?: Init
+  /** How the patch embedding is drawn. */
+  readonly patches?: Init
+  /** It has no pooler: `pooling` is needed. */
+  readonly unpooled?: boolean
+}
+
+/** The ViT of Dosovitskiy et al. (transformers' `ViTModel`), and what differs from it in its tokens and pooler alone. */
 export function vitForward<T>(
   ops: Ops<T>,
   w: Scope,
   config: ViTLike,
-  { pixelValues, imageSize }: VisionInputs<T>,
+  inputs: VisionInputs<T>,
   taps: Taps,
-  tokens: readonly string[],
-  init?: Init,
+  { tokens = ['cls_token'], init, positions = init, patches, unpooled = false }: ViTOptions = {},
 ): TowerOutput<T> {
-  const { hiddenSize: D, pooling } = config
-  const trainedSize = pairOf(config.imageSize)
-  const trained = gridOf(trainedSize, config.patchSize)
+  const { hiddenSize: D } = config
+  const pooling = config.pooling ?? (unpooled ? 'cls' : undefined)
   const embeddings = w.at('embeddings')
-  const projection = embeddings.at('patch_embeddings.projection')
-  const patches = ops.patchEmbed(pixelValues, projection.patches(config.numChannels, D, pairOf(config.patchSize)))
-  const learned = tokens.map((name) => ops.expandToBatch(ops.param(embeddings.param(name, [1, 1, D], init)), patches))
+  const layer = embeddings.at('patch_embeddings.projection').patches(config.numChannels, D, pairOf(config.patchSize))
   const prefix = tokens.length
-  const table = embeddings.param('position_embeddings', [1, prefix + trained[0] * trained[1], D], init)
-  const positions = positionEmbeddings(ops, table, {
-    trained,
-    wanted: gridOf(imageSize, config.patchSize),
-    imageSize,
-    trainedSize,
-    prefix,
-    hiddenSize: D,
+  const x = patchTokens(ops, inputs, config, {
+    layer: patches ? { ...layer, weight: { ...layer.weight, init: patches } } : layer,
+    tokens: tokens.map((name) => embeddings.param(name, [1, 1, D], init)),
+    positions: embeddings.param('position_embeddings', [1, prefix + trainedPatches(config), D], positions),
   })
   const { last, ...collected } = preNormEncoder(
     ops,
-    ops.dropout(ops.add(ops.concatTokens([...learned, patches]), positions), config.hiddenDropoutProb),
+    ops.dropout(x, config.hiddenDropoutProb),
     (index) => vitLayer(ops, w.at(`encoder.layer.${index}`), config),
     w.at('layernorm').norm(D, config.layerNormEps),
     {
@@ -80,7 +83,7 @@ export function vitForward<T>(
     : ops.linear(
         ops.token(last, 0),
         w.at('pooler.dense').linear(D, config.poolerOutputSize ?? D),
-        activationOf(config.poolerAct),
+        activationOf(config.poolerAct ?? 'tanh'),
       )
   return { lastHiddenState: last, poolerOutput, ...collected }
 }
@@ -92,5 +95,5 @@ export const vit: VisionTowerModule<ViTConfig> = {
   kind: 'vision',
   modelType: 'vit',
   staleNames: [MASK_TOKEN],
-  forward: (ops, w, config, inputs, taps) => vitForward(ops, w, config, inputs, taps, ['cls_token']),
+  forward: (ops, w, config, inputs, taps) => vitForward(ops, w, config, inputs, taps),
 }

@@ -1,0 +1,83 @@
+"""Cases of the vision towers beyond ViT, CLIP and SigLIP, each beside a BERT as small as can be."""
+
+from transformers import (
+    Aimv2VisionConfig,
+    Data2VecVisionConfig,
+    Dinov2WithRegistersConfig,
+    DINOv3ViTConfig,
+    MLCDVisionConfig,
+    ViTMAEConfig,
+    ViTMSNConfig,
+)
+
+from cases import TINY, TINY_TEXT, bert, case
+
+SIZE = dict(num_hidden_layers=2, image_size=24, patch_size=6)
+VIT = dict(**TINY, **SIZE)
+DINO = dict(hidden_size=16, num_attention_heads=2, mlp_ratio=2, num_hidden_layers=2, image_size=24, patch_size=6)
+
+
+def dinov2_with_registers(**kw):
+    return Dinov2WithRegistersConfig(**{**DINO, **kw})
+
+
+def dinov3(**kw):
+    return DINOv3ViTConfig(**{**VIT, "num_register_tokens": 3, **kw})
+
+
+def mlcd(**kw):
+    return MLCDVisionConfig(**{**VIT, **kw})
+
+
+def aimv2(**kw):
+    return Aimv2VisionConfig(**{**VIT, **kw})
+
+
+def vit_msn(**kw):
+    return ViTMSNConfig(**{**VIT, **kw})
+
+
+def vit_mae(**kw):
+    return ViTMAEConfig(**{**VIT, "mask_ratio": 0.0, **kw})
+
+
+def data2vec_vision(**kw):
+    return Data2VecVisionConfig(**{**VIT, **kw})
+
+
+def vision(name, config, image=None, **notes):
+    return case(name, config, bert(**TINY_TEXT), image=image, **notes)
+
+
+def pair(name, config, pooling=None, image=None, **notes):
+    return vision(name, config, image, pair=True, vision_pooling=pooling, **notes)
+
+
+VISION_CASES = [
+    vision("dinov2-registers", dinov2_with_registers()),
+    vision("dinov2-registers-larger", dinov2_with_registers(num_register_tokens=2, qkv_bias=False), image=(39, 30)),
+    vision("dinov2-registers-smaller", dinov2_with_registers(use_swiglu_ffn=True, image_size=48, layerscale_value=0.5), image=(24, 19)),
+    pair("dinov2-registers-mean", dinov2_with_registers(hidden_act="relu"), "mean", image=(24, 24), skipped=5),
+    vision("dinov3", dinov3()),
+    vision("dinov3-other-size", dinov3(rope_theta=50.0, key_bias=True, hidden_act="gelu_new", image_size=[24, 30]), image=(31, 18)),
+    vision("dinov3-gated", dinov3(use_gated_mlp=True, hidden_act="silu", query_bias=False, value_bias=False, proj_bias=False, mlp_bias=False,
+                                  num_register_tokens=0)),
+    pair("dinov3-max", dinov3(hidden_size=24, num_attention_heads=3), "max", skipped=4),
+    vision("mlcd", mlcd()),
+    vision("mlcd-other-size", mlcd(rope_parameters={"rope_type": "axial", "rope_theta": 40.0}, hidden_act="quick_gelu"), image=(20, 37)),
+    vision("aimv2", aimv2()),
+    vision("aimv2-native", aimv2(is_native=True, qkv_bias=True, mlp_bias=True, hidden_act="gelu"), image=(18, 31)),
+    pair("aimv2-no-head", aimv2(use_head=False, rms_norm_eps=1e-2), "mean"),
+    pair("vit-msn", vit_msn(), "cls"),
+    pair("vit-msn-interpolate", vit_msn(qkv_bias=False, hidden_act="relu"), "max", image=(30, 42), interpolate=True, skipped=1),
+    pair("vit-mae", vit_mae(), "mean", unmasked=True, skipped=1),
+    pair("vit-mae-interpolate", vit_mae(hidden_act="silu"), "cls", image=(36, 30), interpolate=True, unmasked=True),
+    pair("data2vec-vision", data2vec_vision(use_relative_position_bias=True), "mean", skipped=1),
+    pair("data2vec-vision-shared",
+         data2vec_vision(use_shared_relative_position_bias=True, use_mean_pooling=False, use_mask_token=True, layer_scale_init_value=0.0), "cls"),
+    pair("data2vec-vision-other-size",
+         data2vec_vision(use_relative_position_bias=True, use_absolute_position_embeddings=True, use_mean_pooling=False), "max", image=(36, 30),
+         skipped=1),
+]
+for index, each in enumerate(VISION_CASES):
+    each["seed"] = 2000 + index
