@@ -17,7 +17,20 @@ from transformers import VisionTextDualEncoderConfig, VisionTextDualEncoderModel
 from cases import beit, bert, camembert, chinese_clip, clip, deit, dinov2, roberta, siglip, vit, xlm_roberta
 from text_cases import albert, data2vec, distilbert, electra, ernie, mobilebert, mpnet, rembert, xlm_roberta_xl
 from towers import Pair
-from vision_cases import aimv2, data2vec_vision, dinov2_with_registers, dinov3, mlcd, vit_mae, vit_msn
+from vision_cases import (
+    aimv2,
+    convnext,
+    convnextv2,
+    data2vec_vision,
+    dinov2_with_registers,
+    dinov3,
+    mlcd,
+    resnet,
+    swin,
+    swinv2,
+    vit_mae,
+    vit_msn,
+)
 
 ROOT = Path(__file__).resolve().parents[2] / "parity-tests" / "fixtures" / "initialisation"
 # Sizes at which a standard deviation says something; the two ranges differ, and from the default.
@@ -55,10 +68,15 @@ CASES = {
     "dinov2-registers-bert": (dinov2_with_registers(**DINO), bert(**TEXT)),
     "dinov3-bert": (dinov3(**VISION, layerscale_value=0.7), bert(**TEXT)),
     "mlcd-bert": (mlcd(**VISION, initializer_factor=0.5), bert(**TEXT)),
+    "swin-bert": (swin(initializer_range=0.03, use_absolute_embeddings=True), bert(**TEXT)),
+    "swinv2-bert": (swinv2(initializer_range=0.03), bert(**TEXT)),
     "aimv2-bert": (aimv2(**VISION, mlp_bias=True), bert(**TEXT)),
 }
 # Pairs that Python's dual encoder does not take.
 PAIRS = {
+    "convnext-bert": (convnext(initializer_range=0.03), bert(**TEXT)),
+    "convnextv2-bert": (convnextv2(initializer_range=0.03), bert(**TEXT)),
+    "resnet-bert": (resnet(), bert(**TEXT)),
     "vit-msn-bert": (vit_msn(**VISION), bert(**TEXT)),
     "vit-mae-bert": (vit_mae(**VISION), bert(**TEXT)),
     "data2vec-vision-bert": (
@@ -71,7 +89,9 @@ PAIRS = {
 def figures(value):
     value = value.double()
     std = value.std(correction=0).item()
-    return [value.numel(), *(float(f"{v:.5g}") for v in (value.mean().item(), std, value.abs().max().item()))]
+    # Constants are exact.
+    digits = 7 if std == 0 else 5
+    return [value.numel(), *(float(f"{v:.{digits}g}") for v in (value.mean().item(), std, value.abs().max().item()))]
 
 
 def new_pair(vision, text):

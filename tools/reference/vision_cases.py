@@ -2,10 +2,15 @@
 
 from transformers import (
     Aimv2VisionConfig,
+    ConvNextConfig,
+    ConvNextV2Config,
     Data2VecVisionConfig,
     Dinov2WithRegistersConfig,
     DINOv3ViTConfig,
     MLCDVisionConfig,
+    ResNetConfig,
+    SwinConfig,
+    Swinv2Config,
     ViTMAEConfig,
     ViTMSNConfig,
 )
@@ -15,6 +20,9 @@ from cases import TINY, TINY_TEXT, bert, case
 SIZE = dict(num_hidden_layers=2, image_size=24, patch_size=6)
 VIT = dict(**TINY, **SIZE)
 DINO = dict(hidden_size=16, num_attention_heads=2, mlp_ratio=2, num_hidden_layers=2, image_size=24, patch_size=6)
+
+WINDOWS = dict(image_size=24, patch_size=3, embed_dim=8, depths=[2, 2], num_heads=[2, 2], window_size=3, mlp_ratio=2.0)
+STAGES = dict(num_stages=3, hidden_sizes=[6, 6, 10], depths=[2, 1, 1], image_size=32, patch_size=4)
 
 
 def dinov2_with_registers(**kw):
@@ -43,6 +51,26 @@ def vit_mae(**kw):
 
 def data2vec_vision(**kw):
     return Data2VecVisionConfig(**{**VIT, **kw})
+
+
+def swin(**kw):
+    return SwinConfig(**{**WINDOWS, **kw})
+
+
+def swinv2(**kw):
+    return Swinv2Config(**{**WINDOWS, **kw})
+
+
+def convnext(**kw):
+    return ConvNextConfig(**{**STAGES, "layer_scale_init_value": 0.1, **kw})
+
+
+def convnextv2(**kw):
+    return ConvNextV2Config(**{**STAGES, **kw})
+
+
+def resnet(**kw):
+    return ResNetConfig(**{**dict(embedding_size=6, hidden_sizes=[8, 12], depths=[2, 2]), **kw})
 
 
 def vision(name, config, image=None, **notes):
@@ -78,6 +106,22 @@ VISION_CASES = [
     pair("data2vec-vision-other-size",
          data2vec_vision(use_relative_position_bias=True, use_absolute_position_embeddings=True, use_mean_pooling=False), "max", image=(36, 30),
          skipped=1),
+    vision("swin", swin()),
+    vision("swin-other-size", swin(qkv_bias=False, hidden_act="relu", layer_norm_eps=1e-2), image=(29, 34)),
+    vision("swin-absolute", swin(use_absolute_embeddings=True, depths=[1, 2, 1], num_heads=[1, 4, 8], window_size=2)),
+    vision("swin-absolute-interpolate", swin(use_absolute_embeddings=True, window_size=4), image=(36, 24), interpolate=True),
+    pair("swin-max", swin(), "max", image=(18, 39)),
+    vision("swinv2", swinv2()),
+    vision("swinv2-other-size", swinv2(qkv_bias=False, hidden_act="silu", pretrained_window_sizes=[4, 2]), image=(29, 34)),
+    vision("swinv2-wide-window", swinv2(window_size=6, depths=[1, 2], image_size=[24, 30]), image=(24, 30)),
+    pair("convnext", convnext()),
+    pair("convnext-other-size", convnext(hidden_act="relu", layer_scale_init_value=0.0, layer_norm_eps=1e-2), image=(43, 30)),
+    pair("convnext-max", convnext(num_channels=1, patch_size=2, num_stages=2, hidden_sizes=[6, 10], depths=[2, 1]), "max", image=(21, 24), norm_pooled=True),
+    pair("convnextv2", convnextv2(), image=(37, 32)),
+    pair("convnextv2-mean", convnextv2(hidden_act="gelu_new"), "mean", norm_pooled=True),
+    pair("resnet", resnet(), image=(33, 40)),
+    pair("resnet-basic", resnet(layer_type="basic", downsample_in_first_stage=True, hidden_act="silu"), image=(32, 47)),
+    pair("resnet-early", resnet(downsample_in_bottleneck=True, num_channels=1), "max", image=(40, 35)),
 ]
 for index, each in enumerate(VISION_CASES):
     each["seed"] = 2000 + index

@@ -108,11 +108,14 @@ export {
   CLIPVisionConfig,
   MetaClip2VisionConfig,
 } from './towers/vision/clip.config'
+export { ConvNextConfig, ConvNextV2Config } from './towers/vision/convnext.config'
 export { DeiTConfig } from './towers/vision/deit.config'
 export { Dinov2Config, Dinov2WithRegistersConfig } from './towers/vision/dinov2.config'
 export { DINOv3ViTConfig } from './towers/vision/dinov3.config'
 export { MLCDVisionConfig } from './towers/vision/mlcd.config'
+export { ResNetConfig } from './towers/vision/resnet.config'
 export { SiglipVisionConfig } from './towers/vision/siglip.config'
+export { SwinConfig, Swinv2Config } from './towers/vision/swin.config'
 export { ViTConfig, ViTMAEConfig, ViTMSNConfig } from './towers/vision/vit.config'
 export type { Framework } from './weights/formats/names'
 export type { WeightFormat } from './weights/open'

@@ -162,14 +162,24 @@ const CONFIGS: readonly tf.GradConfig[] = [
     inputsToSave: ['x', 'indices'],
     gradFunc: (dy, saved, { axis, batchDims }) => {
       const [x, indices] = saved as [tf.Tensor, tf.Tensor]
-      if (axis !== 0 || batchDims !== 0)
-        throw new BackendError('no-gradient', 'gather has a gradient along its first axis only.')
-      const rows = tf.reshape(dy as tf.Tensor, [indices.size, ...x.shape.slice(1)])
+      const at = axis as number
+      if (batchDims !== 0 || (at !== 0 && indices.rank !== 1))
+        throw new BackendError('no-gradient', 'gather has a gradient along its first axis, or by indices of one axis.')
+      const [count, others] = [x.shape[at] as number, x.shape.filter((_, i) => i !== at)]
+      const first = at === 0 ? (dy as tf.Tensor) : tf.transpose(dy as tf.Tensor, frontOf(at, x.rank))
+      const rows = tf.reshape(first, [indices.size, others.reduce((size, dim) => size * dim, 1)])
       const flat: tf.Tensor1D = tf.cast(tf.reshape(indices, [indices.size]), 'int32')
-      return { x: () => scatterAdd(rows, flat, x.shape[0] as number) }
+      const sums = () => tf.reshape(scatterAdd(rows, flat, count), [count, ...others])
+      return { x: () => (at === 0 ? sums() : tf.transpose(sums(), backOf(at, x.rank))) }
     },
   },
 ]
+
+/** An order of axes that puts `axis` first, and the one that puts it back. */
+const frontOf = (axis: number, rank: number): number[] =>
+  [axis, ...Array(rank).keys()].filter((at, i) => i === 0 || at !== axis)
+const backOf = (axis: number, rank: number): number[] =>
+  Array.from({ length: rank }, (_, i) => (i < axis ? i + 1 : i === axis ? 0 : i))
 
 /** Registers what the program has not registered itself (`@tensorflow/tfjs` registers everything). */
 export function registerGradients(): void {

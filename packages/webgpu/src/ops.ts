@@ -179,7 +179,8 @@ export class WebGpuOps extends TfjsOps {
     return tf.reshape(embedded, [pixels.shape[0] ?? 1, -1, last(embedded)])
   }
 
-  override l2Normalize(x: tf.Tensor): tf.Tensor {
+  override l2Normalize(x: tf.Tensor, eps?: number): tf.Tensor {
+    if (eps !== undefined) return super.l2Normalize(x, eps)
     return this.device.has(L2_NORMALIZE) ? (run(L2_NORMALIZE, { x }, {}) as tf.Tensor) : super.l2Normalize(x)
   }
 }

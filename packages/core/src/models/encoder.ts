@@ -100,7 +100,9 @@ const OUTPUTS = ['features', 'embeds', 'poolerOutput', 'lastHiddenState', 'hidde
 
 /** The outputs that a request asks for as `[name, value]`: `features`, `hidden_states.0` and so on. */
 export function namedOutputs<T>(output: EncoderOutput<T>, request: EncodeRequest): [string, T | undefined][] {
-  return OUTPUTS.filter((name) => request[name]).flatMap((name): [string, T | undefined][] => {
+  // Convolutions have no attentions: there are none then, whoever asks.
+  const wanted = OUTPUTS.filter((name) => request[name] && (name !== 'attentions' || output.attentions))
+  return wanted.flatMap((name): [string, T | undefined][] => {
     const value = output[name]
     return Array.isArray(value)
       ? (value as T[]).map((item, i) => [`${snakeCase(name)}.${i}`, item])
@@ -150,12 +152,14 @@ export function encode<T>(
       : encoder.tower.forward(ops, weights, encoder.config, inputs, request)
   if (request.features || request.embeds) {
     const { projection } = encoder
+    const isMap = encoder.kind === 'vision' && encoder.tower.mapPooler
+    const pooled = isMap ? ops.reshape(output.poolerOutput, [0, -1]) : output.poolerOutput
     output.features = projection
       ? ops.linear(
-          output.poolerOutput,
+          pooled,
           new Scope(names.projection, projection.std).linear(pooledSize(encoder), projection.dim, { bias: false }),
         )
-      : output.poolerOutput
+      : pooled
     if (request.embeds) output.embeds = ops.l2Normalize(output.features)
   }
   return output

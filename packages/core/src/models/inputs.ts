@@ -1,4 +1,5 @@
 import { pairOf } from '../towers/grid'
+import { checkImageSize } from '../towers/image-size'
 import { describe } from '../base/describe'
 import { InputError } from '../base/errors'
 import { isTensorData, sizeOf, type Tensor, tensor } from '../base/tensor'
@@ -156,15 +157,5 @@ export function checkPixelDims(
       `pixelValues is ${show(dims)}: ${channels} channels where ${config.numChannels} are needed, ${wanted}.` +
         (w === config.numChannels ? ' The channels come first, not last.' : ''),
     )
-  const patch = pairOf(config.patchSize)
-  if (h < patch[0] || w < patch[1])
-    throw new InputError('bad-image-size', `pixelValues is ${show(dims)}: smaller than one patch, ${show(patch)}.`)
-  const sizes = tower.imageSizes?.(config) ?? 'interpolated'
-  const takesSize = sizes === 'any' || (sizes === 'interpolated' && interpolatePosEncoding)
-  if ((h !== height || w !== width) && !takesSize)
-    throw new InputError(
-      'bad-image-size',
-      `pixelValues is ${show(dims)}; this ${config.modelType} was trained on ${height} x ${width}: ${wanted}. ` +
-        `Resize the images${sizes === 'interpolated' ? ', or set interpolatePosEncoding: true' : ''}.`,
-    )
+  checkImageSize(tower, config, { size: [h, w], interpolatePosEncoding, given: show(dims), wanted })
 }

@@ -40,6 +40,16 @@ export class Scope {
     return bias ? { weight, bias: this.param('bias', [size], { kind: 'zeros' }), eps } : { weight, eps }
   }
 
+  /** `weight [out, in / groups, height, width]`, `bias [out]`. */
+  convolution(
+    inSize: number,
+    outSize: number,
+    size: readonly [number, number],
+    { groups = 1, ...drawn }: { groups?: number; bias?: boolean; std?: number } = {},
+  ): Projection {
+    return this.patches(inSize / groups, outSize, size, drawn)
+  }
+
   /** A patch embedding: `weight [out, channels, height, width]`. */
   patches(
     channels: number,

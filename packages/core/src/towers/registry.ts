@@ -22,11 +22,14 @@ import {
   CLIPVisionConfig,
   MetaClip2VisionConfig,
 } from './vision/clip.config'
+import { ConvNextConfig, ConvNextV2Config } from './vision/convnext.config'
 import { DeiTConfig } from './vision/deit.config'
 import { Dinov2Config, Dinov2WithRegistersConfig } from './vision/dinov2.config'
 import { DINOv3ViTConfig } from './vision/dinov3.config'
 import { MLCDVisionConfig } from './vision/mlcd.config'
+import { ResNetConfig } from './vision/resnet.config'
 import { SiglipVisionConfig } from './vision/siglip.config'
+import { SwinConfig, Swinv2Config } from './vision/swin.config'
 import { ViTConfig, ViTMAEConfig, ViTMSNConfig } from './vision/vit.config'
 
 /** A tower's config, which is always there, and its module with the forward pass, which is loaded when it is needed. */
@@ -64,6 +67,11 @@ export const VISION_TOWERS: Towers<VisionTowerModule> = {
   dinov3_vit: { config: DINOv3ViTConfig, load: async () => (await import('./vision/dinov3')).dinov3 },
   mlcd_vision_model: { config: MLCDVisionConfig, load: async () => (await import('./vision/mlcd')).mlcdVision },
   aimv2_vision_model: { config: Aimv2VisionConfig, load: async () => (await import('./vision/aimv2')).aimv2Vision },
+  swin: { config: SwinConfig, load: async () => (await import('./vision/swin')).swin },
+  swinv2: { config: Swinv2Config, load: async () => (await import('./vision/swin')).swinv2 },
+  convnext: { config: ConvNextConfig, load: async () => (await import('./vision/convnext')).convnext },
+  convnextv2: { config: ConvNextV2Config, load: async () => (await import('./vision/convnext')).convnextv2 },
+  resnet: { config: ResNetConfig, load: async () => (await import('./vision/resnet')).resnet },
   vit_msn: { config: ViTMSNConfig, load: async () => (await import('./vision/vit-unpooled')).vitMsn },
   vit_mae: { config: ViTMAEConfig, load: async () => (await import('./vision/vit-unpooled')).vitMae },
   'data2vec-vision': { config: Data2VecVisionConfig, load: async () => (await import('./vision/beit')).data2vecVision },

@@ -81,6 +81,10 @@ export interface VisionTowerModule<C extends VisionConfig = VisionConfig> extend
   readonly kind: 'vision'
   /** Which image sizes it takes beside the trained one: 'interpolated' (the default) with `interpolatePosEncoding` only. */
   imageSizes?(config: C): 'any' | 'interpolated' | 'trained'
+  /** `[height, width]` below which a picture is too small; one patch unless given. */
+  smallestImage?(config: C): readonly [number, number]
+  /** Its pooled output is a map of one position, `[B, D, 1, 1]`. */
+  readonly mapPooler?: boolean
   forward<T>(ops: Ops<T>, weights: Scope, config: C, inputs: VisionInputs<T>, taps: Taps): TowerOutput<T>
 }
 
