@@ -7,6 +7,7 @@ import { checkOptions, InputError, TokenizerError } from '../base/errors'
 import { type Tensor, tensor } from '../base/tensor'
 import { cleanUp } from './engine/decoders'
 import { Engine, type Tokens } from './engine/engine'
+import { stripped } from './engine/unicode'
 import { classNameOf, classOfTower } from './classes/class-names'
 import { resolve, type Resolved } from './resolve'
 import {
@@ -213,7 +214,7 @@ export class Tokenizer
     const { config, tokenizer, type } = this.#files
     const model = objectOf(tokenizer.model)
     const suffix = type?.name === 'CLIPTokenizer' ? textOf(model.end_of_word_suffix) : undefined
-    const spaced = suffix ? text.replaceAll(suffix, ' ').replace(PYTHON_STRIP, '') : text
+    const spaced = suffix ? stripped(text.replaceAll(suffix, ' '), PYTHON_SPACE) : text
     // Made for WordPiece; Python leaves texts of BPE alone unless it is told twice.
     const cleans =
       config.clean_up_tokenization_spaces === true &&
@@ -234,8 +235,8 @@ export class Tokenizer
   }
 }
 
-/** Python's `strip`, which is not `trim`: it keeps U+FEFF and takes U+001C to U+001F and U+0085. */
-const PYTHON_STRIP = /^(?:(?!\ufeff)\s|[\x1c-\x1f\x85])+|(?:(?!\ufeff)\s|[\x1c-\x1f\x85])+$/g
+/** What Python's `strip` takes, which is not what `trim` does: not U+FEFF, but U+001C to U+001F and U+0085. */
+const PYTHON_SPACE = /(?!\ufeff)[\s\x1c-\x1f\x85]/
 
 const DEFAULT_NAMES = ['input_ids', 'attention_mask']
 

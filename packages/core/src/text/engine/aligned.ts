@@ -1,3 +1,5 @@
+import { graphemes } from './unicode'
+
 /** A text that went through a normaliser, and where each UTF-16 unit of it came from. */
 export interface Aligned {
   readonly text: string
@@ -34,9 +36,6 @@ export function ownSpans(text: string): Spans {
 
 export const cutSpans = (spans: Spans | undefined, start: number, end: number): Spans | undefined =>
   spans && { starts: spans.starts.slice(start, end), ends: spans.ends.slice(start, end) }
-
-const graphemes = (text: string): string[] =>
-  [...new Intl.Segmenter('en', { granularity: 'grapheme' }).segment(text)].map(({ segment }) => segment)
 
 /**
  * Applies a step. With spans, it is applied to the smallest parts that give the same text: code points, else

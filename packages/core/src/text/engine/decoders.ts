@@ -69,7 +69,7 @@ function byteFallback(tokens: readonly string[]): readonly string[] {
     try {
       parts.push(utf8.decode(Uint8Array.from(bytes)))
     } catch {
-      parts.push(...bytes.map(() => '\ufffd'))
+      bytes.forEach(() => parts.push('\ufffd'))
     }
     bytes = []
   }

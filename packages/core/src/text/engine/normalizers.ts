@@ -1,8 +1,8 @@
 import { type Aligned, applyAligned, type Normalizer } from './aligned'
 import { Fields, unsupported } from './json'
-import { patternOf } from './pattern'
+import { matchesOf, patternOf } from './pattern'
 import { Precompiled } from './precompiled'
-import { charClass, lowerCase, normalForm } from './unicode'
+import { charClass, lowerCase, normalForm, stripped } from './unicode'
 
 /** The steps of a `normalizer`, a Sequence laid flat. */
 export function createNormalizer(json: unknown): readonly Normalizer[] {
@@ -55,12 +55,16 @@ function bert(fields: Fields): readonly Normalizer[] {
 }
 
 function strip(left: boolean, right: boolean): Normalizer {
-  const space = charClass('whitespace')
-  const pattern = new RegExp(
-    [left ? `^[${space}]+` : '', right ? `[${space}]+$` : ''].filter(Boolean).join('|') || '^',
-    'gu',
-  )
-  return replace(pattern, '')
+  const space = new RegExp(`[${charClass('whitespace')}]`, 'u')
+  return {
+    apply: (text) => stripped(text, space, left, right),
+    // The spaces that go, and the code points that stay.
+    parts(text) {
+      const rest = stripped(text, space, left, false)
+      const kept = stripped(rest, space, false, right)
+      return [text.slice(0, text.length - rest.length), ...kept, rest.slice(kept.length)].filter(Boolean)
+    },
+  }
 }
 
 function replace(pattern: RegExp, content: string): Normalizer {
@@ -70,9 +74,10 @@ function replace(pattern: RegExp, content: string): Normalizer {
     parts(text) {
       const parts: string[] = []
       let end = 0
-      for (const match of text.matchAll(pattern)) {
-        parts.push(...text.slice(end, match.index), match[0])
-        end = match.index + match[0].length
+      for (const [start, match] of matchesOf(pattern, text)) {
+        for (const char of text.slice(end, start)) parts.push(char)
+        parts.push(match)
+        end = start + match.length
       }
       return [...parts, ...text.slice(end)]
     },

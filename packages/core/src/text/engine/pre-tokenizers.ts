@@ -1,7 +1,7 @@
 import { type Aligned, applyAligned, cutSpans } from './aligned'
 import { toByteChars } from './byte-level'
 import { Fields, unsupported } from './json'
-import { patternOf } from './pattern'
+import { matchesOf, patternOf } from './pattern'
 import { charClass } from './unicode'
 
 /** Cuts a text into what the model sees as words. `atStart`: nothing of the input stands before it. */
@@ -60,7 +60,7 @@ const matches =
   (pattern: RegExp): PreTokenizer =>
   (piece) =>
     piece.spans
-      ? [...piece.text.matchAll(pattern)].map(({ 0: text, index }) => slice(piece, index, index + text.length))
+      ? Array.from(matchesOf(pattern, piece.text), ([start, text]) => slice(piece, start, start + text.length))
       : (piece.text.match(pattern) ?? []).map((text) => ({ text, spans: undefined }))
 
 /** Puts a character in front, which stands where the first one does. */
@@ -116,7 +116,7 @@ function splitter(pattern: RegExp, behavior: Behavior, invert: boolean): PreToke
   return (piece) => {
     const parts: { start: number; end: number; isMatch: boolean }[] = []
     let at = 0
-    for (const { 0: match, index } of piece.text.matchAll(pattern)) {
+    for (const [index, match] of matchesOf(pattern, piece.text)) {
       if (match === '') continue
       if (index > at) parts.push({ start: at, end: index, isMatch: invert })
       at = index + match.length

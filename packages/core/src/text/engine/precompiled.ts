@@ -1,5 +1,6 @@
 import type { Normalizer } from './aligned'
 import { badTokenizer } from './json'
+import { graphemes } from './unicode'
 
 /** A grapheme of this many UTF-8 bytes or more is looked up code point by code point. */
 const MAX_GRAPHEME = 6
@@ -23,7 +24,6 @@ export class Precompiled implements Normalizer {
   readonly #strings: Uint8Array
   #keepsAscii: boolean | undefined
   readonly #known = new Map<string, string>()
-  readonly #segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
   constructor(charsmap: Uint8Array) {
     const view = new DataView(charsmap.buffer, charsmap.byteOffset, charsmap.byteLength)
@@ -45,19 +45,13 @@ export class Precompiled implements Normalizer {
   }
 
   apply(text: string): string {
-    const replaced = (part: string) => this.#graphemes(part).reduce((all, each) => all + this.#grapheme(each), '')
+    const replaced = (part: string) => graphemes(part).reduce((all, each) => all + this.#grapheme(each), '')
     this.#keepsAscii ??= ASCII.every((char) => this.#grapheme(char) === char)
     return this.#keepsAscii ? text.replace(BEYOND_ASCII, replaced) : replaced(text)
   }
 
   parts(text: string): string[] {
-    return this.#graphemes(text).flatMap((grapheme) =>
-      this.#whole(grapheme) === undefined ? [...grapheme] : [grapheme],
-    )
-  }
-
-  #graphemes(text: string): string[] {
-    return Array.from(this.#segmenter.segment(text), ({ segment }) => segment)
+    return graphemes(text).flatMap((grapheme) => (this.#whole(grapheme) === undefined ? [...grapheme] : [grapheme]))
   }
 
   /** What stands for a grapheme: the string for the whole of it, else those for its code points. */

@@ -67,11 +67,11 @@ export class Unigram implements Model {
       let start = starts[end] as number
       // Unknown characters in a row are one token.
       if (isUnknown[end]) while (start > 0 && isUnknown[start]) start = starts[start] as number
-      ids.unshift(this.vocab.get(word.slice(start, end)) ?? this.#unknownId(word.slice(start, end)))
-      ends.unshift(end)
+      ids.push(this.vocab.get(word.slice(start, end)) ?? this.#unknownId(word.slice(start, end)))
+      ends.push(end)
       end = start
     }
-    return { ids, ends }
+    return { ids: ids.reverse(), ends: ends.reverse() }
   }
 
   #unknownId(text: string): number {
