@@ -165,11 +165,16 @@ SLOW = {
     "RemBertTokenizer": {"sentencepiece.model": "rembert.model"},
     "DebertaV2Tokenizer": {"spm.model": "deberta.model"},
     "T5Tokenizer": {"spiece.model": "t5.model"},
+    "SiglipTokenizer": {"spiece.model": "t5.model"},
 }
 WORD_SWITCHES = [
     {"do_lower_case": False}, {"do_lower_case": False, "strip_accents": True}, {"strip_accents": False},
     {"tokenize_chinese_chars": False}, {"do_lower_case": True, "strip_accents": None},
 ]  # fmt: skip
+SIGLIP_DECODER = {
+    str(i): {"content": token, "lstrip": True, "normalized": False, "rstrip": True, "single_word": False, "special": True}
+    for i, token in ((1, "</s>"), (2, "<unk>"))
+}
 # The switches of each class, and settings that all have.
 SWITCHES = {
     "BertTokenizer": WORD_SWITCHES,
@@ -189,6 +194,10 @@ SWITCHES = {
     "DebertaV2Tokenizer": [{"do_lower_case": True}, {"split_by_punct": True}, {"add_prefix_space": False}, {"unk_id": 5}],
     "T5Tokenizer": [{"extra_ids": 3}, {"add_prefix_space": False}, {"legacy": False}],
     "GemmaTokenizer": [{"do_lower_case": True}, {"add_prefix_space": True}, {"legacy": False}],
+    "SiglipTokenizer": [
+        {"do_lower_case": False}, {"pad_token": "<pad>"}, {"model_input_names": ["input_ids"]}, {"model_max_length": 5},
+        {"unk_token": "[UNK]"}, {"added_tokens_decoder": SIGLIP_DECODER}, {"legacy": False},
+    ],
     "Siglip2Tokenizer": [{"do_lower_case": False}, {"padding_side": "right"}],
 }  # fmt: skip
 COMMON = [
@@ -226,7 +235,7 @@ def cases():
             yield f"{name} slow {json.dumps(added)}", {**base, "tokenizer_config.json": config, **added}
         decoder = {**config, "added_tokens_decoder": DECODER}
         yield f"{name} slow added_tokens_decoder", {**base, "tokenizer_config.json": decoder, **ADDED[1]}
-    fast = {name: f"{name}.json" for name in (*SLOW, "GemmaTokenizer", "Siglip2Tokenizer", "none")}
+    fast = {name: f"{name}.json" for name in (*SLOW, "GemmaTokenizer", "Siglip2Tokenizer", "none") if name != "SiglipTokenizer"}
     for name, blob in fast.items():
         base = {"config.json": DUAL}
         config = {"tokenizer_class": name, "model_max_length": 40} if name != "none" else {"model_max_length": 40}
@@ -260,6 +269,10 @@ def cases():
         patch = {"$base": fast[blob], "patch": PATCH.get(blob, PATCH["none"])}
         config = {"tokenizer_class": tokenizer_class} if tokenizer_class else {}
         yield f"{model_type} with {tokenizer_class}", {"config.json": {"model_type": model_type}, "tokenizer_config.json": config, "tokenizer.json": patch}
+    siglip = {"spiece.model": "t5.model", "config.json": {"model_type": "siglip"}}
+    yield "siglip without a config", siglip
+    both = {"tokenizer_config.json": {"tokenizer_class": "SiglipTokenizer"}, "tokenizer.json": {"$base": "T5Tokenizer.json", "patch": {}}}
+    yield "siglip with a tokenizer.json", {**siglip, **both}
     for model_type in ("bert", "ernie", "electra"):
         yield f"{model_type} slow", {"config.json": {"model_type": model_type}, "vocab.txt": "bert.txt"}
 
@@ -280,6 +293,8 @@ PATCH = {
 def fast_blobs():
     with tempfile.TemporaryDirectory() as temporary:
         for name, slow in SLOW.items():
+            if name == "SiglipTokenizer":  # has no tokenizer.json
+                continue
             folder = pathlib.Path(temporary, name)
             folder.mkdir()
             tokenizer = load({**slow, "config.json": DUAL, "tokenizer_config.json": {"tokenizer_class": name}}, folder)
@@ -302,6 +317,24 @@ def fast_blobs():
     for name in ("GemmaTokenizer", "Siglip2Tokenizer"):
         BLOBS[f"{name}.json"] = json.dumps(gemma, ensure_ascii=False)
     BLOBS["none.json"] = BLOBS["BertTokenizer.json"]
+
+
+LENGTHS = [(first, second, limit) for first in (1, 2, 3, 5, 8) for second in (0, 1, 2, 4, 5, 8, 9) for limit in range(1, 15)]
+
+
+def longest(files):
+    """How many tokens of either text `longest_first` keeps, by their lengths and the limit; -1 where transformers raises."""
+    with tempfile.TemporaryDirectory() as temporary:
+        tokenizer = load(files, pathlib.Path(temporary))
+        kept = []
+        for first, second, limit in LENGTHS:
+            try:
+                ids = tokenizer("a " * first, "x " * second, truncation="longest_first", max_length=limit)["input_ids"]
+                words = tokenizer.convert_ids_to_tokens(ids)
+                kept.append([sum(word.strip("▁") == letter for word in words) for letter in "ax"])
+            except BaseException:  # Rust's panics are no Exceptions
+                kept.append([-1, -1])
+        return kept
 
 
 def result(tokenizer):
@@ -335,8 +368,16 @@ def main():
                 results.append({"name": name, "files": files, "result": numbers[made]})
             except BaseException as error:  # Rust's panics are no Exceptions
                 print(f"left out, as Python fails: {name}: {type(error).__name__} {error}"[:200])
+    dual = {"config.json": DUAL}
+    pairs = {
+        name: {"files": {**files, **dual}, "kept": longest({**files, **dual})}
+        for name, files in (
+            ("BertTokenizer", {"vocab.txt": "bert.txt", "tokenizer_config.json": {"tokenizer_class": "BertTokenizer"}}),
+            ("SiglipTokenizer", {"spiece.model": "t5.model", "tokenizer_config.json": {"tokenizer_class": "SiglipTokenizer"}}),
+        )
+    }
     versions = {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__}
-    data = {"versions": versions, "single": SINGLE, "pair": PAIR, "blobs": BLOBS, "cases": results, "results": [json.loads(made) for made in numbers]}
+    data = {"versions": versions, "single": SINGLE, "pair": PAIR, "blobs": BLOBS, "lengths": LENGTHS, "longest": pairs, "cases": results, "results": [json.loads(made) for made in numbers]}
     OUT.write_text(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
     print(len(results), "folders", OUT.stat().st_size, "bytes")
 

@@ -15,6 +15,9 @@ interface Fixture {
   readonly blobs: Readonly<Record<string, string | { readonly base64: string }>>
   readonly cases: readonly { readonly name: string; readonly files: Files; readonly result: number }[]
   readonly results: readonly Result[]
+  /** Lengths of a pair and the limit; and how many tokens of either text Python keeps, by class. */
+  readonly lengths: readonly (readonly [first: number, second: number, limit: number])[]
+  readonly longest: Readonly<Record<string, { readonly files: Files; readonly kept: readonly (readonly number[])[] }>>
 }
 
 /** A blob's name, a blob of tokenizer.json with some keys replaced, or the file itself. */
@@ -95,9 +98,27 @@ async function saved(tokenizer: Tokenizer, files: ReadonlyMap<string, Uint8Array
   return folder
 }
 
+const folderOf = (files: Files) => new Map(Object.entries(files).map(([name, file]) => [name, contentOf(file)]))
+
+/** Python's Rust library keeps an odd token of the longer text, its own code that of the first. */
+describe('pairs cut longest_first', () => {
+  it.each(Object.entries(fixture.longest))('keep as many tokens as in Python: %s', async (_, { files, kept }) => {
+    const tokenizer = await Tokenizer.fromPretrained(sourceOf(folderOf(files)))
+    const [a, x] = ['a', 'x'].map((letter) =>
+      rowsOf(tokenizer(letter, { addSpecialTokens: false }).inputIds)[0]!.at(-1),
+    )
+    const given = fixture.lengths.map(([first, second, maxLength]) => {
+      const options = { textPair: 'x '.repeat(second), truncation: 'longest_first', maxLength } as const
+      const ids = rowsOf(tokenizer('a '.repeat(first), options).inputIds)[0]!
+      return [a, x].map((letter) => ids.filter((id) => id === letter).length)
+    })
+    expect(given).toEqual(kept)
+  })
+})
+
 describe('tokenizer settings', () => {
   it.each(fixture.cases)('$name', async ({ name, files, result }) => {
-    const folder = new Map(Object.entries(files).map(([name, file]) => [name, contentOf(file)]))
+    const folder = folderOf(files)
     const tokenizer = await Tokenizer.fromPretrained(sourceOf(folder))
     expect(resultOf(tokenizer)).toEqual(fixture.results[result])
     // In Python too it has [CLS] and [SEP] once it is saved, and not before.

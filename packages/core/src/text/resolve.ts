@@ -3,18 +3,24 @@ import { isJsonObject, type Json, type JsonObject } from '../base/pretrained-con
 import { tokenizerClass } from './classes/class-names'
 import { bosEos } from './classes/post-processors'
 import type { Switches, Vocabulary } from './classes/pipelines'
-import type { TokenizerClass } from './classes/classes'
+import { SIGLIP, type TokenDefaults, type TokenizerClass } from './classes/classes'
 import { type AddedToken, addedTokens, AddedVocabulary, type BaseVocabulary } from './engine/added-tokens'
+import { Engine, type TextEngine } from './engine/engine'
+import { SiglipEngine } from './engine/siglip'
+import { NORMAL, readSentencePiece, USER_DEFINED } from './sentencepiece'
 import type { SlowFiles } from './slow-files'
 import { tokenSettings, type TokenFiles, type TokenSettings } from './special-tokens'
 
 /** A tokenizer whose settings are settled. */
 export interface Resolved {
-  /** What the engine runs and `savePretrained` writes as `tokenizer.json`. */
+  /** What `savePretrained` writes as `tokenizer.json`, and the engine runs. */
   readonly tokenizer: JsonObject
+  /** SigLIP's SentencePiece file, which then stands for `tokenizer.json`. */
+  readonly sentencePiece?: Uint8Array
+  readonly engine: TextEngine
   /** `tokenizer_config.json`, settled. */
   readonly config: JsonObject
-  readonly type: TokenizerClass | undefined
+  readonly type: TokenDefaults | undefined
   readonly tokens: TokenSettings['named']
 }
 
@@ -25,16 +31,23 @@ export interface Resolved {
  */
 export function resolve(files: TokenFiles, className: string | undefined, slow?: SlowFiles): Resolved {
   const type = slow?.type ?? tokenizerClass(className)
-  const tokens = tokenSettings(slow?.extra ? { ...files, extra: slow.extra } : files, type)
+  const defaults = type ?? (className === SIGLIP.name ? SIGLIP : undefined)
+  const tokens = tokenSettings(slow?.extra ? { ...files, extra: slow.extra } : files, defaults)
   const json = isJsonObject(files.tokenizer) ? files.tokenizer : undefined
   const { named } = tokens
   const config: Record<string, Json | undefined> = { ...tokens.config, ...(type && { tokenizer_class: type.name }) }
-  const done = { config, type, tokens: named }
+  const done = (tokenizer: JsonObject): Resolved => ({
+    tokenizer,
+    engine: new Engine(tokenizer),
+    config,
+    type: defaults,
+    tokens: named,
+  })
   if (!type) {
     const file = json ?? {}
     const added = new AddedVocabulary(vocabularyOf(file.model)).add(addedTokens(file.added_tokens)).add(tokens.added)
     const processor = file.post_processor ?? bosEos(switchesOf(tokens), (token) => added.idOf(token))
-    return { ...done, tokenizer: { ...file, added_tokens: listed(added), post_processor: processor } }
+    return done({ ...file, added_tokens: listed(added), post_processor: processor })
   }
   const switches = switchesOf(tokens)
   const pipeline = type.pipeline(slow?.vocabulary(switches.token) ?? vocabularyIn(json, type), switches)
@@ -42,18 +55,47 @@ export function resolve(files: TokenFiles, className: string | undefined, slow?:
   const idOf = (token: string) => added.idOf(token)
   const file = isJsonObject(json?.post_processor) ? json.post_processor : undefined
   const processor = type.postProcessor?.(switches, idOf, file) ?? file ?? bosEos(switches, idOf)
-  return {
-    ...done,
-    tokenizer: {
-      version: '1.0',
-      truncation: json?.truncation ?? null,
-      padding: json?.padding ?? null,
-      added_tokens: listed(added),
-      ...pipeline,
-      post_processor: processor,
-    },
-  }
+  return done({
+    version: '1.0',
+    truncation: json?.truncation ?? null,
+    padding: json?.padding ?? null,
+    added_tokens: listed(added),
+    ...pipeline,
+    post_processor: processor,
+  })
 }
+
+const IN_TEXTS: readonly number[] = [NORMAL, USER_DEFINED]
+
+/** SigLIP's tokenizer, of `spiece.model`. Added tokens without an id get the next ones. */
+export function resolveSiglip(files: TokenFiles, sentencePiece: Uint8Array): Resolved {
+  const tokens = tokenSettings(files, SIGLIP)
+  const { pieces, ...model } = readSentencePiece(sentencePiece)
+  const switches = switchesOf(tokens)
+  const added = new Map(tokens.known)
+  const known = new Set([...added.values()].map(({ content }) => content))
+  let next = Math.max(pieces.length, ...[...added.keys()].map((id) => id + 1))
+  for (const token of tokens.added) {
+    if (known.has(token.content)) continue
+    known.add(token.content)
+    const id = pieces.findIndex((piece) => piece.token === token.content)
+    added.set(id < 0 ? next++ : id, token)
+  }
+  const engine = new SiglipEngine({
+    ...model,
+    pieces: pieces.map(({ token, score, type }) => ({ token, score, isText: IN_TEXTS.includes(type) })),
+    added,
+    special: new Set([...tokens.named.values(), ...tokens.extra].map(({ content }) => content)),
+    unkToken: switches.token('unk_token'),
+    eosToken: switches.token('eos_token'),
+    lowers: switches.is('do_lower_case', true),
+  })
+  const config = { ...tokens.config, tokenizer_class: SIGLIP.name, added_tokens_decoder: decoderOf(added) }
+  return { tokenizer: {}, sentencePiece, engine, config, type: SIGLIP, tokens: tokens.named }
+}
+
+const decoderOf = (added: ReadonlyMap<number, AddedToken>): JsonObject =>
+  Object.fromEntries([...added].map(([id, token]) => [String(id), token as AddedToken & JsonObject]))
 
 function switchesOf({ config, named }: TokenSettings): Switches {
   return {

@@ -1,5 +1,10 @@
 import { TokenizerError } from '../base/errors'
 
+/** Types of pieces. */
+export const NORMAL = 1
+export const CONTROL = 3
+export const USER_DEFINED = 4
+
 export interface Piece {
   readonly token: string
   readonly score: number
@@ -11,6 +16,8 @@ export interface SentencePieceModel {
   readonly pieces: readonly Piece[]
   readonly charsmap: Uint8Array
   readonly unkId: number
+  readonly addsDummyPrefix: boolean
+  readonly removesExtraSpaces: boolean
 }
 
 const damaged = (what: string) =>
@@ -63,13 +70,14 @@ function* fieldsOf(bytes: Uint8Array): Generator<[field: number, value: number |
 
 /**
  * Reads `sentencepiece_model.proto`: the pieces (1: piece, score, type), the trainer's unknown id (2: 40) and the
- * normaliser's charsmap (3: 2).
+ * normaliser's charsmap and switches (3: 2, 3, 4).
  * @throws TokenizerError for damaged files and models that are not unigram ones
  */
 export function readSentencePiece(bytes: Uint8Array): SentencePieceModel {
   const pieces: Piece[] = []
   let charsmap: Uint8Array = new Uint8Array()
   let unkId = 0
+  let [addsDummyPrefix, removesExtraSpaces] = [true, true]
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   for (const [field, value] of fieldsOf(bytes)) {
     if (!(value instanceof Uint8Array)) continue
@@ -89,9 +97,12 @@ export function readSentencePiece(bytes: Uint8Array): SentencePieceModel {
       if (number(3, 1) !== 1) throw damaged('it is not a unigram model')
       unkId = number(40, 0)
     }
+    if (field !== 3) continue
     const map = inner.get(2)
-    if (field === 3 && map instanceof Uint8Array) charsmap = map
+    if (map instanceof Uint8Array) charsmap = map
+    addsDummyPrefix = number(3, 1) !== 0
+    removesExtraSpaces = number(4, 1) !== 0
   }
   if (pieces.length < 3) throw damaged(`it holds ${pieces.length} pieces`)
-  return { pieces, charsmap, unkId }
+  return { pieces, charsmap, unkId, addsDummyPrefix, removesExtraSpaces }
 }

@@ -7,7 +7,7 @@ import type { TokenizerClass } from './classes/classes'
 import type { Vocabulary } from './classes/pipelines'
 import type { TokenName } from './classes/token-names'
 import { type AddedToken, addedToken } from './engine/added-tokens'
-import { readSentencePiece, type SentencePieceModel } from './sentencepiece'
+import { CONTROL, readSentencePiece, type SentencePieceModel, USER_DEFINED } from './sentencepiece'
 
 /** Classes that cut words with a program outside transformers. */
 const OUTSIDE = /^(BertJapanese|Phobert|Herbert|CpmAnt|RoFormer|XLM(?!R)|Flaubert)/
@@ -90,9 +90,6 @@ function mergesOf(text: string): string[] {
   const lines = text.replace(/\r\n?/g, '\n').split('\n')
   return lines.filter((line) => line !== '' && !line.startsWith('#version'))
 }
-
-const CONTROL = 3
-const USER_DEFINED = 4
 
 function sentencePiece(type: TokenizerClass, model: SentencePieceModel, config: JsonObject): SlowFiles {
   const added = model.pieces.filter((piece) => piece.type === CONTROL || piece.type === USER_DEFINED)

@@ -1,6 +1,6 @@
 import { isJsonObject, type Json, type JsonObject } from '../base/pretrained-config'
 import { type AddedToken, addedToken } from './engine/added-tokens'
-import type { TokenizerClass } from './classes/classes'
+import type { TokenDefaults } from './classes/classes'
 import { TOKEN_NAMES } from './classes/token-names'
 
 /** The files beside `tokenizer.json` that speak of special and added tokens. */
@@ -23,6 +23,10 @@ export interface TokenSettings {
   readonly config: JsonObject
   /** Tokens that have a name; undefined = this tokenizer has none of the kind. */
   readonly named: ReadonlyMap<string, AddedToken>
+  /** Special tokens without a name. */
+  readonly extra: readonly AddedToken[]
+  /** Those that files give with ids, by these. */
+  readonly known: ReadonlyMap<number, AddedToken>
   /** All that are added to the vocabulary, in the order in which they get their ids. */
   readonly added: readonly AddedToken[]
 }
@@ -44,7 +48,7 @@ const isNamed = (key: string): boolean => (TOKEN_NAMES as readonly string[]).inc
  * the other files; without it `special_tokens_map.json` goes over the config, and `tokenizer.json` over
  * `added_tokens.json`.
  */
-export function tokenSettings(files: TokenFiles, type: TokenizerClass | undefined): TokenSettings {
+export function tokenSettings(files: TokenFiles, type: TokenDefaults | undefined): TokenSettings {
   const config: Record<string, Json | undefined> = { ...objectOf(files.tokenizerConfig) }
   const decoder = isJsonObject(config.added_tokens_decoder) ? config.added_tokens_decoder : undefined
   delete config.added_tokens_decoder
@@ -97,7 +101,7 @@ export function tokenSettings(files: TokenFiles, type: TokenizerClass | undefine
   for (const token of [...named.values(), ...extra])
     if (!all.some(({ content }) => content === token.content)) all.push(token)
   if (type?.addsAgain) all.push(...named.values(), ...extra)
-  return { config, named, added: all }
+  return { config, named, extra, known, added: all }
 }
 
 /** transformers 5 calls `additional_special_tokens` `extra_special_tokens`. */

@@ -6,10 +6,11 @@ import { isJsonObject, type JsonObject } from '../base/pretrained-config'
 import { checkOptions, InputError, TokenizerError } from '../base/errors'
 import { type Tensor, tensor } from '../base/tensor'
 import { cleanUp } from './engine/decoders'
-import { Engine, type Tokens } from './engine/engine'
-import { stripped } from './engine/unicode'
+import type { TextEngine, Tokens } from './engine/engine'
+import { PYTHON_SPACE, stripped } from './engine/unicode'
 import { classNameOf, classOfTower } from './classes/class-names'
-import { resolve, type Resolved } from './resolve'
+import { SIGLIP } from './classes/classes'
+import { resolve, resolveSiglip, type Resolved } from './resolve'
 import {
   type Lengths,
   lengthsOf,
@@ -72,16 +73,16 @@ export class Tokenizer
   readonly padToken: string | undefined
   readonly paddingSide: Side
   readonly truncationSide: Side
-  readonly #engine: Engine
+  readonly #engine: TextEngine
   readonly #files: Resolved
 
   private constructor(files: Resolved) {
     super()
     const { tokenizer, config, type, tokens } = (this.#files = files)
-    this.#engine = new Engine(tokenizer)
+    this.#engine = files.engine
     const names = config.model_input_names
     this.modelInputNames = Array.isArray(names) ? names.map(String) : (type?.inputNames ?? DEFAULT_NAMES)
-    const length = config.model_max_length ?? config.max_len
+    const length = config.model_max_length ?? config.max_len ?? type?.modelMaxLength
     this.modelMaxLength = typeof length === 'number' && length < 1e20 ? length : undefined
     const settings = { padding: objectOf(tokenizer.padding), truncation: objectOf(tokenizer.truncation) }
     this.padToken = tokens.get('pad_token')?.content ?? textOf(settings.padding.pad_token)
@@ -110,8 +111,12 @@ export class Tokenizer
     )
     checkSegmenter(tokenizerConfig)
     const read = { tokenizerConfig, specialTokensMap, addedTokens }
+    const named = classNameOf(tokenizerConfig, config)
+    // As in Python, SigLIP's class does not look at tokenizer.json where it has its own file.
+    const pieces = named === SIGLIP.name ? await files.read('spiece.model') : undefined
+    if (pieces) return new Tokenizer(resolveSiglip({ ...read, tokenizer }, pieces))
     if (tokenizer) return Tokenizer.fromFiles({ ...defined(read), tokenizer, ...(config && { config }) })
-    const name = classNameOf(tokenizerConfig, config) ?? classOfTower(config)
+    const name = named ?? classOfTower(config)
     return new Tokenizer(resolve(read, name, await readSlowFiles(files, name, tokenizerConfig)))
   }
 
@@ -120,14 +125,16 @@ export class Tokenizer
     const writer = await openTarget(target)
     const write = (name: string, json: JsonObject) =>
       writer.write(name, [new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`)])
-    await write('tokenizer.json', this.#files.tokenizer)
+    const { sentencePiece, tokenizer } = this.#files
+    if (sentencePiece) await writer.write('spiece.model', [sentencePiece])
+    else await write('tokenizer.json', tokenizer)
     await write('tokenizer_config.json', this.#files.config)
     await Promise.all(['special_tokens_map.json', 'added_tokens.json'].map((name) => writer.remove(name)))
   }
 
   protected invoke(texts: TextInput, options: TokenizerCallOptions = {}): TokenizerOutput {
     checkOptions(options, TOKENIZER_OPTIONS, 'tokenizer')
-    const inputs = inputsOf(texts, options)
+    const inputs = inputsOf(texts, options, !this.#engine.cutsAsPython)
     const lengths = lengthsOf(options, this.modelMaxLength)
     const padId = lengths.padding === 'do_not_pad' ? 0 : this.#padId()
     const rows = inputs.map(([text, pair]) => this.#row(text, pair, lengths, options))
@@ -156,24 +163,29 @@ export class Tokenizer
   /** One text or pair: tokens, room for special tokens reserved, cut, special tokens added. */
   #row(text: Text, pair: Text | undefined, lengths: Lengths, options: TokenizerCallOptions): Row {
     const { addSpecialTokens = true, returnOffsetsMapping = false } = options
-    const { single, pair: paired, ...trimming } = this.#engine.postProcessor
+    const { single, pair: paired, addsOnce, ...trimming } = this.#engine.postProcessor
+    const { cutsAsPython } = this.#engine
     const all = pair === undefined ? single : paired
     const places = all.filter(({ of }) => addSpecialTokens || typeof of === 'string')
     const added = places.reduce((sum, { of }) => sum + (typeof of === 'string' ? 0 : of.length), 0)
     const first = this.#tokens(text, returnOffsetsMapping)
     const second = pair === undefined ? undefined : this.#tokens(pair, returnOffsetsMapping)
-    // As in Python, nothing is cut where not even the special tokens fit.
+    // As in Python, nothing is cut where not even the special tokens fit; in its own code, where there is no length.
     const limit = lengths.maxLength ?? Infinity
-    const room = limit < added ? Infinity : limit - added
-    const kept = keptLengths(first.ids.length, second?.ids.length, room, lengths.truncation)
+    const isUncut = cutsAsPython ? limit === 0 : limit < added
+    const room = isUncut ? Infinity : Math.max(limit - added, 0)
+    const kept = keptLengths(first.ids.length, second?.ids.length, room, lengths.truncation, cutsAsPython)
     const side =
       options.truncationSide === undefined ? this.truncationSide : sideOf('truncation', options.truncationSide)
     const row: Row = { ids: [], types: [], special: [], offsets: [] }
+    let last: number | undefined
     for (const { of, type } of places) {
       const isText = typeof of === 'string'
+      if (addsOnce && !isText && of[0] === last) continue
       const tokens = isText
         ? cut(of === 'A' ? first : (second ?? NOTHING), of === 'A' ? kept[0] : kept[1], side)
         : { ids: of, offsets: undefined }
+      last = isText ? tokens.ids.at(-1) : undefined
       for (const [i, id] of tokens.ids.entries()) {
         row.ids.push(id)
         row.types.push(type)
@@ -235,9 +247,6 @@ export class Tokenizer
   }
 }
 
-/** What Python's `strip` takes, which is not what `trim` does: not U+FEFF, but U+001C to U+001F and U+0085. */
-const PYTHON_SPACE = /(?!\ufeff)[\s\x1c-\x1f\x85]/
-
 const DEFAULT_NAMES = ['input_ids', 'attention_mask']
 
 const objectOf = (value: unknown): JsonObject => (isJsonObject(value) ? value : {})
@@ -251,7 +260,11 @@ type Text = string | readonly string[]
 const NOTHING: Tokens = { ids: [], offsets: [] }
 
 /** The texts and pairs of a call, checked. */
-function inputsOf(texts: TextInput, { textPair, isSplitIntoWords = false }: TokenizerCallOptions): [Text, Text?][] {
+function inputsOf(
+  texts: TextInput,
+  { textPair, isSplitIntoWords = false }: TokenizerCallOptions,
+  emptyIsNone: boolean,
+): [Text, Text?][] {
   const isBatch = (given: TextInput) => Array.isArray(given) && (!isSplitIntoWords || Array.isArray(given[0]))
   const listOf = (given: TextInput, name: string): readonly Text[] => {
     const list = (isBatch(given) ? given : [given]) as readonly Text[]
@@ -269,8 +282,9 @@ function inputsOf(texts: TextInput, { textPair, isSplitIntoWords = false }: Toke
     return list
   }
   const list = listOf(texts, 'texts')
-  // transformers takes an empty second text of a single call for none.
-  if (textPair === undefined || (!isBatch(texts) && textPair.length === 0)) return list.map((text) => [text])
+  // transformers takes an empty second text of a single call for none, its tokenizers in Python apart.
+  if (textPair === undefined || (emptyIsNone && !isBatch(texts) && textPair.length === 0))
+    return list.map((text) => [text])
   const pairs = listOf(textPair, 'textPair')
   if (pairs.length !== list.length || isBatch(texts) !== isBatch(textPair))
     throw new InputError('pair-mismatch', `${list.length} texts and ${pairs.length} second texts were given.`)

@@ -16,19 +16,24 @@ import {
 } from './pipelines'
 import { bosEos, type IdOf, pairOfTypes, robertaProcessing, template, twoSeparators } from './post-processors'
 
-/** One of transformers' tokenizer classes. */
-export interface TokenizerClass {
+/** What a tokenizer class takes where the files say nothing. */
+export interface TokenDefaults {
   readonly name: string
-  readonly model: 'WordPiece' | 'BPE' | 'Unigram'
   readonly tokens: Readonly<Partial<Record<TokenName, string | { content: string; lstrip: boolean }>>>
   readonly inputNames: readonly string[]
   readonly paddingSide: 'left' | 'right'
-  /** The SentencePiece file of the slow tokenizer. */
-  readonly sentencePiece?: string
+  readonly modelMaxLength?: number
   /** Special tokens are added once more at the end, as the config writes them. */
   readonly addsAgain?: boolean
   /** Special tokens without a name. */
   extraTokens?(config: JsonObject): readonly string[]
+}
+
+/** One of transformers' tokenizer classes that build their pipeline anew. */
+export interface TokenizerClass extends TokenDefaults {
+  readonly model: 'WordPiece' | 'BPE' | 'Unigram'
+  /** The SentencePiece file of the slow tokenizer. */
+  readonly sentencePiece?: string
   pipeline(vocabulary: Vocabulary, switches: Switches): Pipeline
   /** From that of `tokenizer.json`; absent = that one, or what `add_bos_token` and `add_eos_token` say. */
   postProcessor?(switches: Switches, idOf: IdOf, file: JsonObject | undefined): JsonObject
@@ -63,6 +68,15 @@ const bert = {
 } as const satisfies Partial<TokenizerClass>
 
 const right = { paddingSide: 'right' } as const
+
+/** SigLIP's class, which reads `spiece.model` alone and runs SentencePiece itself. */
+export const SIGLIP: TokenDefaults = {
+  name: 'SiglipTokenizer',
+  ...right,
+  tokens: { eos_token: '</s>', unk_token: '<unk>', pad_token: '</s>' },
+  inputNames: ids(),
+  modelMaxLength: 64,
+}
 
 /** The classes that rebuild their pipeline; all others are what their `tokenizer.json` says. */
 // Made by a call, so that bundlers may leave it out.

@@ -15,11 +15,25 @@ export interface Tokens {
   readonly offsets: [start: number, end: number][] | undefined
 }
 
+/** From texts to ids and back. */
+export interface TextEngine {
+  readonly postProcessor: PostProcessor
+  /** Pairs are cut by the rules of transformers' Python code, and not by the Rust library's. */
+  readonly cutsAsPython: boolean
+  /** The ids of a text, special tokens around it apart. */
+  tokenize(text: string, withOffsets: boolean): Tokens
+  idOf(token: string): number | undefined
+  tokenOf(id: number): string | undefined
+  /** The text of ids; those of no token are left out. */
+  decode(ids: readonly number[], skipSpecialTokens: boolean): string
+}
+
 /**
  * What a tokenizer.json says, run as the Rust library `tokenizers` runs it: added tokens are found, the text
  * between them normalised, cut into words, and each word into tokens.
  */
-export class Engine {
+export class Engine implements TextEngine {
+  readonly cutsAsPython = false
   readonly postProcessor: PostProcessor
   readonly #normalizer: readonly Normalizer[]
   readonly #preTokenize: PreTokenizer
@@ -53,7 +67,6 @@ export class Engine {
     this.#normalized = new TokenFinder(added.filter(([, , { normalized }]) => normalized))
   }
 
-  /** The ids of a text, special tokens around it apart. */
   tokenize(text: string, withOffsets: boolean): Tokens {
     const tokens: Tokens = { ids: [], offsets: withOffsets ? [] : undefined }
     const spans = withOffsets ? ownSpans(text) : undefined
@@ -95,7 +108,6 @@ export class Engine {
     return this.#tokens.get(id)
   }
 
-  /** The text of ids; those of no token are left out. */
   decode(ids: readonly number[], skipSpecialTokens: boolean): string {
     const tokens = ids.flatMap((id) => this.#tokens.get(id) ?? [])
     return this.#decode(skipSpecialTokens ? tokens.filter((token) => !this.#special.has(token)) : tokens)

@@ -13,6 +13,8 @@ export interface PostProcessor {
   readonly trimsOffsets: boolean
   /** The first token's space was added, and takes no place in the text. */
   readonly addsPrefixSpace: boolean
+  /** A special token is left out behind a text that ends with it. */
+  readonly addsOnce: boolean
 }
 
 const PLAIN: PostProcessor = {
@@ -23,6 +25,7 @@ const PLAIN: PostProcessor = {
   ],
   trimsOffsets: false,
   addsPrefixSpace: false,
+  addsOnce: false,
 }
 
 export function createPostProcessor(json: unknown): PostProcessor {

@@ -12,7 +12,11 @@ const ASCII = Array.from({ length: 0x7f - 0x20 }, (_, i) => String.fromCharCode(
  */
 const BEYOND_ASCII = /[\x20-\x7e]?[^\x20-\x7e]+(?:[\x20-\x7e][^\x20-\x7e]+)*[\x20-\x7e]?/gu
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+/** In bytes, and far above any key of SentencePiece's maps. */
+const LONGEST_KEY = 64
+
+const utf8Length = (first: number): number => (first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4)
 
 /**
  * SentencePiece's `precompiled_charsmap`: a double-array trie (Darts-clone) of UTF-8 bytes whose values are
@@ -72,18 +76,39 @@ export class Precompiled implements Normalizer {
 
   /** The string for the shortest key that `bytes` begins with. */
   #find(bytes: Uint8Array): string | undefined {
+    return this.#matches(bytes).next().value?.[1]
+  }
+
+  /** As SentencePiece itself reads it: in each place the longest key. */
+  longest(text: string): string {
+    const bytes = encoder.encode(text)
+    const parts: string[] = []
+    let copied = 0
+    for (let at = 0; at < bytes.length;) {
+      let best: readonly [length: number, text: string] | undefined
+      for (const match of this.#matches(bytes.subarray(at, at + LONGEST_KEY))) best = match
+      if (best) {
+        parts.push(decoder.decode(bytes.subarray(copied, at)), best[1])
+        copied = at += best[0]
+      } else at += utf8Length(bytes[at] as number)
+    }
+    return parts.length === 0 ? text : parts.join('') + decoder.decode(bytes.subarray(copied))
+  }
+
+  /** The keys that `bytes` begin with, the shortest first: how many bytes, and what stands for them. */
+  *#matches(bytes: Uint8Array): Generator<readonly [length: number, text: string]> {
     const offset = (unit: number) => ((unit >>> 10) << ((unit & 512) >>> 6)) >>> 0
     let unit = this.#units[0] as number
     let at = offset(unit)
-    for (const byte of bytes) {
-      if (byte === 0) return undefined
+    for (let i = 0; i < bytes.length; i++) {
+      const byte = bytes[i] as number
+      if (byte === 0) return
       at = (at ^ byte) >>> 0
       unit = this.#units[at] ?? 0
-      if ((unit & 0x800000ff) >>> 0 !== byte) return undefined
+      if ((unit & 0x800000ff) >>> 0 !== byte) return
       at = (at ^ offset(unit)) >>> 0
-      if ((unit >>> 8) & 1) return this.#string((this.#units[at] ?? 0) & 0x7fffffff)
+      if ((unit >>> 8) & 1) yield [i + 1, this.#string((this.#units[at] ?? 0) & 0x7fffffff)]
     }
-    return undefined
   }
 
   #string(start: number): string {

@@ -139,3 +139,6 @@ export function stripped(text: string, space: RegExp, left = true, right = true)
   while (right && end > start && space.test(text[end - 1] as string)) end--
   return text.slice(start, end)
 }
+
+/** What Python's `strip` and `\\s` take, which is not what `trim` does: not U+FEFF, but U+001C to U+001F and U+0085. */
+export const PYTHON_SPACE = /(?!\ufeff)[\s\x1c-\x1f\x85]/

@@ -13,7 +13,11 @@ export class Unigram implements Model {
   /** The length of the longest token that begins with a UTF-16 unit. */
   readonly #longest = new Map<number, number>()
 
-  constructor(fields: Fields) {
+  readonly #round: (score: number) => number
+
+  /** `round`: `Math.fround` for SentencePiece's own arithmetic, where the Rust library's is of 64 bits. */
+  constructor(fields: Fields, round = (score: number) => score) {
+    this.#round = round
     if (fields.boolean('byte_fallback', false)) throw badTokenizer('byte_fallback is for language models alone')
     const pieces = fields.list('vocab').map((piece, i) => {
       const [token, score] = Array.isArray(piece) ? (piece as unknown[]) : []
@@ -41,6 +45,7 @@ export class Unigram implements Model {
     const scores = new Float64Array(size + 1)
     const starts = new Int32Array(size + 1).fill(-1)
     const isUnknown = new Uint8Array(size + 1)
+    const round = this.#round
     const offer = (start: number, end: number, score: number, unknown: 0 | 1) => {
       if (starts[end] !== -1 && score <= (scores[end] as number)) return
       scores[end] = score
@@ -55,10 +60,10 @@ export class Unigram implements Model {
       for (let end = start + char; end <= longest; end++) {
         const id = this.vocab.get(word.slice(start, end))
         if (id === undefined) continue
-        offer(start, end, here + (this.#scores[id] as number), 0)
+        offer(start, end, round(here + (this.#scores[id] as number)), 0)
         hasChar ||= end === start + char
       }
-      if (!hasChar) offer(start, start + char, here + this.#unknownScore, 1)
+      if (!hasChar) offer(start, start + char, round(here + this.#unknownScore), 1)
       start += char
     }
     const ids: number[] = []
