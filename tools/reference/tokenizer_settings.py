@@ -337,6 +337,16 @@ def longest(files):
         return kept
 
 
+def offsets(name):
+    """Where the tokens of each text stand, in UTF-16 units."""
+    units = lambda text, point: len(text[:point].encode("utf-16-le")) // 2
+    with tempfile.TemporaryDirectory() as temporary:
+        files = {"tokenizer.json": f"{name}.json", "config.json": DUAL, "tokenizer_config.json": {"tokenizer_class": name}}
+        tokenizer = load(files, pathlib.Path(temporary))
+        rows = tokenizer(SINGLE, return_offsets_mapping=True)["offset_mapping"]
+    return [[[units(text, point) for point in offset] for offset in row] for text, row in zip(SINGLE, rows)]
+
+
 def result(tokenizer):
     rows = tokenizer(SINGLE)["input_ids"]
     pair = tokenizer(*PAIR, return_token_type_ids=True, return_special_tokens_mask=True)
@@ -376,8 +386,9 @@ def main():
             ("SiglipTokenizer", {"spiece.model": "t5.model", "tokenizer_config.json": {"tokenizer_class": "SiglipTokenizer"}}),
         )
     }
+    places = {name: offsets(name) for name in (*SLOW, "GemmaTokenizer", "Siglip2Tokenizer") if f"{name}.json" in BLOBS}
     versions = {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__}
-    data = {"versions": versions, "single": SINGLE, "pair": PAIR, "blobs": BLOBS, "lengths": LENGTHS, "longest": pairs, "cases": results, "results": [json.loads(made) for made in numbers]}
+    data = {"versions": versions, "single": SINGLE, "pair": PAIR, "blobs": BLOBS, "lengths": LENGTHS, "longest": pairs, "offsets": places, "cases": results, "results": [json.loads(made) for made in numbers]}
     OUT.write_text(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
     print(len(results), "folders", OUT.stat().st_size, "bytes")
 

@@ -15,6 +15,8 @@ interface Fixture {
   readonly blobs: Readonly<Record<string, string | { readonly base64: string }>>
   readonly cases: readonly { readonly name: string; readonly files: Files; readonly result: number }[]
   readonly results: readonly Result[]
+  /** Where the tokens of the single texts stand, by class. */
+  readonly offsets: Readonly<Record<string, readonly (readonly number[][])[]>>
   /** Lengths of a pair and the limit; and how many tokens of either text Python keeps, by class. */
   readonly lengths: readonly (readonly [first: number, second: number, limit: number])[]
   readonly longest: Readonly<Record<string, { readonly files: Files; readonly kept: readonly (readonly number[])[] }>>
@@ -99,6 +101,15 @@ async function saved(tokenizer: Tokenizer, files: ReadonlyMap<string, Uint8Array
 }
 
 const folderOf = (files: Files) => new Map(Object.entries(files).map(([name, file]) => [name, contentOf(file)]))
+
+describe('offsets', () => {
+  it.each(Object.entries(fixture.offsets))('are those of Python: %s', (name, wanted) => {
+    const tokenizer = JSON.parse(new TextDecoder().decode(blob(`${name}.json`))) as object
+    const tokenize = Tokenizer.fromFiles({ tokenizer, tokenizerConfig: { tokenizer_class: name } })
+    const given = fixture.single.map((text) => tokenize(text, { returnOffsetsMapping: true }).offsetMapping![0])
+    expect(given).toEqual(wanted)
+  })
+})
 
 /** Python's Rust library keeps an odd token of the longer text, its own code that of the first. */
 describe('pairs cut longest_first', () => {

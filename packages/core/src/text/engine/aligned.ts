@@ -12,10 +12,13 @@ export interface Spans {
   readonly ends: readonly number[]
 }
 
+/** A part of a text, what a step makes of it, and whether all of that stands where the part's last code point does. */
+export type Part = readonly [text: string, result: string, atLast?: boolean]
+
 /** A step of normalisation. `parts` cuts a text where the step's work on both sides is independent. */
 export interface Normalizer {
   apply(text: string): string
-  parts?(text: string): readonly string[]
+  parts?(text: string): readonly Part[]
 }
 
 /** The spans of a text in itself. */
@@ -45,30 +48,30 @@ export const cutSpans = (spans: Spans | undefined, start: number, end: number): 
 export function applyAligned(step: Normalizer, { text, spans }: Aligned): Aligned {
   const result = step.apply(text)
   if (!spans || result === text) return { text: result, spans }
-  for (const cut of [step.parts?.bind(step), (all: string) => [...all], graphemes, (all: string) => [all]]) {
+  const cuts = [(all: string) => [...all], graphemes, (all: string) => [all]]
+  const applied = cuts.map((cut) => (all: string) => cut(all).map((part): Part => [part, step.apply(part)]))
+  for (const cut of [step.parts?.bind(step), ...applied]) {
     const parts = cut?.(text)
-    if (!parts) continue
-    const results = parts.map((part) => step.apply(part))
-    if (results.join('') === result) return { text: result, spans: follow(parts, results, spans) }
+    if (parts?.map(([, made]) => made).join('') === result) return { text: result, spans: follow(parts, spans) }
   }
   return { text: result, spans }
 }
 
-function follow(parts: readonly string[], results: readonly string[], spans: Spans): Spans {
+function follow(parts: readonly Part[], spans: Spans): Spans {
   const starts: number[] = []
   const ends: number[] = []
   let at = 0
-  parts.forEach((part, i) => {
+  for (const [part, result, atLast = false] of parts) {
     const origin = [...part]
-    let from = at
-    let n = 0
-    for (const char of results[i] as string) {
+    let n = atLast ? Math.max(origin.length - 1, 0) : 0
+    let from = at + (atLast ? part.length - (origin.at(-1)?.length ?? 0) : 0)
+    for (const char of result) {
       starts.push(...Array<number>(char.length).fill(spans.starts[from] ?? 0))
       ends.push(...Array<number>(char.length).fill(spans.ends[from] ?? 0))
       if (n < origin.length - 1) from += (origin[n] as string).length
       n++
     }
     at += part.length
-  })
+  }
   return { starts, ends }
 }

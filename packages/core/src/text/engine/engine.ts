@@ -8,6 +8,7 @@ import { createModel } from './models'
 import { createNormalizer, normalize } from './normalizers'
 import { createPostProcessor, type PostProcessor } from './post-processor'
 import { createPreTokenizer, type PreTokenizer } from './pre-tokenizers'
+import { charClass, stripped } from './unicode'
 
 /** Tokens of a text, and where they stand in it in UTF-16 units where that was asked for. */
 export interface Tokens {
@@ -71,10 +72,20 @@ export class Engine implements TextEngine {
     const tokens: Tokens = { ids: [], offsets: withOffsets ? [] : undefined }
     const spans = withOffsets ? ownSpans(text) : undefined
     for (const { start, end, id } of this.#verbatim.sections(text)) {
-      if (id !== undefined) add(tokens, id, start, end)
+      if (id !== undefined) add(tokens, id, ...this.#trimmed(text, start, end))
       else this.#section({ text: text.slice(start, end), spans: cutSpans(spans, start, end) }, start === 0, tokens)
     }
     return tokens
+  }
+
+  /** Where an added token stands: without the spaces that it took, where offsets are trimmed. */
+  #trimmed(text: string, start: number, end: number): [start: number, end: number] {
+    const { trimsOffsets, addsPrefixSpace } = this.postProcessor
+    if (!trimsOffsets) return [start, end]
+    const surface = text.slice(start, end)
+    const leading = surface.length - stripped(surface, SPACE, true, false).length
+    const from = start + Math.max(leading - (addsPrefixSpace && start === 0 ? 1 : 0), 0)
+    return [from, Math.max(end - (surface.length - stripped(surface, SPACE, false).length), from)]
   }
 
   #section(section: Aligned, atStart: boolean, tokens: Tokens): void {
@@ -96,7 +107,11 @@ export class Engine implements TextEngine {
     const { ids, ends } = this.#model.tokenize(text)
     for (let i = 0; i < ids.length; i++) {
       tokens.ids.push(ids[i] as number)
-      tokens.offsets?.push([spans?.starts[ends[i - 1] ?? 0] ?? 0, spans?.ends[(ends[i] as number) - 1] ?? 0])
+      if (!tokens.offsets) continue
+      const end = ends[i] as number
+      // Tokens of a character's bytes share its end, and stand where all of it does.
+      const start = Math.min(ends[i - 1] ?? 0, end - 1)
+      tokens.offsets.push([spans?.starts[start] ?? 0, spans?.ends[end - 1] ?? 0])
     }
   }
 
@@ -113,6 +128,8 @@ export class Engine implements TextEngine {
     return this.#decode(skipSpecialTokens ? tokens.filter((token) => !this.#special.has(token)) : tokens)
   }
 }
+
+const SPACE = new RegExp(`[${charClass('whitespace')}]`, 'u')
 
 function add(tokens: Tokens, id: number, start: number, end: number): void {
   tokens.ids.push(id)

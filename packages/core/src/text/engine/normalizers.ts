@@ -1,4 +1,4 @@
-import { type Aligned, applyAligned, type Normalizer } from './aligned'
+import { type Aligned, applyAligned, type Normalizer, type Part } from './aligned'
 import { Fields, unsupported } from './json'
 import { matchesOf, patternOf } from './pattern'
 import { Precompiled } from './precompiled'
@@ -62,7 +62,8 @@ function strip(left: boolean, right: boolean): Normalizer {
     parts(text) {
       const rest = stripped(text, space, left, false)
       const kept = stripped(rest, space, false, right)
-      return [text.slice(0, text.length - rest.length), ...kept, rest.slice(kept.length)].filter(Boolean)
+      const stays = Array.from(kept, (char): Part => [char, char])
+      return [[text.slice(0, text.length - rest.length), ''], ...stays, [rest.slice(kept.length), '']]
     },
   }
 }
@@ -72,14 +73,18 @@ function replace(pattern: RegExp, content: string): Normalizer {
     apply: (text) => text.replace(pattern, () => content),
     // Whole matches, and the code points between them.
     parts(text) {
-      const parts: string[] = []
+      const parts: Part[] = []
       let end = 0
+      const keep = (until?: number) => {
+        for (const char of text.slice(end, until)) parts.push([char, char])
+      }
       for (const [start, match] of matchesOf(pattern, text)) {
-        for (const char of text.slice(end, start)) parts.push(char)
-        parts.push(match)
+        keep(start)
+        parts.push([match, content, true])
         end = start + match.length
       }
-      return [...parts, ...text.slice(end)]
+      keep()
+      return parts
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { Normalizer } from './aligned'
+import type { Normalizer, Part } from './aligned'
 import { badTokenizer } from './json'
 import { graphemes } from './unicode'
 
@@ -54,8 +54,10 @@ export class Precompiled implements Normalizer {
     return this.#keepsAscii ? text.replace(BEYOND_ASCII, replaced) : replaced(text)
   }
 
-  parts(text: string): string[] {
-    return graphemes(text).flatMap((grapheme) => (this.#whole(grapheme) === undefined ? [...grapheme] : [grapheme]))
+  parts(text: string): Part[] {
+    return graphemes(text)
+      .flatMap((grapheme) => (this.#whole(grapheme) === undefined ? [...grapheme] : [grapheme]))
+      .map((part) => [part, this.apply(part)])
   }
 
   /** What stands for a grapheme: the string for the whole of it, else those for its code points. */
