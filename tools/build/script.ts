@@ -15,7 +15,7 @@ async function bundle(path: string): Promise<string> {
     format: 'iife',
     target: 'es2022',
     platform: 'neutral',
-    external: ['node:*', 'sharp'],
+    external: ['node:*', 'sharp', 'libheif-js'],
   })
   return outputFiles[0]!.text
 }

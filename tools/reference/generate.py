@@ -30,7 +30,7 @@ GROUPS = {
     "linear-probe": [("linear_probe.py", False)],
     "datasets": [("datasets.py", False)],
     "images": [("images.py", False), ("images_decode.py", False), ("images_transparency.py", False)],
-    "image-formats": [("images_tiff.py", False)],
+    "image-formats": [("images_tiff.py", False), ("images_formats.py", False), ("images_heic.py", False)],
     "end-to-end": [("end_to_end.py", False)],
     "text": [("tokenizer_fixtures.py", False), ("tokenizer_settings.py", False), ("processor_fixture.py", False)],
     "safetensors": [("safetensors_files.py", True)],

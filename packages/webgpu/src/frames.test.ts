@@ -1,8 +1,8 @@
 import { createImageProcessor, type ImageProcessor } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebGpuEngine } from './engine'
-import { preparedFrames } from './frames'
+import { preparedFrames, uploadables, type Frame } from './frames'
 
 const engine = new WebGpuEngine({})
 beforeAll(() => engine.start())
@@ -67,5 +67,28 @@ describe('frames on the GPU', () => {
     expect(() => tf.tidy(() => preparedFrames([tf.zeros([9, 9, 3], 'int32')], processor))).toThrow(
       /bilinear or bicubic/,
     )
+  })
+})
+
+describe('bitmaps of frames', () => {
+  it('are closed where one of them cannot be made', async () => {
+    class VideoFrame {}
+    const close = vi.fn()
+    vi.stubGlobal('VideoFrame', VideoFrame)
+    vi.stubGlobal(
+      'createImageBitmap',
+      vi
+        .fn()
+        .mockResolvedValueOnce({ close })
+        .mockRejectedValueOnce(new Error('detached'))
+        .mockResolvedValue({ close }),
+    )
+    try {
+      const frames = [new VideoFrame(), new VideoFrame(), new VideoFrame()] as unknown as Frame[]
+      await expect(uploadables(frames)).rejects.toThrow('detached')
+      expect(close).toHaveBeenCalledTimes(2)
+    } finally {
+      vi.unstubAllGlobals()
+    }
   })
 })

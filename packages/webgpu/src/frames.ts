@@ -20,11 +20,26 @@ const isA = (name: 'VideoFrame' | 'OffscreenCanvas' | 'HTMLVideoElement', frame:
   return type !== undefined && frame instanceof type
 }
 
+interface Upload {
+  readonly picture: Uploadable
+  close(): void
+}
+
+/** All of them, to be closed by the caller; where one fails, none stays open. */
+export async function uploadables(frames: readonly Frame[]): Promise<Upload[]> {
+  const uploads = await Promise.allSettled(frames.map(uploadable))
+  const failed = uploads.find((upload) => upload.status === 'rejected')
+  const open = uploads.flatMap((upload) => (upload.status === 'fulfilled' ? [upload.value] : []))
+  if (!failed) return open
+  for (const { close } of open) close()
+  throw failed.reason
+}
+
 /**
  * Frames of video become bitmaps, which last as long as a call takes. (TensorFlow.js would import a playing video as an
  * external texture: on Chromium's software adapter that ends the device.)
  */
-export async function uploadable(frame: Frame): Promise<{ picture: Uploadable; close(): void }> {
+async function uploadable(frame: Frame): Promise<Upload> {
   if (!isA('VideoFrame', frame) && !isA('OffscreenCanvas', frame) && !isA('HTMLVideoElement', frame))
     return { picture: frame as Uploadable, close: () => undefined }
   const bitmap = await createImageBitmap(frame)

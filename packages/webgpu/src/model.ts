@@ -3,7 +3,7 @@ import { checkOptions, checkPixelDims, type LoadedModel, type LoadedTower, sampl
 import { EngineModel, EngineTower, type TfjsRunner } from '@dual-encoder/tfjs/engine-api'
 import * as tf from '@tensorflow/tfjs-core'
 import { WebGpuEngine } from './engine'
-import { type Frame, FRAME_OPTIONS, type FrameOptions, preparedFrames, uploadable } from './frames'
+import { type Frame, FRAME_OPTIONS, type FrameOptions, preparedFrames, uploadables } from './frames'
 import { WEBGPU_OPTIONS, type WebGpuOptions } from './options'
 
 /** A model with two towers on WebGPU. */
@@ -38,7 +38,7 @@ export abstract class WebGpuModel extends EngineModel<WebGpuEngine> {
     if (list.length === 0) throw new InputError('frames-empty', 'No frames given. Give at least one.')
     const { normalize = false, signal } = options
     const wanted = normalize ? 'embeds' : 'features'
-    const uploads = await Promise.all(list.map(uploadable))
+    const uploads = await uploadables(list)
     try {
       const inputs = () => {
         const pictures = uploads.map(({ picture }) => tf.browser.fromPixels(picture, 3))

@@ -52,6 +52,8 @@ async function checkWorkers(fixtures: string) {
 
 /** The files that differ, and how. */
 const checkFiles = (fixtures: string) => differing(`${fixtures}/decoding.json`, `${fixtures}/files`)
+const checkFormats = (fixtures: string) => differing(`${fixtures}/formats.json`, `${fixtures}/files`)
+const checkHeic = (fixtures: string) => differing(`${fixtures}/heic.json`, `${fixtures}/heic`)
 const checkTiffs = (fixtures: string) => differing(`${fixtures}/tiff.json`, `${fixtures}/tiff`)
 
 async function differing(list: string, folder: string): Promise<Record<string, string>> {
@@ -159,6 +161,8 @@ const checks = {
   checkWorkers,
   checkFiles,
   checkTransparent,
+  checkFormats,
+  checkHeic,
   checkTiffs,
   checkSources,
   checkDamaged,

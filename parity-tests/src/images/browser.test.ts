@@ -77,6 +77,16 @@ describe('images in headless Chromium', () => {
       expect(await run(await open(), 'checkTransparent', inWorker)).toEqual([])
     })
 
+    it('turns pictures and takes first frames as Pillow does', { timeout: TIMEOUT }, async () => {
+      expect(await run(await open(), 'checkFormats', inWorker, `${bundled.server.url}/formats`)).toEqual({})
+    })
+
+    it('decodes HEIC as Node does', { timeout: TIMEOUT }, async () => {
+      const differences = await run(await open(), 'checkHeic', inWorker, `${bundled.server.url}/formats`)
+      const lossy = ['444', '420', '422', 'odd', 'low', 'grey', 'alpha']
+      expect(differences).toEqual(Object.fromEntries(lossy.map((name) => [`${name}.heic`, 'other bytes'])))
+    })
+
     it('decodes TIFF as Node does', { timeout: TIMEOUT }, async () => {
       const differences = await run(await open(), 'checkTiffs', inWorker, `${bundled.server.url}/formats`)
       expect(Object.keys(differences).sort()).toEqual(DIFFERENT.map((name) => `${name}.tif`).sort())

@@ -1,4 +1,4 @@
-import { DualEncoderError, loadImage, type Transparency } from '@dual-encoder/core'
+import { DualEncoderError, loadImage, type RawImage, type Transparency } from '@dual-encoder/core'
 
 import { sha256 } from './processors'
 
@@ -34,8 +34,10 @@ export async function checkTransparency(
 
 /** Decodes one file; undefined where it is Pillow's picture byte for byte (or both refuse it), else what differs. */
 export async function checkDecoding(bytes: Uint8Array, expected: Decoded): Promise<string | undefined> {
+  const before = new Uint8Array(bytes)
   try {
     const { data, width, height } = await loadImage(bytes)
+    if (bytes.some((byte, i) => byte !== before[i])) return 'the bytes that were given are others now'
     if ('error' in expected) return `Pillow raises ${expected.error}, ours does not`
     if (width !== expected.width || height !== expected.height)
       return `${width}x${height} instead of ${expected.width}x${expected.height}`
@@ -43,5 +45,17 @@ export async function checkDecoding(bytes: Uint8Array, expected: Decoded): Promi
   } catch (error) {
     if ('error' in expected && error instanceof DualEncoderError) return undefined
     return String(error)
+  }
+}
+
+/** Of a picture from Pillow's bytes, in levels. */
+export function largestDifference(image: RawImage, expected: Decoded): { largest: number; mean: number } {
+  if (!('rgb' in expected) || expected.rgb === undefined) throw new Error('The fixture holds no pixels.')
+  if (image.width !== expected.width || image.height !== expected.height)
+    throw new Error(`${image.width}x${image.height} instead of ${expected.width}x${expected.height}`)
+  const differences = Array.from(atob(expected.rgb), (char, i) => Math.abs(char.charCodeAt(0) - image.data[i]!))
+  return {
+    largest: Math.max(...differences),
+    mean: differences.reduce((sum, each) => sum + each, 0) / differences.length,
   }
 }

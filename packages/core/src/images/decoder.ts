@@ -7,6 +7,8 @@ export interface Decoder {
   decodeImage(bytes: Uint8Array, options: DecodeOptions): Promise<RawImage>
   /** The pixels of an object that only this platform knows (sharp instance; image element, canvas, ImageBitmap). */
   readPixels(source: object, options: DecodeOptions): Promise<RawImage | undefined>
+  /** Whether a file can only be decoded by the thread that calls. */
+  staysHere(bytes: Uint8Array): boolean
   /** What a thread runs that prepares pictures. */
   workerScript(): Promise<ThreadScript>
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import { once } from 'node:events'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
@@ -25,18 +26,39 @@ function pngHeader(width: number, height: number): Uint8Array {
   return bytes
 }
 
+const video = Buffer.from('....ftypisom....isommp42')
+video.writeUInt32BE(video.length)
+
 let server: Server
 let url: string
+let busy = 0
+
+/** Chunks until the client leaves, without a length. */
+async function endless(response: ServerResponse): Promise<void> {
+  while (!response.destroyed) {
+    sent += 65536
+    if (!response.write(Buffer.alloc(65536, 9))) await Promise.race([once(response, 'drain'), once(response, 'close')])
+  }
+}
+let sent = 0
+
 beforeAll(async () => {
   server = createServer((request, response) => {
     if (request.url === '/picture') void readFile(picture).then((bytes) => response.end(bytes))
     else if (request.url === '/page') response.setHeader('content-type', 'text/html').end('<html></html>')
+    else if (request.url === '/endless') void endless(response)
+    else if (request.url === '/large') response.setHeader('content-length', 1e9).write('a')
+    else if (request.url === '/busy' && busy-- > 0) response.writeHead(503, { 'retry-after': '0' }).end()
+    else if (request.url === '/busy') void readFile(picture).then((bytes) => response.end(bytes))
     else response.writeHead(404).end()
   })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 })
-afterAll(() => server.close())
+afterAll(() => {
+  server.closeAllConnections()
+  server.close()
+})
 
 describe('loadImage', () => {
   it('leaves alpha out, or puts the picture on a colour', async () => {
@@ -61,6 +83,8 @@ describe('loadImage', () => {
       `${url}/picture`,
       new URL(`${url}/picture`),
       `data:image/png;base64,${Buffer.from(bytes).toString('base64')}`,
+      Buffer.from(bytes).toString('base64'),
+      Buffer.from(bytes).toString('base64').replace(/.{76}/g, '$&\r\n'),
       new Blob([bytes]),
       new File([bytes], 'picture.png'),
       Buffer.from(bytes),
@@ -97,7 +121,17 @@ describe('loadImage', () => {
     ['a server that is not there', () => 'http://127.0.0.1:1/x', 'image-fetch', /could not be fetched/],
     ['a page', () => bytesOf('page.jpg'), 'image-unsupported-format', /web page/],
     ['text', () => bytesOf('text.png'), 'image-unsupported-format', /JPEG, PNG/],
-    ['HEIC', () => bytesOf('fake.heic'), 'image-unsupported-format', /Convert/],
+    ['a damaged HEIC', () => bytesOf('fake.heic'), 'image-corrupt', /HEIC/],
+    ['ICO', () => Uint8Array.of(0, 0, 1, 0, 1, 0, 16, 16, 0, 0), 'image-unsupported-format', /Supported: JPEG/],
+    ['JPEG 2000', () => Buffer.from('\0\0\0\x0cjP  \r\n\x87\n', 'latin1'), 'image-unsupported-format', /Supported/],
+    ['PPM', () => Buffer.from('P6\n1 1\n255\nabc'), 'image-unsupported-format', /Supported/],
+    [
+      'TGA',
+      () => Uint8Array.of(0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0),
+      'image-unsupported-format',
+      /Supported/,
+    ],
+    ['a video', () => video, 'image-unsupported-format', /video/],
     ['nothing', () => new Uint8Array(0), 'image-empty', /empty/],
     ['a truncated JPEG', () => bytesOf('truncated.jpg'), 'image-corrupt', /JPEG/],
     ['a truncated PNG', () => bytesOf('truncated.png'), 'image-corrupt', /PNG/],
@@ -132,15 +166,50 @@ describe('loadImage', () => {
       /whole/,
     ],
     ['a broken data: URL', () => 'data:image/png;base64,***', 'image-data-url', /base64/],
+    [
+      '15,000 characters',
+      () => 'Ab0/'.repeat(3750),
+      'image-not-found',
+      /^.{0,250}\(15000 characters\).{0,60}base64\.$/,
+    ],
+    ['base64 that breaks off', () => `iVBORw0KGgo${'Ab0/'.repeat(3750)}*`, 'image-not-found', /^.{0,300}$/],
+    ['a long name', () => `/nowhere/${'x'.repeat(300)}`, 'image-not-found', /^.{0,300}$/],
     ['a number', () => 5, 'image-source', /number 5/],
     ['null', () => null, 'image-source', /null/],
     ['an object', () => ({}), 'image-source', /Object/],
     ['an unknown option', () => path, 'unknown-option', /maxPixel/, { maxPixel: 5 }],
+    ['a limit of no bytes', () => `${url}/picture`, 'image-limit', /maxBytes/, { maxBytes: 0 }],
+    ['what is no URL', () => 'http://', 'image-fetch', /no URL/],
     ['a limit that is no number', () => path, 'image-limit', /maxPixels/, { maxPixels: -1 }],
   ])('refuses %s', async (_, source, code, message, options = {}) => {
     const error: unknown = await loadImage((await source()) as ImageSource, options).catch((error: unknown) => error)
     expect(error).toBeInstanceOf(DualEncoderError)
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) as string })
+  })
+
+  it('fetches no more of a URL than maxBytes, whether or not its server tells the size', async () => {
+    for (const path of ['large', 'endless'])
+      await expect(loadImage(`${url}/${path}`, { maxBytes: 2e5 })).rejects.toMatchObject({
+        name: 'ImageError',
+        code: 'image-too-large',
+        message: expect.stringMatching(/bytes, above the limit of 200000\. Raise maxBytes/) as string,
+      })
+    // What lies in buffers between server and client comes on top.
+    expect(sent).toBeLessThan(2e7)
+    await expect(loadImage(`${url}/large`)).rejects.toMatchObject({ code: 'image-too-large' })
+    const size = (await readFile(picture)).length
+    await expect(loadImage(`${url}/picture`, { maxBytes: size - 1 })).rejects.toMatchObject({ code: 'image-too-large' })
+    expect(await loadImage(`${url}/picture`, { maxBytes: size })).toMatchObject({ width: 37, height: 29 })
+  })
+
+  it('asks a busy server again', async () => {
+    busy = 2
+    expect(await loadImage(`${url}/busy`)).toMatchObject({ width: 37, height: 29 })
+    busy = 1
+    await expect(loadImage(`${url}/busy`, { retries: 0 })).rejects.toMatchObject({
+      code: 'image-fetch',
+      message: expect.stringMatching(/503/) as string,
+    })
   })
 
   it('stops when aborted', async () => {

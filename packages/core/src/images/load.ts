@@ -2,9 +2,12 @@ import { decoder } from '#decoder'
 import { platform } from '#platform'
 
 import { checkOptions, ImageError, InputError, SourceError } from '../base/errors'
+import { formatOf } from './decode/header'
+import { fetchPicture, type FetchOptions } from './fetch'
 import type { DecodeOptions, RawImage } from './raw-image'
 import { checkPixels, pixelLimit } from './limits'
 import { backgroundOf, putOn, type Rgb, type Transparency } from './transparency'
+import { shortened } from './shortened'
 
 /** Pixels as a caller may hold them: row-major, interleaved; 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels. */
 export interface RawPixels {
@@ -26,16 +29,15 @@ export interface PictureLike {
   readonly height: number
 }
 
-/** A path or URL (`file:`, `http(s):`, `data:`, `blob:`), an encoded file (`Blob`, `File`, bytes), or pixels. */
+/** A path, URL (`file:`, `http(s):`, `data:`, `blob:`) or base64, an encoded file (`Blob`, `File`, bytes), or pixels. */
 export type ImageSource = string | URL | Blob | Uint8Array | ArrayBuffer | RawPixels | SharpLike | PictureLike
 
-export interface LoadImageOptions {
+export interface LoadImageOptions extends Pick<FetchOptions, 'fetch' | 'maxBytes' | 'retries' | 'timeout'> {
   /** Refuse pictures with more pixels, before they are decoded. Default: Pillow's limit, 178,956,970. */
   maxPixels?: number
   /** Default of `loadImage`: `'drop'`. A processor's: see `ImageProcessorOptions`. */
   transparency?: Transparency
   /** For URLs. */
-  fetch?: typeof globalThis.fetch
   headers?: Record<string, string>
   signal?: AbortSignal
 }
@@ -43,9 +45,12 @@ export interface LoadImageOptions {
 export const LOAD_OPTIONS: readonly (keyof LoadImageOptions)[] = [
   'maxPixels',
   'transparency',
+  'maxBytes',
   'fetch',
   'headers',
   'signal',
+  'retries',
+  'timeout',
 ]
 
 /**
@@ -89,7 +94,7 @@ export async function readSource(
 }
 
 function describe(source: unknown): string {
-  if (typeof source !== 'object' || source === null) return `${typeof source} ${String(source)}`
+  if (typeof source !== 'object' || source === null) return `${typeof source} ${shortened(String(source))}`
   return `An object of type ${source.constructor?.name ?? 'Object'}`
 }
 
@@ -103,12 +108,18 @@ async function bytesOf(source: ImageSource, options: LoadImageOptions): Promise<
 
 async function readLocation(location: string, options: LoadImageOptions): Promise<Uint8Array> {
   if (/^data:/i.test(location)) return readDataUrl(location)
-  if (/^https?:/i.test(location) || /^blob:/i.test(location)) return download(location, options)
-  if (platform.name === 'browser') return download(absolute(location), options)
+  const decoded = readBase64(location)
+  if (decoded) return decoded
+  if (/^https?:/i.test(location) || /^blob:/i.test(location)) return fetchPicture(location, options)
+  if (platform.name === 'browser') return fetchPicture(absolute(location), options)
   const path = /^file:/i.test(location) ? pathOf(new URL(location)) : location
   const bytes = await platform.readFile(path)
   if (bytes) return bytes
-  throw new SourceError('image-not-found', `There is no file "${path}".`)
+  const isName = path.length < 200
+  throw new SourceError(
+    'image-not-found',
+    `There is no file "${shortened(path)}"${isName ? '' : ', nor is it a picture in base64'}.`,
+  )
 }
 
 /** A URL relative to the page or worker. */
@@ -118,11 +129,27 @@ function absolute(location: string): string {
   } catch (cause) {
     throw new SourceError(
       'image-not-found',
-      `"${location}" is no URL, and there is no page that it could be relative to.`,
+      `"${shortened(location)}" is no URL, and there is no page that it could be relative to.`,
       {
         cause,
       },
     )
+  }
+}
+
+/** A picture in base64 without `data:` before it, as transformers' `load_image` takes it; undefined for other strings. */
+function readBase64(text: string): Uint8Array | undefined {
+  // Shorter ones are names.
+  if (text.length < 40) return undefined
+  const start = bytesOfBase64(text.slice(0, 64).replace(/\s/g, '').slice(0, 16))
+  return start && formatOf(start) ? bytesOfBase64(text) : undefined
+}
+
+function bytesOfBase64(text: string): Uint8Array | undefined {
+  try {
+    return Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
+  } catch {
+    return undefined
   }
 }
 
@@ -143,24 +170,6 @@ function readDataUrl(url: string): Uint8Array {
       cause,
     })
   }
-}
-
-async function download(url: string, options: LoadImageOptions): Promise<Uint8Array> {
-  const { fetch = globalThis.fetch, headers, signal } = options
-  let response: Response
-  let bytes: Uint8Array
-  try {
-    response = await fetch(url, { ...(headers && { headers }), ...(signal && { signal }) })
-    bytes = new Uint8Array(await response.arrayBuffer())
-  } catch (cause) {
-    signal?.throwIfAborted()
-    throw new SourceError('image-fetch', `${url} could not be fetched: ${String(cause)}.`, { cause })
-  }
-  if (!response.ok)
-    throw new SourceError('image-fetch', `${url} answered ${response.status} ${response.statusText}`.trimEnd() + '.')
-  if (/^text\/html\b/i.test(response.headers.get('content-type') ?? ''))
-    throw new SourceError('image-fetch', `${url} answered a web page instead of an image.`)
-  return bytes
 }
 
 function isRawPixels(source: unknown): source is Omit<RawPixels, 'channels'> & Partial<RawPixels> {

@@ -6,17 +6,29 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { decodeImage, loadSharp, readPixels } from './decode/node'
 import type { Decoder } from './decoder'
+import type { DecoderUrls } from './workers/node-worker'
+
+/** Where threads find packages. */
+function urlsOfPackages(): DecoderUrls {
+  const { resolve } = createRequire(import.meta.url ?? join(process.cwd(), '_'))
+  const urlOf = (name: string) => pathToFileURL(resolve(name)).href
+  let heif: string | undefined
+  try {
+    heif = urlOf('libheif-js/wasm-bundle.js')
+  } catch {
+    // Not installed: a thread says so when it is needed.
+  }
+  return { sharp: urlOf('sharp'), heif }
+}
 
 export const decoder: Decoder = {
   decodeImage,
   readPixels,
+  staysHere: () => false,
   async workerScript() {
     // On glibc a library that a worker loads first is gone when that worker ends.
     await loadSharp()
     const { default: text } = await import('./workers/node-worker?script')
-    return {
-      text,
-      data: pathToFileURL(createRequire(import.meta.url ?? join(process.cwd(), '_')).resolve('sharp')).href,
-    }
+    return { text, data: urlsOfPackages() }
   },
 }

@@ -3,3 +3,9 @@ declare module '*?script' {
   const script: string
   export default script
 }
+
+/** Optional, and without types of its own. */
+declare module 'libheif-js/wasm-bundle.js' {
+  const heif: unknown
+  export default heif
+}

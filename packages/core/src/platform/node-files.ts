@@ -12,7 +12,7 @@ const failed = (what: string, path: string) => (error: unknown) => {
 }
 
 const unlessAbsent = (path: string) => (error: unknown) =>
-  ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+  ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? '')
     ? undefined
     : failed('readable', path)(error)
 

@@ -6,7 +6,7 @@ import { readHeader } from './header'
 import { decodeGrey16 } from './png-grey16'
 import { orient } from './orient'
 import { readBitmap } from './webgl'
-import { withoutExif } from './exif'
+import { turnOf } from './orientation'
 
 // Pixels as the file holds them: neither colour-managed nor multiplied by alpha.
 const AS_STORED: ImageBitmapOptions = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' }
@@ -20,15 +20,16 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
   if (format === 'gif') return (await import('./gif')).decodeGif(bytes, options)
   if (format === 'bmp') return (await import('./bmp')).decodeBmp(bytes, options)
   if (format === 'tiff') return (await import('./tiff/decode')).decodeTiff(bytes, options)
+  if (format === 'heic') return (await import('./heic')).decodeHeic(bytes, options)
   checkComplete(bytes, format)
-  if (format === 'png' && header.bitDepth === 16 && header.colorType === 0) return decodeGrey16(bytes, header)
+  const { orientation, unturned } = await turnOf(bytes, format)
+  if (format === 'png' && header.bitDepth === 16 && header.colorType === 0)
+    return orient(await decodeGrey16(bytes, header), orientation)
   // Browsers turn CMYK into RGB each in its own way.
-  if (header.components === 4) return (await import('./jpeg/decode')).decodeJpeg(bytes, options)
-  // Browsers differ in whether they turn WebP pictures: the tag is hidden from them.
-  const { file, orientation } = format === 'webp' ? withoutExif(bytes) : { file: bytes, orientation: 1 as const }
+  if (header.components === 4) return orient((await import('./jpeg/decode')).decodeJpeg(bytes, options), orientation)
   let bitmap: ImageBitmap
   try {
-    bitmap = await createImageBitmap(new Blob([file as Uint8Array<ArrayBuffer>]), AS_STORED)
+    bitmap = await createImageBitmap(new Blob(unturned() as Uint8Array<ArrayBuffer>[]), AS_STORED)
   } catch (cause) {
     throw new ImageError(
       'image-corrupt',

@@ -1,6 +1,8 @@
 import { ImageError } from '../../base/errors'
 
-export type ImageFormat = 'jpeg' | 'png' | 'gif' | 'bmp' | 'webp' | 'tiff' | 'avif'
+export type ImageFormat = 'jpeg' | 'png' | 'gif' | 'bmp' | 'webp' | 'tiff' | 'avif' | 'heic'
+
+const SUPPORTED = 'JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, and HEIC with the package libheif-js'
 
 /** What the first bytes of an image file say, read before anything is decoded. */
 export interface ImageHeader {
@@ -19,7 +21,7 @@ const latin = (bytes: Uint8Array, start: number, length: number): string =>
   String.fromCharCode(...bytes.subarray(start, start + length))
 
 /**
- * @throws ImageError `image-unsupported-format` for HEIC and what is no image that we know,
+ * @throws ImageError `image-unsupported-format` for what is no image that we know,
  *   `image-corrupt` for a header that ends too early
  */
 export function readHeader(bytes: Uint8Array): ImageHeader {
@@ -32,28 +34,54 @@ export function readHeader(bytes: Uint8Array): ImageHeader {
   }
 }
 
-function headerOf(bytes: Uint8Array, view: DataView): ImageHeader {
+/** The format that a file's first twelve bytes name; HEIC and AVIF are told apart by more. */
+export function formatOf(bytes: Uint8Array): ImageFormat | undefined {
   const start = latin(bytes, 0, 4)
-  if (start.startsWith('\xff\xd8\xff')) return jpegHeader(view)
-  if (start === '\x89PNG')
-    return {
-      format: 'png',
-      width: view.getUint32(16),
-      height: view.getUint32(20),
-      bitDepth: view.getUint8(24),
-      colorType: view.getUint8(25),
-    }
-  if (start === 'GIF8') return { format: 'gif', width: view.getUint16(6, true), height: view.getUint16(8, true) }
-  if (start === 'RIFF' && latin(bytes, 8, 4) === 'WEBP') return webpHeader(bytes, view)
-  if (['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].includes(start)) return { format: 'tiff' }
-  if (latin(bytes, 4, 4) === 'ftyp') return heifHeader(bytes, view)
-  if (start.startsWith('BM')) return bmpHeader(view)
+  if (start.startsWith('\xff\xd8\xff')) return 'jpeg'
+  if (start === '\x89PNG') return 'png'
+  if (start === 'GIF8') return 'gif'
+  if (start === 'RIFF' && latin(bytes, 8, 4) === 'WEBP') return 'webp'
+  if (['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].includes(start)) return 'tiff'
+  if (latin(bytes, 4, 4) === 'ftyp') return 'avif'
+  return start.startsWith('BM') ? 'bmp' : undefined
+}
+
+function headerOf(bytes: Uint8Array, view: DataView): ImageHeader {
+  const format = formatOf(bytes)
+  switch (format) {
+    case 'jpeg':
+      return jpegHeader(view)
+    case 'png':
+      return {
+        format,
+        width: view.getUint32(16),
+        height: view.getUint32(20),
+        bitDepth: view.getUint8(24),
+        colorType: view.getUint8(25),
+      }
+    case 'gif':
+      return { format, width: view.getUint16(6, true), height: view.getUint16(8, true) }
+    case 'webp':
+      return webpHeader(bytes, view)
+    case 'tiff':
+      return { format }
+    case 'avif':
+    case 'heic':
+      return heifHeader(bytes, view)
+    case 'bmp':
+      return bmpHeader(view)
+    case undefined:
+      throw noImage(bytes)
+  }
+}
+
+function noImage(bytes: Uint8Array): ImageError {
   const text = latin(bytes, 0, 64).trimStart().toLowerCase()
   const page = text.startsWith('<!doctype html') || text.startsWith('<html')
-  throw new ImageError(
+  return new ImageError(
     'image-unsupported-format',
     (page ? 'This is a web page, not an image.' : 'The bytes are no image of a known format.') +
-      ' Supported: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF.',
+      ` Supported: ${SUPPORTED}.`,
   )
 }
 
@@ -87,15 +115,18 @@ function webpHeader(bytes: Uint8Array, view: DataView): ImageHeader {
   return { format: 'webp', width: view.getUint16(26, true) & 0x3fff, height: view.getUint16(28, true) & 0x3fff }
 }
 
+/** Of pictures that are no AVIF; HEVC's and what may hold any. */
+const HEIF_BRANDS = /^(?:hei[cxms]|hev[cxms]|mif[12]|msf1|vvic)$/
+
 function heifHeader(bytes: Uint8Array, view: DataView): ImageHeader {
   const end = Math.min(view.getUint32(0), 64)
   const brands: string[] = []
   for (let at = 8; at + 4 <= end; at += 4) brands.push(latin(bytes, at, 4))
-  if (!brands.includes('avif') && !brands.includes('avis'))
+  const format = brands.includes('avif') || brands.includes('avis') ? 'avif' : 'heic'
+  if (format === 'heic' && !brands.some((brand) => HEIF_BRANDS.test(brand)))
     throw new ImageError(
       'image-unsupported-format',
-      'HEIC/HEIF images are not supported. Convert them to JPEG or PNG first, for instance with' +
-        ' `heif-convert picture.heic picture.png` or `magick picture.heic picture.png`.',
+      `This is a video or another file of brand "${latin(bytes, 8, 4)}", not an image. Supported: ${SUPPORTED}.`,
     )
   // The largest `ispe` (image spatial extents) property is the whole picture; the others are tiles and thumbnails.
   let width: number | undefined
@@ -106,7 +137,7 @@ function heifHeader(bytes: Uint8Array, view: DataView): ImageHeader {
     width = Math.max(width ?? 0, view.getUint32(at + 8))
     height = Math.max(height ?? 0, view.getUint32(at + 12))
   }
-  return { format: 'avif', ...(width !== undefined && { width }), ...(height !== undefined && { height }) }
+  return { format, ...(width !== undefined && { width }), ...(height !== undefined && { height }) }
 }
 
 function bmpHeader(view: DataView): ImageHeader {
@@ -114,4 +145,9 @@ function bmpHeader(view: DataView): ImageHeader {
   return core
     ? { format: 'bmp', width: view.getUint16(18, true), height: view.getUint16(20, true) }
     : { format: 'bmp', width: Math.abs(view.getInt32(18, true)), height: Math.abs(view.getInt32(22, true)) }
+}
+
+/** Whether a file is decoded by libheif-js. */
+export function isHeic(bytes: Uint8Array): boolean {
+  return formatOf(bytes) === 'avif' && readHeader(bytes).format === 'heic'
 }

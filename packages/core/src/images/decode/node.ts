@@ -6,6 +6,8 @@ import type { DecodeOptions, ImageLimits, RawImage } from '../raw-image'
 import { putOn, type Rgb } from '../transparency'
 import { mulDiv255 } from './colors'
 import { readHeader, type ImageHeader } from './header'
+import type { Orientation } from './orient'
+import { turnOf } from './orientation'
 
 type SharpModule = (input: Uint8Array, options: SharpOptions) => Sharp
 
@@ -39,6 +41,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
   if (format === 'gif') return (await import('./gif')).decodeGif(bytes, options)
   if (format === 'bmp') return (await import('./bmp')).decodeBmp(bytes, options)
   if (format === 'tiff') return (await import('./tiff/decode')).decodeTiff(bytes, options)
+  if (format === 'heic') return (await import('./heic')).decodeHeic(bytes, options)
   const sharp = await loadSharp()
   try {
     return await withSharp(sharp, bytes, header, options)
@@ -53,16 +56,33 @@ async function withSharp(
   header: ImageHeader,
   { maxPixels, background }: DecodeOptions,
 ): Promise<RawImage> {
-  const picture = sharp(bytes, {
+  const picture = sharp(header.format === 'avif' ? asStill(bytes) : bytes, {
     ignoreIcc: true,
     failOn: 'truncated',
     limitInputPixels: maxPixels,
     sequentialRead: true,
-  }).autoOrient()
+  })
+  const turned = turn(picture, (await turnOf(bytes, header.format)).orientation)
   const { cmyk, grey16 } = kindOf(header)
-  if (cmyk) return fromCmyk(picture)
-  if (grey16) return fromGrey16(picture)
-  return rgb(picture, background)
+  if (cmyk) return fromCmyk(turned)
+  if (grey16) return fromGrey16(turned)
+  return rgb(turned, background)
+}
+
+/** libvips refuses the brand of animations, whose first frame is a picture like others. */
+function asStill(bytes: Uint8Array): Uint8Array {
+  if (String.fromCharCode(...bytes.subarray(8, 12)) !== 'avis') return bytes
+  const copy = new Uint8Array(bytes)
+  copy[11] = 0x66
+  return copy
+}
+
+/** As Pillow's `exif_transpose`. sharp mirrors before it turns. */
+function turn(picture: Sharp, orientation: Orientation): Sharp {
+  const angle = [0, 0, 180, 0, 270, 90, 90, 270][orientation - 1]!
+  const turned = angle > 0 ? picture.rotate(angle) : picture
+  if (orientation === 4) return turned.flip()
+  return [2, 5, 7].includes(orientation) ? turned.flop() : turned
 }
 
 interface Kind {

@@ -1,8 +1,7 @@
 import { ImageError } from '../../base/errors'
 import type { RawImage } from '../raw-image'
 import type { ImageHeader } from './header'
-import { exifOrientation } from './exif'
-import { orient, type Orientation } from './orient'
+import { inflate } from './inflate'
 
 const damaged = (cause?: unknown) =>
   new ImageError('image-corrupt', 'The PNG image is damaged or incomplete.', { cause })
@@ -22,15 +21,16 @@ const ADAM7 = [
 export async function decodeGrey16(bytes: Uint8Array, { width = 0, height = 0 }: ImageHeader): Promise<RawImage> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const compressed: Uint8Array<ArrayBuffer>[] = []
-  let orientation: Orientation = 1
   for (let at = 8; at + 12 <= bytes.length; at += 12 + view.getUint32(at)) {
     const kind = String.fromCharCode(...bytes.subarray(at + 4, at + 8))
     const body = bytes.slice(at + 8, at + 8 + view.getUint32(at))
     if (kind === 'IDAT') compressed.push(body)
-    if (kind === 'eXIf') orientation = exifOrientation(body)
   }
   const passes = view.getUint8(28) === 1 ? ADAM7 : ([[0, 0, 1, 1]] as const)
-  const lines = await inflate(compressed)
+  // Each line has a byte for its filter; the passes of an interlaced picture have fewer than twice the lines.
+  const lines = await inflate(compressed, (height * 2 + 8) * (width * 2 + 1)).catch((cause: unknown) => {
+    throw damaged(cause)
+  })
   const data = new Uint8Array(width * height * 3)
   let at = 0
   for (const [firstRow, firstColumn, rowStep, columnStep] of passes) {
@@ -52,16 +52,7 @@ export async function decodeGrey16(bytes: Uint8Array, { width = 0, height = 0 }:
       }
     }
   }
-  return orient({ data, width, height, channels: 3 }, orientation)
-}
-
-async function inflate(parts: Uint8Array<ArrayBuffer>[]): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    const stream = new Blob(parts).stream().pipeThrough(new DecompressionStream('deflate'))
-    return new Uint8Array(await new Response(stream).arrayBuffer())
-  } catch (cause) {
-    throw damaged(cause)
-  }
+  return { data, width, height, channels: 3 }
 }
 
 /** Undoes a line's filter in place; pixels are two bytes. */

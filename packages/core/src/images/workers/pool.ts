@@ -21,6 +21,7 @@ const PATIENCE = 5000
 
 const ready: Worker[] = []
 let starting: Promise<unknown> | undefined
+let waited: Promise<void> | undefined
 let lastId = 0
 /** Files that came before there were workers. */
 let filesHere = 0
@@ -60,11 +61,18 @@ function settle({ thread, jobs }: Worker, answer: Answer): void {
   else job?.reject(unpackError(answer.error))
 }
 
-/** Resolves when there are workers, or it is clear that there are none. */
-export async function workersStarted(): Promise<void> {
+/**
+ * Resolves when there are workers, or it is clear that there are none. Those that neither start nor fail are waited for
+ * once, however many calls there are; where they start later, later calls have them.
+ */
+export function workersStarted(): Promise<void> {
+  return (waited ??= firstOf(startWorkers(), PATIENCE))
+}
+
+async function firstOf(promise: Promise<unknown>, milliseconds: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
-  const patience = new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)))
-  await Promise.race([startWorkers(), patience])
+  const patience = new Promise((resolve) => (timer = setTimeout(resolve, milliseconds)))
+  await Promise.race([promise, patience])
   clearTimeout(timer)
 }
 
@@ -73,6 +81,7 @@ export async function workersStarted(): Promise<void> {
  * @returns undefined where no worker is ready (the second such call starts them), or where it ended before its answer
  */
 export async function runOnWorker(bytes: Uint8Array, task: Task): Promise<Planes | undefined> {
+  if (decoder.staysHere(bytes)) return undefined
   const worker = ready.reduce<Worker | undefined>(
     (best, other) => (best && best.jobs.size <= other.jobs.size ? best : other),
     undefined,

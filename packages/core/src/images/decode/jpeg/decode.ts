@@ -1,8 +1,6 @@
 import { checkPixels } from '../../limits'
 import type { ImageLimits, RawImage } from '../../raw-image'
 import { mulDiv255 } from '../colors'
-import { exifOrientation } from '../exif'
-import { orient, type Orientation } from '../orient'
 import { damaged, readFrame, type Component, type Frame } from './frame'
 import { huffmanTable, ZIGZAG, type HuffmanTable } from './huffman'
 import { samplesOf } from './idct'
@@ -21,16 +19,15 @@ interface State {
   isJfif: boolean
   /** The colour transform that Adobe's marker names. */
   adobe: number | undefined
-  orientation: Orientation
 }
 
 /**
  * A baseline or progressive JPEG as libjpeg-turbo decodes it, with Pillow's reading of CMYK. Slower than the browser's
- * own decoder, which turns CMYK into RGB in a way of its own.
+ * own decoder, which turns CMYK into RGB in a way of its own. Orientation is left to the caller.
  */
 export function decodeJpeg(bytes: Uint8Array, limits: ImageLimits): RawImage {
   const { frame, state } = decode(bytes, limits)
-  return orient(colors(frame, state), state.orientation)
+  return colors(frame, state)
 }
 
 /** The samples of a JPEG that is part of another file, which says what colours they are. */
@@ -74,7 +71,6 @@ function readSegments(bytes: Uint8Array, limits: ImageLimits): Decoded {
     restartInterval: 0,
     isJfif: false,
     adobe: undefined,
-    orientation: 1,
   }
   const whole = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let scans = 0
@@ -109,8 +105,6 @@ function readSegment(marker: number, view: DataView, state: State, limits: Image
   } else if (marker === 0xdb) readQuantizers(view, state)
   else if (marker === 0xdd) state.restartInterval = view.getUint16(0)
   else if (marker === 0xe0 && text(4) === 'JFIF') state.isJfif = true
-  else if (marker === 0xe1 && text(6) === 'Exif\0\0')
-    state.orientation = exifOrientation(new Uint8Array(view.buffer, view.byteOffset + 6, view.byteLength - 6))
   else if (marker === 0xee && text(5) === 'Adobe') state.adobe = view.getUint8(11)
 }
 

@@ -2,6 +2,7 @@ import { ImageError } from '../../../base/errors'
 import { checkPixels } from '../../limits'
 import type { DecodeOptions, ImageLimits, RawImage } from '../../raw-image'
 import { putOn } from '../../transparency'
+import { xmpOrientation } from '../exif'
 import { orient, type Orientation } from '../orient'
 import { toRgb } from './colors'
 import { Directory, TAG } from './directory'
@@ -32,11 +33,16 @@ async function decode(bytes: Uint8Array, limits: DecodeOptions): Promise<RawImag
   const pixels = new Uint8Array(width * height * kind.samples)
   for (const block of layout.blocks)
     place(await samplesOf(bytes, block, layout, kind, directory, limits), block, kind, layout, pixels)
-  const orientation = directory.number(TAG.orientation, 1)
   const data = toRgb(pixels, kind, directory)
   if (limits.background && kind.transparent) putOn(limits.background, data, pixels, kind.samples, 3)
-  const image: RawImage = { data, width, height, channels: 3 }
-  return orient(image, orientation >= 1 && orientation <= 8 ? (orientation as Orientation) : 1)
+  return orient({ data, width, height, channels: 3 }, orientationOf(directory))
+}
+
+function orientationOf(directory: Directory): Orientation {
+  const own = directory.number(TAG.orientation, 0)
+  if (own >= 1 && own <= 8) return own as Orientation
+  const packet = own === 0 ? directory.bytes(TAG.xmp) : undefined
+  return (packet && xmpOrientation(packet)) ?? 1
 }
 
 /** A block as bytes: `[rows, blockWidth, samples]`. */

@@ -1,9 +1,9 @@
 import type { ImageLimits } from '../../raw-image'
+import { inflate } from '../inflate'
 import { decodeJpegSamples } from '../jpeg/decode'
 import { TAG, type Directory } from './directory'
 import { damaged } from './errors'
 import { decodeFax } from './fax'
-import { inflate } from './inflate'
 import { COMPRESSION, PHOTOMETRIC, type Kind } from './kind'
 import { unLzw } from './lzw'
 import { unpackBits } from './pack-bits'
@@ -29,7 +29,7 @@ export async function unpackBlock(
   switch (compression) {
     case COMPRESSION.deflate:
     case COMPRESSION.oldDeflate:
-      return inflate(stored, size)
+      return inflated(stored, size)
     case COMPRESSION.lzw:
       return unLzw(stored, size)
     case COMPRESSION.packBits:
@@ -46,8 +46,18 @@ export async function unpackBlock(
       return decodeFax(stored, { width, height: rows, coding: 't6', twoDimensional: true })
     default:
       if (stored.length < size) throw damaged('it ends too early')
-      return stored.slice()
+      // `slice` of a Buffer is no copy.
+      return new Uint8Array(stored)
   }
+}
+
+/** All of it is read, because the checksum at its end tells of damage. */
+async function inflated(stored: Uint8Array, size: number): Promise<Uint8Array> {
+  const bytes = await inflate([stored], size).catch((cause: unknown) => {
+    throw damaged('its compressed data are wrong', cause)
+  })
+  if (bytes.length < size) throw damaged('it ends too early')
+  return bytes
 }
 
 /** A JPEG whose tables may be kept apart, for all blocks. */

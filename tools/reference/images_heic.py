@@ -1,0 +1,65 @@
+"""HEIC files and what pillow-heif makes of them: parity-tests/fixtures/image-formats/{heic/,heic.json}
+
+    python tools/reference/images_heic.py
+"""
+
+import io
+import json
+
+import pillow_heif
+from PIL import Image
+
+import images
+from images_decode import alpha, exif, expectation, rgb
+from images_formats import attribute
+
+pillow_heif.register_heif_opener()
+OUT = images.OUT.parent / "image-formats"
+FILES = OUT / "heic"
+
+
+def saved(image, **options):
+    out = io.BytesIO()
+    image.save(out, "HEIF", **options)
+    return out.getvalue()
+
+
+def heics():
+    lossless = dict(quality=-1, chroma=444, matrix_coefficients=0)
+    yield "lossless", saved(rgb(48, 64), **lossless)
+    yield "lossless-odd", saved(rgb(47, 65, 3, "noise"), **lossless)
+    yield "lossless-alpha", saved(alpha(48, 64), **lossless)
+    for o in (3, 6):
+        yield f"lossless-exif{o}", saved(rgb(47, 65), exif=exif(o), **lossless)
+    yield "lossless-xmp6", saved(rgb(47, 65), xmp=attribute(6), **lossless)
+    yield "lossless-second", saved(rgb(48, 64), save_all=True, append_images=[rgb(40, 56, 9)], primary_index=1, **lossless)
+    yield "444", saved(rgb(48, 64), chroma=444)
+    yield "420", saved(rgb(48, 64), chroma=420)
+    yield "422", saved(rgb(48, 64), chroma=422)
+    yield "odd", saved(rgb(47, 65), chroma=420)
+    yield "low", saved(rgb(48, 64, 4), quality=20)
+    yield "grey", saved(rgb(48, 64).convert("L"))
+    yield "alpha", saved(alpha(48, 64))
+    pillow_heif.options.GRID_TILE_SIZE = 32
+    yield "lossless-grid", saved(rgb(80, 96), **lossless)
+    pillow_heif.options.GRID_TILE_SIZE = 0
+    whole = saved(rgb(48, 64))
+    yield "truncated", whole[:-100]
+    yield "truncated-header", whole[:200]
+
+
+def main():
+    FILES.mkdir(parents=True, exist_ok=True)
+    for old in FILES.iterdir():
+        old.unlink()
+    entries = {}
+    for name, data in heics():
+        entries[f"{name}.heic"] = expectation(data, True)
+        (FILES / f"{name}.heic").write_bytes(data)
+    lines = ",\n".join(f"{json.dumps(k)}:{json.dumps(v, separators=(',', ':'))}" for k, v in entries.items())
+    (OUT / "heic.json").write_text(f'{{"pillow":"pillow-heif {pillow_heif.__version__}",\n"files":{{\n{lines}\n}}}}\n')
+    print(len(entries), "files,", {k: v for k, v in entries.items() if "error" in v})
+
+
+if __name__ == "__main__":
+    main()
