@@ -5,9 +5,10 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { raw } from '../../tools/build/raw'
 import { script } from '../../tools/build/script'
+import { FakeHub } from '../../tools/hub/fake-hub'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 /** The folders that the pages speak of. */
@@ -27,6 +28,7 @@ const PAGES = [
   'docs/from-tensorflow.md',
   'docs/evaluation.md',
   'docs/families.md',
+  'docs/hub.md',
   'docs/onnx.md',
   'docs/text.md',
   'docs/training-data.md',
@@ -63,6 +65,14 @@ async function bundle(code: string, name: string): Promise<string> {
   return outfile
 }
 
+/** What pages load by name comes from here. */
+let hub: FakeHub
+beforeAll(async () => {
+  hub = await FakeHub.start({ tokens: { write: {} } })
+  await hub.publish('org/emoji-vit-bert', `${ROOT}${FOLDERS['emoji-vit-bert']}`)
+})
+afterAll(() => hub.close())
+
 describe.each(PAGES)('%s', (page) => {
   it('runs, and prints what it says', async () => {
     const { code, printed } = await programOf(page)
@@ -70,7 +80,8 @@ describe.each(PAGES)('%s', (page) => {
     const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-docs-'))
     for (const [name, path] of Object.entries(FOLDERS)) await symlink(`${ROOT}${path}`, join(folder, name))
     const file = await bundle(code, page)
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [file], { cwd: folder })
+    const env = { ...process.env, HF_HOME: `${folder}/home`, HF_HUB_CACHE: '', HF_ENDPOINT: hub.url, HF_TOKEN: 'write' }
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [file], { cwd: folder, env })
     expect(stderr).toBe('')
     // An object over several lines is compared without its line breaks.
     const flat = (text: string) => text.replace(/\s+/g, ' ').trim()

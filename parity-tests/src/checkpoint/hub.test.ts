@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { VisionTextDualEncoderConfig, VisionTextDualEncoderProcessor } from '@dual-encoder/core'
+import { downloadModel, VisionTextDualEncoderConfig, VisionTextDualEncoderProcessor } from '@dual-encoder/core'
 import { TextTower, VisionTextDualEncoderModel } from '@dual-encoder/onnx'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { FakeHub } from '../../../tools/hub/fake-hub'
@@ -76,4 +76,14 @@ it('a tower moves its own bytes and the headers, no more', async () => {
     )
   expect(sent('model.safetensors')).toBeGreaterThan(own)
   expect(sent('model.safetensors')).toBeLessThanOrEqual(own + header)
+})
+
+it('what was downloaded beforehand loads offline', async () => {
+  await downloadModel('org/emoji')
+  expect(sent('README.md')).toBe(0)
+  await hub.close()
+  const options = { localFilesOnly: true }
+  await using model = await VisionTextDualEncoderModel.fromPretrained('org/emoji', options)
+  const processor = await VisionTextDualEncoderProcessor.fromPretrained('org/emoji', options)
+  expect((await model.getTextFeatures((await processor({ text: ['a cat'] })) as never)).dims[0]).toBe(1)
 })

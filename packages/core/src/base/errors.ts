@@ -79,7 +79,7 @@ const isFunction = (value: unknown): boolean => typeof value === 'function'
 /** Options that mean the same in every call, and what they have to be: `'false'` would count as true. */
 const KINDS: readonly [names: RegExp, needed: string, is: (value: unknown) => boolean][] = [
   [
-    /^(normalize|train|training|localFilesOnly|lowMemory|interpolatePosEncoding|isSplitIntoWords|output(Attentions|HiddenStates)|return(Loss|Tuple|Dict|.+Ids|.+Mask|.+Mapping)|(add|skip)SpecialTokens)$/,
+    /^(normalize|train|training|localFilesOnly|lowMemory|private|interpolatePosEncoding|isSplitIntoWords|output(Attentions|HiddenStates)|return(Loss|Tuple|Dict|.+Ids|.+Mask|.+Mapping)|(add|skip)SpecialTokens)$/,
     'true or false',
     (value) => typeof value === 'boolean',
   ],
@@ -91,7 +91,7 @@ const KINDS: readonly [names: RegExp, needed: string, is: (value: unknown) => bo
   [/^dropoutSeed$/, 'an integer', Number.isInteger],
   [/^retries$/, 'a whole number', (value) => Number.isInteger(value) && (value as number) >= 0],
   [/^timeout$/, 'a positive number of milliseconds', (value) => typeof value === 'number' && value > 0],
-  [/^(revision|subfolder|cacheDir)$/, 'a string', (value) => typeof value === 'string'],
+  [/^(revision|subfolder|cacheDir|message|card)$/, 'a string', (value) => typeof value === 'string'],
   [/^token$/, 'a string, or false for none', (value) => typeof value === 'string' || value === false],
   [/^endpoint$/, 'a URL', (value) => typeof value === 'string' || value instanceof URL],
   [

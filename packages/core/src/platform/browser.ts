@@ -13,14 +13,21 @@ const noFiles = (path: string): Promise<never> =>
 /** A Blob, which browsers keep outside the page, and on the disk where it is large. */
 async function spool(chunks: AsyncIterable<Uint8Array>): Promise<Spooled> {
   const iterator = chunks[Symbol.asyncIterator]()
+  let failure: { readonly error: unknown } | undefined
   const stream = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      const { done, value } = await iterator.next()
+      const { done, value } = await iterator.next().catch((error: unknown) => {
+        failure = { error }
+        throw error
+      })
       if (done) controller.close()
       else controller.enqueue(value)
     },
   })
-  const blob = await new Response(stream).blob()
+  // Browsers say no more than "Failed to fetch" of a stream that fails.
+  const blob = await new Response(stream).blob().catch((error: unknown) => {
+    throw failure ? failure.error : error
+  })
   const read = async (start: number, end: number) => new Uint8Array(await blob.slice(start, end).arrayBuffer())
   return { size: blob.size, read }
 }

@@ -9,12 +9,14 @@ export type HttpOptions = Pick<SourceOptions, 'fetch' | 'headers' | 'signal' | '
 
 export interface HttpRequest {
   readonly url: URL
-  readonly method?: 'HEAD'
+  readonly method?: 'HEAD' | 'POST' | 'PUT'
+  readonly body?: string | Blob
+  /** Of the body. */
+  readonly type?: string
   /** `[start, end)`, or all from `start` on. */
   readonly range?: readonly [start: number, end?: number]
   /** Only if it is still the same file: `If-Range`. */
   readonly validator?: string
-  readonly accept?: string
 }
 
 const TIMEOUT = 30_000
@@ -165,13 +167,13 @@ export async function send(request: HttpRequest, options: HttpOptions): Promise<
 /** One try. @throws Transient for what may succeed later */
 export async function sendOnce(request: HttpRequest, options: HttpOptions, failures = 0): Promise<Answer> {
   const { fetch = globalThis.fetch, headers: secret = {}, signal, timeout = TIMEOUT } = options
-  const { url, method, range, validator, accept } = request
+  const { url, method, body, type, range, validator } = request
   signal?.throwIfAborted()
   const watch = new Watch(signal, timeout)
   let answered = false
   const failed = failedAt(url, options, () => answered)
   const plain = {
-    ...(accept ? { Accept: accept } : {}),
+    ...(type ? { 'Content-Type': type } : {}),
     ...(range ? { Range: `bytes=${range[0]}-${range[1] === undefined ? '' : range[1] - 1}` } : {}),
     // Sizes and ranges are the file's own, not a compressed answer's. Browsers set this themselves, and ask the
     // server's leave for headers such as If-Range: there the answer's own tag has to do.
@@ -180,7 +182,7 @@ export async function sendOnce(request: HttpRequest, options: HttpOptions, failu
       : {}),
   }
   try {
-    const { response, heads } = await fetchFollowing(url, { fetch, plain, secret, method, signal: watch.signal })
+    const { response, heads } = await fetchFollowing(url, { fetch, plain, secret, method, body, signal: watch.signal })
     answered = true
     watch.pause()
     const answer = new Answer(response, heads, watch, failed)

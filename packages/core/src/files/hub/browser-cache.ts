@@ -3,7 +3,7 @@ import { printWarning } from '../../base/warnings'
 import type { Spooled } from '../../platform/platform'
 import { badDownload } from './errors'
 import { Sha256 } from './sha256'
-import type { Arriving, FileInfo, HubStore, StoredFile } from './store'
+import type { Arriving, CachedModel, FileInfo, HubStore, StoredFile } from './store'
 
 const CACHE = 'dual-encoder-hub'
 const PIECE = 4 * 2 ** 20
@@ -81,6 +81,45 @@ export class BrowserCache implements HubStore {
   }
 }
 
+/** What is kept of one hub: each entry's model and where it belongs, `resolve/<commit>/...` or `refs/<revision>`. */
+async function entriesOf(endpoint: URL): Promise<{ request: Request; name: string; place: readonly string[] }[]> {
+  const requests = (await (await openCache())?.keys()) ?? []
+  return requests.flatMap((request) => {
+    const [, name, place] =
+      /^((?:[^/]+\/)?[^/]+)\/((?:resolve|refs)\/.+)$/.exec(
+        request.url.startsWith(endpoint.href) ? request.url.slice(endpoint.href.length) : '',
+      ) ?? []
+    return name && place ? [{ request, name, place: place.split('/').map(decodeURIComponent) }] : []
+  })
+}
+
+export async function cached(endpoint: URL): Promise<CachedModel[]> {
+  const cache = await openCache()
+  const models = new Map<string, { size: number; refs: Map<string, string[]> }>()
+  for (const { request, name, place } of await entriesOf(endpoint)) {
+    const model = models.get(name) ?? { size: 0, refs: new Map<string, string[]>() }
+    models.set(name, model)
+    const response = await cache?.match(request)
+    const [kind, key = ''] = place
+    if (kind === 'resolve') model.size += Number(response?.headers.get('content-length') ?? 0)
+    const commit = kind === 'resolve' ? key : ((await response?.text()) ?? '')
+    const refs = model.refs.get(commit) ?? []
+    model.refs.set(commit, kind === 'refs' && key !== commit ? [...refs, key] : refs)
+  }
+  return [...models].map(([name, { size, refs }]) => ({
+    name,
+    size,
+    revisions: [...refs].map(([commit, names]) => ({ commit, refs: names })),
+  }))
+}
+
+export async function remove(name: string, endpoint: URL): Promise<boolean> {
+  const cache = await openCache()
+  const entries = (await entriesOf(endpoint)).filter((entry) => entry.name === name)
+  for (const { request } of entries) await cache?.delete(request)
+  return entries.length > 0
+}
+
 /** One at a time of all pages of the origin, where the browser has locks. */
 function alone<T>(key: string, signal: AbortSignal | undefined, action: () => Promise<T>): Promise<T> {
   const locks = globalThis.navigator?.locks as LockManager | undefined
@@ -119,7 +158,7 @@ async function put(cache: Cache, key: string, file: Spooled): Promise<boolean> {
 const warnFull = (what: string): void =>
   printWarning({
     code: 'cache-full',
-    message: `A download is not kept: ${what}. It is used all the same, and fetched again next time.`,
+    message: `A download is not kept: ${what}. It is used all the same, and fetched again next time. removeCachedModel makes room.`,
   })
 
 /** @throws SourceError for other bytes than the hub announced */

@@ -1,4 +1,4 @@
-import { BrowserCache } from './browser-cache'
+import { BrowserCache, cached, remove } from './browser-cache'
 import { endpointOf } from './endpoint'
 import type { HubPlatform } from './store'
 
@@ -11,4 +11,6 @@ export const hub: HubPlatform = {
       cacheDir: '',
     }),
   store: (name, { endpoint }) => new BrowserCache(name, endpoint),
+  cached: ({ endpoint }) => cached(endpoint),
+  remove: (name, { endpoint }) => remove(name, endpoint),
 }

@@ -6,6 +6,7 @@ import { FakeHub } from '../../../../../tools/hub/fake-hub'
 import { SourceError } from '../../base/errors'
 import { openSource } from '../source'
 import type { SourceOptions } from '../types'
+import { cachedModels, removeCachedModel } from './cached'
 import { isHubName } from './names'
 
 const text = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes)
@@ -197,6 +198,24 @@ describe('a model on the hub', () => {
     expect(await parts.read('model.safetensors', [60_000, 60_001])).toEqual(new Uint8Array())
     expect(await parts.read('absent', [0, 8])).toBeUndefined()
     expect(hub.requests.filter(({ host }) => host === 'cdn').reduce((sum, { sent }) => sum + sent, 0)).toBe(100)
+  })
+})
+
+describe('the cache', () => {
+  it('lists what is in it, and throws a model away', async () => {
+    expect(await cachedModels()).toEqual([])
+    const source = await open()
+    for (const name of ['config.json', 'model.safetensors']) await source.read(name)
+    const folder = join(repoFolder(), 'snapshots', commit)
+    expect(await cachedModels()).toEqual([
+      { name: 'org/model', size: large.length + 7, revisions: [{ commit, refs: ['main'], folder }] },
+    ])
+    expect(text(await (await openSource(folder)).read('config.json'))).toBe('{"a":1}')
+    await expect(removeCachedModel('../hub')).rejects.toMatchObject({ code: 'bad-name' })
+    expect(await removeCachedModel('org/other')).toBe(false)
+    expect(await removeCachedModel('org/model')).toBe(true)
+    expect(await cachedModels()).toEqual([])
+    expect(await all(home)).toEqual([])
   })
 })
 

@@ -1,3 +1,4 @@
+import { platform } from '#platform'
 import { SourceError } from '../../base/errors'
 import { MemoMap } from '../../base/memo'
 import { collect, download, type Download } from '../http/download'
@@ -42,7 +43,10 @@ export class HubRemote {
     this.#endpoint = endpoint
     // All of them are left out where the hub redirects to another host.
     const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) }
-    this.#options = { ...options, headers }
+    const { fetch = globalThis.fetch } = options
+    // The browser's HTTP cache would keep every file a second time, and answer for a branch that has moved.
+    const uncached: typeof fetch = (url, init) => fetch(url, { ...init, cache: 'no-store' })
+    this.#options = { ...options, headers, ...(platform.name === 'browser' ? { fetch: uncached } : {}) }
   }
 
   #url(path: string, revision: string, name = ''): URL {
@@ -69,15 +73,25 @@ export class HubRemote {
   async #commitByApi(revision: string, asked: URL, first: Answer, options: SourceOptions): Promise<string> {
     if (!first.isOk && !isAbsent(first)) throw hubError(this.#name, revision, asked, first, options)
     const url = this.#url(`api/models/${this.#name}/revision/`, revision)
-    const { answer, chunks } = await download({ url }, options)
-    if (!answer.isOk)
-      throw answer.status === 404 && first.isOk
-        ? this.#notHub(asked, 'it tells no commit')
-        : hubError(this.#name, revision, url, answer, options)
+    const listing = await download({ url }, options)
+    if (listing.answer.isOk) {
+      const { sha } = (await this.#json(url, listing)) as { sha?: unknown }
+      if (typeof sha === 'string') return sha
+    } else if (!first.isOk || listing.answer.status !== 404)
+      throw hubError(this.#name, revision, url, listing.answer, options)
+    throw this.#notHub(asked, 'it tells no commit')
+  }
+
+  async #json(url: URL, { chunks }: Download): Promise<object> {
     const text = new TextDecoder().decode(await collect(chunks))
-    const sha: unknown = text.startsWith('{') ? (JSON.parse(text) as { sha?: unknown }).sha : undefined
-    if (typeof sha === 'string') return sha
-    throw this.#notHub(url, 'it tells no commit')
+    let value: unknown
+    try {
+      value = JSON.parse(text)
+    } catch {
+      // Said below.
+    }
+    if (typeof value === 'object' && value !== null) return value
+    throw this.#notHub(url, 'it sent something else than JSON')
   }
 
   /** Opens a file, or `[start, end)` of it; undefined where there is none of that name. */
@@ -105,13 +119,13 @@ export class HubRemote {
   async #listed(commit: string, name: string, answer: Answer): Promise<Partial<FileInfo>> {
     const folder = name.split('/').slice(0, -1).join('/')
     const files = await this.#folders.get(`${commit}/${folder}`, async () => {
-      const listing = await download(
-        { url: this.#url(`api/models/${this.#name}/tree/`, commit, folder) },
-        this.#options,
-      )
+      const url = this.#url(`api/models/${this.#name}/tree/`, commit, folder)
+      const listing = await download({ url }, this.#options)
       // A mirror may have no API: then the size has to do.
-      if (!listing.answer.isOk) return []
-      return JSON.parse(new TextDecoder().decode(await collect(listing.chunks))) as ListedFile[]
+      if (listing.answer.status === 404) return []
+      if (!listing.answer.isOk) throw hubError(this.#name, commit, url, listing.answer, this.#options)
+      const files = await this.#json(url, listing)
+      return Array.isArray(files) ? (files as ListedFile[]) : []
     })
     const file = files.find(({ path }) => path === name)
     return { etag: file?.lfs?.oid ?? file?.oid ?? 'unknown', size: file?.size ?? answer.size }

@@ -57,4 +57,21 @@ export interface HubStore {
 export interface HubPlatform {
   settings(options: SourceOptions): Promise<HubSettings>
   store(name: string, settings: HubSettings): HubStore
+  cached(settings: HubSettings): Promise<CachedModel[]>
+  /** @returns whether there was one */
+  remove(name: string, settings: HubSettings): Promise<boolean>
+}
+
+/** A model of the cache, whoever has put it there. */
+export interface CachedModel {
+  readonly name: string
+  /** Bytes of all its files. */
+  readonly size: number
+  readonly revisions: readonly {
+    readonly commit: string
+    /** Branches and tags that were this commit when they were last asked for. */
+    readonly refs: readonly string[]
+    /** In Node, the folder, which may be given in place of the name. */
+    readonly folder?: string
+  }[]
 }

@@ -1,0 +1,165 @@
+import { SourceError } from '../../base/errors'
+import { collect } from '../http/download'
+import { type Answer, type HttpRequest, send } from '../http/request'
+import type { SourceOptions } from '../types'
+import { hubError } from './errors'
+import { Sha256 } from './sha256'
+import type { HubSettings } from './store'
+
+/** A file to be put on the hub. */
+export interface Upload {
+  readonly name: string
+  readonly chunks: readonly Uint8Array[]
+  readonly size: number
+}
+
+export interface CommitOptions extends Pick<SourceOptions, 'fetch' | 'signal' | 'retries' | 'timeout' | 'onProgress'> {
+  readonly revision?: string
+  readonly message: string
+  readonly private?: boolean
+}
+
+interface LfsAction {
+  readonly href: string
+  readonly header?: Readonly<Record<string, string>>
+}
+
+interface LfsObject {
+  readonly oid: string
+  readonly error?: { readonly message?: string }
+  readonly actions?: { readonly upload?: LfsAction; readonly verify?: LfsAction }
+}
+
+/** By its first bytes, and its name, the hub says where a file goes. */
+const SAMPLE = 512
+const JSON_TYPE = 'application/json'
+
+const base64 = (chunks: readonly Uint8Array[], most = Infinity): string => {
+  let text = ''
+  for (const chunk of chunks)
+    for (let i = 0; i < chunk.length && text.length < most; i++) text += String.fromCharCode(chunk[i]!)
+  return btoa(text)
+}
+
+const isGood = ({ status }: Answer): boolean => status >= 200 && status < 300
+
+function hashOf({ chunks }: Upload): string {
+  const hash = new Sha256()
+  for (const chunk of chunks) hash.update(chunk)
+  return hash.hex()
+}
+
+const bodyOf = (chunks: readonly Uint8Array[]): Blob => new Blob(chunks as Uint8Array<ArrayBuffer>[])
+
+/**
+ * One commit of these files, in a repository that is made where there is none. The hub's own protocol over our own
+ * requests, which wait, try again and report as downloads do: a client library would bring a second set of those, and
+ * the chunker of a storage that takes plain uploads as well.
+ */
+export async function commitFiles(
+  name: string,
+  files: readonly Upload[],
+  { endpoint, token }: HubSettings,
+  options: CommitOptions,
+): Promise<{ commit: string; url: string }> {
+  const { revision = 'main', message, signal, fetch, retries, timeout, onProgress } = options
+  const plain = { signal, fetch, retries, timeout }
+  if (!token)
+    throw new SourceError(
+      'no-token',
+      `Writing to "${name}" on ${endpoint.origin} needs a token that may write: the option \`token\`; in Node also HF_TOKEN.`,
+    )
+  const secret = { ...plain, headers: { Authorization: `Bearer ${token}` } }
+  const at = encodeURIComponent(revision)
+
+  const ask = async <T>(
+    path: string,
+    body: string | Blob,
+    type = JSON_TYPE,
+    allowed: readonly number[] = [],
+  ): Promise<T> => {
+    const url = new URL(path, endpoint)
+    const answer = await send({ url, method: 'POST', body, type }, secret)
+    const text = new TextDecoder().decode(await collect(answer.body()))
+    if (allowed.includes(answer.status)) return {} as T
+    if (!isGood(answer)) throw hubError(name, revision, url, answer, secret)
+    return (text ? JSON.parse(text) : {}) as T
+  }
+
+  const put = async (request: Omit<HttpRequest, 'method'>, method: 'PUT' | 'POST' = 'PUT') => {
+    const answer = await send({ ...request, method }, plain)
+    await answer.stop()
+    if (!isGood(answer)) throw hubError(name, revision, request.url, answer, {})
+    return answer
+  }
+
+  const upload = async ({ chunks, size, name: file }: Upload, oid: string, { href, header = {} }: LfsAction) => {
+    const partSize = Number(header.chunk_size)
+    if (!partSize) await put({ url: new URL(href), body: bodyOf(chunks) })
+    else {
+      const whole = bodyOf(chunks)
+      const parts: { partNumber: number; etag: string | undefined }[] = []
+      const places = Object.entries(header).filter(([key]) => /^\d+$/.test(key))
+      for (const [index, [, place]] of places.sort(([a], [b]) => Number(a) - Number(b)).entries()) {
+        const body = whole.slice(index * partSize, (index + 1) * partSize)
+        const answer = await put({ url: new URL(place), body })
+        parts.push({ partNumber: index + 1, etag: answer.header('etag') })
+        onProgress?.({ file, loaded: Math.min(size, (index + 1) * partSize), total: size })
+      }
+      await put({ url: new URL(href), body: JSON.stringify({ oid, parts }), type: JSON_TYPE }, 'POST')
+    }
+    onProgress?.({ file, loaded: size, total: size })
+  }
+
+  const [organization, short] = name.includes('/') ? name.split('/') : [undefined, name]
+  const repo = { type: 'model', name: short, organization, private: options.private ?? false }
+  await ask('api/repos/create', JSON.stringify(repo), JSON_TYPE, [409])
+  const described = files.map(({ name: path, size, chunks }) => ({ path, size, sample: base64(chunks, SAMPLE) }))
+  const { files: modes } = await ask<{ files: { path: string; uploadMode: string }[] }>(
+    `api/models/${name}/preupload/${at}`,
+    JSON.stringify({ files: described }),
+  )
+  const isLarge = ({ name: file }: Upload) => modes.find(({ path }) => path === file)?.uploadMode === 'lfs'
+  const large = files.filter(isLarge).map((file) => ({ file, oid: hashOf(file) }))
+  if (large.length > 0) {
+    const { objects } = await ask<{ objects: LfsObject[] }>(
+      `${name}.git/info/lfs/objects/batch`,
+      JSON.stringify({
+        operation: 'upload',
+        transfers: ['basic', 'multipart'],
+        hash_algo: 'sha256',
+        objects: large.map(({ file, oid }) => ({ oid, size: file.size })),
+      }),
+      'application/vnd.git-lfs+json',
+    )
+    for (const { file, oid } of large) {
+      const object = objects.find((object) => object.oid === oid)
+      if (object?.error)
+        throw new SourceError(
+          'upload-refused',
+          `${file.name}: the hub refuses it: ${object.error.message ?? 'no reason given'}.`,
+        )
+      // Without an action the hub has these bytes already.
+      if (object?.actions?.upload) await upload(file, oid, object.actions.upload)
+      const verify = object?.actions?.verify
+      if (verify) await ask(verify.href, JSON.stringify({ oid, size: file.size }), 'application/vnd.git-lfs+json')
+    }
+  }
+  const lines: object[] = [
+    { key: 'header', value: { summary: message } },
+    ...files
+      .filter((file) => !isLarge(file))
+      .map(({ name: path, chunks }) => ({ key: 'file', value: { path, content: base64(chunks), encoding: 'base64' } })),
+    ...large.map(({ file, oid }) => ({
+      key: 'lfsFile',
+      value: { path: file.name, algo: 'sha256', oid, size: file.size },
+    })),
+  ]
+  const ndjson = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
+  const done = await ask<{ commitOid: string; commitUrl: string }>(
+    `api/models/${name}/commit/${at}`,
+    ndjson,
+    'application/x-ndjson',
+  )
+  return { commit: done.commitOid, url: done.commitUrl }
+}
