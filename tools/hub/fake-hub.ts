@@ -247,7 +247,8 @@ export class HubResponse {
     const stops = fault?.kind === 'cut' || fault?.kind === 'stall'
     const part = stops ? bytes.subarray(0, Math.min(fault.at ?? 0, bytes.length)) : bytes
     entry.sent = part.length
-    if (!stops) return void response.end(bytes)
+    // A fault behind the body's end is none.
+    if (!stops || part.length === bytes.length) return void response.end(bytes)
     if (part.length === 0) response.flushHeaders()
     response.write(part, () => fault.kind === 'cut' && setTimeout(() => response.destroy(), 2))
   }

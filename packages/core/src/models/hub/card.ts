@@ -1,4 +1,4 @@
-import { checkOptions, OptionError } from '../base/errors'
+import { checkOptions, OptionError } from '../../base/errors'
 
 export interface ModelCardOptions {
   /** The title, and the name in the metrics. */

@@ -1,8 +1,8 @@
-import { checkOptions, OptionError } from '../base/errors'
-import { isHubName } from '../files/hub/names'
-import { openSource } from '../files/source'
-import { SOURCE_OPTIONS, type SourceOptions } from '../files/types'
-import { openWeights } from '../weights/open'
+import { checkOptions, OptionError } from '../../base/errors'
+import { isHubName } from '../../files/hub/names'
+import { openSource } from '../../files/source'
+import { SOURCE_OPTIONS, type SourceOptions } from '../../files/types'
+import { openWeights } from '../../weights/open'
 
 /** What configs and processors read, where it is there. */
 const FILES = [

@@ -1,10 +1,10 @@
 import { hub } from '#hub'
-import { checkOptions, OptionError } from '../base/errors'
-import { checkName } from '../files/file-name'
-import { checkRevision, isHubName } from '../files/hub/names'
-import type { Upload } from '../files/hub/push'
-import type { TargetLike, Writer } from '../files/target'
-import type { SourceOptions } from '../files/types'
+import { checkOptions, OptionError } from '../../base/errors'
+import { checkName } from '../../files/file-name'
+import { checkRevision, isHubName } from '../../files/hub/names'
+import type { Upload } from '../../files/hub/push'
+import type { TargetLike, Writer } from '../../files/target'
+import type { SourceOptions } from '../../files/types'
 
 /** A model, a processor, a tokenizer: what writes files of its own. */
 export interface Savable {
@@ -72,7 +72,7 @@ export async function pushToHub(
   options.signal?.throwIfAborted()
   const [settings, { commitFiles }] = await Promise.all([
     hub.settings({ endpoint: options.endpoint, token }),
-    import('../files/hub/push'),
+    import('../../files/hub/push'),
   ])
   return commitFiles(name, [...files.values()], settings, { ...rest, revision, message })
 }
