@@ -33,6 +33,7 @@ interface LfsObject {
 /** By its first bytes, and its name, the hub says where a file goes. */
 const SAMPLE = 512
 const JSON_TYPE = 'application/json'
+const LFS_TYPE = 'application/vnd.git-lfs+json'
 
 const base64 = (chunks: readonly Uint8Array[], most = Infinity): string => {
   let text = ''
@@ -52,9 +53,9 @@ function hashOf({ chunks }: Upload): string {
 const bodyOf = (chunks: readonly Uint8Array[]): Blob => new Blob(chunks as Uint8Array<ArrayBuffer>[])
 
 /**
- * One commit of these files, in a repository that is made where there is none. The hub's own protocol over our own
- * requests, which wait, try again and report as downloads do: a client library would bring a second set of those, and
- * the chunker of a storage that takes plain uploads as well.
+ * One commit of these files, in a repository that is made where there is none. The same requests as `huggingface_hub`'s
+ * without Xet, over our own, which wait, try again and report as downloads do: a client library would bring a second set
+ * of those, and the chunker of a storage that takes plain uploads as well.
  */
 export async function commitFiles(
   name: string,
@@ -79,7 +80,8 @@ export async function commitFiles(
     allowed: readonly number[] = [],
   ): Promise<T> => {
     const url = new URL(path, endpoint)
-    const answer = await send({ url, method: 'POST', body, type }, secret)
+    const headers = { ...secret.headers, Accept: type === LFS_TYPE ? LFS_TYPE : JSON_TYPE }
+    const answer = await send({ url, method: 'POST', body, type }, { ...secret, headers })
     const text = new TextDecoder().decode(await collect(answer.body()))
     if (allowed.includes(answer.status)) return {} as T
     if (!isGood(answer)) throw hubError(name, revision, url, answer, secret)
@@ -113,7 +115,8 @@ export async function commitFiles(
 
   const [organization, short] = name.includes('/') ? name.split('/') : [undefined, name]
   const repo = { type: 'model', name: short, organization, private: options.private ?? false }
-  await ask('api/repos/create', JSON.stringify(repo), JSON_TYPE, [409])
+  // A token for one repository may not make any; what follows tells whether it may write.
+  await ask('api/repos/create', JSON.stringify(repo), JSON_TYPE, [403, 409])
   const described = files.map(({ name: path, size, chunks }) => ({ path, size, sample: base64(chunks, SAMPLE) }))
   const { files: modes } = await ask<{ files: { path: string; uploadMode: string }[] }>(
     `api/models/${name}/preupload/${at}`,
@@ -130,7 +133,7 @@ export async function commitFiles(
         hash_algo: 'sha256',
         objects: large.map(({ file, oid }) => ({ oid, size: file.size })),
       }),
-      'application/vnd.git-lfs+json',
+      LFS_TYPE,
     )
     for (const { file, oid } of large) {
       const object = objects.find((object) => object.oid === oid)
@@ -142,7 +145,7 @@ export async function commitFiles(
       // Without an action the hub has these bytes already.
       if (object?.actions?.upload) await upload(file, oid, object.actions.upload)
       const verify = object?.actions?.verify
-      if (verify) await ask(verify.href, JSON.stringify({ oid, size: file.size }), 'application/vnd.git-lfs+json')
+      if (verify) await ask(verify.href, JSON.stringify({ oid, size: file.size }), LFS_TYPE)
     }
   }
   const lines: object[] = [
