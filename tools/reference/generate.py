@@ -22,6 +22,7 @@ GROUPS = {
     "towers": [("towers.py", False)],
     "families": [("families.py", False)],
     "gradients": [("gradients.py", False)],
+    "state-dicts": [("state_dict_names.py", False)],
     "standalone": [("standalone.py", False)],
     "initialisation": [("initialisation.py", False)],
     "losses": [("losses.py", False)],

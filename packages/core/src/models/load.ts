@@ -12,7 +12,7 @@ import {
 import { DUAL_ENCODER } from './families'
 import { settleConfig, towerConfigOf } from './tower-configs'
 import { override, type TowerOverrides } from './tower-values'
-import { CheckpointError, ConfigError } from '../base/errors'
+import { CheckpointError, ConfigError, OptionError } from '../base/errors'
 import type { Param } from '../ops/ops'
 import { encoderParams } from './parameters'
 import { textTowerOf, visionTowerOf } from '../towers/registry'
@@ -21,17 +21,32 @@ import { printWarning, type WarningListener } from '../base/warnings'
 import { ENCODER_NAMES, type EncoderSpec, pooledSize, type TextEncoderSpec, type VisionEncoderSpec } from './encoder'
 import { newWeight } from './initialize'
 import { adviceOf, checkPooling, lacksPooler, sentencePooling } from './pooling'
-import { checkWeights, dropIdlePooler, findPrefix, settleTowerNames } from './settle-names'
+import {
+  checkWeights,
+  dropIdlePooler,
+  findPrefix,
+  setUnusedAside,
+  settleTowerNames,
+  short,
+} from './checkpoint/settle-names'
 
 /** How weights are found and read. */
 export interface CheckpointOptions extends SourceOptions {
   /** What the weights are stored as; by default what lies in the folder. */
   format?: WeightFormat
+  /** Weights that the model does not have: an error by default, or named in a warning and left aside. */
+  unusedWeights?: 'error' | 'warn'
   /** Called instead of `console.warn`. */
   onWarning?: WarningListener
 }
 
-export const CHECKPOINT_OPTIONS = [...SOURCE_OPTIONS, 'onWarning', 'format'] as const
+export const CHECKPOINT_OPTIONS = [...SOURCE_OPTIONS, 'onWarning', 'format', 'unusedWeights'] as const
+
+/** @throws OptionError for a value that `unusedWeights` does not have */
+function toleratesUnused({ unusedWeights = 'error' }: CheckpointOptions): boolean {
+  if (unusedWeights === 'error' || unusedWeights === 'warn') return unusedWeights === 'warn'
+  throw new OptionError('bad-option', `unusedWeights is ${JSON.stringify(unusedWeights)}. Allowed: 'error', 'warn'.`)
+}
 
 /** A model before a backend has it: config, both encoders, weights not yet read. */
 export interface LoadedModel {
@@ -120,7 +135,8 @@ async function loadModelFrom<C extends DualEncoderConfig>(
   configClass: DualEncoderConfigClass<C>,
   options: ModelOptions<C>,
 ): Promise<LoadedModel> {
-  const { onWarning: _, format, ...configOptions } = options
+  const { onWarning = printWarning, format, unusedWeights: _, ...configOptions } = options
+  const tolerant = toleratesUnused(options)
   const config = await configClass.fromPretrained(
     opened,
     configOptions as Parameters<typeof configClass.fromPretrained>[1],
@@ -137,9 +153,11 @@ async function loadModelFrom<C extends DualEncoderConfig>(
   for (const [name, entry] of weights)
     if (!Object.values(ENCODER_NAMES).some(({ tower }) => name.startsWith(`${tower}.`)))
       settled.set(name, shapedAs(entry, expected.get(name)?.shape))
+  if (tolerant) setUnusedAside(settled, expected, opened.describe, onWarning)
+  drawLogits(settled, expected, config, opened.describe, onWarning)
   checkWeights(settled, expected, opened.describe)
   if (framework === 'flax') {
-    const { asFlaxComputes } = await import('./as-flax-computes')
+    const { asFlaxComputes } = await import('./checkpoint/as-flax-computes')
     const placed = [encoders.vision, encoders.text].map((encoder) => ({
       encoder,
       prefix: `${ENCODER_NAMES[encoder.kind].tower}.`,
@@ -147,6 +165,26 @@ async function loadModelFrom<C extends DualEncoderConfig>(
     asFlaxComputes(settled, placed, !config.family.towers)
   }
   return { config, ...encoders, weights: settled }
+}
+
+/** Draws what the logits are made by, where a checkpoint that has all else does not hold it: training kept it elsewhere. */
+function drawLogits(
+  weights: Map<string, WeightEntry>,
+  expected: ReadonlyMap<string, Param>,
+  config: DualEncoderConfig,
+  where: string,
+  warn: WarningListener,
+): void {
+  const drawn = logitParams(config).filter(({ name }) => !weights.has(name))
+  const missing = [...expected.keys()].filter((name) => !weights.has(name))
+  if (drawn.length === 0 || missing.length > drawn.length) return
+  for (const param of drawn) weights.set(param.name, newWeight(param, 0))
+  const names = drawn.map(({ name }) => name)
+  warn({
+    code: 'new-weights',
+    message: `${where} holds no ${names.join(' and no ')}: newly initialised, as the config says. Probabilities mean nothing until it is trained.`,
+    names,
+  })
 }
 
 type TowerConfigOf = { vision: VisionConfig; text: TextConfig }
@@ -188,6 +226,7 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
   )
   const settled = settleTowerNames(weights, tower, prefix, into, expected)
   dropIdlePooler(settled, expected, into, config.pooling)
+  if (toleratesUnused(options)) setUnusedAside(settled, expected, opened.describe, options.onWarning ?? printWarning)
   // What is nearly all of its files is fetched as a whole, and kept.
   if (source !== opened && !(await isSmallPart(source, settled)))
     return loadTowerFrom(kind, { ...opened, inParts: undefined }, options)
@@ -202,7 +241,7 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
   checkPooling(encoder, found)
   checkWeights(settled, expected, opened.describe, adviceOf(found))
   if (framework === 'flax') {
-    const { asFlaxComputes } = await import('./as-flax-computes')
+    const { asFlaxComputes } = await import('./checkpoint/as-flax-computes')
     asFlaxComputes(settled, [{ encoder, prefix: into }], json.model_type === DUAL_ENCODER.modelType)
   }
   return { encoder, weights: settled }
@@ -219,9 +258,6 @@ async function isSmallPart(source: Source, weights: Weights): Promise<boolean> {
   }
   return needed < 0.9 * [...files.values()].reduce((sum, size) => sum + size, 0)
 }
-
-const short = (names: readonly string[]): string =>
-  names.length > 8 ? `${names.slice(0, 8).join(', ')} and ${names.length - 8} more` : names.join(', ')
 
 /** Two towers as one model, with new projections and a new logit scale, which a warning names. */
 export async function joinTowers(

@@ -94,8 +94,8 @@ export abstract class DualEncoderModel {
       'fromVisionTextPretrained',
     )
     const { source, rest: others } = splitOptions(rest)
-    const { vision: visionConfig, text: textConfig, seed, onWarning, format, ...values } = others
-    const checkpoint = { ...source, onWarning, format }
+    const { vision: visionConfig, text: textConfig, seed, onWarning, format, unusedWeights, ...values } = others
+    const checkpoint = { ...source, onWarning, format, unusedWeights }
     const visionTower = isTower(vision)
       ? vision.loadedAs('vision')
       : await loadTower('vision', vision, { ...checkpoint, config: visionConfig })

@@ -5,7 +5,7 @@ import { pythonJson } from '../base/python-json'
 import { checkOptions } from '../base/errors'
 import { ENCODER_NAMES } from './encoder'
 import type { LoadedModel } from './load'
-import { savedName } from './settle-names'
+import { savedName } from './checkpoint/settle-names'
 
 export interface SaveOptions {
   /** Of the floats on disk; float32 by default. */

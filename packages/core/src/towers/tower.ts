@@ -61,6 +61,9 @@ export interface TowerConfigClass<K extends 'vision' | 'text'> {
   fromJSON(json: JsonObject): K extends 'vision' ? VisionConfig : TextConfig
 }
 
+/** Parts of names, and what stands for them here; applied one after another. */
+export type TowerNames = readonly (readonly [RegExp, string])[]
+
 interface TowerBase<C extends TowerConfig> {
   readonly modelType: string
   /** Values of its pooled output, where they are not `hiddenSize`. */
@@ -70,7 +73,9 @@ interface TowerBase<C extends TowerConfig> {
   /** Names that its checkpoints may hold and that are set aside: computed today, or of pre-training. */
   readonly staleNames?: readonly RegExp[]
   /** Other names that some Python has given its weights, and what they are called here. */
-  readonly otherNames?: readonly (readonly [RegExp, string])[]
+  readonly otherNames?: TowerNames
+  /** Weights that some Python keeps in parts, by rows, and the one that they make here. */
+  readonly joinedNames?: readonly { readonly parts: readonly string[]; readonly whole: string }[]
   /** The extra level of names under which transformers 4 writes it (`vision_model` of CLIP); version 5 has none. */
   readonly innerName?: string
   /** Of a tower without a pooler, for which the config has to say `pooling`: what suits it, and why. */

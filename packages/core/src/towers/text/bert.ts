@@ -160,8 +160,8 @@ export function bertForward<T>(
   return bertEncoder(ops, w, config, x, inputs.attentionMask, taps)
 }
 
-/** `position_ids` were saved as a buffer before transformers 4.31. */
-export const STALE_POSITIONS = /^embeddings\.position_ids$/
+/** Buffers that transformers saved before 4.31. */
+export const STALE_POSITIONS = /^embeddings\.(position_ids|token_type_ids)$/
 
 export const bert: TextTowerModule<BertConfig, keyof typeof BERT_INPUTS> = {
   kind: 'text',

@@ -8,6 +8,7 @@ import { patchTokens, trainedPatches } from '../patches'
 import { resized, resizeMatrix } from '../positions'
 import type { Scope } from '../../ops/scope'
 import type { Pooling, Taps, TowerOutput, VisionConfig, VisionInputs, VisionTowerModule } from '../tower'
+import { BEIT_STATE_DICT } from './state-dict-names'
 
 type BeitLike = typeof BEIT_DEFAULTS & VisionConfig
 
@@ -149,6 +150,7 @@ const SHARED = {
 export const beit: VisionTowerModule<BeitConfig> = {
   ...SHARED,
   modelType: 'beit',
+  otherNames: BEIT_STATE_DICT,
   forward: (ops, w, config, inputs, taps) => beitForward(ops, w, config, inputs, taps, config.pooling),
 }
 

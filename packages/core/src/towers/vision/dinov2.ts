@@ -6,6 +6,7 @@ import type { Ops, Param, Projection } from '../../ops/ops'
 import { patchTokens, trainedPatches } from '../patches'
 import type { Scope } from '../../ops/scope'
 import type { Taps, TowerOutput, VisionConfig, VisionInputs, VisionTowerModule } from '../tower'
+import { DINOV2_JOINED, DINOV2_STATE_DICT } from './state-dict-names'
 import { MASK_TOKEN } from './vit'
 
 /** SiLU(x W1) * (x W2), then back: `weights_in` holds W1 and W2 in one (`Dinov2SwiGLUFFN`). */
@@ -93,6 +94,8 @@ const maskToken = (w: Scope, { hiddenSize }: Dinov2Like): Param =>
 export const dinov2: VisionTowerModule<Dinov2Config> = {
   kind: 'vision',
   modelType: 'dinov2',
+  otherNames: DINOV2_STATE_DICT,
+  joinedNames: DINOV2_JOINED,
   imageSizes: () => 'any',
   staleNames: [MASK_TOKEN],
   idleParams: (w, config) => (config.useMaskToken ? [maskToken(w, config)] : []),
@@ -103,6 +106,8 @@ export const dinov2: VisionTowerModule<Dinov2Config> = {
 export const dinov2WithRegisters: VisionTowerModule<Dinov2WithRegistersConfig> = {
   kind: 'vision',
   modelType: 'dinov2_with_registers',
+  otherNames: DINOV2_STATE_DICT,
+  joinedNames: DINOV2_JOINED,
   imageSizes: () => 'any',
   idleParams: (w, config) => [maskToken(w, config)],
   forward: (ops, w, config, inputs, taps) => dinov2Forward(ops, w, config, inputs, taps, config.numRegisterTokens),

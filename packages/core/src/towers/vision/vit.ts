@@ -6,6 +6,7 @@ import type { Init, Ops } from '../../ops/ops'
 import { patchTokens, trainedPatches } from '../patches'
 import type { Scope } from '../../ops/scope'
 import type { Taps, TowerOutput, VisionConfig, VisionInputs, VisionTowerModule } from '../tower'
+import { VIT_STATE_DICT } from './state-dict-names'
 
 type ViTLike = typeof VIT_BASE &
   VisionConfig & { readonly poolerOutputSize?: number | null; readonly poolerAct?: string }
@@ -95,5 +96,6 @@ export const vit: VisionTowerModule<ViTConfig> = {
   kind: 'vision',
   modelType: 'vit',
   staleNames: [MASK_TOKEN],
+  otherNames: VIT_STATE_DICT,
   forward: (ops, w, config, inputs, taps) => vitForward(ops, w, config, inputs, taps),
 }

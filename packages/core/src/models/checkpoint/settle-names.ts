@@ -1,7 +1,9 @@
-import type { WeightEntry, Weights } from '../weights/entry'
-import { bothSides, CheckpointError } from '../base/errors'
-import type { Param } from '../ops/ops'
-import type { Pooling, TextTowerModule, VisionTowerModule } from '../towers/tower'
+import { float32Of, sizeOf, tensor } from '../../base/tensor'
+import type { WeightEntry, Weights } from '../../weights/entry'
+import { bothSides, CheckpointError } from '../../base/errors'
+import type { WarningListener } from '../../base/warnings'
+import type { Param } from '../../ops/ops'
+import type { Pooling, TextTowerModule, VisionTowerModule } from '../../towers/tower'
 
 type TowerModule = VisionTowerModule | TextTowerModule
 
@@ -22,12 +24,22 @@ export function settleTowerNames(
   expected: ReadonlyMap<string, Param>,
 ): Map<string, WeightEntry> {
   const settled = new Map<string, WeightEntry>()
+  const joined = new Map<string, (WeightEntry | undefined)[]>()
   const inner = tower.innerName && `${tower.innerName}.`
   for (const entry of weights.values()) {
     if (!entry.name.startsWith(prefix)) continue
     let local = modernName(entry.name.slice(prefix.length))
     if (inner && local.startsWith(inner)) local = local.slice(inner.length)
     for (const [other, name] of tower.otherNames ?? []) local = local.replace(other, name)
+    const join = tower.joinedNames?.find(({ parts }) => parts.some((part) => local.includes(part)))
+    if (join) {
+      const place = join.parts.findIndex((part) => local.includes(part))
+      const whole = `${into}${local.replace(join.parts[place] as string, join.whole)}`
+      const parts = joined.get(whole) ?? join.parts.map(() => undefined)
+      parts[place] = entry
+      joined.set(whole, parts)
+      continue
+    }
     const name = `${into}${local}`
     if (!expected.has(name) && tower.staleNames?.some((stale) => stale.test(local))) continue
     const other = settled.get(name)
@@ -38,7 +50,38 @@ export function settleTowerNames(
       entry.name === name ? entry : { ...entry, name, origin: entry.origin ?? entry.name, read: () => entry.read() },
     )
   }
+  for (const [name, parts] of joined) {
+    const whole = allAlike(parts) ? [joinedRows(name, parts)] : parts
+    for (const entry of whole) if (entry) settled.set(entry.name, entry)
+  }
   return settled
+}
+
+const allAlike = (parts: readonly (WeightEntry | undefined)[]): parts is readonly WeightEntry[] =>
+  parts.every((part) => part && part.shape.slice(1).join() === parts[0]?.shape.slice(1).join())
+
+/** Weights as one, its rows after one another. */
+function joinedRows(name: string, parts: readonly WeightEntry[]): WeightEntry {
+  const [{ shape, storage }] = parts as [WeightEntry]
+  const rows = parts.reduce((sum, part) => sum + (part.shape[0] ?? 0), 0)
+  const dims = [rows, ...shape.slice(1)]
+  return {
+    name,
+    origin: parts.map((part) => part.name).join(' and '),
+    change: 'joined',
+    shape: dims,
+    storage: storage === 'F64' ? 'F32' : storage,
+    async read() {
+      const values = await Promise.all(parts.map((part) => part.read()))
+      const data = new Float32Array(sizeOf(dims))
+      let at = 0
+      for (const value of values) {
+        data.set(float32Of(value), at)
+        at += value.data.length
+      }
+      return tensor(data, dims)
+    },
+  }
 }
 
 /** The name under which a tower's weight is written: transformers 4's, which every Python loads. */
@@ -80,6 +123,24 @@ export function dropIdlePooler(
 /** Whether a weight is a pooler's. */
 export const isPooler = (name: string): boolean => /(^|\.)pooler\./.test(name)
 
+/** Takes out weights that the model does not have, and names them in a warning. */
+export function setUnusedAside(
+  weights: Map<string, WeightEntry>,
+  expected: ReadonlyMap<string, Param>,
+  where: string,
+  warn: WarningListener,
+): void {
+  const unused = [...weights.values()].filter(({ name }) => !expected.has(name))
+  if (unused.length === 0) return
+  for (const { name } of unused) weights.delete(name)
+  const names = unused.map(({ name, origin }) => origin ?? name)
+  warn({ code: 'unused-weights', message: `${where}: left aside, as the model has none such: ${short(names)}.`, names })
+}
+
+/** Some names, and how many more there are. */
+export const short = (names: readonly string[]): string =>
+  names.length > 8 ? `${names.slice(0, 8).join(', ')} and ${names.length - 8} more` : names.join(', ')
+
 /**
  * @param advice on pooling, for where there is no pooler
  * @throws CheckpointError listing what is missing, unused or of the wrong shape.
@@ -101,7 +162,8 @@ export function checkWeights(weights: Weights, expected: ReadonlyMap<string, Par
         bothSides(
           missing,
           unused.map(({ name, origin }) => (origin ? `${name} (in the file: ${origin})` : name)),
-        ),
+        ) +
+        (missing.length > 0 ? '' : "\nGive unusedWeights: 'warn' to leave them aside."),
     )
   const wrong = [...expected.values()].flatMap(({ name, shape }) => {
     const given = weights.get(name)?.shape ?? []

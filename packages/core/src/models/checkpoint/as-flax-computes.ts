@@ -1,7 +1,7 @@
-import { sizeOf, type Tensor, tensor } from '../base/tensor'
-import type { EncoderSpec } from './encoder'
-import { decode, encode } from '../weights/safetensors/dtypes'
-import type { StorageType, WeightEntry } from '../weights/entry'
+import { sizeOf, type Tensor, tensor } from '../../base/tensor'
+import type { EncoderSpec } from '../encoder'
+import { decode, encode } from '../../weights/safetensors/dtypes'
+import type { StorageType, WeightEntry } from '../../weights/entry'
 
 /**
  * Flax computes some things otherwise than PyTorch does with the same weights. The weights changed here
