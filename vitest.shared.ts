@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import { viteScript } from './tools/build/script'
+import { viteScript } from './tools/build/script.ts'
 
 /** Tests run the packages' sources: the custom export condition needs no build. */
 const conditions = ['@dual-encoder/source', 'node', 'import', 'default']

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
-import { useSwiftShader } from '../tools/browser/swiftshader'
-import shared from '../vitest.shared'
+import { useSwiftShader } from '../tools/browser/swiftshader.ts'
+import shared from '../vitest.shared.ts'
 
 // Tests run in processes of their own, which start with this environment.
 await useSwiftShader()

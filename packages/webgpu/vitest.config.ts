@@ -1,5 +1,5 @@
-import { useSwiftShader } from '../../tools/browser/swiftshader'
-import shared from '../../vitest.shared'
+import { useSwiftShader } from '../../tools/browser/swiftshader.ts'
+import shared from '../../vitest.shared.ts'
 
 // Tests run in processes of their own, which start with this environment.
 await useSwiftShader()

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import { unpack } from './chromium'
+import { unpack } from './chromium.ts'
 
 /**
  * Lets Dawn in Node run on SwiftShader, the software GPU inside the npm package's Chromium. The environment is read

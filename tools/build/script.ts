@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { build, type Plugin } from 'esbuild'
-import { unrooted } from './raw'
+import { unrooted } from './raw.ts'
 
 const SUFFIX = /\?script$/
 

@@ -69,6 +69,7 @@ export {
   type HasImageProcessor,
   type ImageEncoder,
   type ImageItem,
+  type PooledEncoder,
 } from './retrieval/embed-images'
 export { type Hit, topK } from './retrieval/top-k'
 export { type Accuracy, topKAccuracy } from './evaluation/accuracy'

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 
 import { embedImages, type ImageItem, ImageProcessor } from '@dual-encoder/core'
-import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import { VisionTextDualEncoderModel, VisionTower } from '@dual-encoder/onnx'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { jpegs } from './jpegs'
@@ -64,6 +64,21 @@ describe('embedImages', () => {
       ['a', true],
       ['b', false],
     ])
+  })
+
+  it('embeds by a vision tower alone: its pooled output, of length 1', async () => {
+    await using tower = await VisionTower.fromPretrained(MODEL, { onWarning: () => undefined })
+    const list = pictures.slice(0, 3).map((image, id) => ({ id, image }))
+    const { pixelValues } = await imageProcessor(list.map(({ image }) => image))
+    const { poolerOutput } = await tower.forward({ pixelValues })
+    const size = poolerOutput.dims[1]!
+    for (const normalize of [true, false])
+      for await (const { id, embedding } of embedImages(tower, imageProcessor, list, { normalize })) {
+        const row = (poolerOutput.data as Float32Array).slice(id * size, (id + 1) * size)
+        const norm = normalize ? Math.hypot(...row) : 1
+        expect(embedding!.length).toBe(size)
+        embedding!.forEach((value, i) => expect(value).toBeCloseTo(row[i]! / norm, 5))
+      }
   })
 
   it('stops where it is told, and where its items fail', async () => {

@@ -72,6 +72,16 @@ describe('VisionTextDualEncoderProcessor', () => {
     }
   }
 
+  it('takes texts without a name', async () => {
+    expect(await processor(['a cat', 'b'])).toEqual(await processor({ text: ['a cat', 'b'] }))
+    expect(await processor('a cat', { maxLength: 7, padding: 'max_length' })).toEqual(
+      await processor({ text: 'a cat', maxLength: 7, padding: 'max_length' }),
+    )
+    expect(await processor([['a', 'cat']], { isSplitIntoWords: true })).toEqual(await processor({ text: 'a cat' }))
+    await expect(processor('a cat', { images: [] } as never)).rejects.toThrow(/No images given/)
+    await expect(processor(5 as never)).rejects.toMatchObject({ code: 'bad-options' })
+  })
+
   it('gives the ids and the pixels of transformers, with overrides of both halves', () => checkCalls(processor))
 
   it('is the same after it is saved and loaded', async () => {

@@ -39,6 +39,8 @@ export interface TextHalf {
 export type ProcessorOutput<I> = (I extends { text: TextInput } ? TextHalf : Partial<TextHalf>) &
   (I extends { images: ImageSource | readonly ImageSource[] } ? ImageBatch : Partial<ImageBatch>)
 
+type Arguments = [inputs: ProcessorInputs | TextInput, options?: TokenizerCallOptions]
+
 /** What differs between families of models; `AutoProcessor` knows it. */
 export interface FamilyOptions {
   /** What the model was trained with, for `postProcess`; `clip` unless given. */
@@ -47,11 +49,11 @@ export interface FamilyOptions {
   readonly texts?: TokenizerCallOptions
 }
 
-/** `await processor({ text, images })`. */
+/** `await processor({ text, images })`; texts alone need no name: `await processor(['a dog', 'a cat'])`. */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- CallableInstance makes instances callable
 export interface VisionTextDualEncoderProcessor {
-  // eslint-disable-next-line @typescript-eslint/prefer-function-type -- merged into the class below
   <I extends ProcessorInputs>(inputs: I): Promise<ProcessorOutput<I>>
+  (text: TextInput, options?: TokenizerCallOptions): Promise<TextHalf>
 }
 
 /**
@@ -59,7 +61,7 @@ export interface VisionTextDualEncoderProcessor {
  * to the longest of the call unless `padding` says otherwise, because a model takes tensors.
  */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- CallableInstance makes instances callable
-export class VisionTextDualEncoderProcessor extends CallableInstance<[inputs: ProcessorInputs], Promise<object>> {
+export class VisionTextDualEncoderProcessor extends CallableInstance<Arguments, Promise<object>> {
   readonly imageProcessor: ImageProcessor
   readonly tokenizer: Tokenizer
 
@@ -101,15 +103,17 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<[inputs: Pr
     return [...this.imageProcessor.modelInputNames, ...this.tokenizer.modelInputNames]
   }
 
-  protected async invoke(inputs: ProcessorInputs): Promise<object> {
+  protected async invoke(given: ProcessorInputs | TextInput, beside: TokenizerCallOptions = {}): Promise<object> {
+    const isText = typeof given === 'string' || Array.isArray(given)
+    const inputs = isText ? { ...beside, text: given as TextInput } : (given as ProcessorInputs)
     checkOptions(inputs, ['text', 'images', ...TOKENIZER_OPTIONS, ...IMAGE_CALL_OPTIONS], 'processor')
     const { text, images, ...options } = inputs
     options.signal?.throwIfAborted()
     if (text === undefined && images === undefined)
       throw new InputError('no-inputs', 'Neither text nor images were given. Give at least one of them.')
-    const isText = (key: string) => (TOKENIZER_OPTIONS as readonly string[]).includes(key)
+    const isOfText = (key: string) => (TOKENIZER_OPTIONS as readonly string[]).includes(key)
     const part = (ofText: boolean) =>
-      Object.fromEntries(Object.entries(options).filter(([key]) => isText(key) === ofText))
+      Object.fromEntries(Object.entries(options).filter(([key]) => isOfText(key) === ofText))
     const tokens = text === undefined ? {} : this.#tokens(text, part(true))
     const pixels = images === undefined ? {} : await this.imageProcessor(images, part(false))
     return { ...tokens, ...pixels }

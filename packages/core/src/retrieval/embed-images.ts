@@ -7,9 +7,16 @@ export interface ImageEncoder {
   getImageFeatures(inputs: { pixelValues: Tensor }, options?: { normalize?: boolean }): Promise<Tensor>
 }
 
+/** The part of a `VisionTower` that is needed: its pooled output is what pictures are embedded as. */
+export interface PooledEncoder {
+  forward(inputs: { pixelValues: Tensor }): Promise<{ readonly poolerOutput: Tensor }>
+}
+
+type PrepareImages = (images: readonly ImageSource[], options?: ImageCallOptions) => Promise<ImageBatch>
+
 /** The part of a processor that is needed: `VisionTextDualEncoderProcessor`, or an object with an image processor. */
 export interface HasImageProcessor {
-  readonly imageProcessor: (images: readonly ImageSource[], options?: ImageCallOptions) => Promise<ImageBatch>
+  readonly imageProcessor: PrepareImages
 }
 
 export interface ImageItem<Id = unknown> {
@@ -45,13 +52,13 @@ interface Prepared<Id> {
 }
 
 /**
- * Embeds any number of pictures, in order: the next two batches are decoded and resized while the model runs
- * on this one, and no more are held. A picture that cannot be read is answered with its error; errors
+ * Embeds any number of pictures, in order, by a model or by a vision tower alone (its pooled output): the next two
+ * batches are decoded and resized while the model runs on this one, and no more are held. A picture that cannot be read is answered with its error; errors
  * of `items`, of the model and of `signal` are thrown.
  */
 export async function* embedImages<Id>(
-  model: ImageEncoder,
-  processor: HasImageProcessor,
+  model: ImageEncoder | PooledEncoder,
+  processor: HasImageProcessor | PrepareImages,
   items: AsyncIterable<ImageItem<Id>> | Iterable<ImageItem<Id>>,
   options: EmbedImagesOptions = {},
 ): AsyncGenerator<EmbeddedImage<Id>, void, undefined> {
@@ -60,10 +67,11 @@ export async function* embedImages<Id>(
   if (!Number.isInteger(batchSize) || batchSize < 1)
     throw new OptionError('bad-option', `batchSize is ${batchSize}; a positive integer is needed.`)
   const batches = batchesOf(items, batchSize)
+  const images = 'imageProcessor' in processor ? processor.imageProcessor : processor
   const next = async (): Promise<Prepared<Id> | undefined> => {
     signal?.throwIfAborted()
     const { value, done } = await batches.next()
-    return done ? undefined : prepare(processor, value, signal)
+    return done ? undefined : prepare(images, value, signal)
   }
   let [done, failed] = [0, 0]
   const following: Promise<Prepared<Id> | undefined>[] = []
@@ -110,7 +118,7 @@ async function* batchesOf<Id>(
 }
 
 async function prepare<Id>(
-  { imageProcessor }: HasImageProcessor,
+  imageProcessor: PrepareImages,
   batch: readonly ImageItem<Id>[],
   signal: AbortSignal | undefined,
 ): Promise<Prepared<Id>> {
@@ -125,10 +133,25 @@ async function prepare<Id>(
   }
 }
 
-async function rowsOf(model: ImageEncoder, pixelValues: Tensor, normalize: boolean): Promise<Float32Array[]> {
-  const { dims, data } = await model.getImageFeatures({ pixelValues }, { normalize })
-  const [count = 0, size = 0] = dims
-  if (!(data instanceof Float32Array) || dims.length !== 2)
+async function rowsOf(
+  model: ImageEncoder | PooledEncoder,
+  pixelValues: Tensor,
+  normalize: boolean,
+): Promise<Float32Array[]> {
+  const isModel = 'getImageFeatures' in model
+  const { dims, data } = isModel
+    ? await model.getImageFeatures({ pixelValues }, { normalize })
+    : (await model.forward({ pixelValues })).poolerOutput
+  const [count = 0, ...rest] = dims
+  const size = rest.reduce((product, dim) => product * dim, 1)
+  // Convolutional towers pool to [B, D, 1, 1].
+  if (!(data instanceof Float32Array) || dims.length < 2 || size !== rest[0])
     throw new InputError('bad-shape', `The model gave features of [${dims.join(', ')}]; [B, D] float32 are needed.`)
-  return Array.from({ length: count }, (_, i) => data.slice(i * size, (i + 1) * size))
+  const rows = Array.from({ length: count }, (_, i) => data.slice(i * size, (i + 1) * size))
+  return isModel || !normalize ? rows : rows.map(ofLengthOne)
+}
+
+function ofLengthOne(row: Float32Array): Float32Array {
+  const norm = Math.hypot(...row)
+  return row.map((value) => value / norm)
 }

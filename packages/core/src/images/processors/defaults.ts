@@ -116,7 +116,8 @@ export function processorClass(config: Readonly<Record<string, unknown>>, modelT
   const named = config.image_processor_type ?? undefined
   const older = config.feature_extractor_type ?? undefined
   let name: string | undefined
-  if (typeof named === 'string') name = named.replace(/(Fast|Pil)$/, '')
+  // transformers 4 takes the older names here as well.
+  if (typeof named === 'string') name = named.replace(/(Fast|Pil)$/, '').replace(/FeatureExtractor$/, 'ImageProcessor')
   else if (typeof older === 'string') name = older.replace('FeatureExtractor', 'ImageProcessor')
   else name = lookup(BY_MODEL_TYPE, modelType)
 

@@ -169,6 +169,7 @@ describe('ImageProcessor', () => {
 
   it.each([
     [{ image_processor_type: 'CLIPImageProcessorFast' }, undefined, 'CLIPImageProcessor'],
+    [{ image_processor_type: 'CLIPFeatureExtractor' }, undefined, 'CLIPImageProcessor'],
     [{ feature_extractor_type: 'ViTFeatureExtractor' }, undefined, 'ViTImageProcessor'],
     [{ image_processor: { image_processor_type: 'BitImageProcessor' } }, undefined, 'BitImageProcessor'],
     [{}, 'siglip_vision_model', 'SiglipImageProcessor'],
