@@ -54,6 +54,12 @@ export function nodeExecutable(major: number): Promise<string> {
   return program(`node-${platform}-${process.arch}@${major}`, 'bin/node')
 }
 
+/** How a program is run by another runtime than Node. */
+export async function runBy(runtime: 'bun' | 'deno', file: string, cwd: string): Promise<Output> {
+  if (runtime === 'bun') return execute(await program('bun@1', 'bin/bun.exe'), [file], cwd)
+  return execute(process.execPath, [await program('deno@2', 'bin.cjs'), 'run', '--allow-all', file], cwd)
+}
+
 /** An empty folder, outside the repository, into which a major version of npm has installed `specifiers`. */
 export async function installWithNpm(major: number, specifiers: readonly string[]): Promise<string> {
   const npm = await program(`npm@${major}`, 'bin/npm-cli.js')

@@ -15,6 +15,9 @@ const port = {
   on: (_, listener) => { receive = listener },
   postMessage: (message) => threads.parentPort.postMessage(message),
 }
+// The engine's code assigns these, and Deno's are getters.
+for (const name of ['self', 'location'])
+  Object.defineProperty(globalThis, name, { value: globalThis[name], configurable: true, writable: true })
 const within = (name) => (name === 'worker_threads' ? { ...threads, parentPort: port } : load(name))
 let last = threads.workerData.text().then((code) => {
   new Function('require', '__filename', code)(within, __filename)

@@ -2,6 +2,7 @@ import type { Init } from '../../ops/ops'
 import { gridOf, pairOf } from '../grid'
 import { waves } from '../positions'
 import type { VisionTowerModule } from '../tower'
+import { VIT_STATE_DICT } from './state-dict-names'
 import { MASK_TOKEN, vitForward } from './vit'
 import type { ViTMAEConfig, ViTMSNConfig } from './vit.config'
 
@@ -9,6 +10,7 @@ import type { ViTMAEConfig, ViTMSNConfig } from './vit.config'
 export const vitMsn: VisionTowerModule<ViTMSNConfig> = {
   kind: 'vision',
   modelType: 'vit_msn',
+  otherNames: VIT_STATE_DICT,
   staleNames: [MASK_TOKEN],
   suits: () => ({ pooling: 'cls', because: 'its own classifier takes the class token' }),
   forward: (ops, w, config, inputs, taps) =>
@@ -28,6 +30,7 @@ const wavePositions = ({ imageSize, patchSize, hiddenSize }: ViTMAEConfig): Init
 export const vitMae: VisionTowerModule<ViTMAEConfig> = {
   kind: 'vision',
   modelType: 'vit_mae',
+  otherNames: VIT_STATE_DICT,
   suits: () => ({ pooling: 'mean', because: 'its patches were trained to be decoded, its class token was not' }),
   forward(ops, w, config, inputs, taps) {
     const { hiddenSize: D, numChannels, patchSize } = config

@@ -1,0 +1,45 @@
+import { rm } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { build } from 'esbuild'
+import { describe, expect, it } from 'vitest'
+import { raw } from '../../tools/build/raw'
+import { script } from '../../tools/build/script'
+import { runBy } from '../consume/install'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+const MODEL = `${ROOT}/parity-tests/models/emoji-vit-bert`
+
+/** The README's program: a picture and texts in, the best of them out. */
+const program = (backend: string) => `
+import { VisionTextDualEncoderProcessor } from '@dual-encoder/core'
+import { VisionTextDualEncoderModel } from '@dual-encoder/${backend}'
+
+const model = await VisionTextDualEncoderModel.fromPretrained('${MODEL}')
+const processor = await VisionTextDualEncoderProcessor.fromPretrained('${MODEL}')
+const labels = ['airplane', 'pizza', 'dog']
+const { logitsPerImage } = await model.forward(await processor({ images: '${MODEL}/samples/airplane.png', text: labels }))
+const { data } = processor.postProcess({ logitsPerImage })
+console.log(labels[data.indexOf(Math.max(...data))])
+await model.dispose()
+`
+
+describe.each(['onnx', 'tfjs'])('the ten lines on @dual-encoder/%s', (backend) => {
+  it.each(['bun', 'deno'] as const)('run on %s', { timeout: 300_000 }, async (runtime) => {
+    const folder = `${ROOT}/packages/${backend}/node_modules/.runtimes`
+    const outfile = `${folder}/${runtime}.mjs`
+    await build({
+      stdin: { contents: program(backend), loader: 'ts', resolveDir: `${ROOT}/parity-tests` },
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      conditions: ['@dual-encoder/source', 'node', 'import'],
+      external: ['onnxruntime-node', 'onnxruntime-web', 'sharp', '@tensorflow/*'],
+      plugins: [raw, script],
+      logLevel: 'silent',
+      outfile,
+    })
+    const { code, stdout, stderr } = await runBy(runtime, outfile, folder)
+    expect({ code, stdout: stdout.trim() }, stderr).toEqual({ code: 0, stdout: 'airplane' })
+    await rm(outfile)
+  })
+})
