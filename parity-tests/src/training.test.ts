@@ -146,6 +146,23 @@ describe('Trainer', () => {
     await other.dispose()
   })
 
+  it('leaves the thread that asked free while the engine works', async () => {
+    const model = await load()
+    const ticks: number[] = []
+    const timer = setInterval(() => ticks.push(performance.now()), 1)
+    const during: number[] = []
+    let last = performance.now()
+    // The first step makes the graph.
+    const onStep = () => {
+      during.push(ticks.filter((tick) => tick > last).length)
+      last = performance.now()
+    }
+    await (await trainerOf({ output: undefined }, model)).run({ onStep })
+    clearInterval(timer)
+    for (const count of during.slice(1)) expect(count).toBeGreaterThan(3)
+    await model.dispose()
+  })
+
   it('stops where the loss is no number any more, and leaves what was saved', async () => {
     const model = await load()
     const trainer = await trainerOf({ optimizer: { name: 'sgd', lr: 1e38 }, clip: 1e30, saveEvery: 1, steps: 8 }, model)

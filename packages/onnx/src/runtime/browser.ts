@@ -3,6 +3,7 @@ import { readEntries, readInGroups, type WeightEntry } from '@dual-encoder/core/
 import type { OnnxOptions } from '../options'
 import { settleThreads } from './browser-threads'
 import type { Engine, PlacedWeights, Runtime } from './runtime'
+import { TensorStore } from './tensor-store'
 import { float32Bytes, isRawFloat32 } from './weight-bytes'
 
 const PROVIDERS = ['wasm', 'webgpu']
@@ -69,4 +70,5 @@ export const runtime: Runtime = {
   inTurn,
   load,
   placeWeights,
+  openStore: (engine) => Promise.resolve(new TensorStore(engine)),
 }

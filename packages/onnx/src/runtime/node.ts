@@ -8,6 +8,7 @@ import type { InferenceSession } from 'onnxruntime-common'
 import type OrtNode from 'onnxruntime-node'
 import type { TensorProto } from '../graph/proto'
 import type { Engine, PlacedWeights, Runtime } from './runtime'
+import { openThreadStore } from './node-store'
 import { float32Bytes, isRawFloat32 } from './weight-bytes'
 
 /** onnxruntime-node is CommonJS: one copy for ESM and CJS callers. */
@@ -115,4 +116,10 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<PlacedWeight
   }
 }
 
-export const runtime: Runtime = { defaultProviders: ['cpu'], inTurn: (call) => call(), load, placeWeights }
+export const runtime: Runtime = {
+  defaultProviders: ['cpu'],
+  inTurn: (call) => call(),
+  load,
+  placeWeights,
+  openStore: openThreadStore,
+}

@@ -2,6 +2,7 @@ import type { WeightEntry } from '@dual-encoder/core/backend'
 import type { InferenceSession, TensorConstructor } from 'onnxruntime-common'
 import type { TensorProto } from '../graph/proto'
 import type { OnnxOptions } from '../options'
+import type { Store } from './store'
 
 /** Weights made ready for a session. */
 export interface PlacedWeights {
@@ -27,4 +28,6 @@ export interface Runtime {
   /** @throws BackendError where a provider is not to be had, OptionError where so many threads are not. */
   load(providers: readonly string[], options: OnnxOptions): Promise<Engine>
   placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeights>
+  /** Where a training run keeps its tensors. The engine is loaded. */
+  openStore(engine: Engine): Promise<Store>
 }

@@ -12,7 +12,7 @@ import {
 } from '@dual-encoder/core/backend'
 import type { OnnxOps } from '../ops'
 import type { OnnxValue } from '../primitives'
-import type { Plain } from './store'
+import type { Plain } from '../runtime/store'
 
 export interface Sides<T = Tensor> {
   readonly texts: Side<T>

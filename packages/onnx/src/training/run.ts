@@ -36,7 +36,7 @@ import {
   updateStep,
   wholeStep,
 } from './step-graphs'
-import { type Plain, type RunCall, type Store, TensorStore } from './store'
+import type { Plain, RunCall, Store } from '../runtime/store'
 
 /** A graph that was handed to the engine. */
 interface Opened {
@@ -150,7 +150,7 @@ export class OnnxTraining implements TrainingRun {
   async #start(): Promise<Store> {
     const { options, plan, weights } = this
     const engine = await runtime.load(options.executionProviders ?? runtime.defaultProviders, options)
-    const store: Store = new TensorStore(engine)
+    const store = await runtime.openStore(engine)
     const { slots, likeParams = [] } = plan.rule
     for (const name of plan.trained) {
       const entry = weights.get(name)
@@ -223,12 +223,16 @@ export class OnnxTraining implements TrainingRun {
       const key = output.slice(nextOf('').length)
       return [output, { key, inPlace: readOnce.has(key) }]
     })
-    return store.run({
-      session: name,
-      feeds,
-      stores: Object.fromEntries(stores) as RunCall['stores'],
-      returns: outputs.filter((output) => !kept.includes(output)),
-    })
+    return store
+      .run({
+        session: name,
+        feeds,
+        stores: Object.fromEntries(stores) as RunCall['stores'],
+        returns: outputs.filter((output) => !kept.includes(output)),
+      })
+      .catch((cause: unknown) => {
+        throw new BackendError('engine-failed', `ONNX Runtime failed: ${(cause as Error).message}`, { cause })
+      })
   }
 
   async state(): Promise<TrainingState> {

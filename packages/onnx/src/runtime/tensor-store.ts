@@ -1,32 +1,6 @@
 import type { InferenceSession, OnnxValue, Tensor as OrtTensor } from 'onnxruntime-common'
-import type { Engine } from '../runtime/runtime'
-
-/** A tensor as it crosses threads. */
-export interface Plain {
-  readonly dims: readonly number[]
-  readonly dtype: string
-  readonly data: Float32Array | BigInt64Array
-}
-
-export interface RunCall {
-  readonly session: string
-  /** Inputs by their names in the graph: what is stored under a key, or what is given. */
-  readonly feeds: Readonly<Record<string, string | Plain>>
-  /** Outputs that are stored; `inPlace` over what was read under that key. All others are returned. */
-  readonly stores: Readonly<Record<string, { readonly key: string; readonly inPlace: boolean }>>
-  readonly returns: readonly string[]
-}
-
-/** What a run asks of a store, on this thread or another. */
-export interface Store {
-  /** @returns names of the inputs that the engine wants */
-  open(name: string, model: Uint8Array, settings: InferenceSession.SessionOptions): Promise<readonly string[]>
-  put(values: Readonly<Record<string, Plain>>): void | Promise<void>
-  zero(keys: readonly string[]): void | Promise<void>
-  read(keys: readonly string[]): Record<string, Plain> | Promise<Record<string, Plain>>
-  run(call: RunCall): Promise<Record<string, Plain>>
-  dispose(): Promise<void>
-}
+import type { Engine } from './runtime'
+import type { Plain, RunCall, Store } from './store'
 
 /**
  * Sessions, and tensors that stay in the engine between runs: what a run stores, the next reads without a copy. Of what
@@ -49,16 +23,18 @@ export class TensorStore implements Store {
     return new this.engine.Tensor(dtype as 'float32', data as Float32Array, dims)
   }
 
-  put(values: Readonly<Record<string, Plain>>): void {
+  put(values: Readonly<Record<string, Plain>>): Promise<void> {
     for (const [key, value] of Object.entries(values)) this.#values.set(key, this.#tensor(value))
+    return Promise.resolve()
   }
 
-  zero(keys: readonly string[]): void {
+  zero(keys: readonly string[]): Promise<void> {
     for (const key of keys) (this.#values.get(key)?.data as Float32Array).fill(0)
+    return Promise.resolve()
   }
 
-  read(keys: readonly string[]): Record<string, Plain> {
-    return Object.fromEntries(keys.map((key) => [key, plain(this.#values.get(key) as OrtTensor)]))
+  read(keys: readonly string[]): Promise<Record<string, Plain>> {
+    return Promise.resolve(Object.fromEntries(keys.map((key) => [key, plain(this.#values.get(key) as OrtTensor)])))
   }
 
   async run({ session: name, feeds, stores, returns }: RunCall): Promise<Record<string, Plain>> {

@@ -1,0 +1,73 @@
+// Whoever type-checks these sources needs it.
+// eslint-disable-next-line @typescript-eslint/triple-slash-reference
+/// <reference path="./script.d.ts" />
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { BackendError } from '@dual-encoder/core'
+import type { Store, StoreAnswer, StoreCall, StoreRequest } from './store'
+
+interface Waiting {
+  resolve(value: unknown): void
+  reject(error: Error): void
+}
+
+/** A store on a thread of its own: onnxruntime-node blocks the one that calls it. */
+class ThreadStore implements Store {
+  readonly #waiting = new Map<number, Waiting>()
+  #count = 0
+
+  constructor(private readonly worker: Worker) {
+    worker.on('message', ({ id, ...answer }: StoreAnswer) => {
+      const waiting = this.#waiting.get(id)
+      this.#waiting.delete(id)
+      if (this.#waiting.size === 0) worker.unref()
+      if ('error' in answer) waiting?.reject(new Error(answer.error))
+      else waiting?.resolve(answer.value)
+    })
+    const end = (cause?: unknown) => {
+      const error = new BackendError('engine-failed', 'The thread of the training run ended by itself.', { cause })
+      for (const { reject } of this.#waiting.values()) reject(error)
+      this.#waiting.clear()
+    }
+    worker.on('error', end)
+    worker.on('exit', () => end())
+    // Node waits for it while a call runs, and not otherwise.
+    worker.unref()
+  }
+
+  #ask(call: StoreCall, args: readonly unknown[]): Promise<never> {
+    const id = this.#count++
+    this.worker.ref()
+    return new Promise<unknown>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject })
+      this.worker.postMessage({ id, call, args } satisfies StoreRequest)
+    }) as Promise<never>
+  }
+
+  open(...args: Parameters<Store['open']>): ReturnType<Store['open']> {
+    return this.#ask('open', args)
+  }
+  put(...args: Parameters<Store['put']>): ReturnType<Store['put']> {
+    return this.#ask('put', args)
+  }
+  zero(...args: Parameters<Store['zero']>): ReturnType<Store['zero']> {
+    return this.#ask('zero', args)
+  }
+  read(...args: Parameters<Store['read']>): ReturnType<Store['read']> {
+    return this.#ask('read', args)
+  }
+  run(...args: Parameters<Store['run']>): ReturnType<Store['run']> {
+    return this.#ask('run', args)
+  }
+  async dispose(): Promise<void> {
+    await this.worker.terminate()
+  }
+}
+
+export async function openThreadStore(): Promise<Store> {
+  const { default: text } = await import('./node-store-worker?script')
+  const engine = createRequire(import.meta.url ?? join(process.cwd(), '_')).resolve('onnxruntime-node')
+  // Flags of the process, such as loaders, are not meant for the script.
+  return new ThreadStore(new Worker(text, { eval: true, workerData: engine, execArgv: [] }))
+}

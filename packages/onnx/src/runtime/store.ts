@@ -1,0 +1,37 @@
+import type { InferenceSession } from 'onnxruntime-common'
+
+/** A tensor as it crosses threads. */
+export interface Plain {
+  readonly dims: readonly number[]
+  readonly dtype: string
+  readonly data: Float32Array | BigInt64Array
+}
+
+export interface RunCall {
+  readonly session: string
+  /** Inputs by their names in the graph: what is stored under a key, or what is given. */
+  readonly feeds: Readonly<Record<string, string | Plain>>
+  /** Outputs that are stored; `inPlace` over what was read under that key. All others are returned. */
+  readonly stores: Readonly<Record<string, { readonly key: string; readonly inPlace: boolean }>>
+  readonly returns: readonly string[]
+}
+
+/** What a run asks of a store, on this thread or another. */
+export interface Store {
+  /** @returns names of the inputs that the engine wants */
+  open(name: string, model: Uint8Array, settings: InferenceSession.SessionOptions): Promise<readonly string[]>
+  put(values: Readonly<Record<string, Plain>>): Promise<void>
+  zero(keys: readonly string[]): Promise<void>
+  read(keys: readonly string[]): Promise<Record<string, Plain>>
+  run(call: RunCall): Promise<Record<string, Plain>>
+  dispose(): Promise<void>
+}
+
+/** The calls of a store as messages between threads. */
+export type StoreCall = Exclude<keyof Store, 'dispose'>
+export interface StoreRequest {
+  readonly id: number
+  readonly call: StoreCall
+  readonly args: readonly unknown[]
+}
+export type StoreAnswer = { readonly id: number } & ({ readonly value: unknown } | { readonly error: string })
