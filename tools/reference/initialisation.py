@@ -15,7 +15,10 @@ from safetensors.torch import load_file
 from transformers import VisionTextDualEncoderConfig, VisionTextDualEncoderModel
 
 from cases import beit, bert, camembert, chinese_clip, clip, deit, dinov2, roberta, siglip, vit, xlm_roberta
-from text_cases import albert, data2vec, distilbert, electra, ernie, mobilebert, mpnet, rembert, xlm_roberta_xl
+from text_cases import (
+    albert, data2vec, deberta, deberta_v2, distilbert, electra, ernie, mobilebert, modernbert, mpnet, nomic_bert, rembert,
+    xlm_roberta_xl,
+)
 from towers import Pair
 from vision_cases import (
     aimv2,
@@ -65,6 +68,10 @@ CASES = {
     "vit-distilbert-sinusoidal": (vit(**VISION), distilbert(dim=40, n_heads=4, sinusoidal_pos_embds=True)),
     "vit-mpnet": (vit(**VISION), mpnet(**TEXT)),
     "vit-mobilebert": (vit(**VISION), mobilebert(**TEXT)),
+    "vit-deberta": (vit(**VISION), deberta(**TEXT, type_vocab_size=2, embedding_size=24)),
+    "vit-deberta-v2": (vit(**VISION), deberta_v2(**TEXT, norm_rel_ebd="layer_norm", conv_kernel_size=3)),
+    "vit-modernbert": (vit(**VISION), modernbert(**TEXT, norm_bias=True, mlp_bias=True)),
+    "vit-nomic-bert": (vit(**VISION), nomic_bert(**TEXT)),
     "dinov2-registers-bert": (dinov2_with_registers(**DINO), bert(**TEXT)),
     "dinov3-bert": (dinov3(**VISION, layerscale_value=0.7), bert(**TEXT)),
     "mlcd-bert": (mlcd(**VISION, initializer_factor=0.5), bert(**TEXT)),

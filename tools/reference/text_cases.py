@@ -5,11 +5,15 @@ from zlib import crc32
 from transformers import (
     AlbertConfig,
     Data2VecTextConfig,
+    DebertaConfig,
+    DebertaV2Config,
     DistilBertConfig,
     ElectraConfig,
     ErnieConfig,
     MobileBertConfig,
+    ModernBertConfig,
     MPNetConfig,
+    NomicBertConfig,
     RemBertConfig,
     ViTConfig,
     XLMRobertaXLConfig,
@@ -35,6 +39,17 @@ albert = build(AlbertConfig, embedding_size=14)
 rembert = build(RemBertConfig, input_embedding_size=14)
 mpnet = build(MPNetConfig)
 mobilebert = build(MobileBertConfig, embedding_size=14, intra_bottleneck_size=12)
+BOTH = ["c2p", "p2c"]
+deberta = build(DebertaConfig, pooling="cls", relative_attention=True, pos_att_type=BOTH)
+deberta_v2 = build(DebertaV2Config, pooling="cls", relative_attention=True, pos_att_type=BOTH, position_buckets=6)
+nomic_bert = build(NomicBertConfig, pooling="mean")
+
+
+def modernbert(**kw):
+    return ModernBertConfig(**{**dict(
+        vocab_size=50, hidden_size=24, intermediate_size=20, num_hidden_layers=3, num_attention_heads=3,
+        max_position_embeddings=24, local_attention=6, pad_token_id=0, bos_token_id=1, cls_token_id=1, eos_token_id=2,
+        sep_token_id=2, pooling="cls"), **kw})
 
 
 def distilbert(**kw):
@@ -76,4 +91,28 @@ TEXT_CASES = [
         hidden_act="gelu"), position_ids=True),
     case("mobilebert-unshared", mobilebert(
         key_query_shared_bottleneck=False, intra_bottleneck_size=18, embedding_size=18, trigram_input=False, pooling="mean")),
+    case("deberta", deberta()),
+    case("deberta-absolute", deberta(relative_attention=False, pos_att_type="c2p|p2c", type_vocab_size=2, embedding_size=14,
+                                     pooling="mean"), position_ids=True),
+    case("deberta-far", deberta(max_relative_positions=4, position_biased_input=False, pos_att_type=["c2p"], pooling="max"),
+         length=12),
+    case("deberta-talking-heads", deberta(talking_head=True, pos_att_type=["p2c"], layer_norm_eps=0.1)),
+    case("deberta-v2", deberta_v2()),
+    case("deberta-v2-shared", deberta_v2(share_att_key=True, norm_rel_ebd="layer_norm", position_biased_input=False,
+                                         type_vocab_size=2, pooling="mean"), length=20),
+    case("deberta-v2-convolution", deberta_v2(conv_kernel_size=3, conv_act="gelu", pos_att_type="p2c", position_buckets=-1,
+                                              max_relative_positions=4)),
+    case("deberta-v2-grouped", deberta_v2(conv_kernel_size=5, conv_groups=3, pos_att_type=["c2p"], embedding_size=14,
+                                          pooling="max"), padding="left"),
+    case("deberta-v2-absolute", deberta_v2(relative_attention=False, pos_att_type=None), position_ids=True),
+    case("modernbert", modernbert()),
+    case("modernbert-biases", modernbert(norm_bias=True, attention_bias=True, mlp_bias=True, hidden_activation="relu",
+                                         norm_eps=0.1, pooling="mean"), position_ids=True),
+    case("modernbert-layers", modernbert(
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"], local_attention=4, pooling="max",
+        rope_parameters={"full_attention": {"rope_type": "linear", "factor": 2.0, "rope_theta": 100.0},
+                         "sliding_attention": {"rope_type": "default", "rope_theta": 50.0}}), length=16, padding="left"),
+    case("nomic-bert", nomic_bert()),
+    case("nomic-bert-cls", nomic_bert(pooling="cls", hidden_act="gelu", head_dim=4, layer_norm_eps=0.1,
+                                      rope_parameters={"rope_type": "default", "rope_theta": 100.0}), position_ids=True),
 ]

@@ -10,7 +10,7 @@ import type {
 } from '@dual-encoder/core/backend'
 import { writeActivation } from './graph/activations'
 import { MICROSOFT } from './graph/builder'
-import { OnnxPrimitives, type OnnxValue } from './primitives'
+import { canBeFlat, OnnxPrimitives, type OnnxValue } from './primitives'
 
 /** What transformers adds to the scores of padding: the lowest float32. */
 const MASKED = -3.4028234663852886e38
@@ -34,7 +34,11 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     const y = this.graph.node('Gemm', inputs, { transB: 1 })
     const activated = writeActivation(this.graph, y, activation, this.kernels)
     const scaled = scale ? this.graph.node('Mul', [activated, this.initializer(scale)]) : activated
-    return this.like([...x.dims.slice(0, -1), end - start], scaled)
+    const dims = [...x.dims.slice(0, -1), end - start]
+    if (canBeFlat(dims)) return this.like(dims, scaled)
+    const leading = this.graph.node('Shape', [this.shaped(x)], { start: 0, end: -1 })
+    const shape = this.graph.node('Concat', [leading, this.graph.ints([end - start])], { axis: 0 })
+    return { dims, shaped: this.graph.node('Reshape', [scaled, shape]) }
   }
 
   /**

@@ -27,6 +27,12 @@ export interface OnnxValue {
 /** Where the bytes of a weight are, for an initializer; or that the graph is given it. */
 export type PlaceParam = (param: Param) => TensorProto['data'] | 'input'
 
+/** Whether a flat value of these sizes can be shaped again: of those that have only a name, the first two are B and L. */
+export function canBeFlat(dims: readonly Dim[]): boolean {
+  const named = dims.flatMap((dim, axis) => (typeof dim === 'string' ? [axis] : []))
+  return typeof dims.at(-1) === 'number' && (named.length < 2 || named.join() === '0,1')
+}
+
 /** An end that means all the rest. */
 const END = 2 ** 31
 
@@ -59,11 +65,13 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
     return (x.flat ??= this.graph.node('Reshape', [x.shaped as string, this.graph.ints([-1, x.dims.at(-1) as number])]))
   }
 
-  /** The shape of a flat value: one size that has only a name is what is left; `[B, L, D]` has two. */
+  /** The shape of a flat value: one size that has only a name is what is left; `[B, L, ..., D]` has two. */
   #shapeOf(dims: readonly Dim[]): string {
     const named = dims.filter((dim) => typeof dim === 'string')
     if (named.length < 2) return this.graph.ints(dims.map((dim) => (typeof dim === 'string' ? -1 : dim)))
-    return this.graph.node('Concat', [this.#textShape as string, this.graph.ints([dims.at(-1) as number])], { axis: 0 })
+    return this.graph.node('Concat', [this.#textShape as string, this.graph.ints(dims.slice(2) as number[])], {
+      axis: 0,
+    })
   }
 
   /** A value of `dims` whose flat form (its only form below rank 3) is `name`. */
@@ -125,7 +133,7 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
   #elementwise(op: string, a: OnnxValue, b: OnnxValue): OnnxValue {
     const rowwise = (b.dims.length === 1 && a.dims.length > 1) || a.dims.join() === b.dims.join()
     const aligned = rowwise && (b.dims.length > 1 || b.dims[0] === 1 || b.dims[0] === a.dims.at(-1))
-    if (aligned) return this.like(a.dims, this.graph.node(op, [this.flat(a), this.flat(b)]))
+    if (aligned && canBeFlat(a.dims)) return this.like(a.dims, this.graph.node(op, [this.flat(a), this.flat(b)]))
     return { dims: broadcast(a.dims, b.dims), shaped: this.graph.node(op, [this.shaped(a), this.shaped(b)]) }
   }
 

@@ -54,6 +54,11 @@ export class WebGpuOps extends TfjsOps {
     this.#half = this.#gpu?.half === true && !masks
   }
 
+  /** TensorFlow.js calls integers floats and leaves their bits, which not all of its kernels read as such. */
+  override float(x: tf.Tensor): tf.Tensor {
+    return tf.mul(super.float(x), 1)
+  }
+
   override linear(x: tf.Tensor, layer: Linear, activation: Activation = 'linear'): tf.Tensor {
     const { scale: _, ...plain } = layer
     const scale = layer.scale && this.weights.value(layer.scale)

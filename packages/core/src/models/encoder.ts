@@ -92,7 +92,12 @@ export function encoderInputs(encoder: EncoderSpec, imageSize: readonly [number,
     const dims = ['batch', encoder.config.numChannels, ...imageSize] as const
     return [{ name: 'pixelValues', dtype: 'float32', dims }]
   }
-  return Object.entries(encoder.tower.inputs).map(([name, { dtype, dims }]) => ({ name, dtype, dims }))
+  const { config, tower } = encoder
+  return Object.entries(tower.inputs).map(([name, input]) => ({
+    name,
+    dtype: input.dtype,
+    dims: input.dims(config),
+  }))
 }
 
 /** Outputs of an encoder that are asked for by name, in the order of their computation; lists have one for each layer. */

@@ -20,7 +20,7 @@ import type { TextConfig, VisionConfig } from '../towers/tower'
 import { printWarning, type WarningListener } from '../base/warnings'
 import { ENCODER_NAMES, type EncoderSpec, pooledSize, type TextEncoderSpec, type VisionEncoderSpec } from './encoder'
 import { newWeight } from './initialize'
-import { adviceOf, checkPooling, lacksPooler, sentencePooling } from './pooling'
+import { adviceOf, checkPooling, lacksPooler, sentencePooling } from './sentence/pooling'
 import {
   checkWeights,
   dropIdlePooler,

@@ -1,7 +1,7 @@
 import { tensor, type Tensor } from '../base/tensor'
 import type { Ops } from './ops'
 
-/** Cosines and sines `[L, headSize]` of a rotary embedding; the sines of the first half are negated. */
+/** Cosines and sines `[L, 1, headSize]`, or `[B, L, 1, headSize]`, of a rotary embedding; the sines of the first half are negated. */
 export interface Rotation<T> {
   readonly cos: T
   readonly sin: T
@@ -20,7 +20,7 @@ export function rotationOf(angles: readonly (readonly number[])[], prefix = 0): 
       sin[at] = -Math.sin(angle)
     })
   })
-  return { cos: tensor(cos, [rows, 2 * half]), sin: tensor(sin, [rows, 2 * half]) }
+  return { cos: tensor(cos, [rows, 1, 2 * half]), sin: tensor(sin, [rows, 1, 2 * half]) }
 }
 
 /**
@@ -33,7 +33,7 @@ export function rotate<T>(
   { cos, sin }: Rotation<T>,
   { heads, headSize, firstOnly }: { readonly heads: number; readonly headSize: number; readonly firstOnly?: boolean },
 ): T {
-  const table = (values: T): T => ops.reshape(firstOnly ? ops.slice(values, 0, 0, 1) : values, [0, 1, headSize])
+  const table = (values: T): T => (firstOnly ? ops.slice(values, -3, 0, 1) : values)
   const split = ops.reshape(x, [0, 0, heads, headSize])
   const swapped = ops.concat([ops.slice(split, 3, headSize / 2), ops.slice(split, 3, 0, headSize / 2)], 3)
   const turned = ops.add(ops.mul(split, table(cos)), ops.mul(swapped, table(sin)))

@@ -1,3 +1,4 @@
+import { tensor } from '../base/tensor'
 import type { Activation } from '../ops/activations'
 import type { Linear, Norm, Ops, Projection } from '../ops/ops'
 import type { Pooling, Taps, TowerOutput } from './tower'
@@ -88,6 +89,8 @@ export interface PreNormLayer<T> {
   readonly mlp: (x: T) => T
   /** `[heads, L, L]`, or `[B | 1, heads | 1, L, L]`: added to the attention scores. */
   readonly bias?: T
+  /** The bias says what is padding too. */
+  readonly biasMasks?: boolean
   readonly dropPath?: number
 }
 
@@ -96,13 +99,29 @@ export function mlp<T>(ops: Ops<T>, fc1: Linear, activation: Activation, fc2: Li
   return (x) => ops.linear(ops.linear(x, fc1, activation), fc2)
 }
 
+/** A number as a tensor. */
+export const number = <T>(ops: Ops<T>, value: number): T => ops.constant(tensor(Float32Array.of(value), [1]))
+
+/** Takes every score, and is not the lowest float32, which TensorFlow.js's softmax on WebGPU starts its maximum from. */
+const FAR = 3e38
+
+/** Added to scores: 0 where `seen` is 1, and where it is 0 what keeps attention away. Rows without any 1 attend to all alike. */
+export const biasOf = <T>(ops: Ops<T>, seen: T): T => ops.mul(ops.sub(seen, number(ops, 1)), number(ops, FAR))
+
+/** Of a packed layer its part `index`, of `size` outputs each. */
+export function rowsOf({ weight, bias }: Projection, index: number, size: number): Projection {
+  const rows = [index * size, (index + 1) * size] as const
+  return { weight: { ...weight, rows }, bias: bias && { ...bias, rows } }
+}
+
 /** activation(x gate) * (x up), then down (SwiGLU where the activation is SiLU). */
 export function gatedMlp<T>(
   ops: Ops<T>,
   { gate, up, down }: { readonly gate: Linear; readonly up: Linear; readonly down: Linear },
   activation: Activation,
+  dropout = 0,
 ): (x: T) => T {
-  return (x) => ops.linear(ops.mul(ops.linear(x, gate, activation), ops.linear(x, up)), down)
+  return (x) => ops.linear(ops.dropout(ops.mul(ops.linear(x, gate, activation), ops.linear(x, up)), dropout), down)
 }
 
 /**
@@ -142,6 +161,7 @@ export function preNormEncoder<T>(
       const entering = stream
       const { attended, probs } = selfAttention(ops, normed, layer.attention, {
         ...options,
+        keyMask: layer.biasMasks ? undefined : options.keyMask,
         bias: layer.bias,
         firstOnly,
       })

@@ -16,14 +16,14 @@ export type InputDim = number | 'batch' | 'length'
 /** One input of a text tower: what it is, and how the host makes it. */
 export interface TextInput<C> {
   readonly dtype: 'int64' | 'float32'
-  readonly dims: readonly InputDim[]
+  dims(config: C): readonly InputDim[]
   /** From what the caller gave. An input of a public name is only made where the caller left it out. */
   make(config: C, given: GivenText): Tensor<'int64'> | Tensor<'float32'>
   /** Of ids: how many there are, and what says so. */
   limit?(config: C): { readonly size: number; readonly what: string }
 }
 
-const ROWS = { dtype: 'int64', dims: ['batch', 'length'] } as const
+const ROWS = { dtype: 'int64', dims: (): readonly InputDim[] => ['batch', 'length'] } as const
 
 /** `[B, L]` of one value, of the size of the token ids. */
 const filled = ({ inputIds: { dims, data } }: GivenText, value: bigint): Ids =>
@@ -73,7 +73,7 @@ export const relative = <C>(
   limit?: TextInput<C>['limit'],
 ): TextInput<C> => ({
   dtype: 'int64',
-  dims: ['length', 'length'],
+  dims: () => ['length', 'length'],
   make(config, { inputIds: { dims } }) {
     const length = dims[1] ?? 1
     const at = (i: number) => of(config, Math.floor(i / length), i % length)
@@ -109,7 +109,7 @@ type Ended = { readonly eosTokenId: number | null }
  */
 export const endPositions = (oldConfigs: boolean): TextInput<Ended> => ({
   dtype: 'int64',
-  dims: ['batch'],
+  dims: () => ['batch'],
   make({ eosTokenId }, { inputIds: { dims, data } }) {
     const [batch = 0, length = 0] = dims
     const ends = Array.from({ length: batch }, (_, row) => {

@@ -1,11 +1,14 @@
 import { ConfigError } from '../base/errors'
 import { AlbertConfig } from './text/albert.config'
 import { BertConfig } from './text/bert.config'
+import { DebertaConfig, DebertaV2Config } from './text/deberta.config'
 import { DistilBertConfig } from './text/distilbert.config'
 import { ElectraConfig } from './text/electra.config'
 import { ErnieConfig } from './text/ernie.config'
 import { MobileBertConfig } from './text/mobilebert.config'
+import { ModernBertConfig } from './text/modernbert.config'
 import { MPNetConfig } from './text/mpnet.config'
+import { NomicBertConfig } from './text/nomic-bert.config'
 import { RemBertConfig } from './text/rembert.config'
 import { CamembertConfig, Data2VecTextConfig, RobertaConfig, XLMRobertaConfig } from './text/roberta.config'
 import { XLMRobertaXLConfig } from './text/xlm-roberta-xl.config'
@@ -94,6 +97,10 @@ const TEXT_TOWERS: Towers<TextTowerModule> = {
   rembert: { config: RemBertConfig, load: async () => (await import('./text/rembert')).rembert },
   distilbert: { config: DistilBertConfig, load: async () => (await import('./text/distilbert')).distilbert },
   mpnet: { config: MPNetConfig, load: async () => (await import('./text/mpnet')).mpnet },
+  deberta: { config: DebertaConfig, load: async () => (await import('./text/deberta')).deberta },
+  'deberta-v2': { config: DebertaV2Config, load: async () => (await import('./text/deberta-v2')).debertaV2 },
+  modernbert: { config: ModernBertConfig, load: async () => (await import('./text/modernbert')).modernbert },
+  nomic_bert: { config: NomicBertConfig, load: async () => (await import('./text/nomic-bert')).nomicBert },
   mobilebert: { config: MobileBertConfig, load: async () => (await import('./text/mobilebert')).mobilebert },
   clip_text_model: { config: CLIPTextConfig, load: async () => (await import('./text/clip-text')).clipText },
   metaclip_2_text_model: {

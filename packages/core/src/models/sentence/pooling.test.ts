@@ -2,11 +2,11 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { DistilBertConfig } from '../towers/text/distilbert.config'
-import { ViTConfig } from '../towers/vision/vit.config'
-import { VisionTextDualEncoderConfig } from './dual-encoder-config'
-import { initializeModel, loadTower } from './load'
-import { saveModel } from './save'
+import { DistilBertConfig } from '../../towers/text/distilbert.config'
+import { ViTConfig } from '../../towers/vision/vit.config'
+import { VisionTextDualEncoderConfig } from '../dual-encoder-config'
+import { initializeModel, loadTower } from '../load'
+import { saveModel } from '../save'
 
 const config = VisionTextDualEncoderConfig.fromVisionTextConfigs(
   new ViTConfig({

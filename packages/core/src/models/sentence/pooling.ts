@@ -1,12 +1,12 @@
-import { ConfigError } from '../base/errors'
-import { isJsonObject } from '../base/pretrained-config'
-import { readJson } from '../files/source'
-import type { Source } from '../files/types'
-import type { Pooling } from '../towers/tower'
-import type { Param } from '../ops/ops'
-import type { Weights } from '../weights/entry'
-import type { EncoderSpec } from './encoder'
-import { isPooler } from './checkpoint/settle-names'
+import { ConfigError } from '../../base/errors'
+import { isJsonObject } from '../../base/pretrained-config'
+import { readJson } from '../../files/source'
+import type { Source } from '../../files/types'
+import type { Pooling } from '../../towers/tower'
+import type { Param } from '../../ops/ops'
+import type { Weights } from '../../weights/entry'
+import type { EncoderSpec } from '../encoder'
+import { isPooler } from '../checkpoint/settle-names'
 
 /** What sentence-transformers saved beside a text tower. */
 export interface SentencePooling {
