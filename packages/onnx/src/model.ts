@@ -68,6 +68,13 @@ export abstract class OnnxModel extends DualEncoderModel {
     return new OnnxTraining(this.loaded, this.loaded.weights, plan, this.#options)
   }
 
+  override async resizeTokenEmbeddings(...args: Parameters<DualEncoderModel['resizeTokenEmbeddings']>): Promise<this> {
+    await super.resizeTokenEmbeddings(...args)
+    await this.#gradients?.dispose()
+    this.#gradients = undefined
+    return this
+  }
+
   override async dispose(): Promise<void> {
     await super.dispose()
     await this.#gradients?.dispose()

@@ -44,17 +44,17 @@ export abstract class EngineModel<E extends Engine> extends DualEncoderModel {
     return new type(loaded, this.engine.options)
   }
 
-  readonly #runners: TfjsRunner[] = []
+  readonly #runners = new Map<EncoderSpec['kind'], TfjsRunner>()
 
   protected override createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
     const runner = new TfjsRunner(encoder, weights, this.engine)
-    this.#runners.push(runner)
+    this.#runners.set(encoder.kind, runner)
     return runner
   }
 
   /** Loads again what was loaded where the engine no longer runs. */
   protected async reload(): Promise<void> {
-    await Promise.all(this.#runners.map((runner) => runner.reload()))
+    await Promise.all([...this.#runners.values()].map((runner) => runner.reload()))
   }
 
   /** The backend of TensorFlow.js that runs this model; undefined before `ready` or the first run. */

@@ -35,6 +35,7 @@ import {
 import { type DualEncoderOutput, type DualEncoderTuple, toTuple } from './outputs'
 import { saveModel, type SaveOptions } from './save'
 import { type TowerBase, towerOutput } from './tower'
+import { resizedTokens, type ResizeOptions } from './vocabulary/resize'
 
 /**
  * A model with two towers (transformers' `VisionTextDualEncoderModel`, `CLIPModel`, `SiglipModel` and so on), without an
@@ -256,6 +257,22 @@ export abstract class DualEncoderModel {
     const entry = (await this.currentWeights()).get(name)
     if (!entry) throw new BackendError('no-logit-scale', `The model holds no ${name}.`)
     return (await entry.read()) as Tensor<'float32'>
+  }
+
+  /**
+   * Gives the text tower `count` tokens: rows that stay are kept, new ones drawn (transformers' `resize_token_embeddings`).
+   * Changes this model, after the calls that run. @returns the model
+   */
+  async resizeTokenEmbeddings(count: number, options: ResizeOptions = {}): Promise<this> {
+    const { encoder, weights } = resizedTokens(this.loaded.text, await this.currentWeights(), count, options)
+    const { vocabSize } = encoder.config
+    const config = this.config.with({ text: { vocabSize } })
+    const text = { ...encoder, config: config.textConfig }
+    const runner = this.#runners.text
+    this.#runners.text = undefined
+    Object.assign(this, { config, loaded: { ...this.loaded, config, text, weights } })
+    await runner?.dispose()
+    return this
   }
 
   /** Writes `config.json` and `model.safetensors` as Python's `save_pretrained`, for every Python to load. */
