@@ -20,6 +20,7 @@ import type { TextConfig, VisionConfig } from '../towers/tower'
 import { printWarning, type WarningListener } from '../base/warnings'
 import { ENCODER_NAMES, type EncoderSpec, pooledSize, type TextEncoderSpec, type VisionEncoderSpec } from './encoder'
 import { newWeight } from './initialize'
+import { joinKept, keptBeside } from './sentence/keep'
 import { adviceOf, checkPooling, lacksPooler, sentencePooling } from './sentence/pooling'
 import {
   checkWeights,
@@ -62,6 +63,8 @@ export interface LoadedTower<E extends EncoderSpec = EncoderSpec> {
   readonly encoder: E
   /** By the names they have in a dual encoder's checkpoint (`vision_model.*`, `text_model.*`). */
   readonly weights: Weights
+  /** The projection and the logit scale beside it, where they were asked for. */
+  readonly kept?: Weights
 }
 
 /** transformers' projection takes `hidden_size` values, whatever the pooler gives, and fails where they differ. */
@@ -199,7 +202,7 @@ export const loadTower = <K extends 'vision' | 'text'>(
   options: TowerOptions = {},
 ): Promise<LoadedTower<SpecOf<K>>> => loadFrom(source, options, (opened) => loadTowerFrom(kind, opened, options))
 
-type TowerOptions = CheckpointOptions & { config?: TowerOverrides }
+type TowerOptions = CheckpointOptions & { config?: TowerOverrides; projections?: 'keep' }
 type SpecOf<K> = K extends 'vision' ? VisionEncoderSpec : TextEncoderSpec
 
 async function loadTowerFrom<K extends 'vision' | 'text'>(
@@ -213,7 +216,11 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
   const towerJson = towerConfigOf(json, kind)
   const entry = kind === 'vision' ? visionTowerOf(towerJson.model_type) : textTowerOf(towerJson.model_type)
   const tower = await entry.load()
-  const config = override(entry.config.fromJSON(towerJson) as TowerConfigOf[K], options.config ?? {})
+  const own = override(entry.config.fromJSON(towerJson) as TowerConfigOf[K], options.config ?? {})
+  const keep = options.projections === 'keep'
+  // A dense layer is behind what was pooled as its neighbour says.
+  const said = keep && kind === 'text' && !own.pooling ? (await sentencePooling(opened))?.pooling : undefined
+  const config = said ? override(own, { pooling: said }) : own
   const encoder = { kind, tower, config } as unknown as SpecOf<K>
   const expected = encoderParams(encoder)
   const into = `${ENCODER_NAMES[kind].tower}.`
@@ -230,7 +237,8 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
   // What is nearly all of its files is fetched as a whole, and kept.
   if (source !== opened && !(await isSmallPart(source, settled)))
     return loadTowerFrom(kind, { ...opened, inParts: undefined }, options)
-  const aside = prefix === '' ? [] : [...weights.keys()].filter((name) => !name.startsWith(prefix))
+  const kept = keep ? await keptBeside(kind, opened, weights) : undefined
+  const aside = prefix === '' ? [] : [...weights.keys()].filter((name) => !name.startsWith(prefix) && !kept?.has(name))
   if (aside.length > 0)
     (options.onWarning ?? printWarning)({
       code: 'head-left-aside',
@@ -244,7 +252,7 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
     const { asFlaxComputes } = await import('./checkpoint/as-flax-computes')
     asFlaxComputes(settled, [{ encoder, prefix: into }], json.model_type === DUAL_ENCODER.modelType)
   }
-  return { encoder, weights: settled }
+  return { encoder, weights: settled, kept }
 }
 
 /** Whether these weights leave out more than a head of the files that they lie in. */
@@ -267,13 +275,15 @@ export async function joinTowers(
     config?: VisionTextDualEncoderConfig
     seed?: number
     onWarning?: WarningListener
+    projections?: 'keep'
   },
 ): Promise<LoadedModel> {
-  const { config: given, seed = 0, onWarning = printWarning, ...values } = options
+  const { config: given, seed = 0, onWarning = printWarning, projections, ...values } = options
   checkSeed(seed)
+  const kept = projections === 'keep' ? joinKept(vision.kept, text.kept) : undefined
   const config = (
     given ?? VisionTextDualEncoderConfig.fromVisionTextConfigs(vision.encoder.config, text.encoder.config)
-  ).with(values)
+  ).with({ ...values, ...(kept ? { projectionDim: kept.projectionDim } : {}) })
   const encoders = await encodersOf(config)
   for (const { encoder } of [vision, text]) {
     const { modelType } = encoders[encoder.kind].config
@@ -285,11 +295,17 @@ export async function joinTowers(
   }
   const expected = modelParams(config, encoders)
   const weights = new Map<string, WeightEntry>([...vision.weights, ...text.weights])
+  for (const [name, entry] of kept?.weights ?? []) weights.set(name, shapedAs(entry, expected.get(name)?.shape))
   for (const { kind, config } of [encoders.vision, encoders.text])
     dropIdlePooler(weights, expected, `${ENCODER_NAMES[kind].tower}.`, config.pooling)
   const drawn = [...expected.values()].filter(({ name }) => !weights.has(name) && isNew(name))
   for (const param of drawn) weights.set(param.name, newWeight(param, seed))
   checkWeights(weights, expected, 'The pair of towers')
+  if (drawn.length > 0) warnOfNew(drawn, onWarning)
+  return { config, ...encoders, weights }
+}
+
+function warnOfNew(drawn: readonly Param[], onWarning: WarningListener): void {
   onWarning({
     code: 'new-weights',
     message:
@@ -297,7 +313,6 @@ export async function joinTowers(
       'Logits mean nothing until these are trained on image-text pairs.',
     names: drawn.map(({ name }) => name),
   })
-  return { config, ...encoders, weights }
 }
 
 function checkSeed(seed: number): void {

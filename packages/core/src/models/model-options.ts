@@ -1,5 +1,5 @@
 import type { CheckpointOptions } from './load'
-import { checkOptions } from '../base/errors'
+import { checkOptions, OptionError } from '../base/errors'
 import type { WarningListener } from '../base/warnings'
 import type {
   ConfigOverrides,
@@ -52,6 +52,22 @@ export interface FeatureOptions {
 export interface FromPretrainedOptions extends CheckpointOptions, ConfigOverrides {
   /** In place of the folder's. */
   config?: DualEncoderConfig
+}
+
+export interface FromPairOptions extends CheckpointOptions, ConfigOverrides {
+  /** Of the new projections. */
+  seed?: number
+  /** 'keep': the projections and the logit scale that lie beside the towers; drawn anew unless given. */
+  projections?: 'keep'
+}
+
+/** @throws OptionError for anything but 'keep'. */
+export function checkedProjections(value: unknown): 'keep' | undefined {
+  if (value === undefined || value === 'keep') return value
+  throw new OptionError(
+    'bad-option',
+    `projections is ${String(value)}; it must be "keep", or left out to draw new ones.`,
+  )
 }
 
 export interface FromTowersOptions extends ConfigOverrides {

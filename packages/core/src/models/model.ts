@@ -6,24 +6,18 @@ import { type SourceLike, splitOptions } from '../files/types'
 import { hostLossOps } from '../ops/losses/host'
 import { LOSSES, logitsOf } from '../ops/losses/losses'
 import type { Weights } from '../weights/entry'
-import { type ConfigOverrides, type DualEncoderConfig, OVERRIDES } from './dual-encoder-config'
+import { type DualEncoderConfig, OVERRIDES } from './dual-encoder-config'
 import type { Batch, EncodeRequest, EncoderOutput, EncoderRunner, EncoderSpec } from './encoder'
 import { checkInputs, type TextModelInputs, textBatch, type VisionModelInputs, visionBatch } from './inputs'
-import {
-  CHECKPOINT_OPTIONS,
-  type CheckpointOptions,
-  initializeModel,
-  joinTowers,
-  type LoadedModel,
-  loadModel,
-  loadTower,
-} from './load'
+import { CHECKPOINT_OPTIONS, initializeModel, joinTowers, type LoadedModel, loadModel, loadTower } from './load'
 import {
   BESIDE_INPUTS,
+  checkedProjections,
   type FeatureOptions,
   FORWARD_OPTIONS,
   type ForwardInputs,
   type ForwardOptions,
+  type FromPairOptions,
   type FromPretrainedOptions,
   type FromTowersOptions,
   INPUTS,
@@ -78,25 +72,35 @@ export abstract class DualEncoderModel {
 
   /**
    * Two pretrained towers with new projections. Either may be a base model, one with a task head, a
-   * whole CLIP, SigLIP or ChineseCLIP (vision), or a tower already loaded.
+   * whole CLIP, SigLIP or ChineseCLIP (vision), or a tower already loaded. `projections: 'keep'` draws none: they and the
+   * logit scale are those beside the towers, in a whole CLIP and in sentence-transformers' `2_Dense`.
    */
   static async fromVisionTextPretrained<M, O extends object>(
     this: ModelClass<M, O>,
     vision: SourceLike | TowerBase,
     text: SourceLike | TowerBase,
-    options: CheckpointOptions & ConfigOverrides & { seed?: number } & Partial<O> = {},
+    options: FromPairOptions & Partial<O> = {},
   ): Promise<M> {
     checkPairs(this)
-    const known = [...CHECKPOINT_OPTIONS, ...OVERRIDES, 'seed']
-    const { engine, rest } = split<O, CheckpointOptions & ConfigOverrides & { seed?: number }>(
+    const known = [...CHECKPOINT_OPTIONS, ...OVERRIDES, 'seed', 'projections']
+    const { engine, rest } = split<O, FromPairOptions>(
       options as O,
       this.engineOptions,
       known,
       'fromVisionTextPretrained',
     )
     const { source, rest: others } = splitOptions(rest)
-    const { vision: visionConfig, text: textConfig, seed, onWarning, format, unusedWeights, ...values } = others
-    const checkpoint = { ...source, onWarning, format, unusedWeights }
+    const {
+      vision: visionConfig,
+      text: textConfig,
+      seed,
+      onWarning,
+      format,
+      unusedWeights,
+      projections,
+      ...values
+    } = others
+    const checkpoint = { ...source, onWarning, format, unusedWeights, projections: checkedProjections(projections) }
     const visionTower = isTower(vision)
       ? vision.loadedAs('vision')
       : await loadTower('vision', vision, { ...checkpoint, config: visionConfig })
@@ -108,7 +112,8 @@ export abstract class DualEncoderModel {
       vision: isTower(vision) ? visionConfig : undefined,
       text: isTower(text) ? textConfig : undefined,
     }
-    return new this(await joinTowers(visionTower, textTower, { ...values, ...overrides, seed, onWarning }), engine)
+    const joined = { ...values, ...overrides, seed, onWarning, projections }
+    return new this(await joinTowers(visionTower, textTower, joined), engine)
   }
 
   /** New weights throughout, the same for the same seed. */
