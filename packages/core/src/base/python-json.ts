@@ -14,13 +14,18 @@ const FLOATS = new Set([
   'pos_embed_shift',
   'rope_theta',
 ])
+/** The same of one model's config, where another's takes whole numbers only (DINOv2 has its `mlp_ratio` as one). */
+const FLOATS_OF: Readonly<Record<string, readonly string[]>> = { swinv2: ['mlp_ratio'] }
 const MARK = '\u0000float:'
 
 /** The text of a `config.json` that Python reads as it wrote it: whole floats keep their `.0`. */
 export function pythonJson(json: JsonObject): string {
   const text = JSON.stringify(
     json,
-    (key, value: unknown) => (FLOATS.has(key) && Number.isInteger(value) ? `${MARK}${String(value)}` : value),
+    function (this: JsonObject, key, value: unknown) {
+      const isFloat = FLOATS.has(key) || FLOATS_OF[String(this.model_type)]?.includes(key)
+      return isFloat && Number.isInteger(value) ? `${MARK}${String(value)}` : value
+    },
     2,
   )
   return text.replace(/"\\u0000float:(-?\d+)"/g, '$1.0')
