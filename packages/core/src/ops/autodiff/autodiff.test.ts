@@ -303,6 +303,14 @@ it('a parameter that the loss does not depend on is left out', () => {
   expect(tape.gradients([[y, values([2], 2)]]).params.size).toBe(0)
 })
 
+it('divides a row of zeros by eps, and so its gradient', () => {
+  const tape = new Tape(host)
+  const x = tape.leaf(host.constant(tensor([0, 0, 3, 4], [2, 2])))
+  const y = tape.l2Normalize(x, 0.5)
+  const [found] = tape.gradients([[y, host.constant(tensor([1, 2, 4, -3], [2, 2]))]], [x]).leaves
+  expect([...found!.data].map((value) => Math.round(value * 1e9) / 1e9)).toEqual([2, 4, 0.8, -0.6])
+})
+
 it('halves a gradient where two are largest', () => {
   const tape = new Tape(host)
   const [a, b] = [tape.leaf(host.scalar(2)), tape.leaf(host.scalar(2))]

@@ -70,4 +70,18 @@ export class Tape<T> extends TracedPrimitives<T> {
       ...(b ? [[b, (g: T) => ops.sum(this.rows(g), [0])] as const] : []),
     )
   }
+
+  override l2Normalize(x: Traced<T>, eps?: number): Traced<T> {
+    const { ops } = this
+    const norm = ops.sqrt(ops.sum(ops.mul(x.value, x.value), [-1], true))
+    const size = eps === undefined ? norm : ops.maximum(norm, ops.scalar(eps))
+    const value = ops.div(x.value, size)
+    // A row that is not longer than eps is divided by a constant: one of zeros too has a gradient.
+    const turns = eps === undefined ? undefined : ops.sub(ops.scalar(1), ops.greaterEqual(ops.scalar(eps), norm))
+    const pull = (g: T): T => {
+      const along = ops.mul(value, ops.sum(ops.mul(g, value), [-1], true))
+      return ops.div(ops.sub(g, turns === undefined ? along : ops.mul(along, turns)), size)
+    }
+    return this.note(value, [x, pull])
+  }
 }
