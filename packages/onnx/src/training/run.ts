@@ -91,12 +91,12 @@ export class OnnxTraining implements TrainingRun {
     const store = await this.#prepared()
     const rows = rowsOf(sides.texts)
     const starts = Array.from({ length: Math.ceil(rows / size) }, (_, i) => i * size)
-    const chunksOf = (side: Side<Tensor>) =>
-      starts.map((start) => ({ start, side: rowsAt(side, start, Math.min(start + size, rows)) }))
+    const chunksOf = (kind: DropoutOf, side: Side<Tensor>) =>
+      starts.map((start) => ({ start, side: rowsAt(this.model[kind], side, start, Math.min(start + size, rows)) }))
     const embed = async (kind: DropoutOf, side: Side<Tensor>): Promise<Tensor> => {
       if ('embeds' in side) return side.embeds
       const parts: Plain[] = []
-      for (const chunk of chunksOf(side)) {
+      for (const chunk of chunksOf(kind, side)) {
         signal?.throwIfAborted()
         const inputs = namedInputs(kind, chunk.side)
         const opened = await this.#open(`embeds ${kind} ${shapeKey(inputs)}`, seed, (context) =>
@@ -118,9 +118,10 @@ export class OnnxTraining implements TrainingRun {
       ['vision', sides.images],
     ] as const) {
       if ('embeds' in side || !this.#trains(kind)) continue
-      for (const chunk of chunksOf(side)) {
+      for (const chunk of chunksOf(kind, side)) {
         signal?.throwIfAborted()
         const { embeds: upstream } = rowsAt(
+          this.model[kind],
           { embeds: tensor(gradients[kind]!.data as Float32Array, text.dims) },
           chunk.start,
           chunk.start + rowsOf(chunk.side),

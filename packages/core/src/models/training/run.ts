@@ -3,7 +3,7 @@ import type { WeightEntry } from '../../weights/entry'
 import { InputError } from '../../base/errors'
 import type { Tensor } from '../../base/tensor'
 import type { Primitives } from '../../ops/ops'
-import type { Batch, TextEncoderSpec, VisionEncoderSpec } from '../encoder'
+import { type Batch, encoderInputs, type EncoderSpec, type TextEncoderSpec, type VisionEncoderSpec } from '../encoder'
 import { textBatch, type TextModelInputs, visionBatch, type VisionModelInputs } from '../inputs'
 import { memoryWeight } from '../initialize'
 import type { LoadedModel } from '../load'
@@ -109,13 +109,12 @@ export function sidesOf(
   return { texts, images }
 }
 
-const tensorsOf = (side: Side<Tensor>): Tensor[] => ('embeds' in side ? [side.embeds] : Object.values(side.inputs))
-
 /** Rows of the batch. */
-export const rowsOf = (side: Side<Tensor>): number => Math.max(...tensorsOf(side).map(({ dims }) => dims[0] as number))
+export const rowsOf = (side: Side<Tensor>): number =>
+  ('embeds' in side ? side.embeds : ((side.inputs.inputIds ?? side.inputs.pixelValues) as Tensor)).dims[0] as number
 
-/** Rows `[start, end)` of a side. */
-export function rowsAt(side: Side<Tensor>, start: number, end: number): Side<Tensor> {
+/** Rows `[start, end)` of a side. Inputs that are one for all rows stay as they are. */
+export function rowsAt(encoder: EncoderSpec, side: Side<Tensor>, start: number, end: number): Side<Tensor> {
   const cut = (x: Tensor): Tensor => {
     const width = x.data.length / (x.dims[0] as number)
     return {
@@ -125,8 +124,7 @@ export function rowsAt(side: Side<Tensor>, start: number, end: number): Side<Ten
     }
   }
   if ('embeds' in side) return { embeds: cut(side.embeds) }
-  const all = rowsOf(side)
-  // What is one for all rows stays.
-  const inputs = Object.entries(side.inputs).map(([name, x]) => [name, x.dims[0] === all ? cut(x) : x])
+  const ofRows = new Set(encoderInputs(encoder).flatMap(({ name, dims }) => (dims[0] === 'batch' ? [name] : [])))
+  const inputs = Object.entries(side.inputs).map(([name, x]) => [name, ofRows.has(name) ? cut(x) : x])
   return { ...side, inputs: Object.fromEntries(inputs) as Batch['inputs'] }
 }
