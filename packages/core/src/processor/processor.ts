@@ -36,10 +36,8 @@ export interface TextHalf {
 }
 
 /** What a call gives: the halves that were asked for. */
-export type ProcessorOutput<I> = I extends TextInput
-  ? TextHalf
-  : (I extends { text: TextInput } ? TextHalf : Partial<TextHalf>) &
-      (I extends { images: ImageSource | readonly ImageSource[] } ? ImageBatch : Partial<ImageBatch>)
+export type ProcessorOutput<I> = (I extends TextInput | { text: TextInput } ? TextHalf : Partial<TextHalf>) &
+  (I extends { images: ImageSource | readonly ImageSource[] } ? ImageBatch : Partial<ImageBatch>)
 
 type Arguments = [inputs: ProcessorInputs | TextInput, options?: TokenizerCallOptions]
 
@@ -52,14 +50,17 @@ export interface FamilyOptions {
 }
 
 /** `await processor({ text, images })`; texts alone need no name: `await processor(['a dog', 'a cat'])`. */
- 
-export type VisionTextDualEncoderProcessor = <I extends ProcessorInputs | TextInput>(inputs: I, options?: TokenizerCallOptions) => Promise<ProcessorOutput<I>>
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- CallableInstance makes instances callable
+export interface VisionTextDualEncoderProcessor {
+  // eslint-disable-next-line @typescript-eslint/prefer-function-type -- merged into the class below
+  <I extends ProcessorInputs | TextInput>(inputs: I, options?: TokenizerCallOptions): Promise<ProcessorOutput<I>>
+}
 
 /**
  * transformers' `VisionTextDualEncoderProcessor`: an image processor and a tokenizer. Texts are padded
  * to the longest of the call unless `padding` says otherwise, because a model takes tensors.
  */
- 
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- CallableInstance makes instances callable
 export class VisionTextDualEncoderProcessor extends CallableInstance<Arguments, Promise<object>> {
   readonly imageProcessor: ImageProcessor
   readonly tokenizer: Tokenizer
