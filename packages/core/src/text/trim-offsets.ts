@@ -1,8 +1,9 @@
 import { SPACE } from './engine/byte-level'
 import type { Offset } from './options'
 
-const LEADING = new RegExp(`^[${SPACE}\\p{White_Space}]*`, 'u')
-const TRAILING = new RegExp(`[${SPACE}\\p{White_Space}]*$`, 'u')
+// Made by calls, so that bundlers may leave them out.
+const LEADING = /* @__PURE__ */ (() => new RegExp(`^[${SPACE}\\p{White_Space}]*`, 'u'))()
+const TRAILING = /* @__PURE__ */ (() => new RegExp(`[${SPACE}\\p{White_Space}]*$`, 'u'))()
 
 /**
  * Leaves the spaces that a byte-level token begins and ends with out of its offsets, in place (the Rust

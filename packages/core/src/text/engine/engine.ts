@@ -129,7 +129,8 @@ export class Engine implements TextEngine {
   }
 }
 
-const SPACE = new RegExp(`[${charClass('whitespace')}]`, 'u')
+// Made by a call, so that bundlers may leave it out with its table.
+const SPACE = /* @__PURE__ */ (() => new RegExp(`[${charClass('whitespace')}]`, 'u'))()
 
 function add(tokens: Tokens, id: number, start: number, end: number): void {
   tokens.ids.push(id)

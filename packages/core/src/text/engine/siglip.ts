@@ -11,7 +11,7 @@ const SPACE = '▁'
 /** What SentencePiece decodes an unknown piece to. */
 const UNKNOWN = ' \u2047 '
 const PUNCTUATION = /[!-/:-@[-`{-~]/g
-const SPACES = new RegExp(`${PYTHON_SPACE.source}+`, 'g')
+const SPACES = /* @__PURE__ */ (() => new RegExp(`${PYTHON_SPACE.source}+`, 'g'))()
 
 export interface SiglipParts {
   /** Pieces of the file with their scores; `isText`: the piece can stand in a text. */

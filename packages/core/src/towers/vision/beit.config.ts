@@ -1,4 +1,4 @@
-import { configClass } from '../../base/pretrained-config'
+import { configClass, derived } from '../../base/pretrained-config'
 import type { Pooling } from '../tower'
 
 export const BEIT_DEFAULTS = {
@@ -25,7 +25,8 @@ export const BEIT_DEFAULTS = {
 }
 
 /** transformers' `BeitConfig`. */
-export class BeitConfig extends /* @__PURE__ */ configClass('beit', { vocabSize: 8192, ...BEIT_DEFAULTS }) {}
+export class BeitConfig
+  extends /* @__PURE__ */ configClass('beit', /* @__PURE__ */ derived(BEIT_DEFAULTS, { vocabSize: 8192 })) {}
 
 /** transformers' `Data2VecVisionConfig`. */
 export class Data2VecVisionConfig extends /* @__PURE__ */ configClass('data2vec-vision', BEIT_DEFAULTS) {}

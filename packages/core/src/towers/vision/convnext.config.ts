@@ -1,4 +1,4 @@
-import { configClass } from '../../base/pretrained-config'
+import { configClass, derived } from '../../base/pretrained-config'
 import type { Pooling } from '../tower'
 
 export const CONVNEXT_DEFAULTS = {
@@ -17,7 +17,10 @@ export const CONVNEXT_DEFAULTS = {
 
 /** transformers' `ConvNextConfig`. */
 export class ConvNextConfig
-  extends /* @__PURE__ */ configClass('convnext', { ...CONVNEXT_DEFAULTS, layerScaleInitValue: 1e-6 })
+  extends /* @__PURE__ */ configClass(
+    'convnext',
+    /* @__PURE__ */ derived(CONVNEXT_DEFAULTS, { layerScaleInitValue: 1e-6 }),
+  )
 {
   get hiddenSize(): number {
     return this.hiddenSizes.at(-1) ?? 0

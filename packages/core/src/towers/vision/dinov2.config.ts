@@ -1,4 +1,4 @@
-import { configClass } from '../../base/pretrained-config'
+import { configClass, derived } from '../../base/pretrained-config'
 import type { Pooling } from '../tower'
 
 export const DINOV2_DEFAULTS = {
@@ -22,12 +22,15 @@ export const DINOV2_DEFAULTS = {
 }
 
 /** transformers' `Dinov2Config`. */
-export class Dinov2Config extends /* @__PURE__ */ configClass('dinov2', { ...DINOV2_DEFAULTS, useMaskToken: true }) {}
+export class Dinov2Config
+  extends /* @__PURE__ */ configClass('dinov2', /* @__PURE__ */ derived(DINOV2_DEFAULTS, { useMaskToken: true })) {}
 
 /** transformers' `Dinov2WithRegistersConfig`. */
 export class Dinov2WithRegistersConfig
-  extends /* @__PURE__ */ configClass('dinov2_with_registers', {
-    ...DINOV2_DEFAULTS,
-    patchSize: 16 as number | readonly [number, number],
-    numRegisterTokens: 4,
-  }) {}
+  extends /* @__PURE__ */ configClass(
+    'dinov2_with_registers',
+    /* @__PURE__ */ derived(DINOV2_DEFAULTS, {
+      patchSize: 16 as number | readonly [number, number],
+      numRegisterTokens: 4,
+    }),
+  ) {}

@@ -1,4 +1,4 @@
-import { configClass } from '../../base/pretrained-config'
+import { configClass, derived } from '../../base/pretrained-config'
 import type { Pooling } from '../tower'
 
 export const SWIN_DEFAULTS = {
@@ -30,10 +30,12 @@ export class SwinConfig extends /* @__PURE__ */ configClass('swin', SWIN_DEFAULT
 
 /** transformers' `Swinv2Config`. */
 export class Swinv2Config
-  extends /* @__PURE__ */ configClass('swinv2', {
-    ...SWIN_DEFAULTS,
-    pretrainedWindowSizes: [0, 0, 0, 0] as readonly number[] | null,
-  })
+  extends /* @__PURE__ */ configClass(
+    'swinv2',
+    /* @__PURE__ */ derived(SWIN_DEFAULTS, {
+      pretrainedWindowSizes: [0, 0, 0, 0] as readonly number[] | null,
+    }),
+  )
 {
   get hiddenSize(): number {
     return this.embedDim * 2 ** (this.depths.length - 1)

@@ -1,4 +1,4 @@
-import { configClass } from '../../base/pretrained-config'
+import { configClass, derived } from '../../base/pretrained-config'
 import type { Pooling } from '../tower'
 
 /** What ViT's kin share. */
@@ -19,18 +19,18 @@ export const VIT_BASE = {
   pooling: undefined as Pooling | undefined,
 }
 
-export const VIT_DEFAULTS = {
-  ...VIT_BASE,
+export const VIT_DEFAULTS = /* @__PURE__ */ derived(VIT_BASE, {
   encoderStride: 16,
   poolerOutputSize: undefined as number | null | undefined,
   poolerAct: 'tanh',
-}
+})
 
 /** transformers' `ViTConfig`. */
 export class ViTConfig extends /* @__PURE__ */ configClass('vit', VIT_DEFAULTS) {}
 
 /** transformers' `ViTMSNConfig`. */
-export class ViTMSNConfig extends /* @__PURE__ */ configClass('vit_msn', { ...VIT_BASE, layerNormEps: 1e-6 }) {}
+export class ViTMSNConfig
+  extends /* @__PURE__ */ configClass('vit_msn', /* @__PURE__ */ derived(VIT_BASE, { layerNormEps: 1e-6 })) {}
 
 /** transformers' `ViTMAEConfig`, of which the encoder alone is read. */
 export class ViTMAEConfig extends /* @__PURE__ */ configClass('vit_mae', VIT_BASE) {}
