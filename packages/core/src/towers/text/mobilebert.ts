@@ -1,7 +1,7 @@
 import type { MobileBertConfig } from './mobilebert.config'
 import { ConfigError } from '../../base/errors'
 import { activationOf } from '../../ops/activations'
-import type { Ops } from '../../ops/ops'
+import type { Ops, Param } from '../../ops/ops'
 import type { Scope } from '../../ops/scope'
 import { bertPooler, embeddingTable, pooledBy, STALE_POSITIONS } from './bert'
 import { inLayer } from '../blocks'
@@ -118,10 +118,18 @@ export const mobilebert: TextTowerModule<MobileBertConfig, keyof typeof BERT_INP
       ...(taps.attentions ? { attentions } : {}),
     }
   },
-  idleParams: (w, { embeddingSize: size, hiddenSize: D, trigramInput }) => {
-    if (trigramInput || size !== D) return []
-    const { weight, bias } = w.at('embeddings.embedding_transformation').linear(size, D)
-    return [weight, bias!]
+  idleParams(w, config) {
+    const { embeddingSize: size, hiddenSize: D, intraBottleneckSize: narrow, trigramInput, numHiddenLayers } = config
+    const both = ({ weight, bias }: { weight: Param; bias?: Param }) => [weight, bias!]
+    const transformation =
+      trigramInput || size !== D ? [] : both(w.at('embeddings.embedding_transformation').linear(size, D))
+    // The bottleneck that queries and keys share stays where all of attention reads the other.
+    const idle = config.useBottleneck && config.useBottleneckAttention && config.keyQuerySharedBottleneck
+    const shared = Array.from({ length: idle ? numHiddenLayers : 0 }, (_, index) => {
+      const at = w.at(`encoder.layer.${index}.bottleneck.attention`)
+      return [...both(at.at('dense').linear(D, narrow)), ...both(at.at('LayerNorm').norm(narrow, config.layerNormEps))]
+    })
+    return [...transformation, ...shared.flat()]
   },
   maxLength: (config) => config.maxPositionEmbeddings,
 }

@@ -40,11 +40,11 @@ function rotationWithClass<T>(ops: Ops<T>, w: Scope, config: MLCDVisionConfig, g
   const half = config.hiddenSize / config.numAttentionHeads / 2
   const std = half ** -0.5 * config.initializerFactor
   const patches = rotationOf(patchAngles(grid, 2 * half, thetaOf(config)))
-  const learned = ops.param(w.param('class_pos_emb', [1, half], { kind: 'normal', std }))
+  const learned = ops.reshape(ops.param(w.param('class_pos_emb', [1, half], { kind: 'normal', std })), [1, 1, half])
   const negated = ops.sub(ops.scalar(0), learned)
   return {
-    cos: ops.concat([ops.cos(ops.concat([learned, learned], 1)), ops.constant(patches.cos)], 0),
-    sin: ops.concat([ops.sin(ops.concat([negated, learned], 1)), ops.constant(patches.sin)], 0),
+    cos: ops.concat([ops.cos(ops.concat([learned, learned], -1)), ops.constant(patches.cos)], 0),
+    sin: ops.concat([ops.sin(ops.concat([negated, learned], -1)), ops.constant(patches.sin)], 0),
   }
 }
 
