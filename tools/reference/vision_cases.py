@@ -111,7 +111,7 @@ VISION_CASES = [
     vision("swin-absolute", swin(use_absolute_embeddings=True, depths=[1, 2, 1], num_heads=[1, 4, 8], window_size=2)),
     vision("swin-absolute-interpolate", swin(use_absolute_embeddings=True, window_size=4), image=(36, 24), interpolate=True),
     pair("swin-max", swin(), "max", image=(18, 39)),
-    vision("swinv2", swinv2()),
+    vision("swinv2", swinv2(), seed=5004),
     vision("swinv2-other-size", swinv2(qkv_bias=False, hidden_act="silu", pretrained_window_sizes=[4, 2]), image=(29, 34)),
     vision("swinv2-wide-window", swinv2(window_size=6, depths=[1, 2], image_size=[24, 30]), image=(24, 30)),
     pair("convnext", convnext()),
@@ -124,4 +124,4 @@ VISION_CASES = [
     pair("resnet-early", resnet(downsample_in_bottleneck=True, num_channels=1), "max", image=(40, 35)),
 ]
 for index, each in enumerate(VISION_CASES):
-    each["seed"] = 2000 + index
+    each.setdefault("seed", 2000 + index)

@@ -102,8 +102,11 @@ export function mlp<T>(ops: Ops<T>, fc1: Linear, activation: Activation, fc2: Li
 /** A number as a tensor. */
 export const number = <T>(ops: Ops<T>, value: number): T => ops.constant(tensor(Float32Array.of(value), [1]))
 
-/** Takes every score, and is not the lowest float32, which TensorFlow.js's softmax on WebGPU starts its maximum from. */
-const FAR = 3e38
+/**
+ * Takes every score (beside it they are less than half a step of float32), and is above what TensorFlow.js's largest
+ * values start from: the lowest float32 on WebGPU, -1e20 on WebGL.
+ */
+const FAR = 1e15
 
 /** Added to scores: 0 where `seen` is 1, and where it is 0 what keeps attention away. Rows without any 1 attend to all alike. */
 export const biasOf = <T>(ops: Ops<T>, seen: T): T => ops.mul(ops.sub(seen, number(ops, 1)), number(ops, FAR))
