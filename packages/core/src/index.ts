@@ -70,6 +70,7 @@ export {
   type HasImageProcessor,
   type ImageEncoder,
   type ImageItem,
+  type PrepareImages,
   type PooledEncoder,
 } from './retrieval/embed-images'
 export { type Hit, topK } from './retrieval/top-k'
@@ -109,6 +110,7 @@ export { AltCLIPTextConfig } from './towers/text/altclip.config'
 export { ChineseCLIPTextConfig } from './towers/text/chinese-clip.config'
 export { CLIPTextConfig, MetaClip2TextConfig } from './towers/text/clip-text.config'
 export { SiglipTextConfig } from './towers/text/siglip-text.config'
+export type { RopeParameters } from './towers/text/rope'
 export type { Pooling, TextConfig, TowerConfig, VisionConfig } from './towers/tower'
 export { Aimv2VisionConfig } from './towers/vision/aimv2.config'
 export { BeitConfig, Data2VecVisionConfig } from './towers/vision/beit.config'

@@ -12,7 +12,7 @@ export interface PooledEncoder {
   forward(inputs: { pixelValues: Tensor }): Promise<{ readonly poolerOutput: Tensor }>
 }
 
-type PrepareImages = (images: readonly ImageSource[], options?: ImageCallOptions) => Promise<ImageBatch>
+export type PrepareImages = (images: readonly ImageSource[], options?: ImageCallOptions) => Promise<ImageBatch>
 
 /** The part of a processor that is needed: `VisionTextDualEncoderProcessor`, or an object with an image processor. */
 export interface HasImageProcessor {
