@@ -26,7 +26,7 @@ export const BEIT_DEFAULTS = {
 
 /** transformers' `BeitConfig`. */
 export class BeitConfig
-  extends /* @__PURE__ */ configClass('beit', /* @__PURE__ */ derived(BEIT_DEFAULTS, { vocabSize: 8192 })) {}
+  extends /* @__PURE__ */ configClass('beit', /* @__PURE__ */ derived({ vocabSize: 8192 }, BEIT_DEFAULTS)) {}
 
 /** transformers' `Data2VecVisionConfig`. */
 export class Data2VecVisionConfig extends /* @__PURE__ */ configClass('data2vec-vision', BEIT_DEFAULTS) {}
