@@ -4,10 +4,8 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { raw } from '../../tools/build/raw'
-import { script } from '../../tools/build/script'
+import { bundle } from './bundle'
 import { FakeHub } from '../../tools/hub/fake-hub'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
@@ -48,23 +46,6 @@ async function programOf(page: string): Promise<{ code: string; printed: string[
   return { code: `${[...new Set(imports)].join('\n')}\n${rest}`, printed }
 }
 
-/** Bundled from the sources into `node_modules`, where the engines are found. */
-async function bundle(code: string, name: string): Promise<string> {
-  const outfile = `${ROOT}packages/onnx/node_modules/.docs/${basename(name)}.mjs`
-  await build({
-    stdin: { contents: code, loader: 'ts', resolveDir: `${ROOT}parity-tests` },
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    conditions: ['@dual-encoder/source', 'node', 'import'],
-    external: ['onnxruntime-node', 'onnxruntime-web', 'sharp', '@tensorflow/*'],
-    plugins: [raw, script],
-    logLevel: 'silent',
-    outfile,
-  })
-  return outfile
-}
-
 /** What pages load by name comes from here. */
 let hub: FakeHub
 beforeAll(async () => {
@@ -79,7 +60,9 @@ describe.each(PAGES)('%s', (page) => {
     expect(printed.length).toBeGreaterThanOrEqual(1)
     const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-docs-'))
     for (const [name, path] of Object.entries(FOLDERS)) await symlink(`${ROOT}${path}`, join(folder, name))
-    const file = await bundle(code, page)
+    // In `node_modules`, where the engines are found.
+    const file = `${ROOT}packages/onnx/node_modules/.docs/${basename(page)}.mjs`
+    await bundle(code, file)
     const env = { ...process.env, HF_HOME: `${folder}/home`, HF_HUB_CACHE: '', HF_ENDPOINT: hub.url, HF_TOKEN: 'write' }
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [file], { cwd: folder, env })
     expect(stderr).toBe('')

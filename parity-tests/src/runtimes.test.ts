@@ -1,10 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { build } from 'esbuild'
 import { describe, expect, it } from 'vitest'
-import { raw } from '../../tools/build/raw'
-import { script } from '../../tools/build/script'
 import { runBy } from '../consume/install'
+import { bundle } from './bundle'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const MODEL = `${ROOT}/parity-tests/models/emoji-vit-bert`
@@ -27,17 +25,7 @@ describe.each(['onnx', 'tfjs'])('the ten lines on @dual-encoder/%s', (backend) =
   it.each(['bun', 'deno'] as const)('run on %s', { timeout: 300_000 }, async (runtime) => {
     const folder = `${ROOT}/packages/${backend}/node_modules/.runtimes`
     const outfile = `${folder}/${runtime}.mjs`
-    await build({
-      stdin: { contents: program(backend), loader: 'ts', resolveDir: `${ROOT}/parity-tests` },
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      conditions: ['@dual-encoder/source', 'node', 'import'],
-      external: ['onnxruntime-node', 'onnxruntime-web', 'sharp', '@tensorflow/*'],
-      plugins: [raw, script],
-      logLevel: 'silent',
-      outfile,
-    })
+    await bundle(program(backend), outfile)
     const { code, stdout, stderr } = await runBy(runtime, outfile, folder)
     expect({ code, stdout: stdout.trim() }, stderr).toEqual({ code: 0, stdout: 'airplane' })
     await rm(outfile)

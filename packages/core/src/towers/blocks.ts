@@ -1,4 +1,3 @@
-import { tensor } from '../base/tensor'
 import type { Activation } from '../ops/activations'
 import type { Linear, Norm, Ops, Projection } from '../ops/ops'
 import type { Pooling, Taps, TowerOutput } from './tower'
@@ -99,9 +98,6 @@ export function mlp<T>(ops: Ops<T>, fc1: Linear, activation: Activation, fc2: Li
   return (x) => ops.linear(ops.linear(x, fc1, activation), fc2)
 }
 
-/** A number as a tensor. */
-export const number = <T>(ops: Ops<T>, value: number): T => ops.constant(tensor(Float32Array.of(value), [1]))
-
 /**
  * Takes every score (beside it they are less than half a step of float32), and is above what TensorFlow.js's largest
  * values start from: the lowest float32 on WebGPU, -1e20 on WebGL.
@@ -109,7 +105,7 @@ export const number = <T>(ops: Ops<T>, value: number): T => ops.constant(tensor(
 const FAR = 1e15
 
 /** Added to scores: 0 where `seen` is 1, and where it is 0 what keeps attention away. Rows without any 1 attend to all alike. */
-export const biasOf = <T>(ops: Ops<T>, seen: T): T => ops.mul(ops.sub(seen, number(ops, 1)), number(ops, FAR))
+export const biasOf = <T>(ops: Ops<T>, seen: T): T => ops.mul(ops.sub(seen, ops.scalar(1)), ops.scalar(FAR))
 
 /** Of a packed layer its part `index`, of `size` outputs each. */
 export function rowsOf({ weight, bias }: Projection, index: number, size: number): Projection {

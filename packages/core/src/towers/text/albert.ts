@@ -1,31 +1,19 @@
 import type { AlbertConfig } from './albert.config'
-import { activationOf } from '../../ops/activations'
-import type { Ops } from '../../ops/ops'
-import type { Scope } from '../../ops/scope'
 import { bertEmbeddings, encoderOptions, pooledBy, STALE_POSITIONS } from './bert'
-import { mlp, postNormEncoder, type PostNormLayer } from '../blocks'
+import { postNormEncoder } from '../blocks'
 import { BERT_INPUTS } from '../inputs'
+import { type LayerNames, postNormLayer } from './post-norm-layer'
 import type { TextTowerModule } from '../tower'
 
-function albertLayer<T>(ops: Ops<T>, w: Scope, config: AlbertConfig): PostNormLayer<T> {
-  const { hiddenSize: D, intermediateSize, layerNormEps: eps } = config
-  const attention = w.at('attention')
-  return {
-    attention: {
-      query: attention.at('query').linear(D, D),
-      key: attention.at('key').linear(D, D),
-      value: attention.at('value').linear(D, D),
-      output: attention.at('dense').linear(D, D),
-    },
-    attentionNorm: attention.at('LayerNorm').norm(D, eps),
-    mlp: mlp(
-      ops,
-      w.at('ffn').linear(D, intermediateSize),
-      activationOf(config.hiddenAct),
-      w.at('ffn_output').linear(intermediateSize, D),
-    ),
-    outputNorm: w.at('full_layer_layer_norm').norm(D, eps),
-  }
+const LAYER: LayerNames = {
+  query: 'attention.query',
+  key: 'attention.key',
+  value: 'attention.value',
+  output: 'attention.dense',
+  attentionNorm: 'attention.LayerNorm',
+  fc1: 'ffn',
+  fc2: 'ffn_output',
+  outputNorm: 'full_layer_layer_norm',
 }
 
 /**
@@ -46,7 +34,7 @@ export const albert: TextTowerModule<AlbertConfig, keyof typeof BERT_INPUTS> = {
       (index) => {
         const group = Math.floor(Math.floor(index / inner) / (layers / config.numHiddenGroups))
         const name = `encoder.albert_layer_groups.${group}.albert_layers.${index % inner}`
-        return albertLayer(ops, w.at(name), config)
+        return postNormLayer(ops, w.at(name), LAYER, config)
       },
       { ...encoderOptions(config, inputs.attentionMask, taps), layers: layers * inner, mlpDropout: 0 },
     )

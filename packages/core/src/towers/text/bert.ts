@@ -1,34 +1,27 @@
 import type { BERT_DEFAULTS, BertConfig } from './bert.config'
 import { ConfigError } from '../../base/errors'
-import { activationOf } from '../../ops/activations'
-import { type EncoderOptions, mlp, onlyPooled, pool, postNormEncoder, type PostNormLayer, takesFirst } from '../blocks'
+import { type EncoderOptions, onlyPooled, pool, postNormEncoder, type PostNormLayer, takesFirst } from '../blocks'
 import type { Ops, Param } from '../../ops/ops'
 import type { Scope } from '../../ops/scope'
 import { BERT_INPUTS, type BertInputs } from '../inputs'
+import { type LayerNames, postNormLayer } from './post-norm-layer'
 import type { Pooling, Taps, TextTowerModule, TowerOutput } from '../tower'
 
 export type BertLike = typeof BERT_DEFAULTS & { readonly modelType: string }
 
-export function bertLayer<T>(ops: Ops<T>, w: Scope, config: BertLike): PostNormLayer<T> {
-  const { hiddenSize: D, intermediateSize, layerNormEps: eps } = config
-  const self = w.at('attention.self')
-  return {
-    attention: {
-      query: self.at('query').linear(D, D),
-      key: self.at('key').linear(D, D),
-      value: self.at('value').linear(D, D),
-      output: w.at('attention.output.dense').linear(D, D),
-    },
-    attentionNorm: w.at('attention.output.LayerNorm').norm(D, eps),
-    mlp: mlp(
-      ops,
-      w.at('intermediate.dense').linear(D, intermediateSize),
-      activationOf(config.hiddenAct),
-      w.at('output.dense').linear(intermediateSize, D),
-    ),
-    outputNorm: w.at('output.LayerNorm').norm(D, eps),
-  }
+const LAYER: LayerNames = {
+  query: 'attention.self.query',
+  key: 'attention.self.key',
+  value: 'attention.self.value',
+  output: 'attention.output.dense',
+  attentionNorm: 'attention.output.LayerNorm',
+  fc1: 'intermediate.dense',
+  fc2: 'output.dense',
+  outputNorm: 'output.LayerNorm',
 }
+
+export const bertLayer = <T>(ops: Ops<T>, w: Scope, config: BertLike): PostNormLayer<T> =>
+  postNormLayer(ops, w, LAYER, config)
 
 /** @throws ConfigError for what makes a BERT another model than the encoder that runs here. */
 function checkEncoder(config: BertLike): void {

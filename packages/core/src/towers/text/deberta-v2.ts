@@ -2,7 +2,6 @@ import type { DebertaV2Config } from './deberta.config'
 import { activationOf } from '../../ops/activations'
 import type { Ops } from '../../ops/ops'
 import type { Scope } from '../../ops/scope'
-import { number } from '../blocks'
 import { DEBERTA, debertaForward, type INPUTS, pairBias, relativeScores, termsOf } from './disentangled'
 import type { TextTowerModule } from '../tower'
 
@@ -37,7 +36,7 @@ export const debertaV2: TextTowerModule<DebertaV2Config, keyof typeof INPUTS> = 
     const { names, has } = termsOf(config)
     const factor = 1 + ['c2p', 'p2c'].filter((name) => names.includes(name)).length
     const scale = 1 / Math.sqrt((D / heads) * factor)
-    const scalar = number(ops, scale)
+    const scalar = ops.scalar(scale)
     const mask = pairBias(ops, inputs.attentionMask)
     const counts = ops.reshape(ops.float(inputs.attentionMask), [0, -1, 1])
     const isNormed = config.normRelEbd

@@ -1,7 +1,6 @@
 import type { DebertaConfig } from './deberta.config'
 import type { Ops } from '../../ops/ops'
 import type { Scope } from '../../ops/scope'
-import { number } from '../blocks'
 import {
   DEBERTA,
   debertaForward,
@@ -44,7 +43,7 @@ function attend<T>(
   const [query, key, value] = [shifted(part(0), 'q_bias'), part(1), shifted(part(2), 'v_bias')]
   const { names, has } = termsOf(config)
   const scale = 1 / Math.sqrt(headSize * (1 + names.length))
-  const scalar = number(ops, scale)
+  const scalar = ops.scalar(scale)
   const unscaled = relativeScores(
     ops,
     config,

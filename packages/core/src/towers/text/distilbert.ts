@@ -1,33 +1,23 @@
 import type { DistilBertConfig } from './distilbert.config'
-import { activationOf } from '../../ops/activations'
-import type { Init, Ops } from '../../ops/ops'
-import type { Scope } from '../../ops/scope'
+import type { Init } from '../../ops/ops'
 import { embeddingTable, encoderOptions, pooledBy, STALE_POSITIONS } from './bert'
-import { mlp, postNormEncoder, type PostNormLayer } from '../blocks'
+import { postNormEncoder } from '../blocks'
 import { ABSOLUTE_INPUTS } from '../inputs'
+import { type LayerNames, postNormLayer } from './post-norm-layer'
 import type { TextTowerModule } from '../tower'
 
 /** Of every layer norm, whatever the config says. */
 const EPS = 1e-12
 
-function layer<T>(ops: Ops<T>, w: Scope, { hiddenSize: D, hiddenDim, activation }: DistilBertConfig): PostNormLayer<T> {
-  const attention = w.at('attention')
-  return {
-    attention: {
-      query: attention.at('q_lin').linear(D, D),
-      key: attention.at('k_lin').linear(D, D),
-      value: attention.at('v_lin').linear(D, D),
-      output: attention.at('out_lin').linear(D, D),
-    },
-    attentionNorm: w.at('sa_layer_norm').norm(D, EPS),
-    mlp: mlp(
-      ops,
-      w.at('ffn.lin1').linear(D, hiddenDim),
-      activationOf(activation),
-      w.at('ffn.lin2').linear(hiddenDim, D),
-    ),
-    outputNorm: w.at('output_layer_norm').norm(D, EPS),
-  }
+const LAYER: LayerNames = {
+  query: 'attention.q_lin',
+  key: 'attention.k_lin',
+  value: 'attention.v_lin',
+  output: 'attention.out_lin',
+  attentionNorm: 'sa_layer_norm',
+  fc1: 'ffn.lin1',
+  fc2: 'ffn.lin2',
+  outputNorm: 'output_layer_norm',
 }
 
 /** Sines in the even columns, cosines in the odd ones, as Vaswani et al.'s. */
@@ -59,11 +49,12 @@ export const distilbert: TextTowerModule<DistilBertConfig, keyof typeof ABSOLUTE
       ops.embedding(positionIds, positions),
       embeddings.at('LayerNorm').norm(D, EPS),
     )
+    const shape = { ...config, intermediateSize: config.hiddenDim, hiddenAct: config.activation, layerNormEps: EPS }
     const options = { ...config, hiddenDropoutProb: 0, attentionProbsDropoutProb: config.attentionDropout }
     const { last, ...collected } = postNormEncoder(
       ops,
       ops.dropout(normed, dropout),
-      (index) => layer(ops, w.at(`transformer.layer.${index}`), config),
+      (index) => postNormLayer(ops, w.at(`transformer.layer.${index}`), LAYER, shape),
       { ...encoderOptions(options, attentionMask, taps), mlpDropout: dropout },
     )
     return {

@@ -1,12 +1,10 @@
 import type { MPNetConfig } from './mpnet.config'
 import type { Tensor } from '../../base/tensor'
-import { activationOf } from '../../ops/activations'
-import type { Ops } from '../../ops/ops'
-import type { Scope } from '../../ops/scope'
 import { bertPooler, embeddingTable, encoderOptions, pooledBy, STALE_POSITIONS } from './bert'
-import { mlp, postNormEncoder, type PostNormLayer } from '../blocks'
+import { postNormEncoder } from '../blocks'
 import { ABSOLUTE_INPUTS, positionIds, relative, type TextInput } from '../inputs'
 import { countedPositions } from './roberta'
+import { type LayerNames, postNormLayer } from './post-norm-layer'
 import type { TextTowerModule } from '../tower'
 
 /** In embeddings and positions, whatever `pad_token_id` says. */
@@ -39,26 +37,15 @@ const INPUTS = {
   relativePositions: RELATIVE_POSITIONS,
 }
 
-function layer<T>(ops: Ops<T>, w: Scope, config: MPNetConfig, bias: T): PostNormLayer<T> {
-  const { hiddenSize: D, intermediateSize, layerNormEps: eps } = config
-  const attention = w.at('attention.attn')
-  return {
-    attention: {
-      query: attention.at('q').linear(D, D),
-      key: attention.at('k').linear(D, D),
-      value: attention.at('v').linear(D, D),
-      output: attention.at('o').linear(D, D),
-    },
-    attentionNorm: w.at('attention.LayerNorm').norm(D, eps),
-    mlp: mlp(
-      ops,
-      w.at('intermediate.dense').linear(D, intermediateSize),
-      activationOf(config.hiddenAct),
-      w.at('output.dense').linear(intermediateSize, D),
-    ),
-    outputNorm: w.at('output.LayerNorm').norm(D, eps),
-    bias,
-  }
+const LAYER: LayerNames = {
+  query: 'attention.attn.q',
+  key: 'attention.attn.k',
+  value: 'attention.attn.v',
+  output: 'attention.attn.o',
+  attentionNorm: 'attention.LayerNorm',
+  fc1: 'intermediate.dense',
+  fc2: 'output.dense',
+  outputNorm: 'output.LayerNorm',
 }
 
 /**
@@ -85,7 +72,7 @@ export const mpnet: TextTowerModule<MPNetConfig, keyof typeof INPUTS> = {
     const { last, ...collected } = postNormEncoder(
       ops,
       ops.dropout(normed, config.hiddenDropoutProb),
-      (index) => layer(ops, w.at(`encoder.layer.${index}`), config, bias),
+      (index) => ({ ...postNormLayer(ops, w.at(`encoder.layer.${index}`), LAYER, config), bias }),
       encoderOptions(config, attentionMask, taps),
     )
     const poolerOutput = pooledBy(ops, config.pooling, last, attentionMask, bertPooler(ops, w, config))
