@@ -302,19 +302,23 @@ def expectation(data, is_avif):
     return expected
 
 
-def main():
-    FILES.mkdir(parents=True, exist_ok=True)
-    for old in FILES.iterdir():
+def write(table, folder, files, keeps=".avif", by=PIL.__version__):
+    """Files (name, bytes) into `folder`, and what Pillow makes of them into `table`; with the pixels of small ones that end in `keeps`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
         old.unlink()
     entries = {}
-    for family in (jpegs, pngs, webps, gifs, bmps, tiffs, others):
-        for name, data in family():
-            entries[name] = expectation(data, name.endswith(".avif"))
-            (FILES / name).write_bytes(data)
+    for name, data in files:
+        entries[name] = expectation(data, name.endswith(keeps))
+        (folder / name).write_bytes(data)
     lines = ",\n".join(f"{json.dumps(k)}:{json.dumps(v, separators=(',', ':'))}" for k, v in entries.items())
-    (OUT / "decoding.json").write_text(f'{{"pillow":"{PIL.__version__}",\n"files":{{\n{lines}\n}}}}\n')
-    total = sum(f.stat().st_size for f in FILES.iterdir())
-    print(len(entries), "files,", sum("error" in e for e in entries.values()), "errors,", total, "bytes")
+    table.write_text(f'{{"pillow":"{by}",\n"files":{{\n{lines}\n}}}}\n')
+    total = sum(f.stat().st_size for f in folder.iterdir())
+    print(len(entries), "files,", [name for name, entry in entries.items() if "error" in entry], "errors,", total, "bytes")
+
+
+def main():
+    write(OUT / "decoding.json", FILES, (file for family in (jpegs, pngs, webps, gifs, bmps, tiffs, others) for file in family()))
 
 
 if __name__ == "__main__":

@@ -4,15 +4,13 @@ parity-tests/fixtures/image-formats/{files/,formats.json}
     python tools/reference/images_formats.py
 """
 
-import json
 import struct
 import zlib
 
-import PIL
 from PIL import Image
 
 import images
-from images_decode import PROFILE, alpha, chunk, exif, expectation, png, rgb, samples, saved
+from images_decode import PROFILE, alpha, chunk, exif, png, rgb, samples, saved, write
 
 OUT = images.OUT.parent / "image-formats"
 FILES = OUT / "files"
@@ -126,18 +124,7 @@ def avifs():
 
 
 def main():
-    FILES.mkdir(parents=True, exist_ok=True)
-    for old in FILES.iterdir():
-        old.unlink()
-    entries = {}
-    for family in (jpegs, pngs, webps, tiffs, avifs):
-        for name, data in family():
-            entries[name] = expectation(data, name.endswith(".avif"))
-            (FILES / name).write_bytes(data)
-    lines = ",\n".join(f"{json.dumps(k)}:{json.dumps(v, separators=(',', ':'))}" for k, v in entries.items())
-    (OUT / "formats.json").write_text(f'{{"pillow":"{PIL.__version__}",\n"files":{{\n{lines}\n}}}}\n')
-    total = sum(f.stat().st_size for f in FILES.iterdir())
-    print(len(entries), "files,", sum("error" in e for e in entries.values()), "errors,", total, "bytes")
+    write(OUT / "formats.json", FILES, (file for family in (jpegs, pngs, webps, tiffs, avifs) for file in family()))
 
 
 if __name__ == "__main__":

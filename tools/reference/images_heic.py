@@ -4,13 +4,12 @@
 """
 
 import io
-import json
 
 import pillow_heif
 from PIL import Image
 
 import images
-from images_decode import alpha, exif, expectation, rgb
+from images_decode import alpha, exif, rgb, write
 from images_formats import attribute
 
 pillow_heif.register_heif_opener()
@@ -49,16 +48,8 @@ def heics():
 
 
 def main():
-    FILES.mkdir(parents=True, exist_ok=True)
-    for old in FILES.iterdir():
-        old.unlink()
-    entries = {}
-    for name, data in heics():
-        entries[f"{name}.heic"] = expectation(data, True)
-        (FILES / f"{name}.heic").write_bytes(data)
-    lines = ",\n".join(f"{json.dumps(k)}:{json.dumps(v, separators=(',', ':'))}" for k, v in entries.items())
-    (OUT / "heic.json").write_text(f'{{"pillow":"pillow-heif {pillow_heif.__version__}",\n"files":{{\n{lines}\n}}}}\n')
-    print(len(entries), "files,", {k: v for k, v in entries.items() if "error" in v})
+    files = ((f"{name}.heic", data) for name, data in heics())
+    write(OUT / "heic.json", FILES, files, keeps=".heic", by=f"pillow-heif {pillow_heif.__version__}")
 
 
 if __name__ == "__main__":

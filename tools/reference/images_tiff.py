@@ -6,17 +6,15 @@ Each entry holds the SHA-256 of the RGB bytes of transformers' `load_image`, or 
 """
 
 import io
-import json
 import struct
 import zlib
 
 import numpy as np
-import PIL
 from PIL import Image
 
 import images
 from images import draw
-from images_decode import alpha, exif, expectation, rgb, samples, saved
+from images_decode import alpha, exif, rgb, samples, saved, write
 
 OUT = images.OUT.parent / "image-formats"
 FILES = OUT / "tiff"
@@ -311,18 +309,8 @@ def damage():
 
 
 def main():
-    FILES.mkdir(parents=True, exist_ok=True)
-    for old in FILES.iterdir():
-        old.unlink()
-    entries = {}
-    for family in (greys, colors, yccs, codings, layouts, damage):
-        for name, data in family():
-            entries[f"{name}.tif"] = expectation(data, False)
-            (FILES / f"{name}.tif").write_bytes(data)
-    lines = ",\n".join(f"{json.dumps(k)}:{json.dumps(v, separators=(',', ':'))}" for k, v in entries.items())
-    (OUT / "tiff.json").write_text(f'{{"pillow":"{PIL.__version__}",\n"files":{{\n{lines}\n}}}}\n')
-    total = sum(f.stat().st_size for f in FILES.iterdir())
-    print(len(entries), "files,", sum("error" in e for e in entries.values()), "errors,", total, "bytes")
+    families = (greys, colors, yccs, codings, layouts, damage)
+    write(OUT / "tiff.json", FILES, ((f"{name}.tif", data) for family in families for name, data in family()))
 
 
 if __name__ == "__main__":
