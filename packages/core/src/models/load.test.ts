@@ -9,7 +9,14 @@ import { openSource } from '../files/source'
 import type { ByteRange, SourceLike } from '../files/types'
 import { readSafetensors } from '../weights/safetensors/read'
 import { writeSafetensors } from '../weights/safetensors/write'
-import { type CheckpointOptions, initializeModel, loadModel as loadModelAs, loadTower, modelParams } from './load'
+import {
+  type CheckpointOptions,
+  initializeModel,
+  joinTowers,
+  loadModel as loadModelAs,
+  loadTower,
+  modelParams,
+} from './load'
 import { type ConfigOverrides, VisionTextDualEncoderConfig } from './dual-encoder-config'
 import { ViTConfig } from '../towers/vision/vit.config'
 import { BertConfig } from '../towers/text/bert.config'
@@ -145,6 +152,53 @@ describe('loadTower', () => {
     expect(tower.encoder.tower.modelType).toBe('bert')
     expect([...tower.weights.keys()].every((name) => name.startsWith('text_model.'))).toBe(true)
     expect(warnings).toEqual(['head-left-aside'])
+  })
+})
+
+describe('a tower cut at load', () => {
+  const whole = { ...small, numHiddenLayers: 3 }
+  const deep = VisionTextDualEncoderConfig.fromVisionTextConfigs(
+    new ViTConfig({ ...whole, imageSize: 8, patchSize: 4 }),
+    new BertConfig({ ...whole, vocabSize: 20, maxPositionEmbeddings: 12 }),
+    { projectionDim: 4 },
+  )
+  const saved = async () => {
+    const target = await folder()
+    await saveModel(target, await initializeModel(deep, 1), {})
+    return target
+  }
+  const LAYER_2 = 'vision_model.encoder.layer.2.output.dense.bias'
+
+  it('leaves the layers above aside and says so, alone and in a whole model', async () => {
+    const source = await saved()
+    const said: string[] = []
+    const onWarning = ({ code, message }: { code: string; message: string }) => said.push(`${code}: ${message}`)
+    const overrides = { numHiddenLayers: 2 }
+    const tower = await loadTower('vision', source, { config: overrides, onWarning })
+    expect(tower.weights.has(LAYER_2)).toBe(false)
+    expect(tower.encoder.config).toMatchObject({ numHiddenLayers: 2 })
+    const text = await loadTower('text', source, { onWarning })
+    const joined = await joinTowers(await loadTower('vision', source, {}), text, { vision: overrides, onWarning })
+    const model = await loadModel(source, { vision: overrides, text: { numHiddenLayers: 1 }, onWarning })
+    for (const { weights } of [joined, model]) expect(weights.has(LAYER_2)).toBe(false)
+    const cuts = said.filter((line) => line.startsWith('layers-left-aside'))
+    expect(cuts.map((line) => line.replace(/^.*: (?=\w+_model)/, ''))).toEqual([
+      ...Array(3).fill(
+        'vision_model.* is cut to 2 layers, as numHiddenLayers says; layers 2 to 2 (counted from 0) are left aside.',
+      ),
+      'text_model.* is cut to 1 layers, as numHiddenLayers says; layers 1 to 2 (counted from 0) are left aside.',
+    ])
+  })
+
+  it('is still one whose other weights all have to fit, and whose config alone cuts nothing', async () => {
+    const source = await saved()
+    const config = JSON.parse(await readFile(`${source}/config.json`, 'utf8')) as { vision_config: object }
+    const shorter = { ...config, vision_config: { ...config.vision_config, num_hidden_layers: 2 } }
+    await expect(loadModel(source, { vision: { numHiddenLayers: 4 } })).rejects.toMatchObject({
+      code: 'missing-weights',
+    })
+    await writeFile(`${source}/config.json`, JSON.stringify(shorter))
+    await expect(loadModel(source, {})).rejects.toMatchObject({ code: 'unused-weights' })
   })
 })
 

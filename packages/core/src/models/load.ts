@@ -26,6 +26,7 @@ import {
   checkWeights,
   dropIdlePooler,
   findPrefix,
+  setLayersAside,
   setUnusedAside,
   settleTowerNames,
   short,
@@ -152,6 +153,7 @@ async function loadModelFrom<C extends DualEncoderConfig>(
     const prefix = `${ENCODER_NAMES[kind].tower}.`
     for (const [name, entry] of settleTowerNames(weights, tower, prefix, prefix, expected)) settled.set(name, entry)
     dropIdlePooler(settled, expected, prefix, config.pooling)
+    setLayersAside(settled, expected, { prefix, layers: layersIn(options[kind]) }, opened.describe, onWarning)
   }
   for (const [name, entry] of weights)
     if (!Object.values(ENCODER_NAMES).some(({ tower }) => name.startsWith(`${tower}.`)))
@@ -189,6 +191,10 @@ function drawLogits(
     names,
   })
 }
+
+/** How many layers a call wants, where it says so. */
+const layersIn = (overrides: TowerOverrides | undefined): unknown =>
+  (overrides as { readonly numHiddenLayers?: unknown } | undefined)?.numHiddenLayers
 
 type TowerConfigOf = { vision: VisionConfig; text: TextConfig }
 
@@ -233,6 +239,8 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
   )
   const settled = settleTowerNames(weights, tower, prefix, into, expected)
   dropIdlePooler(settled, expected, into, config.pooling)
+  const cut = { prefix: into, layers: layersIn(options.config) }
+  setLayersAside(settled, expected, cut, opened.describe, options.onWarning ?? printWarning)
   if (toleratesUnused(options)) setUnusedAside(settled, expected, opened.describe, options.onWarning ?? printWarning)
   // What is nearly all of its files is fetched as a whole, and kept.
   if (source !== opened && !(await isSmallPart(source, settled)))
@@ -296,8 +304,11 @@ export async function joinTowers(
   const expected = modelParams(config, encoders)
   const weights = new Map<string, WeightEntry>([...vision.weights, ...text.weights])
   for (const [name, entry] of kept?.weights ?? []) weights.set(name, shapedAs(entry, expected.get(name)?.shape))
-  for (const { kind, config } of [encoders.vision, encoders.text])
-    dropIdlePooler(weights, expected, `${ENCODER_NAMES[kind].tower}.`, config.pooling)
+  for (const { kind, config } of [encoders.vision, encoders.text]) {
+    const prefix = `${ENCODER_NAMES[kind].tower}.`
+    dropIdlePooler(weights, expected, prefix, config.pooling)
+    setLayersAside(weights, expected, { prefix, layers: layersIn(values[kind]) }, 'The pair of towers', onWarning)
+  }
   const drawn = [...expected.values()].filter(({ name }) => !weights.has(name) && isNew(name))
   for (const param of drawn) weights.set(param.name, newWeight(param, seed))
   checkWeights(weights, expected, 'The pair of towers')

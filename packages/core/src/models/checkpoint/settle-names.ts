@@ -137,6 +137,35 @@ export function setUnusedAside(
   warn({ code: 'unused-weights', message: `${where}: left aside, as the model has none such: ${short(names)}.`, names })
 }
 
+/** The list of layers that a weight's name is of, and which of them. */
+const layerOf = (name: string): { list: string; index: number } | undefined => {
+  const [, list, index] = /^(.*?\.)(\d+)\./.exec(name) ?? []
+  return list === undefined ? undefined : { list, index: Number(index) }
+}
+
+/** Takes out the layers above the `layers` that a tower is cut to, and says so. */
+export function setLayersAside(
+  weights: Map<string, WeightEntry>,
+  expected: ReadonlyMap<string, Param>,
+  { prefix, layers }: { readonly prefix: string; readonly layers: unknown },
+  where: string,
+  warn: WarningListener,
+): void {
+  if (typeof layers !== 'number') return
+  const lists = new Set([...expected.keys()].map((name) => layerOf(name)?.list))
+  const above = [...weights.keys()].filter((name) => {
+    const layer = name.startsWith(prefix) && !expected.has(name) ? layerOf(name) : undefined
+    return layer && layer.index >= layers && lists.has(layer.list)
+  })
+  if (above.length === 0) return
+  for (const name of above) weights.delete(name)
+  const indices = above.map((name) => layerOf(name)!.index)
+  const message =
+    `${where}: ${prefix}* is cut to ${layers} layers, as numHiddenLayers says; ` +
+    `layers ${Math.min(...indices)} to ${Math.max(...indices)} (counted from 0) are left aside.`
+  warn({ code: 'layers-left-aside', message, names: above })
+}
+
 /** Some names, and how many more there are. */
 export const short = (names: readonly string[]): string =>
   names.length > 8 ? `${names.slice(0, 8).join(', ')} and ${names.length - 8} more` : names.join(', ')
