@@ -8,7 +8,10 @@ const below = {
   onnx: ['core', 'core/backend'],
   tfjs: ['core', 'core/backend'],
   webgpu: ['core', 'core/backend', 'tfjs', 'tfjs/engine-api'],
+  cli: ['core', 'core/backend', 'onnx', 'train'],
 }
+/** Packages that run in Node alone. */
+const IN_NODE = ['cli']
 
 const restrict = (...patterns) => ({ 'no-restricted-imports': ['error', { patterns }] })
 const nodeModules = {
@@ -59,7 +62,10 @@ export default tseslint.config(
     },
   },
   ...Object.entries(below).flatMap(([name, allowed]) => [
-    { files: [`packages/${name}/src/**/*.ts`], rules: restrict(upwards(allowed), nodeModules) },
+    {
+      files: [`packages/${name}/src/**/*.ts`],
+      rules: restrict(upwards(allowed), ...(IN_NODE.includes(name) ? [] : [nodeModules])),
+    },
     {
       files: [
         `packages/${name}/src/{platform,files,runtime,gpu,images}/**/node*.ts`,

@@ -6,6 +6,7 @@ import { script } from './tools/build/script'
 interface Manifest {
   exports: unknown
   imports?: Record<string, unknown>
+  bin?: Record<string, string>
 }
 
 /** Every file name inside the conditions of `exports` or `imports`. */
@@ -22,14 +23,14 @@ const entries = (conditions: unknown): Record<string, string> =>
   )
 
 /**
- * The build of every package, read from its `package.json`: what `exports` and `imports` point at in `dist`
+ * The build of every package, read from its `package.json`: what `exports`, `imports` and `bin` point at in `dist`
  * is built from the file of the same name in `src`. Subpath imports (`#platform`) stay as they are, so that
  * the conditions of whoever loads the package choose among them. Only `exports` has types.
  */
 export default defineConfig(() => {
   const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest
   return {
-    entry: { ...entries(manifest.exports), ...entries(manifest.imports) },
+    entry: { ...entries(manifest.exports), ...entries(manifest.imports), ...entries(manifest.bin) },
     // Symbol.asyncDispose, which the libraries of a program's target may lack.
     dts: { entry: entries(manifest.exports), banner: '/// <reference lib="esnext.disposable" />' },
     format: ['esm', 'cjs'],

@@ -87,3 +87,4 @@ export type { Taps, TextTowerModule, TowerOutput, VisionTowerModule } from './to
 export type { StorageType, WeightEntry, WeightLocation, Weights } from './weights/entry'
 export { readEntries, readInGroups } from './weights/read-entries'
 export { roundTo } from './weights/safetensors/dtypes'
+export { openWeights } from './weights/open'

@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { AutoProcessor, OptionError, SourceError, type VisionTextDualEncoderProcessor } from '@dual-encoder/core'
+import { AutoModel, TextTower, VisionTower, type OnnxModel } from '@dual-encoder/onnx'
+import type { Context, LoadFlags } from './context'
+
+/** Beside the build, and in the repository. */
+const SHIPPED = ['./model', '../../../parity-tests/models/emoji-vit-bert']
+
+/** The model that is named, else that of the environment, else the one that comes with this package. */
+export function modelSource(named: string | undefined): string {
+  const source = named ?? process.env.DUAL_ENCODER_MODEL
+  if (source) return source
+  const shipped = SHIPPED.map((path) => fileURLToPath(new URL(path, import.meta.url)))
+  const folder = shipped.find((path) => existsSync(path))
+  if (folder) return folder
+  throw new SourceError('no-model', 'No model was named, and none came with this package. Give --model.')
+}
+
+export interface Loaded extends AsyncDisposable {
+  readonly source: string
+  readonly model: OnnxModel
+  readonly processor: VisionTextDualEncoderProcessor
+}
+
+/** A model of two towers and its processor, on ONNX Runtime. */
+export async function loadModel(context: Context, flags: LoadFlags): Promise<Loaded> {
+  const source = modelSource(flags.model)
+  const options = context.sourceOptions(flags)
+  const model = await AutoModel.fromPretrained(source, {
+    ...options,
+    onWarning: context.onWarning,
+    ...(flags.threads === undefined ? {} : { threads: flags.threads }),
+  })
+  if (model instanceof VisionTower || model instanceof TextTower)
+    throw new OptionError('no-pair', `${source} is one tower. A model of two is needed: pictures and texts.`)
+  const processor = await AutoProcessor.fromPretrained(source, options)
+  context.endProgress()
+  return { source, model, processor, [Symbol.asyncDispose]: () => model.dispose() }
+}

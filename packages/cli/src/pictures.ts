@@ -1,0 +1,56 @@
+import { readdir, stat } from 'node:fs/promises'
+import { extname, join } from 'node:path'
+import { SourceError } from '@dual-encoder/core'
+
+/** Ends of names of what can be decoded. */
+const PICTURES = /^\.(jpe?g|png|webp|gif|bmp|tiff?|avif|heic|heif)$/i
+
+export interface FoundPictures {
+  /** Paths and URLs, those of a folder sorted. */
+  readonly pictures: string[]
+  /** Files of folders that are no pictures. */
+  readonly skipped: string[]
+}
+
+/** Pictures among paths, folders (all that is in them) and URLs. A file that is named is taken whatever its name. */
+export async function findPictures(given: readonly string[]): Promise<FoundPictures> {
+  const pictures: string[] = []
+  const skipped: string[] = []
+  for (const place of given) {
+    if (/^(https?|data):/i.test(place)) {
+      pictures.push(place)
+      continue
+    }
+    const found = await stat(place).catch(() => undefined)
+    if (!found) throw new SourceError('source-not-found', `There is no file or folder ${place}.`)
+    if (!found.isDirectory()) {
+      pictures.push(place)
+      continue
+    }
+    for (const file of await filesIn(place)) (PICTURES.test(extname(file)) ? pictures : skipped).push(file)
+  }
+  return { pictures, skipped }
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .sort()
+}
+
+/** `248 files are no pictures and were skipped: 248 .svg (a.svg, b.svg, c.svg, ...)`; undefined where none was. */
+export function skippedLine(skipped: readonly string[]): string | undefined {
+  if (skipped.length === 0) return undefined
+  const byEnd = new Map<string, string[]>()
+  for (const file of skipped) {
+    const end = extname(file).toLowerCase() || 'without an end'
+    byEnd.set(end, [...(byEnd.get(end) ?? []), file])
+  }
+  const kinds = [...byEnd].map(([end, files]) => {
+    const names = [...files.slice(0, 3), ...(files.length > 3 ? ['...'] : [])]
+    return `${files.length} ${end} (${names.join(', ')})`
+  })
+  return `${skipped.length} ${skipped.length === 1 ? 'file is no picture and was' : 'files are no pictures and were'} skipped: ${kinds.join('; ')}`
+}

@@ -1,0 +1,158 @@
+import { Argument, Command, InvalidArgumentError, Option } from 'commander'
+import { convertCheckpoint, download, exportModel, listCache, removeFromCache } from './commands/checkpoints'
+import { classify } from './commands/classify'
+import { info } from './commands/info'
+import { completion, SHELLS } from './completion'
+import { Context } from './context'
+import { EXIT, type ExitCode, type Terminal } from './terminal'
+
+const VERSION = '0.1.0'
+
+function whole(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value <= 0) throw new InvalidArgumentError('A whole number above 0 is needed.')
+  return value
+}
+
+/** Makes the commands. @param done hears how the one that ran has ended */
+export function programOf(terminal: Terminal, done: (code: ExitCode) => void): Command {
+  const program = new Command('dual-encoder')
+  program
+    .description('Vision-text dual encoders: label pictures, embed and search them, convert and train models.')
+    .version(VERSION)
+    .helpCommand(true)
+    .showHelpAfterError('(dual-encoder help COMMAND says more)')
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .exitOverride()
+
+  /** A command whose last words are its flags; `run` gets its arguments, flags and the context. */
+  const command = (
+    parent: Command,
+    usage: string,
+    description: string,
+    examples: readonly string[],
+    run: (args: never, flags: never, context: Context) => Promise<ExitCode | void>,
+  ): Command => {
+    const made = parent.command(usage).description(description)
+    made.copyInheritedSettings(program)
+    made.option('--json', 'answer programs: a line of JSON for each result')
+    if (examples.length > 0) made.addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}`)
+    made.action(async (...given: unknown[]) => {
+      const flags = given.at(-2) as { json?: boolean }
+      const { json = false, ...rest } = flags
+      const context = new Context(terminal, json)
+      try {
+        done((await run(given.slice(0, -2) as never, rest as never, context)) ?? EXIT.ok)
+      } finally {
+        context.endProgress()
+      }
+    })
+    return made
+  }
+  type Flags<F extends (...args: never[]) => unknown> =
+    Parameters<F> extends [...unknown[], infer G, Context] ? G : never
+
+  const fetched = (made: Command): Command =>
+    made
+      .option('--revision <name>', 'of a model on the hub: a branch, tag or commit')
+      .option('--offline', 'take what the cache holds, fetch nothing')
+  const modelled = (made: Command): Command =>
+    fetched(
+      made.option(
+        '-m, --model <place>',
+        'a folder, URL or name on the hub (default: $DUAL_ENCODER_MODEL, else built in)',
+      ),
+    ).option('--threads <count>', 'threads of the engine', whole)
+
+  fetched(
+    command(
+      program,
+      'info [model]',
+      'what a checkpoint is: family, towers, sizes, dtype, processor',
+      ['dual-encoder info', 'dual-encoder info openai/clip-vit-base-patch32', 'dual-encoder info ./my-model --json'],
+      ([model]: [string | undefined], flags: Flags<typeof info>, context) => info(model, flags, context),
+    ),
+  )
+
+  modelled(
+    command(
+      program,
+      'classify <pictures...>',
+      'label pictures, folders of them, or URLs',
+      [
+        'dual-encoder classify cat.jpg --labels "a cat,a dog"',
+        'dual-encoder classify ./pictures --labels-file labels.txt --template "a drawing of a {}." --top 3 --json',
+      ],
+      ([pictures]: [string[]], flags: Flags<typeof classify>, context) => classify(pictures, flags, context),
+    ),
+  )
+    .option('-l, --labels <labels...>', 'what to tell apart; commas part them')
+    .option('--labels-file <file>', 'a label on each line')
+    .option('-t, --template <sentences...>', 'sentences with {} where the label goes (default: "a photo of a {}.")')
+    .option('-k, --top <count>', 'how many labels of each picture', whole, 1)
+    .option('--batch-size <count>', 'pictures at a time', whole, 16)
+
+  fetched(
+    command(
+      program,
+      'download <name>',
+      "fetch a model into the cache that Python's huggingface_hub shares",
+      ['dual-encoder download openai/clip-vit-base-patch32', 'dual-encoder download org/model --revision v1.0'],
+      ([name]: [string], flags: Flags<typeof download>, context) => download(name, flags, context),
+    ),
+  )
+
+  const cache = program.command('cache').description('models that are kept on this machine')
+  command(cache, 'list', 'name, size and revisions of each', ['dual-encoder cache list --json'], (_: [], __, context) =>
+    listCache(context),
+  )
+  command(
+    cache,
+    'remove <names...>',
+    'throw models away',
+    ['dual-encoder cache remove org/model'],
+    ([names]: [string[]], _: object, context) => removeFromCache(names, context),
+  )
+
+  fetched(
+    command(
+      program,
+      'convert <source> <target>',
+      "any checkpoint (Flax, TensorFlow, pytorch_model.bin, safetensors) as safetensors that today's Python loads",
+      [
+        'dual-encoder convert ./flax-clip-roberta ./converted',
+        'dual-encoder convert org/model ./half --dtype float16 --max-shard-size 5e9',
+      ],
+      ([source, target]: [string, string], flags: Flags<typeof convertCheckpoint>, context) =>
+        convertCheckpoint(source, target, flags, context),
+    ),
+  )
+    .addOption(new Option('--dtype <type>', 'of the floats').choices(['float32', 'float16', 'bfloat16']))
+    .option('--max-shard-size <bytes>', 'of a file before weights are split over several', whole)
+    .addOption(new Option('--format <name>', 'what to read').choices(['safetensors', 'flax', 'tensorflow', 'pytorch']))
+
+  fetched(
+    command(
+      program,
+      'export <model> <target>',
+      'both towers as ONNX files for other runtimes',
+      ['dual-encoder export ./my-model ./onnx', 'dual-encoder export org/model ./onnx --image-size 224'],
+      ([source, target]: [string, string], flags: Flags<typeof exportModel>, context) =>
+        exportModel(source, target, flags, context),
+    ),
+  ).option('--image-size <pixels>', "of the vision graph (default: the config's)", whole)
+
+  program
+    .command('completion')
+    .description('a script that completes commands and flags in a shell')
+    .addArgument(new Argument('<shell>', 'which one').choices(SHELLS))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  eval "$(dual-encoder completion bash)"\n  dual-encoder completion fish > ~/.config/fish/completions/dual-encoder.fish',
+    )
+    .action((shell: (typeof SHELLS)[number]) => {
+      terminal.out(completion(program, shell))
+      done(EXIT.ok)
+    })
+  return program
+}
