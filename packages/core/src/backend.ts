@@ -27,20 +27,31 @@ export {
 } from './models/encoder'
 export { memoryWeight } from './models/initialize'
 export { checkPixelDims } from './models/inputs'
-export { embedsOnTape, lossOfRows, lossOnTape, type ObjectiveModel, type Side } from './models/training/objective'
+export { BelowCuts, type CutAt } from './models/training/below'
+export {
+  embedsOnTape,
+  lossOfRows,
+  lossOnTape,
+  type LossRows,
+  type Objective,
+  type ObjectiveModel,
+  type Side,
+} from './models/training/objective'
 export { initializeModel, type LoadedModel, type LoadedTower } from './models/load'
 export { type AutoModel, autoModel } from './models/auto-model'
 export { DualEncoderModel } from './models/model'
 export type { ModelClass } from './models/model-options'
 export { GRADIENT_OPTIONS, inMask, namesInMask } from './models/training/param-mask'
-export { encoderParams } from './models/parameters'
+export { type EncoderLayers, encoderLayers, encoderParams } from './models/parameters'
 export { RunnerBase } from './models/runner'
 export { saveModel } from './models/save'
 export { sampleOf } from './models/sample'
 export { TowerBase, type TowerClass } from './models/tower'
 export {
+  type EnteringState,
   rowsAt,
   rowsOf,
+  sideOf,
   sidesOf,
   type StepOptions,
   type StepResult,
@@ -62,6 +73,8 @@ export {
   clipTrainingLoss,
   distillationLoss,
   type LossBatch,
+  type LossName,
+  lossOf,
   matryoshkaLoss,
   siglipTrainingLoss,
   type TrainingLoss,

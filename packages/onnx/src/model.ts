@@ -7,6 +7,11 @@ import {
   type EncoderSpec,
   type LoadedModel,
   type LoadedTower,
+  type EncoderLayers,
+  encoderLayers,
+  BelowCuts,
+  type CutAt,
+  type TrainingInputs,
   namesInMask,
   TowerBase,
   type TrainingPlan,
@@ -24,6 +29,7 @@ export abstract class OnnxModel extends DualEncoderModel {
   static readonly engineOptions: readonly string[] = ONNX_OPTIONS
   readonly #options: OnnxOptions
   #gradients?: OnnxGradients
+  readonly #below = new BelowCuts((encoder) => new OnnxRunner(encoder, this.loaded.weights, this.#options))
   readonly #made: { vision?: OnnxRunner; text?: OnnxRunner } = {}
 
   constructor(loaded: LoadedModel, options: OnnxOptions = {}) {
@@ -63,6 +69,16 @@ export abstract class OnnxModel extends DualEncoderModel {
     return new Map([...this.loaded.weights].map(([name, { shape }]) => [name, shape]))
   }
 
+  /** A tower's layers, and by weight the first that reads it. */
+  layersOf(kind: 'vision' | 'text'): EncoderLayers {
+    return encoderLayers(this.loaded[kind])
+  }
+
+  /** What enters layer `at` of a tower (counted from 0; behind the last: what leaves it), or its pooled output. */
+  outputBelow(kind: 'vision' | 'text', inputs: TrainingInputs, at: CutAt, signal?: AbortSignal) {
+    return this.#below.output(this.loaded[kind], inputs, at, signal)
+  }
+
   /** Begins a training run from the model's weights, which stay as they are. It lives in an engine of its own. */
   train(plan: TrainingPlan): TrainingRun {
     return new OnnxTraining(this.loaded, this.loaded.weights, plan, this.#options)
@@ -77,6 +93,7 @@ export abstract class OnnxModel extends DualEncoderModel {
 
   override async dispose(): Promise<void> {
     await super.dispose()
+    await this.#below.dispose()
     await this.#gradients?.dispose()
   }
 

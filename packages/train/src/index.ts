@@ -3,12 +3,14 @@ export {
   clipTrainingLoss,
   distillationLoss,
   type LossBatch,
+  type LossName,
+  lossOf,
   matryoshkaLoss,
   siglipTrainingLoss,
   type TrainingLoss,
   weightedLosses,
 } from '@dual-encoder/core/backend'
-export { lossOf, type PairKeys, positivesOf } from './losses'
+export { type PairKeys, positivesOf } from './positives'
 export { averageWeights, ema, emaShare } from './optimizers/average'
 export { clampLogitScale, clipByNorm, globalNorm } from './optimizers/gradients'
 export {

@@ -4,7 +4,7 @@ import type { Ops } from '../ops/ops'
 import type { InputDim } from '../towers/inputs'
 import { Scope } from '../ops/scope'
 import type { Taps, TextConfig, TextTowerModule, TowerOutput, VisionConfig, VisionTowerModule } from '../towers/tower'
-import type { Tensor } from '../base/tensor'
+import { type Tensor, tensor } from '../base/tensor'
 
 /** One side of the model: a tower, its config and, in a dual encoder, the projection behind it. */
 export type EncoderSpec = VisionEncoderSpec | TextEncoderSpec
@@ -35,12 +35,15 @@ export interface EncodeRequest extends Taps {
   readonly features?: boolean
   /** `features`, normalised. */
   readonly embeds?: boolean
+  /** What enters layer `at` (counted from 0; behind the last: what leaves it), `[B, L, D]`. */
+  readonly entering?: { readonly at: number }
 }
 
 /** A tower's outputs with the projected ones: `features` and `embeds` are vectors of the shared space, `[B, size]`. */
 export interface EncoderOutput<T> extends TowerOutput<T> {
   features?: T
   embeds?: T
+  entering?: T
 }
 
 /** Inputs of a run by their names; on the host, already validated and completed by core. */
@@ -49,6 +52,12 @@ export interface Batch<T = Tensor> {
   readonly inputs: Readonly<Record<string, T>>
   /** Of a vision encoder: height and width of the pictures, numbers while it runs. */
   readonly imageSize?: readonly [number, number]
+  /** What enters layer `at`, `[B, L, D]`, where it is known: all below is left out. */
+  readonly entering?: { readonly at: number; readonly hidden: T }
+  /** The tower's pooled output, where it is known: only the projection is computed. */
+  readonly pooled?: T
+  /** The tokens of each row that are not left out, `[B, K]`: before the first layer; `entering` holds those alone. */
+  readonly kept?: T
 }
 
 export interface RunOptions {
@@ -101,7 +110,15 @@ export function encoderInputs(encoder: EncoderSpec, imageSize: readonly [number,
 }
 
 /** Outputs of an encoder that are asked for by name, in the order of their computation; lists have one for each layer. */
-const OUTPUTS = ['features', 'embeds', 'poolerOutput', 'lastHiddenState', 'hiddenStates', 'attentions'] as const
+const OUTPUTS = [
+  'entering',
+  'features',
+  'embeds',
+  'poolerOutput',
+  'lastHiddenState',
+  'hiddenStates',
+  'attentions',
+] as const
 
 /** The outputs that a request asks for as `[name, value]`: `features`, `hidden_states.0` and so on. */
 export function namedOutputs<T>(output: EncoderOutput<T>, request: EncodeRequest): [string, T | undefined][] {
@@ -139,22 +156,43 @@ export const pooledSize = (encoder: EncoderSpec): number =>
 export function encode<T>(
   ops: Ops<T>,
   encoder: EncoderSpec,
-  { inputs, imageSize = [0, 0] }: Batch<T>,
+  batch: Batch<T>,
   request: EncodeRequest,
 ): EncoderOutput<T> {
+  const { entering, kept } = batch
+  if (!entering && !kept && !request.entering) return encodeAll(ops, encoder, batch, request)
+  let noted: T | undefined
+  ops.entering = (index) => {
+    if (index === entering?.at) return () => entering.hidden
+    const leavesOut = index === 0 && kept && !entering
+    if (!leavesOut && index !== request.entering?.at) return undefined
+    return (x) => (noted = leavesOut ? tokensOf(ops, x, kept) : x)
+  }
+  ops.ofTokens = kept && ((table) => ops.gather(table, kept, 0))
+  try {
+    // No layer may leave out tokens.
+    const taps = request.entering ? { ...request, lastHiddenState: true } : request
+    const output = encodeAll(ops, encoder, batch, taps)
+    return request.entering ? { ...output, entering: noted } : output
+  } finally {
+    ops.entering = ops.ofTokens = undefined
+  }
+}
+
+/** Of each row of x `[B, L, D]` the tokens that `kept` `[B, K]` names. */
+function tokensOf<T>(ops: Ops<T>, x: T, kept: T): T {
+  const [rows, length, size] = ops.dims(x) as [number, number, number]
+  const starts = tensor(
+    Int32Array.from({ length: rows }, (_, row) => row * length),
+    [rows, 1],
+  )
+  return ops.gather(ops.reshape(x, [-1, size]), ops.add(kept, ops.constant(starts)), 0)
+}
+
+function encodeAll<T>(ops: Ops<T>, encoder: EncoderSpec, batch: Batch<T>, request: EncodeRequest): EncoderOutput<T> {
   const names = ENCODER_NAMES[encoder.kind]
-  const std = encoder.config.initializerRange
-  const weights = new Scope(names.tower, std)
   const output: EncoderOutput<T> =
-    encoder.kind === 'vision'
-      ? encoder.tower.forward(
-          ops,
-          weights,
-          encoder.config,
-          { pixelValues: inputs.pixelValues as T, imageSize },
-          request,
-        )
-      : encoder.tower.forward(ops, weights, encoder.config, inputs, request)
+    batch.pooled === undefined ? towerForward(ops, encoder, batch, request) : { poolerOutput: batch.pooled }
   if (request.features || request.embeds) {
     const { projection } = encoder
     const isMap = encoder.kind === 'vision' && encoder.tower.mapPooler
@@ -168,4 +206,16 @@ export function encode<T>(
     if (request.embeds) output.embeds = ops.l2Normalize(output.features)
   }
   return output
+}
+
+function towerForward<T>(
+  ops: Ops<T>,
+  encoder: EncoderSpec,
+  { inputs, imageSize = [0, 0] }: Batch<T>,
+  taps: Taps,
+): TowerOutput<T> {
+  const weights = new Scope(ENCODER_NAMES[encoder.kind].tower, encoder.config.initializerRange)
+  if (encoder.kind === 'text') return encoder.tower.forward(ops, weights, encoder.config, inputs, taps)
+  const pictures = { pixelValues: inputs.pixelValues as T, imageSize }
+  return encoder.tower.forward(ops, weights, encoder.config, pictures, taps)
 }

@@ -195,6 +195,10 @@ export interface Ops<T> extends Primitives<T> {
    * next image of that `size`.
    */
   resized?(table: Param, size: string, compute: () => T): T
+  /** Set while an encoder runs, by who runs it: what becomes of that which enters layer `index` (behind the last: its end). */
+  entering?: (index: number) => ((x: T) => T) | undefined
+  /** Set where some tokens were left out: of a table `[L, ...]` the rows of those that are there, `[B, K, ...]`. */
+  ofTokens?: (table: T) => T
   /**
    * Computes one layer of an encoder. A backend may free what that makes and does not return, and `consumed`: what the
    * layer before made for this one alone.

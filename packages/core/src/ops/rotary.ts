@@ -33,7 +33,10 @@ export function rotate<T>(
   { cos, sin }: Rotation<T>,
   { heads, headSize, firstOnly }: { readonly heads: number; readonly headSize: number; readonly firstOnly?: boolean },
 ): T {
-  const table = (values: T): T => (firstOnly ? ops.slice(values, -3, 0, 1) : values)
+  const table = (all: T): T => {
+    const values = ops.ofTokens?.(all) ?? all
+    return firstOnly ? ops.slice(values, -3, 0, 1) : values
+  }
   const split = ops.reshape(x, [0, 0, heads, headSize])
   const swapped = ops.concat([ops.slice(split, 3, headSize / 2), ops.slice(split, 3, 0, headSize / 2)], 3)
   const turned = ops.add(ops.mul(split, table(cos)), ops.mul(swapped, table(sin)))

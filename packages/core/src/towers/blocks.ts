@@ -150,9 +150,16 @@ export function preNormEncoder<T>(
     branch = undefined
     return normed
   }
+  const enter = (index: number): void => {
+    const change = ops.entering?.(index)
+    if (!change) return
+    stream = change(branch === undefined ? stream : ops.add(stream, branch))
+    branch = undefined
+  }
   for (let index = 0; index < layers; index++) {
     const consumed = index > 0 ? [stream, branch] : []
     const compute = () => {
+      enter(index)
       const layer = layerAt(index)
       const firstOnly = options.firstTokenOnly === true && index === layers - 1
       const residual = (y: T): T => ops.dropPath(y, layer.dropPath ?? 0)
@@ -173,6 +180,7 @@ export function preNormEncoder<T>(
     if (entering !== undefined) hiddenStates.push(entering)
     attentions.push(probs)
   }
+  enter(layers)
   const normed = finalNorm ? norm(finalNorm) : undefined
   if (branch !== undefined) stream = ops.add(stream, branch)
   hiddenStates.push(stream)
@@ -202,6 +210,7 @@ export function postNormEncoder<T>(
   for (let index = 0; index < layers; index++) {
     const consumed = index > 0 && !taps.hiddenStates ? [last] : []
     const compute = () => {
+      last = ops.entering?.(index)?.(last) ?? last
       const layer = layerAt(index)
       const firstOnly = options.firstTokenOnly === true && index === layers - 1
       const { attended, probs } = selfAttention(ops, last, layer.attention, { ...options, bias: layer.bias, firstOnly })
@@ -214,6 +223,7 @@ export function postNormEncoder<T>(
     hiddenStates.push((last = hidden))
     attentions.push(probs)
   }
+  last = ops.entering?.(layers)?.(last) ?? last
   return { last, ...tapped(taps, hiddenStates, attentions) }
 }
 

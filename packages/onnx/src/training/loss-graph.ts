@@ -4,6 +4,8 @@ import {
   encoderInputs,
   type EncoderSpec,
   lossOnTape,
+  type LossRows,
+  type Objective,
   type ObjectiveModel,
   type Side,
   snakeCase,
@@ -30,24 +32,50 @@ export interface Dropped {
 
 export const EMBEDS = { text: 'text_embeds', vision: 'image_embeds' } as const
 
+const hiddenOf = (kind: DropoutOf, at: number): string => `${kind}_entering_${at}`
+const pooledOf = (kind: DropoutOf): string => `${kind}_pooled`
+const KEPT = 'kept_tokens'
+
 /** Host tensors of one side by their names in graphs. */
 export function namedInputs(kind: DropoutOf, side: Side<Tensor>): Record<string, Plain> {
-  const named = 'embeds' in side ? { [EMBEDS[kind]]: side.embeds } : side.inputs
-  const entries = Object.entries(named).map(([name, { dims, dtype, data }]) => [
-    'embeds' in side ? name : snakeCase(name),
-    { dims, dtype, data },
-  ])
-  return Object.fromEntries(entries) as Record<string, Plain>
+  if ('embeds' in side) return { [EMBEDS[kind]]: plainOf(side.embeds) }
+  const { entering, kept, pooled } = side
+  return {
+    ...Object.fromEntries(Object.entries(side.inputs).map(([name, x]) => [snakeCase(name), plainOf(x)])),
+    ...(entering && { [hiddenOf(kind, entering.at)]: plainOf(entering.hidden) }),
+    ...(kept && { [KEPT]: plainOf(kept) }),
+    ...(pooled && { [pooledOf(kind)]: plainOf(pooled) }),
+  }
 }
+
+/** What says how rows belong together, by its names in graphs. */
+export type Beside<T = Tensor> = Pick<LossRows<T>, 'positives' | 'weights'>
+export const namedBeside = (beside: Beside): Record<string, Plain> =>
+  Object.fromEntries(Object.entries(beside).map(([name, x]) => [name, plainOf(x)]))
+export const writeBeside = (ops: OnnxOps, beside: Beside): Beside<Traced<OnnxValue>> =>
+  Object.fromEntries(
+    Object.entries(beside).map(([name, { dims }]) => [name, { value: ops.input(name, 'float32', dims) }]),
+  )
+
+export const plainOf = ({ dims, dtype, data }: Tensor): Plain => ({ dims, dtype, data: data as Float32Array })
 
 /** Inputs of a graph for one side, of the sizes that it has here. */
 export function writeSide(ops: OnnxOps, encoder: EncoderSpec, side: Side<Tensor>): Side<Traced<OnnxValue>> {
-  if ('embeds' in side) return { embeds: { value: ops.input(EMBEDS[encoder.kind], 'float32', side.embeds.dims) } }
+  const { kind } = encoder
+  if ('embeds' in side) return { embeds: { value: ops.input(EMBEDS[kind], 'float32', side.embeds.dims) } }
+  const { entering, kept, pooled } = side
+  if (pooled) return { inputs: {}, pooled: { value: ops.input(pooledOf(kind), 'float32', pooled.dims) } }
   const inputs = encoderInputs(encoder, side.imageSize).map(({ name, dtype }) => {
     const { dims } = side.inputs[name] as Tensor
     return [name, { value: ops.input(snakeCase(name), dtype, dims) }] as const
   })
-  return { ...side, inputs: Object.fromEntries(inputs) }
+  const hidden = entering && { value: ops.input(hiddenOf(kind, entering.at), 'float32', entering.hidden.dims) }
+  return {
+    imageSize: side.imageSize,
+    inputs: Object.fromEntries(inputs),
+    ...(entering && hidden && { entering: { at: entering.at, hidden } }),
+    ...(kept && { kept: { value: ops.input(KEPT, 'int64', kept.dims) } }),
+  }
 }
 
 /** Dropout whose factors are inputs of the graph, noted in `dropped`. */
@@ -66,9 +94,10 @@ export function writeLoss(
   tape: Tape<OnnxValue>,
   model: ObjectiveModel,
   sides: Sides,
-  { loss, dropped }: { loss?: 'clip' | 'siglip'; dropped?: Dropped[] },
+  { beside = {}, dropped, ...objective }: Objective<OnnxValue> & { beside?: Beside; dropped?: Dropped[] },
 ): Traced<OnnxValue> {
   const texts = writeSide(ops, model.text, sides.texts)
   const images = writeSide(ops, model.vision, sides.images)
-  return lossOnTape(tape, model, { texts, images }, { loss, draw: dropped && drawAsInputs(ops, dropped) })
+  const draw = dropped && drawAsInputs(ops, dropped)
+  return lossOnTape(tape, model, { texts, images }, writeBeside(ops, beside), { ...objective, draw })
 }

@@ -8,6 +8,7 @@ import {
   rowsOf,
   saveModel,
   type Side,
+  sideOf,
   sidesOf,
   sizeOf,
   type StepOptions,
@@ -23,7 +24,7 @@ import { runtime } from '#runtime'
 import type { ModelProto } from '../graph/proto'
 import type { OnnxOptions } from '../options'
 import { sessionFailed, sessionParts } from '../session'
-import { type Dropped, namedInputs, type Sides } from './loss-graph'
+import { type Beside, type Dropped, namedBeside, namedInputs, plainOf, type Sides } from './loss-graph'
 import {
   chunkEmbeds,
   chunkGradients,
@@ -55,8 +56,6 @@ function readOnce({ graph }: ModelProto): Set<string> {
   return new Set(graph.inputs.map(({ name }) => name).filter((name) => counts.get(name) === 1))
 }
 
-const plainOf = ({ dims, dtype, data }: Tensor): Plain => ({ dims, dtype, data: data as Float32Array })
-
 /** Trains a model by graphs on ONNX Runtime: one for each size of batch. Parameters and slots stay in the engine. */
 export class OnnxTraining implements TrainingRun {
   readonly #opened = new Map<string, Promise<Opened>>()
@@ -69,30 +68,61 @@ export class OnnxTraining implements TrainingRun {
     private readonly plan: TrainingPlan,
     private readonly options: OnnxOptions,
   ) {
-    this.#shapes = new Map([...weights.values()].map(({ name, shape }) => [name, shape]))
+    const own = [...(plan.initial ?? [])].map(([name, { dims }]) => [name, dims] as const)
+    this.#shapes = new Map([...own, ...[...weights.values()].map(({ name, shape }) => [name, shape] as const)])
   }
 
   async step(inputs: TrainingInputs, options: StepOptions): Promise<StepResult> {
     options.signal?.throwIfAborted()
     const sides = sidesOf(this.model, inputs)
     const { chunkSize = Infinity } = options
-    return rowsOf(sides.texts) > chunkSize ? this.#chunked(sides, chunkSize, options) : this.#whole(sides, options)
+    const { positives, weights } = inputs
+    const beside = { ...(positives && { positives }), ...(weights && { weights }) }
+    return rowsOf(sides.texts) > chunkSize
+      ? this.#chunked(sides, beside, chunkSize, options)
+      : this.#whole(sides, beside, options)
   }
 
-  async #whole(sides: Sides, { numbers, dropoutSeed }: StepOptions): Promise<StepResult> {
-    const inputs = { ...namedInputs('text', sides.texts), ...namedInputs('vision', sides.images) }
-    const opened = await this.#open(`step ${shapeKey(inputs)}`, dropoutSeed, (context) => wholeStep(context, sides))
-    const results = await this.#run(opened, { ...inputs, ...numberInputs(numbers) }, dropoutSeed)
-    return { loss: scalarOf(results.loss), gradNorm: scalarOf(results.norm) }
+  async #whole(sides: Sides, beside: Beside, { numbers, dropoutSeed }: StepOptions): Promise<StepResult> {
+    const inputs = {
+      ...namedInputs('text', sides.texts),
+      ...namedInputs('vision', sides.images),
+      ...namedBeside(beside),
+    }
+    const opened = await this.#open(`step ${shapeKey(inputs)}`, dropoutSeed, (context) =>
+      wholeStep(context, sides, beside),
+    )
+    const results = await this.#run(opened, { ...inputs, ...numberInputs(numbers) }, { seed: dropoutSeed })
+    return resultOf(results, results.norm)
+  }
+
+  async embed(kind: DropoutOf, inputs: TrainingInputs, slot?: string): Promise<Tensor<'float32'>> {
+    const side = sideOf(this.model[kind], inputs)
+    if ('embeds' in side) return side.embeds as Tensor<'float32'>
+    const given = namedInputs(kind, side)
+    const opened = await this.#open(`embeds ${kind} ${shapeKey(given)}`, undefined, (context) =>
+      chunkEmbeds(context, kind, side),
+    )
+    const { embeds } = await this.#run(opened, given, { slot })
+    return tensor((embeds as Plain).data as Float32Array, (embeds as Plain).dims)
   }
 
   /** GradCache: embeddings of all rows first, then the gradients of one chunk after the other. */
-  async #chunked(sides: Sides, size: number, { numbers, dropoutSeed: seed, signal }: StepOptions): Promise<StepResult> {
+  async #chunked(
+    sides: Sides,
+    beside: Beside,
+    size: number,
+    { numbers, dropoutSeed: seed, signal }: StepOptions,
+  ): Promise<StepResult> {
     const store = await this.#prepared()
-    const rows = rowsOf(sides.texts)
-    const starts = Array.from({ length: Math.ceil(rows / size) }, (_, i) => i * size)
-    const chunksOf = (kind: DropoutOf, side: Side<Tensor>) =>
-      starts.map((start) => ({ start, side: rowsAt(this.model[kind], side, start, Math.min(start + size, rows)) }))
+    const chunksOf = (kind: DropoutOf, side: Side<Tensor>) => {
+      const rows = rowsOf(side)
+      const starts = Array.from({ length: Math.ceil(rows / size) }, (_, i) => i * size)
+      return starts.map((start) => ({
+        start,
+        side: rowsAt(this.model[kind], side, start, Math.min(start + size, rows)),
+      }))
+    }
     const embed = async (kind: DropoutOf, side: Side<Tensor>): Promise<Tensor> => {
       if ('embeds' in side) return side.embeds
       const parts: Plain[] = []
@@ -102,17 +132,21 @@ export class OnnxTraining implements TrainingRun {
         const opened = await this.#open(`embeds ${kind} ${shapeKey(inputs)}`, seed, (context) =>
           chunkEmbeds(context, kind, chunk.side),
         )
-        parts.push((await this.#run(opened, inputs, seed, chunk.start)).embeds as Plain)
+        parts.push((await this.#run(opened, inputs, { seed, firstRow: chunk.start })).embeds as Plain)
       }
       return joined(parts)
     }
     const [text, vision] = [await embed('text', sides.texts), await embed('vision', sides.images)]
     await store.zero(this.plan.trained.map(gradKey))
-    const lossInputs = { ...namedInputs('text', { embeds: text }), ...namedInputs('vision', { embeds: vision }) }
+    const lossInputs = {
+      ...namedInputs('text', { embeds: text }),
+      ...namedInputs('vision', { embeds: vision }),
+      ...namedBeside(beside),
+    }
     const lossGraph = await this.#open(`loss ${shapeKey(lossInputs)}`, undefined, (context) =>
-      embedsLoss(context, text.dims),
+      embedsLoss(context, { text: text.dims, vision: vision.dims }, beside),
     )
-    const { loss, ...gradients } = await this.#run(lossGraph, lossInputs)
+    const gradients = await this.#run(lossGraph, lossInputs)
     for (const [kind, side] of [
       ['text', sides.texts],
       ['vision', sides.images],
@@ -122,7 +156,7 @@ export class OnnxTraining implements TrainingRun {
         signal?.throwIfAborted()
         const { embeds: upstream } = rowsAt(
           this.model[kind],
-          { embeds: tensor(gradients[kind]!.data as Float32Array, text.dims) },
+          { embeds: tensor(gradients[kind]!.data as Float32Array, kind === 'text' ? text.dims : vision.dims) },
           chunk.start,
           chunk.start + rowsOf(chunk.side),
         ) as { embeds: Tensor }
@@ -130,12 +164,12 @@ export class OnnxTraining implements TrainingRun {
         const opened = await this.#open(`gradients ${kind} ${shapeKey(inputs)}`, seed, (context) =>
           chunkGradients(context, kind, chunk.side, upstream.dims),
         )
-        await this.#run(opened, { ...inputs, upstream: plainOf(upstream) }, seed, chunk.start)
+        await this.#run(opened, { ...inputs, upstream: plainOf(upstream) }, { seed, firstRow: chunk.start })
       }
     }
     const update = await this.#open('update', undefined, updateStep)
     const { norm } = await this.#run(update, numberInputs(numbers))
-    return { loss: scalarOf(loss), gradNorm: scalarOf(norm) }
+    return resultOf(gradients, norm)
   }
 
   #trains(kind: DropoutOf): boolean {
@@ -154,10 +188,10 @@ export class OnnxTraining implements TrainingRun {
     const store = await runtime.openStore(engine)
     const { slots, likeParams = [] } = plan.rule
     for (const name of plan.trained) {
-      const entry = weights.get(name)
-      if (!entry) throw new BackendError('no-weight', `There is no weight "${name}".`)
-      const { data, dims } = await entry.read()
-      const values = float32Of({ data, dims, dtype: 'float32' } as Tensor)
+      const value = plan.initial?.get(name) ?? (await weights.get(name)?.read())
+      if (!value) throw new BackendError('no-weight', `There is no weight "${name}".`)
+      const dims = this.#shapes.get(name) ?? value.dims
+      const values = float32Of({ ...value, dtype: 'float32' } as Tensor)
       const like = (of: Float32Array): Plain => ({ dims, dtype: 'float32', data: of })
       const zeros = () => like(new Float32Array(sizeOf(dims)))
       const kept = [...slots, 'gradient'].map((slot) => [
@@ -209,16 +243,17 @@ export class OnnxTraining implements TrainingRun {
   async #run(
     { name, inputs, outputs, dropped, readOnce }: Opened,
     given: Readonly<Record<string, Plain>>,
-    seed = 0,
-    firstRow = 0,
+    { seed = 0, firstRow = 0, slot }: { seed?: number; firstRow?: number; slot?: string } = {},
   ): Promise<Record<string, Plain>> {
     const store = await this.#prepared()
+    const trained = new Set(this.plan.trained)
     const factors = dropped.map(({ name, of, place, dims, rate }): [string, Plain] => [
       name,
       { dims, dtype: 'float32', data: dropoutFactors({ seed, of, place, firstRow }, dims, rate) },
     ])
     const all: Readonly<Record<string, Plain>> = { ...given, ...Object.fromEntries(factors) }
-    const feeds = Object.fromEntries(inputs.map((input) => [input, all[input] ?? input]))
+    const keyOf = (input: string) => (slot !== undefined && trained.has(input) ? slotKey(slot, input) : input)
+    const feeds = Object.fromEntries(inputs.map((input) => [input, all[input] ?? keyOf(input)]))
     const kept = outputs.filter((output) => output.startsWith(nextOf('')))
     const stores = kept.map((output) => {
       const key = output.slice(nextOf('').length)
@@ -280,6 +315,12 @@ const shapeKey = (inputs: Readonly<Record<string, Plain>>): string =>
   Object.entries(inputs)
     .map(([name, { dims }]) => `${name}[${dims.join()}]`)
     .join(' ')
+
+const resultOf = ({ loss, scale }: Record<string, Plain>, norm: Plain | undefined): StepResult => ({
+  loss: scalarOf(loss),
+  gradNorm: scalarOf(norm),
+  logitScale: scalarOf(scale),
+})
 
 const scalarOf = (x: Plain | undefined): number => (x?.data as Float32Array)[0] as number
 

@@ -14,7 +14,16 @@ import type { Kernels } from '../graph/kernels'
 import type { ModelProto } from '../graph/proto'
 import { OnnxOps } from '../ops'
 import type { OnnxValue, PlaceParam } from '../primitives'
-import { drawAsInputs, type Dropped, EMBEDS, type Sides, writeLoss, writeSide } from './loss-graph'
+import {
+  type Beside,
+  drawAsInputs,
+  type Dropped,
+  EMBEDS,
+  type Sides,
+  writeBeside,
+  writeLoss,
+  writeSide,
+} from './loss-graph'
 
 /** A graph of a step, and the dropouts whose factors it is given. */
 export interface StepGraph {
@@ -43,6 +52,8 @@ const paramOf = (name: string, shapes: GraphContext['shapes']): Param => ({
   init: { kind: 'zeros' },
 })
 
+const BIAS = 'logit_bias'
+
 /** Collects a graph's outputs; trained parameters are its inputs. */
 class Writer {
   readonly graph: GraphBuilder
@@ -67,6 +78,17 @@ class Writer {
   }
   get draw() {
     return this.context.drops ? drawAsInputs(this.ops, this.dropped) : undefined
+  }
+  /** What the plan says of the loss. */
+  get objective() {
+    const { plan, shapes, model } = this.context
+    const isOwn = plan.initial?.has(BIAS) && !model.config.family.logitBias
+    return { loss: plan.loss, ...(isOwn && { ownBias: paramOf(BIAS, shapes) }) }
+  }
+  /** What cosines are multiplied by. */
+  outputScale(): void {
+    const { ops, context } = this
+    this.output('scale', ops.exp(ops.param(paramOf('logit_scale', context.shapes))))
   }
   output(name: string, value: OnnxValue): void {
     this.#outputs.set(name, value)
@@ -103,11 +125,12 @@ class Writer {
 }
 
 /** A whole step: loss, gradients, update. */
-export function wholeStep(context: GraphContext, sides: Sides): StepGraph {
+export function wholeStep(context: GraphContext, sides: Sides, beside: Beside): StepGraph {
   const writer = new Writer('step', context)
   const { tape, ops } = writer
-  const loss = writeLoss(ops, tape, context.model, sides, { loss: context.plan.loss, dropped: writer.drops })
+  const loss = writeLoss(ops, tape, context.model, sides, { ...writer.objective, beside, dropped: writer.drops })
   writer.output('loss', loss.value)
+  writer.outputScale()
   writer.update(tape.gradients([[loss, ops.scalar(1)]]).params)
   return writer.finish()
 }
@@ -122,15 +145,21 @@ export function chunkEmbeds(context: GraphContext, kind: DropoutOf, side: Side<T
 }
 
 /** The loss of all embeddings, its gradient by them, and that of the logit's parameters. */
-export function embedsLoss(context: GraphContext, dims: readonly number[]): StepGraph {
+export function embedsLoss(
+  context: GraphContext,
+  dims: Readonly<Record<DropoutOf, readonly number[]>>,
+  beside: Beside,
+): StepGraph {
   const writer = new Writer('loss', context)
   const { tape, ops } = writer
-  const leaf = (kind: DropoutOf) => tape.leaf(ops.input(EMBEDS[kind], 'float32', dims))
+  const leaf = (kind: DropoutOf) => tape.leaf(ops.input(EMBEDS[kind], 'float32', dims[kind]))
   const leaves = [leaf('text'), leaf('vision')] as const
   const [text, image] = leaves
-  const loss = lossOfRows(tape, context.model.config, context.plan.loss, { text, image })
+  const rows = { ...writeBeside(ops, beside), text, image }
+  const loss = lossOfRows(tape, context.model.config, rows, writer.objective)
   const { params, leaves: found } = tape.gradients([[loss, ops.scalar(1)]], leaves)
   writer.output('loss', loss.value)
+  writer.outputScale()
   writer.output('text', found[0] as OnnxValue)
   writer.output('vision', found[1] as OnnxValue)
   writer.accumulate(params)

@@ -1,7 +1,7 @@
 import { InputError, loadImage, OptionError, type RawImage, type Tensor } from '@dual-encoder/core'
 import { checkOptions } from '@dual-encoder/core/backend'
 import { type Augmentation, augmented } from '../augment/augment'
-import { positivesOf } from '../losses'
+import { positivesOf } from '../positives'
 import { mix, Random } from '../random'
 import { batchesOf, checkSampler, type SamplerName, tooFew } from './samplers'
 import {

@@ -1,8 +1,9 @@
 import type { DrawFactors, Tape } from '../../ops/autodiff/tape'
 import type { Traced } from '../../ops/autodiff/record'
 import type { DropoutOf } from '../../ops/dropout'
-import { lossOfEmbeds } from '../../ops/losses/losses'
-import { lossOpsOf } from '../../ops/losses/of-ops'
+import { type LossName, lossOf, type TrainingLoss } from '../../ops/losses/training'
+import { tensor } from '../../base/tensor'
+import type { Param } from '../../ops/ops'
 import type { DualEncoderConfig } from '../dual-encoder-config'
 import { type Batch, encode, type EncoderSpec } from '../encoder'
 import { logitParams } from '../load'
@@ -12,7 +13,9 @@ export type Side<T> = Batch<T> | { readonly embeds: T }
 
 export interface Objective<T> {
   /** Default: the family's. */
-  readonly loss?: 'clip' | 'siglip'
+  readonly loss?: LossName | TrainingLoss
+  /** `logit_bias`, of a model whose family has none. */
+  readonly ownBias?: Param
   /** How each encoder drops; not at all unless given. */
   readonly draw?: (of: DropoutOf) => DrawFactors<T>
 }
@@ -38,25 +41,55 @@ export function embedsOnTape<T>(
   return embeds as Traced<T>
 }
 
+/** Embeddings of a batch's rows, and how they belong together. */
+export interface LossRows<T> {
+  /** `[n, D]`; the hard negatives of each pair behind them, `[n + n K, D]`. */
+  readonly text: T
+  /** `[n, D]` */
+  readonly image: T
+  /** `[n, n]`; each pair of itself alone unless given. */
+  readonly positives?: T
+  /** `[n]` */
+  readonly weights?: T
+}
+
 /** The loss of matching rows of both encoders, on a tape that then has its gradient. */
 export function lossOnTape<T>(
   tape: Tape<T>,
   model: ObjectiveModel,
   sides: { readonly texts: Side<Traced<T>>; readonly images: Side<Traced<T>> },
-  { loss, draw }: Objective<T>,
+  beside: Pick<LossRows<Traced<T>>, 'positives' | 'weights'>,
+  objective: Objective<T>,
 ): Traced<T> {
-  const text = embedsOnTape(tape, model.text, sides.texts, draw)
-  const image = embedsOnTape(tape, model.vision, sides.images, draw)
-  return lossOfRows(tape, model.config, loss, { text, image })
+  const text = embedsOnTape(tape, model.text, sides.texts, objective.draw)
+  const image = embedsOnTape(tape, model.vision, sides.images, objective.draw)
+  return lossOfRows(tape, model.config, { ...beside, text, image }, objective)
 }
 
 /** The loss of embeddings. */
 export function lossOfRows<T>(
   tape: Tape<T>,
   config: DualEncoderConfig,
-  loss: Objective<T>['loss'],
-  embeds: { readonly text: Traced<T>; readonly image: Traced<T> },
+  { text, image, positives, weights }: LossRows<Traced<T>>,
+  { loss = config.family.loss, ownBias }: Objective<T>,
 ): Traced<T> {
-  const [scale, bias] = logitParams(config).map((param) => tape.param(param))
-  return lossOfEmbeds(lossOpsOf(tape), loss ?? config.family.loss, embeds, scale as Traced<T>, bias)
+  const [scale, bias = ownBias] = logitParams(config)
+  const [n, size] = tape.dims(image) as [number, number]
+  const texts = tape.dims(text)[0] as number
+  return lossOf(loss)(tape, {
+    textEmbeds: tape.slice(text, 0, 0, n),
+    imageEmbeds: image,
+    ...(texts > n && { hardNegatives: tape.reshape(tape.slice(text, 0, n), [n, texts / n - 1, size]) }),
+    teacher: image,
+    logitScale: tape.param(scale as Param),
+    ...(bias && { logitBias: tape.param(bias) }),
+    positives: positives ?? tape.constant(identity(n)),
+    ...(weights && { weights }),
+  })
 }
+
+const identity = (n: number) =>
+  tensor(
+    Float32Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0)),
+    [n, n],
+  )

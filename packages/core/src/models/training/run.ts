@@ -8,6 +8,8 @@ import { textBatch, type TextModelInputs, visionBatch, type VisionModelInputs } 
 import { memoryWeight } from '../initialize'
 import type { LoadedModel } from '../load'
 import type { Side } from './objective'
+import type { LossName, TrainingLoss } from '../../ops/losses/training'
+import { pairOf } from '../../towers/grid'
 
 /** A parameter in an update: its value, its gradient, and what the rule keeps of it, all of its shape. */
 export interface Updated<T> {
@@ -38,17 +40,50 @@ export interface UpdateRule {
 /** What a backend is told of a training run. */
 export interface TrainingPlan {
   /** Default: the family's. */
-  readonly loss?: 'clip' | 'siglip'
+  readonly loss?: LossName | TrainingLoss
+  /**
+   * What parameters begin as, where not as the model's. `logit_bias` of a model that has none is the run's own: in its
+   * state, and not in what it saves.
+   */
+  readonly initial?: ReadonlyMap<string, Tensor<'float32'>>
   /** Names of the parameters that change. All others stay where they are, and their towers run in evaluation mode. */
   readonly trained: readonly string[]
   readonly rule: UpdateRule
 }
 
-/** Inputs of `forward`, one text for each image; of a locked tower its embeddings, in place of its inputs. */
+/** What enters a layer, of a tower that is locked below it. */
+export interface EnteringState {
+  /** The layer, from 0 on. */
+  readonly at: number
+  /** `[B, L, D]`; with `keptTokens` those alone. */
+  readonly hidden: Tensor<'float32'>
+  /** `[height, width]` of the pictures, where not those of the tower's config. */
+  readonly imageSize?: readonly [number, number]
+}
+
+/**
+ * Inputs of `forward`, one text for each image; of a locked tower its embeddings in place of its inputs, of one that is
+ * locked below a layer what enters that.
+ */
 export interface TrainingInputs extends Partial<TextModelInputs>, Partial<VisionModelInputs> {
   /** `[B, D]`, normalised. */
   readonly textEmbeds?: Tensor
   readonly imageEmbeds?: Tensor
+  /** The pooled output of a tower, `[B, D]`, where no more than its projection learns. */
+  readonly textPooled?: Tensor
+  readonly imagePooled?: Tensor
+  /** Beside the inputs of the texts. */
+  readonly textEntering?: EnteringState
+  /** In place of `pixelValues`. */
+  readonly imageEntering?: EnteringState
+  /** `[B, K]`: the tokens of each picture that are not left out, its class and register tokens among them. */
+  readonly keptTokens?: Tensor<'int64'>
+  /** `[B, B]`: 1 where two pairs are positives of each other; each pair of itself alone unless given. */
+  readonly positives?: Tensor<'float32'>
+  /** `[B]`: how much each pair counts. */
+  readonly weights?: Tensor<'float32'>
+  /** K texts of each pair that are wrong for its picture, `B * K` texts behind the others. Default: 0. */
+  readonly hardNegatives?: number
 }
 
 export interface StepOptions {
@@ -65,6 +100,8 @@ export interface StepResult {
   readonly loss: number
   /** Of all gradients together, before they are clipped. */
   readonly gradNorm: number
+  /** What cosines were multiplied by, exp(logit_scale), in this step. */
+  readonly logitScale: number
 }
 
 /** Values of trained parameters, and of each slot, by name. */
@@ -76,6 +113,8 @@ export interface TrainingState {
 /** A run in an engine, which keeps parameters and slots from step to step. One call at a time. */
 export interface TrainingRun {
   step(inputs: TrainingInputs, options: StepOptions): Promise<StepResult>
+  /** Embeddings of one side as parameters are now, or as a slot holds them, without dropout: `[B, D]`. */
+  embed(kind: 'text' | 'vision', inputs: TrainingInputs, slot?: string): Promise<Tensor<'float32'>>
   state(): Promise<TrainingState>
   /** Goes on from a state. */
   restore(state: TrainingState): Promise<void>
@@ -93,29 +132,55 @@ export const withTrained = (model: LoadedModel, values: ReadonlyMap<string, Tens
 const trainedOr = (entry: WeightEntry, value: Tensor | undefined): WeightEntry =>
   value ? memoryWeight(entry.name, value) : entry
 
+/** One side of a step, checked. */
+export function sideOf(encoder: EncoderSpec, inputs: TrainingInputs): Side<Tensor> {
+  if (encoder.kind === 'text') {
+    const { inputIds, attentionMask, tokenTypeIds, positionIds, textEmbeds, textPooled, textEntering } = inputs
+    if (textEmbeds) return { embeds: textEmbeds }
+    if (textPooled) return { inputs: {}, pooled: textPooled }
+    const batch = textBatch(encoder, { inputIds, attentionMask, tokenTypeIds, positionIds } as TextModelInputs)
+    return { ...batch, ...(textEntering && { entering: textEntering }) }
+  }
+  const { pixelValues, imageEmbeds, imagePooled, imageEntering, keptTokens } = inputs
+  if (imageEmbeds) return { embeds: imageEmbeds }
+  if (imagePooled) return { inputs: {}, pooled: imagePooled }
+  const batch = imageEntering ? unseen(encoder, imageEntering) : visionBatch(encoder, { pixelValues } as never, false)
+  return { ...batch, ...(keptTokens && { kept: keptTokens }) }
+}
+
+/** Pictures that nobody looks at, since what they become is known. */
+function unseen({ config }: VisionEncoderSpec, entering: EnteringState): Batch {
+  const { imageSize = pairOf(config.imageSize) } = entering
+  const dims = [entering.hidden.dims[0] as number, config.numChannels, ...imageSize]
+  return { inputs: { pixelValues: { dims, dtype: 'float32', data: new Float32Array(0) } }, imageSize, entering }
+}
+
 /** Both sides of a step, checked. @throws InputError where a side is missing, or has other rows than the other */
 export function sidesOf(
   { text, vision }: { readonly text: TextEncoderSpec; readonly vision: VisionEncoderSpec },
-  { textEmbeds, imageEmbeds, ...inputs }: TrainingInputs,
+  inputs: TrainingInputs,
 ): { texts: Side<Tensor>; images: Side<Tensor> } {
-  const texts = textEmbeds ? { embeds: textEmbeds } : textBatch(text, inputs as TextModelInputs)
-  const images = imageEmbeds ? { embeds: imageEmbeds } : visionBatch(vision, inputs as VisionModelInputs, false)
+  const texts = sideOf(text, inputs)
+  const images = sideOf(vision, inputs)
+  const { hardNegatives = 0 } = inputs
   const [textCount, imageCount] = [rowsOf(texts), rowsOf(images)]
-  if (textCount !== imageCount)
+  if (textCount !== imageCount * (1 + hardNegatives))
     throw new InputError(
       'batch-mismatch',
-      `A training step needs one text for each image: ${textCount} texts and ${imageCount} images were given.`,
+      `A training step needs one text for each image${hardNegatives ? ` and ${hardNegatives} hard negatives` : ''}: ` +
+        `${textCount} texts and ${imageCount} images were given.`,
     )
   return { texts, images }
 }
 
 /** Rows of the batch. */
 export const rowsOf = (side: Side<Tensor>): number =>
-  ('embeds' in side ? side.embeds : ((side.inputs.inputIds ?? side.inputs.pixelValues) as Tensor)).dims[0] as number
+  ('embeds' in side ? side.embeds : ((side.pooled ?? side.inputs.inputIds ?? side.inputs.pixelValues) as Tensor))
+    .dims[0] as number
 
 /** Rows `[start, end)` of a side. Inputs that are one for all rows stay as they are. */
 export function rowsAt(encoder: EncoderSpec, side: Side<Tensor>, start: number, end: number): Side<Tensor> {
-  const cut = (x: Tensor): Tensor => {
+  const cut = <X extends Tensor>(x: X): X => {
     const width = x.data.length / (x.dims[0] as number)
     return {
       ...x,
@@ -124,7 +189,14 @@ export function rowsAt(encoder: EncoderSpec, side: Side<Tensor>, start: number, 
     }
   }
   if ('embeds' in side) return { embeds: cut(side.embeds) }
+  const { entering, kept, pooled } = side
   const ofRows = new Set(encoderInputs(encoder).flatMap(({ name, dims }) => (dims[0] === 'batch' ? [name] : [])))
   const inputs = Object.entries(side.inputs).map(([name, x]) => [name, ofRows.has(name) ? cut(x) : x])
-  return { ...side, inputs: Object.fromEntries(inputs) as Batch['inputs'] }
+  return {
+    ...side,
+    inputs: Object.fromEntries(inputs) as Batch['inputs'],
+    ...(entering && { entering: { ...entering, hidden: cut(entering.hidden) } }),
+    ...(kept && { kept: cut(kept) }),
+    ...(pooled && { pooled: cut(pooled) }),
+  }
 }

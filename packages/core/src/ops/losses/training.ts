@@ -84,6 +84,20 @@ export const distillationLoss: TrainingLoss = (ops, { textEmbeds, teacher, weigh
   return meanOfRows(ops, ops.mean(ops.mul(apart, apart), [1]), weights)
 }
 
+/** The losses that have names. */
+const NAMED = { clip: clipTrainingLoss, siglip: siglipTrainingLoss, distillation: distillationLoss }
+export type LossName = keyof typeof NAMED
+
+/** The loss of a name, or a function of the user's as it is. */
+export function lossOf(loss: LossName | TrainingLoss): TrainingLoss {
+  if (typeof loss === 'function') return loss
+  if (Object.hasOwn(NAMED, loss)) return NAMED[loss]
+  throw new OptionError(
+    'bad-loss',
+    `loss: "${String(loss)}" is not known. Should be one of: ${Object.keys(NAMED).join(', ')}; or a function over ops.`,
+  )
+}
+
 /** Several losses at once, each times its weight. */
 export const weightedLosses =
   (losses: readonly (readonly [loss: TrainingLoss, weight: number])[]): TrainingLoss =>

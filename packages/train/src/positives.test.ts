@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { lossOf, positivesOf } from './losses'
+import { lossOf } from '@dual-encoder/core/backend'
+import { positivesOf } from './positives'
 
 describe('positives', () => {
   const rows = (values: Float32Array, n: number) =>
@@ -23,5 +24,5 @@ describe('positives', () => {
 })
 
 it('losses have names', () => {
-  expect(() => lossOf('clap' as 'clip')).toThrow(/"clap" is not known. Should be one of: clip, siglip/)
+  expect(() => lossOf('clap' as 'clip')).toThrow(/"clap" is not known. Should be one of: clip, siglip, distillation/)
 })

@@ -1,18 +1,3 @@
-import { OptionError } from '@dual-encoder/core'
-import { clipTrainingLoss, siglipTrainingLoss, type TrainingLoss } from '@dual-encoder/core/backend'
-
-const LOSSES = { clip: clipTrainingLoss, siglip: siglipTrainingLoss }
-
-/** The loss of a name, or a function of the user's as it is. */
-export function lossOf(loss: keyof typeof LOSSES | TrainingLoss): TrainingLoss {
-  if (typeof loss === 'function') return loss
-  if (Object.hasOwn(LOSSES, loss)) return LOSSES[loss]
-  throw new OptionError(
-    'bad-loss',
-    `loss: "${String(loss)}" is not known. Should be one of: ${Object.keys(LOSSES).join(', ')}; or a function over ops.`,
-  )
-}
-
 /** What tells whether two pairs belong together. Pictures and captions are the same where these are `===`. */
 export interface PairKeys {
   readonly group?: unknown
