@@ -8,7 +8,8 @@ const below = {
   onnx: ['core', 'core/backend'],
   tfjs: ['core', 'core/backend'],
   webgpu: ['core', 'core/backend', 'tfjs', 'tfjs/engine-api'],
-  cli: ['core', 'core/backend', 'onnx', 'train'],
+  search: ['core', 'core/backend'],
+  cli: ['core', 'core/backend', 'onnx', 'train', 'search'],
 }
 /** Packages that run in Node alone. */
 const IN_NODE = ['cli']

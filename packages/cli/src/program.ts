@@ -1,7 +1,10 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import { convertCheckpoint, download, exportModel, listCache, removeFromCache } from './commands/checkpoints'
 import { classify } from './commands/classify'
+import { embed } from './commands/embed'
+import { evaluate } from './commands/evaluate'
 import { info } from './commands/info'
+import { train } from './commands/train'
 import { completion, SHELLS } from './completion'
 import { Context } from './context'
 import { EXIT, type ExitCode, type Terminal } from './terminal'
@@ -91,6 +94,43 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     .option('-t, --template <sentences...>', 'sentences with {} where the label goes (default: "a photo of a {}.")')
     .option('-k, --top <count>', 'how many labels of each picture', whole, 1)
     .option('--batch-size <count>', 'pictures at a time', whole, 16)
+
+  modelled(
+    command(
+      program,
+      'embed [pictures...]',
+      'unit vectors of pictures or texts into one file; an interrupted run goes on where it stopped',
+      [
+        'dual-encoder embed ./pictures --out pictures.npy',
+        'dual-encoder embed --texts captions.txt --out captions.parquet',
+      ],
+      ([pictures]: [string[]], flags: Flags<typeof embed>, context) => embed(pictures, flags, context),
+    ),
+  )
+    .requiredOption('-o, --out <file>', 'its end says the format: .npy (ids in .ids.json beside it), .parquet, .jsonl')
+    .option('--texts <file>', 'a text on each line, in place of pictures')
+    .option('--batch-size <count>', 'how many at a time', whole, 16)
+
+  modelled(
+    command(
+      program,
+      'eval <folder>',
+      'retrieval over a folder with a table of captions, zero-shot accuracy over one whose folders are classes',
+      ['dual-encoder eval ./captioned', 'dual-encoder eval ./classes --template "a drawing of a {}." --json'],
+      ([folder]: [string], flags: Flags<typeof evaluate>, context) => evaluate(folder, flags, context),
+    ),
+  )
+    .option('--table <file>', 'of captions, in the folder (default: metadata, captions or data .jsonl, .csv, .tsv)')
+    .option('-t, --template <sentences...>', 'sentences with {} where the class goes (default: "a photo of a {}.")')
+    .option('--batch-size <count>', 'how many at a time', whole, 16)
+
+  command(
+    program,
+    'train <recipe>',
+    'train by a recipe, .json or .mjs; Ctrl-C saves, the same command goes on',
+    ['dual-encoder train recipe.json', 'dual-encoder train recipe.mjs --json > steps.jsonl'],
+    ([recipe]: [string], flags: Flags<typeof train>, context) => train(recipe, flags, context),
+  )
 
   fetched(
     command(

@@ -1,0 +1,2 @@
+/** An index of pictures and texts. */
+export { checkFingerprint, type Fingerprint, fingerprintOf, type PairEncoder, type PairProcessor } from './fingerprint'
