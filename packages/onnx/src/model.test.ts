@@ -10,6 +10,7 @@ import {
   ViTConfig,
   VisionTextDualEncoderConfig,
 } from '@dual-encoder/core'
+import { InferenceSession } from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { VisionTextDualEncoderModel } from './families'
 import { TextTower, VisionTower } from './model'
@@ -189,6 +190,59 @@ describe('sessions', () => {
     await expect(load(options)).rejects.toMatchObject(refused)
     await expect(VisionTower.fromPretrained(FOLDER, options as never)).rejects.toMatchObject(refused)
   })
+
+  it.each(['vit-interpolate', 'beit-roberta', 'dinov3', 'convnext', 'dinov2-registers', 'mlcd'])(
+    'of %s are one for each encoder, whatever outputs and image sizes are asked for',
+    async (name) => {
+      const live = new Set<InferenceSession>()
+      let towers = 0
+      const create = InferenceSession.create.bind(InferenceSession) as (...args: unknown[]) => Promise<InferenceSession>
+      vi.spyOn(InferenceSession, 'create').mockImplementation(async (...args: unknown[]) => {
+        const session = await create(...args)
+        // Others compute tables of positions.
+        if (session.inputNames.includes('pixel_values')) towers++
+        const release = session.release.bind(session)
+        session.release = () => (live.delete(session), release())
+        live.add(session)
+        return session
+      })
+      try {
+        const folder = fixture(name)
+        await using model = await VisionTextDualEncoderModel.fromPretrained(folder)
+        const given = await inputsOf(folder)
+        const [, channels, height, width] = given.pixelValues.dims as [number, number, number, number]
+        const options = { interpolatePosEncoding: true }
+        const ofSize = (h: number, w: number) =>
+          model.getImageFeatures(
+            { pixelValues: tensor(new Float32Array(channels * h * w).fill(0.5), [1, channels, h, w]) },
+            options,
+          )
+        await model.getImageFeatures(given, options)
+        expect(live.size).toBe(1)
+        await model.getImageFeatures(given, { ...options, normalize: true })
+        const [larger, wider] = [await ofSize(height + 32, width + 32), await ofSize(height, width + 64)]
+        expect(await ofSize(height + 32, width + 32)).toEqual(larger)
+        expect(await ofSize(height, width + 64)).toEqual(wider)
+        expect(live.size).toBe(1)
+        expect(towers).toBe(1)
+        await model.forward(given, options)
+        expect(live.size).toBe(2)
+        await model.forward(given, { ...options, outputHiddenStates: true })
+        expect(live.size).toBeGreaterThan(2)
+        await model.forward(given, options)
+        expect(live.size).toBe(2)
+        await using same = await VisionTextDualEncoderModel.fromPretrained(folder)
+        expect(await same.getImageFeatures(given, options)).toEqual(await model.getImageFeatures(given, options))
+        expect(live.size).toBe(2)
+        await model.dispose()
+        expect(live.size).toBe(1)
+        await same.dispose()
+        expect(live.size).toBe(0)
+      } finally {
+        vi.restoreAllMocks()
+      }
+    },
+  )
 
   it('are kept for the sizes last used, however many are', async () => {
     await using model = await VisionTextDualEncoderModel.fromPretrained(fixture('vit-interpolate'))

@@ -34,17 +34,22 @@ export function canBeFlat(dims: readonly Dim[]): boolean {
 }
 
 /** An end that means all the rest. */
-const END = 2 ** 31
+export const END = 2 ** 31
+
+/** The size of an axis of which a run wants the first token, or all: `firstShape`. */
+export const FIRST_TOKENS = 'first_tokens'
 
 /** Plain operators of an ONNX graph. */
 export class OnnxPrimitives implements Primitives<OnnxValue> {
   /** `[B, L]` of the token ids, for reshapes where L is symbolic. */
   #textShape?: string
+  /** `[B, n]` of the first tokens that a run wants of the last layer. */
+  protected firstShape?: string
   /** Weights that the graph is given. */
   readonly #inputs = new Set<string>()
 
   constructor(
-    readonly graph: GraphBuilder,
+    public graph: GraphBuilder,
     private readonly place: PlaceParam,
     protected readonly kernels: Kernels,
   ) {}
@@ -69,9 +74,8 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
   #shapeOf(dims: readonly Dim[]): string {
     const named = dims.filter((dim) => typeof dim === 'string')
     if (named.length < 2) return this.graph.ints(dims.map((dim) => (typeof dim === 'string' ? -1 : dim)))
-    return this.graph.node('Concat', [this.#textShape as string, this.graph.ints(dims.slice(2) as number[])], {
-      axis: 0,
-    })
+    const pair = dims[1] === FIRST_TOKENS ? this.firstShape : this.#textShape
+    return this.graph.node('Concat', [pair as string, this.graph.ints(dims.slice(2) as number[])], { axis: 0 })
   }
 
   /** A value of `dims` whose flat form (its only form below rank 3) is `name`. */

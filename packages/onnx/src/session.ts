@@ -71,13 +71,13 @@ export function sessionFailed(providers: readonly string[], cause: unknown): Err
 export async function runSession(
   { session }: OpenSession,
   feeds: InferenceSession.OnnxValueMapType,
-  signal?: AbortSignal,
+  { signal, fetches = session.outputNames }: { signal?: AbortSignal; fetches?: readonly string[] } = {},
 ): Promise<InferenceSession.OnnxValueMapType> {
   signal?.throwIfAborted()
   const results = await runtime
     .inTurn(() => {
       signal?.throwIfAborted()
-      return session.run(feeds)
+      return session.run(feeds, fetches)
     })
     .catch((cause: unknown) => {
       signal?.throwIfAborted()
@@ -86,6 +86,10 @@ export async function runSession(
   signal?.throwIfAborted()
   return results
 }
+
+/** The operators of the graphs that run with these options. */
+export const kernelsFor = ({ executionProviders = runtime.defaultProviders }: OnnxOptions): Kernels =>
+  kernelsOf(executionProviders)
 
 function kernelsOf(providers: readonly string[]): Kernels {
   if (providers.includes('webgpu')) return 'webgpu'

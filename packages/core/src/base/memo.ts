@@ -40,6 +40,15 @@ export class MemoMap<K, T> {
     return promise
   }
 
+  has(key: K): boolean {
+    return this.#promises.has(key)
+  }
+
+  /** Those that are kept, the last used first. */
+  newest(): Promise<T>[] {
+    return [...this.#promises.values()].reverse()
+  }
+
   /** Takes out what is beyond `most`, the least recently used first. */
   dropBeyond(most: number): Promise<T>[] {
     const dropped: Promise<T>[] = []

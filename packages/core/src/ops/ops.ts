@@ -200,6 +200,11 @@ export interface Ops<T> extends Primitives<T> {
   /** Set where some tokens were left out: of a table `[L, ...]` the rows of those that are there, `[B, K, ...]`. */
   ofTokens?: (table: T) => T
   /**
+   * Token 0 of x along `axis`, where a run wants no more of the last layer. A backend whose graph serves every request
+   * leaves it to the run: token 0, or all of them.
+   */
+  firstTokens?(x: T, axis: number): T
+  /**
    * Computes one layer of an encoder. A backend may free what that makes and does not return, and `consumed`: what the
    * layer before made for this one alone.
    */

@@ -23,6 +23,10 @@ export function rotationOf(angles: readonly (readonly number[])[], prefix = 0): 
   return { cos: tensor(cos, [rows, 1, 2 * half]), sin: tensor(sin, [rows, 1, 2 * half]) }
 }
 
+/** What a run wants of tokens along `axis` where the first may be enough. */
+export const firstTokens = <T>(ops: Ops<T>, x: T, axis: number): T =>
+  ops.firstTokens?.(x, axis) ?? ops.slice(x, axis, 0, 1)
+
 /**
  * Turns each head of x `[B, L, heads * headSize]`: the first half of its values against the second. `firstOnly`: x is
  * token 0 alone.
@@ -35,7 +39,7 @@ export function rotate<T>(
 ): T {
   const table = (all: T): T => {
     const values = ops.ofTokens?.(all) ?? all
-    return firstOnly ? ops.slice(values, -3, 0, 1) : values
+    return firstOnly ? firstTokens(ops, values, -3) : values
   }
   const split = ops.reshape(x, [0, 0, heads, headSize])
   const swapped = ops.concat([ops.slice(split, 3, headSize / 2), ops.slice(split, 3, 0, headSize / 2)], 3)

@@ -1,5 +1,6 @@
 import type { Activation } from '../ops/activations'
 import type { Linear, Norm, Ops, Projection } from '../ops/ops'
+import { firstTokens } from '../ops/rotary'
 import type { Pooling, Taps, TowerOutput } from './tower'
 
 /** The four projections of multi-head self-attention, each `[D, D]`. */
@@ -62,9 +63,9 @@ function selfAttention<T>(
 ): { attended: T; probs?: T } {
   const { heads, keyMask, causal, attentionDropout: dropout, taps, firstOnly } = options
   const [q, k, v] = firstOnly
-    ? [ops.linear(ops.sliceTokens(x, 0, 1), layer.query), ...ops.linears(x, [layer.key, layer.value])]
+    ? [ops.linear(firstTokens(ops, x, 1), layer.query), ...ops.linears(x, [layer.key, layer.value])]
     : ops.linears(x, [layer.query, layer.key, layer.value])
-  const bias = options.bias !== undefined && firstOnly ? ops.slice(options.bias, -2, 0, 1) : options.bias
+  const bias = options.bias !== undefined && firstOnly ? firstTokens(ops, options.bias, -2) : options.bias
   const turned = (y: T, first: boolean): T => layer.rotate?.(y, first) ?? y
   const { context, probs } = ops.attention(turned(q as T, firstOnly), turned(k as T, false), v as T, {
     heads,
@@ -171,7 +172,7 @@ export function preNormEncoder<T>(
         bias: layer.bias,
         firstOnly,
       })
-      if (firstOnly) stream = ops.sliceTokens(stream, 0, 1)
+      if (firstOnly) stream = firstTokens(ops, stream, 1)
       branch = residual(attended)
       branch = residual(ops.dropout(layer.mlp(norm(layer.norm2)), mlpDropout))
       return { stream, branch, entering: taps.hiddenStates ? entering : undefined, probs }
@@ -214,7 +215,7 @@ export function postNormEncoder<T>(
       const layer = layerAt(index)
       const firstOnly = options.firstTokenOnly === true && index === layers - 1
       const { attended, probs } = selfAttention(ops, last, layer.attention, { ...options, bias: layer.bias, firstOnly })
-      const residual = firstOnly ? ops.sliceTokens(last, 0, 1) : last
+      const residual = firstOnly ? firstTokens(ops, last, 1) : last
       const middle = ops.addLayerNorm(attended, residual, layer.attentionNorm).normed
       const expanded = ops.dropout(layer.mlp(middle), mlpDropout)
       return { hidden: ops.addLayerNorm(expanded, middle, layer.outputNorm).normed, probs }
@@ -228,7 +229,11 @@ export function postNormEncoder<T>(
 }
 
 /** Whether pooling needs no token but the first; a tower's own pooler does so in most. */
-export const takesFirst = (pooling: Pooling | undefined): boolean => !pooling || pooling === 'cls'
+const takesFirst = (pooling: Pooling | undefined): boolean => !pooling || pooling === 'cls'
+
+/** Whether the last layer may compute no more than the first token: what is pooled needs no other, and no tap does. */
+export const firstSuffices = (taps: Taps, pooling: Pooling | undefined): boolean =>
+  takesFirst(pooling) && taps.lastHiddenState !== true && !taps.hiddenStates && !taps.attentions
 
 /**
  * The `pooling` option: the first token, or the mean or largest of the tokens after `prefix` (text: of those attended

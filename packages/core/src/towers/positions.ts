@@ -7,6 +7,9 @@ export function resized<T>(ops: Ops<T>, table: Param, size: readonly number[], c
   return ops.resized ? ops.resized(table, size.join('x'), compute) : compute()
 }
 
+/** The `size` of a table that stays as it is. */
+const KEPT = 'kept'
+
 /** `antialiased`: bicubic. */
 export type ResizeMode = 'bicubic' | 'bilinear' | 'antialiased'
 
@@ -119,7 +122,8 @@ export function positionEmbeddings<T>(
   const sameSize = imageSize[0] === trainedSize[0] && imageSize[1] === trainedSize[1]
   const keepsSame = sameSize && !(always && isSquare)
   const keep = keepsSame || (imageSize[0] === imageSize[1] && wanted[0] * wanted[1] === patches)
-  if (keep) return ops.reshape(ops.param(table), [1, prefix + patches, hiddenSize])
+  const kept = () => ops.reshape(ops.param(table), [1, prefix + patches, hiddenSize])
+  if (keep) return ops.resized ? ops.resized(table, KEPT, kept) : kept()
   const grid: Grid = isSquare ? [side, side] : trained
   return resized(ops, table, wanted, () => {
     const rows = ops.reshape(ops.param(table), [prefix + patches, hiddenSize])

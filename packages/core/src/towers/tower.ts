@@ -8,7 +8,8 @@ export type Pooling = 'cls' | 'mean' | 'max'
 
 /** Which of a tower's outputs are wanted. Only these are computed. */
 export interface Taps {
-  readonly lastHiddenState?: boolean
+  /** 'optional': the run says whether it is wanted (`Ops.firstTokens`). */
+  readonly lastHiddenState?: boolean | 'optional'
   readonly hiddenStates?: boolean
   readonly attentions?: boolean
 }

@@ -1,10 +1,14 @@
 import type { Tensor } from '@dual-encoder/core'
+import { CONSTANT, withoutCopies } from './constants'
 import type { Attribute, Element, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfo } from './proto'
 
 /** Contributed operators of ONNX Runtime. */
 export const MICROSOFT = 'com.microsoft'
 
 const OPSET = 17
+
+/** Outputs of a graph by their names: a value of it, and its shape. */
+export type GraphOutputs = ReadonlyMap<string, { readonly value: string; readonly dims: readonly (number | string)[] }>
 
 /** Collects nodes and initializers; what no output needs is left out of the model. */
 export class GraphBuilder {
@@ -13,7 +17,6 @@ export class GraphBuilder {
   /** Initializers that a caller might give instead. */
   readonly #overridable = new Set<string>()
   readonly #inputs: ValueInfo[] = []
-  readonly #constants = new Map<string, string>()
   /** Names of host tensors that were given before. */
   readonly #tensors = new WeakMap<Tensor, string>()
   #count = 0
@@ -60,15 +63,12 @@ export class GraphBuilder {
     return initializer
   }
 
-  /** int64 values; the same values are stored once. */
   ints(values: readonly number[], scalar = false): string {
-    const key = `ints:${scalar ? 'scalar' : values.join(',')}:${values.join(',')}`
-    const dims = scalar ? [] : [values.length]
-    return this.#constant(key, 'int64', dims, BigInt64Array.from(values, BigInt))
+    return this.#constant('int64', scalar ? [] : [values.length], BigInt64Array.from(values, BigInt))
   }
 
   float(value: number): string {
-    return this.#constant(`float:${value}`, 'float32', [], Float32Array.of(value))
+    return this.#constant('float32', [], Float32Array.of(value))
   }
 
   /** A host tensor, float32 or integers; the same tensor is stored once. */
@@ -78,24 +78,23 @@ export class GraphBuilder {
     const { dims, dtype, data } = value
     const isFloat = dtype === 'float32'
     const values = isFloat ? (data as Float32Array) : BigInt64Array.from(data as Int32Array, BigInt)
-    const name = this.#constant(`tensor:${this.#count++}`, isFloat ? 'float32' : 'int64', dims, values)
+    const name = this.#constant(isFloat ? 'float32' : 'int64', dims, values)
     this.#tensors.set(value, name)
     return name
   }
 
-  #constant(key: string, element: Element, dims: readonly number[], values: Float32Array | BigInt64Array): string {
-    const known = this.#constants.get(key)
-    if (known !== undefined) return known
-    const name = `constant_${this.#constants.size}`
-    this.#constants.set(key, name)
+  #constant(element: Element, dims: readonly number[], values: Float32Array | BigInt64Array): string {
     const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
-    return this.initializer({ name, element, dims, data })
+    return this.initializer({ name: `${CONSTANT}${this.#count++}`, element, dims, data })
   }
 
-  /** The model that computes `outputs` (name -> value and its shape), and nothing else. */
-  build(
-    outputs: ReadonlyMap<string, { readonly value: string; readonly dims: readonly (number | string)[] }>,
-  ): ModelProto {
+  /** The model that computes `outputs`, and nothing else. */
+  build(outputs: GraphOutputs): ModelProto {
+    return withoutCopies(this.collect(outputs))
+  }
+
+  /** As `build`, with a constant of its own wherever one was written, whatever its value. */
+  collect(outputs: GraphOutputs): ModelProto {
     const ends: NodeProto[] = [...outputs].map(([name, { value }]) => ({
       op: 'Identity',
       domain: '',

@@ -5,13 +5,15 @@ import {
   encoderInputs,
   type EncoderSpec,
   namedOutputs,
+  type Param,
   snakeCase,
 } from '@dual-encoder/core/backend'
 import type { Kernels } from './kernels'
 import { OnnxOps } from '../ops'
 import type { OnnxValue, PlaceParam } from '../primitives'
-import { GraphBuilder } from './builder'
-import type { ModelProto } from './proto'
+import { GraphBuilder, type GraphOutputs } from './builder'
+import type { ModelProto, TensorProto } from './proto'
+import { RunOps } from './run-ops'
 
 export interface GraphOptions {
   /** `[height, width]` of the images; needed for a vision encoder. */
@@ -19,15 +21,12 @@ export interface GraphOptions {
   readonly kernels: Kernels
 }
 
-/** An encoder as an ONNX model: dynamic batch and length, its weights where `place` says. */
-export function encoderGraph(
+function write(
+  ops: OnnxOps,
   encoder: EncoderSpec,
   request: EncodeRequest,
-  place: PlaceParam,
-  { imageSize = [0, 0], kernels }: GraphOptions,
-): ModelProto {
-  const graph = new GraphBuilder(encoder.config.modelType)
-  const ops = new OnnxOps(graph, place, kernels)
+  imageSize: readonly [number, number] = [0, 0],
+): GraphOutputs {
   const inputs = encoderInputs(encoder, imageSize).map(({ name, dtype, dims }): [string, OnnxValue] => [
     name,
     ops.input(snakeCase(name), dtype, dims),
@@ -38,5 +37,57 @@ export function encoderGraph(
     if (!value) throw new BackendError('no-output', `The ${encoder.kind} encoder gives no ${name}.`)
     outputs.set(name, { value: ops.shaped(value), dims: value.dims })
   }
-  return graph.build(outputs)
+  return outputs
+}
+
+/** An encoder as an ONNX model: dynamic batch and length, its weights where `place` says. */
+export function encoderGraph(
+  encoder: EncoderSpec,
+  request: EncodeRequest,
+  place: PlaceParam,
+  { imageSize, kernels }: GraphOptions,
+): ModelProto {
+  const graph = new GraphBuilder(encoder.config.modelType)
+  return graph.build(write(new OnnxOps(graph, place, kernels), encoder, request, imageSize))
+}
+
+/** What runs for pictures of one size, its weights not placed yet. */
+export interface TracedEncoder {
+  /** With a constant of its own wherever one was written. */
+  readonly model: ModelProto
+  /** Computes inputs of the model that depend on the size alone: tables of positions. */
+  readonly tables?: ModelProto
+  /** Either with the weights where `place` says. */
+  placed(model: ModelProto, place: PlaceParam): ModelProto
+  /** Names of the weights that either reads. */
+  weightsOf(model: ModelProto): Set<string>
+}
+
+export function traceEncoder(
+  encoder: EncoderSpec,
+  request: EncodeRequest,
+  { imageSize, kernels }: GraphOptions,
+): TracedEncoder {
+  const params = new Map<TensorProto['data'], Param>()
+  const noted = (param: Param): TensorProto['data'] => {
+    const data = { location: '', offset: 0, length: 0 }
+    params.set(data, param)
+    return data
+  }
+  const graph = new GraphBuilder(encoder.config.modelType)
+  const ops = new RunOps(graph, noted, kernels)
+  const model = graph.collect(write(ops, encoder, request, imageSize))
+  return {
+    model,
+    tables: ops.tables,
+    placed(given, place) {
+      const initializers = given.graph.initializers.map((tensor) => {
+        const param = params.get(tensor.data)
+        return param ? { ...tensor, data: place(param) as TensorProto['data'] } : tensor
+      })
+      return { ...given, graph: { ...given.graph, initializers } }
+    },
+    weightsOf: ({ graph: { initializers } }) =>
+      new Set(initializers.flatMap(({ data }) => params.get(data)?.name ?? [])),
+  }
 }

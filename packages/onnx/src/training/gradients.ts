@@ -62,7 +62,7 @@ export class OnnxGradients {
     const feeds = inputs
       .filter(([name]) => session.inputNames.includes(name))
       .map(([name, { dtype, data, dims }]) => [name, new engine.Tensor(dtype as 'float32', data as Float32Array, dims)])
-    const results = await runSession(opened, Object.fromEntries(feeds) as Parameters<typeof runSession>[1], signal)
+    const results = await runSession(opened, Object.fromEntries(feeds) as Parameters<typeof runSession>[1], { signal })
     const grads = wanted.names.map((name): [string, Tensor] => {
       const dims = weights.get(name)?.shape ?? []
       const found = results[outputOf(name)]?.data as Float32Array | undefined

@@ -1,6 +1,6 @@
 import type { BERT_DEFAULTS, BertConfig } from './bert.config'
 import { ConfigError } from '../../base/errors'
-import { type EncoderOptions, onlyPooled, pool, postNormEncoder, type PostNormLayer, takesFirst } from '../blocks'
+import { type EncoderOptions, pool, postNormEncoder, type PostNormLayer, firstSuffices } from '../blocks'
 import type { Ops, Param } from '../../ops/ops'
 import type { Scope } from '../../ops/scope'
 import { BERT_INPUTS, type BertInputs } from '../inputs'
@@ -115,7 +115,7 @@ export const encoderOptions = <T>(config: EncoderLike, keyMask: T, taps: Taps): 
   layers: config.numHiddenLayers,
   heads: config.numAttentionHeads,
   taps,
-  firstTokenOnly: onlyPooled(taps) && takesFirst(config.pooling),
+  firstTokenOnly: firstSuffices(taps, config.pooling),
   hiddenDropout: config.hiddenDropoutProb,
   attentionDropout: config.attentionProbsDropoutProb,
   keyMask,

@@ -4,7 +4,7 @@ import { activationOf } from '../../ops/activations'
 import type { Ops, Projection } from '../../ops/ops'
 import { rotate, type Rotation } from '../../ops/rotary'
 import type { Scope } from '../../ops/scope'
-import { biasOf, gatedMlp, onlyPooled, preNormEncoder, type PreNormLayer, rowsOf, takesFirst } from '../blocks'
+import { biasOf, gatedMlp, preNormEncoder, type PreNormLayer, rowsOf, firstSuffices } from '../blocks'
 import { ABSOLUTE_INPUTS, type TextInput } from '../inputs'
 import { pooledBy } from './bert'
 import { rotaryInputs } from './rope'
@@ -125,7 +125,7 @@ export const modernbert: TextTowerModule<ModernBertConfig, keyof typeof INPUTS> 
         layers: config.numHiddenLayers,
         heads: config.numAttentionHeads,
         taps,
-        firstTokenOnly: onlyPooled(taps) && takesFirst(pooling),
+        firstTokenOnly: firstSuffices(taps, pooling),
         hiddenDropout: attentionDropout,
         mlpDropout: 0,
         attentionDropout,

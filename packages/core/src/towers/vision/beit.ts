@@ -2,7 +2,7 @@ import type { BEIT_DEFAULTS, BeitConfig, Data2VecVisionConfig } from './beit.con
 import { gridOf, pairOf, type Grid } from '../grid'
 import { type Tensor, tensor } from '../../base/tensor'
 import { activationOf } from '../../ops/activations'
-import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer, takesFirst } from '../blocks'
+import { mlp, pool, preNormEncoder, type PreNormLayer, firstSuffices } from '../blocks'
 import type { Ops } from '../../ops/ops'
 import { patchTokens, trainedPatches } from '../patches'
 import { resized, resizeMatrix } from '../positions'
@@ -33,18 +33,42 @@ function relativePositionIndex([height, width]: Grid): Tensor<'int32'> {
   return tensor(index, [size, size])
 }
 
+/** What the biases of all layers have in common: made once, when the first asks. */
+class Geometry {
+  readonly rows: number
+  #index?: Tensor
+  #matrix?: Tensor
+
+  constructor(
+    readonly trained: Grid,
+    readonly wanted: Grid,
+  ) {
+    this.rows = (2 * trained[0] - 1) * (2 * trained[1] - 1) + 3
+  }
+
+  /** Resizes a table; undefined where the image is of the trained size. */
+  get matrix(): Tensor | undefined {
+    const { trained, wanted } = this
+    // transformers reads the table as [width, height] here, which matters for windows that are not square.
+    const from: Grid = [2 * trained[1] - 1, 2 * trained[0] - 1]
+    const to: Grid = [2 * wanted[0] - 1, 2 * wanted[1] - 1]
+    if (from[0] === to[0] && from[1] === to[1]) return undefined
+    return (this.#matrix ??= resizeMatrix(from, to, 'bilinear', { after: 3 }))
+  }
+
+  get index(): Tensor {
+    return (this.#index ??= relativePositionIndex(this.wanted))
+  }
+}
+
 /** Bias `[heads, L, L]` from the table at `w`, resized where the image is of another size. */
-function relativePositionBias<T>(ops: Ops<T>, w: Scope, heads: number, trained: Grid, wanted: Grid): T {
-  const [height, width] = [2 * trained[0] - 1, 2 * trained[1] - 1]
-  const param = w.param('relative_position_bias_table', [height * width + 3, heads], { kind: 'zeros' })
-  // transformers reads the table as [width, height] here, which matters for windows that are not square.
-  const from: Grid = [width, height]
-  const to: Grid = [2 * wanted[0] - 1, 2 * wanted[1] - 1]
-  return resized(ops, param, wanted, () => {
-    let table = ops.param(param)
-    if (from[0] !== to[0] || from[1] !== to[1])
-      table = ops.matMul(ops.constant(resizeMatrix(from, to, 'bilinear', { after: 3 })), table)
-    return ops.transpose(ops.gather(table, ops.constant(relativePositionIndex(wanted))), [2, 0, 1])
+function relativePositionBias<T>(ops: Ops<T>, w: Scope, heads: number, geometry: Geometry): T {
+  const param = w.param('relative_position_bias_table', [geometry.rows, heads], { kind: 'zeros' })
+  return resized(ops, param, geometry.wanted, () => {
+    const { matrix, index } = geometry
+    const trained = ops.param(param)
+    const table = matrix ? ops.matMul(ops.constant(matrix), trained) : trained
+    return ops.transpose(ops.gather(table, ops.constant(index)), [2, 0, 1])
   })
 }
 
@@ -64,14 +88,13 @@ function embed<T>(ops: Ops<T>, w: Scope, config: BeitLike, inputs: VisionInputs<
   })
 }
 
-/** @param geometry `shared`: the bias that all layers have, beside their own */
+/** @param shared the bias that all layers have, beside their own */
 function beitLayer<T>(
   ops: Ops<T>,
   layer: Scope,
   config: BeitLike,
-  geometry: { trained: Grid; wanted: Grid; shared?: T; dropPath: number },
+  { geometry, shared, dropPath }: { geometry: Geometry; shared?: T; dropPath: number },
 ): PreNormLayer<T> {
-  const { trained, wanted, shared, dropPath } = geometry
   const { hiddenSize: D, numAttentionHeads: heads, layerNormEps: eps } = config
   const self = layer.at('attention.attention')
   const scale = (name: string) =>
@@ -79,7 +102,7 @@ function beitLayer<T>(
       ? layer.param(name, [D], { kind: 'constant', value: config.layerScaleInitValue })
       : undefined
   const own = config.useRelativePositionBias
-    ? relativePositionBias(ops, self.at(TABLE_SCOPE), heads, trained, wanted)
+    ? relativePositionBias(ops, self.at(TABLE_SCOPE), heads, geometry)
     : undefined
   return {
     norm1: layer.at('layernorm_before').norm(D, eps),
@@ -109,10 +132,10 @@ function beitForward<T>(
   pooling: Pooling | undefined,
 ): TowerOutput<T> {
   const { hiddenSize: D, numHiddenLayers: layers, numAttentionHeads: heads, layerNormEps: eps, useMeanPooling } = config
-  const trained = gridOf(pairOf(config.imageSize), config.patchSize)
-  const wanted = gridOf(inputs.imageSize, config.patchSize)
+  const grid = (size: Grid) => gridOf(size, config.patchSize)
+  const geometry = new Geometry(grid(pairOf(config.imageSize)), grid(inputs.imageSize))
   const shared = config.useSharedRelativePositionBias
-    ? relativePositionBias(ops, w.at(`encoder.${TABLE_SCOPE}`), heads, trained, wanted)
+    ? relativePositionBias(ops, w.at(`encoder.${TABLE_SCOPE}`), heads, geometry)
     : undefined
   const kind = pooling ?? (useMeanPooling ? 'mean' : 'cls')
   const { last, ...collected } = preNormEncoder(
@@ -120,14 +143,14 @@ function beitForward<T>(
     ops.dropout(embed(ops, w.at('embeddings'), config, inputs), config.hiddenDropoutProb),
     (index) => {
       const dropPath = (config.dropPathRate * index) / Math.max(layers - 1, 1)
-      return beitLayer(ops, w.at(`encoder.layer.${index}`), config, { trained, wanted, shared, dropPath })
+      return beitLayer(ops, w.at(`encoder.layer.${index}`), config, { geometry, shared, dropPath })
     },
     useMeanPooling ? undefined : w.at('layernorm').norm(D, eps),
     {
       layers,
       heads,
       taps,
-      firstTokenOnly: onlyPooled(taps) && takesFirst(kind),
+      firstTokenOnly: firstSuffices(taps, kind),
       hiddenDropout: config.hiddenDropoutProb,
       attentionDropout: config.attentionProbsDropoutProb,
     },

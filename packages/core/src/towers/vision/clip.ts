@@ -7,7 +7,7 @@ import type {
 } from './clip.config'
 import { pairOf } from '../grid'
 import { activationOf } from '../../ops/activations'
-import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer, takesFirst } from '../blocks'
+import { mlp, pool, preNormEncoder, type PreNormLayer, firstSuffices } from '../blocks'
 import type { Ops } from '../../ops/ops'
 import { patchTokens, trainedPatches } from '../patches'
 import type { Scope } from '../../ops/scope'
@@ -106,7 +106,7 @@ function clipTower<C extends typeof CLIP_VISION_DEFAULTS & VisionConfig>(
           layers: config.numHiddenLayers,
           heads: config.numAttentionHeads,
           taps,
-          firstTokenOnly: onlyPooled(taps) && takesFirst(pooling),
+          firstTokenOnly: firstSuffices(taps, pooling),
           attentionDropout: config.attentionDropout,
         },
       )

@@ -1,7 +1,7 @@
 import type { DINOV2_DEFAULTS, Dinov2Config, Dinov2WithRegistersConfig } from './dinov2.config'
 import { pairOf } from '../grid'
 import { activationOf } from '../../ops/activations'
-import { gatedMlp, mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer, takesFirst } from '../blocks'
+import { gatedMlp, mlp, pool, preNormEncoder, type PreNormLayer, firstSuffices } from '../blocks'
 import type { Ops, Param, Projection } from '../../ops/ops'
 import { patchTokens, trainedPatches } from '../patches'
 import type { Scope } from '../../ops/scope'
@@ -79,7 +79,7 @@ function dinov2Forward<T>(
       layers: config.numHiddenLayers,
       heads: config.numAttentionHeads,
       taps,
-      firstTokenOnly: onlyPooled(taps) && takesFirst(pooling),
+      firstTokenOnly: firstSuffices(taps, pooling),
       attentionDropout: config.attentionProbsDropoutProb,
     },
   )

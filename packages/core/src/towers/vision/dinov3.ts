@@ -1,7 +1,7 @@
 import type { DINOv3ViTConfig } from './dinov3.config'
 import { type Grid, gridOf, pairOf } from '../grid'
 import { activationOf } from '../../ops/activations'
-import { gatedMlp, mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer, takesFirst } from '../blocks'
+import { gatedMlp, mlp, pool, preNormEncoder, type PreNormLayer, firstSuffices } from '../blocks'
 import type { Ops, Param } from '../../ops/ops'
 import { patchTokens } from '../patches'
 import { rotate, type Rotation, rotationOf } from '../../ops/rotary'
@@ -79,7 +79,7 @@ export const dinov3: VisionTowerModule<DINOv3ViTConfig> = {
         layers: config.numHiddenLayers,
         heads,
         taps,
-        firstTokenOnly: onlyPooled(taps) && takesFirst(pooling),
+        firstTokenOnly: firstSuffices(taps, pooling),
         attentionDropout: config.attentionDropout,
       },
     )

@@ -2,7 +2,7 @@ import { ConfigError } from '../../base/errors'
 import type { Ops } from '../../ops/ops'
 import { rotate, type Rotation, rotationOf } from '../../ops/rotary'
 import type { Scope } from '../../ops/scope'
-import { onlyPooled, pool, preNormEncoder, takesFirst } from '../blocks'
+import { pool, preNormEncoder, firstSuffices } from '../blocks'
 import { type Grid, gridOf, pairOf } from '../grid'
 import { patchTokens } from '../patches'
 import type { VisionTowerModule } from '../tower'
@@ -78,7 +78,7 @@ export const mlcdVision: VisionTowerModule<MLCDVisionConfig> = {
         layers: config.numHiddenLayers,
         heads,
         taps,
-        firstTokenOnly: onlyPooled(taps) && takesFirst(pooling),
+        firstTokenOnly: firstSuffices(taps, pooling),
         attentionDropout: config.attentionDropout,
       },
     )

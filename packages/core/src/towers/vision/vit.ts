@@ -1,7 +1,7 @@
 import type { VIT_BASE, ViTConfig } from './vit.config'
 import { pairOf } from '../grid'
 import { activationOf } from '../../ops/activations'
-import { mlp, onlyPooled, pool, preNormEncoder, type PreNormLayer, takesFirst } from '../blocks'
+import { mlp, pool, preNormEncoder, type PreNormLayer, firstSuffices } from '../blocks'
 import type { Init, Ops } from '../../ops/ops'
 import { patchTokens, trainedPatches } from '../patches'
 import type { Scope } from '../../ops/scope'
@@ -74,7 +74,7 @@ export function vitForward<T>(
       layers: config.numHiddenLayers,
       heads: config.numAttentionHeads,
       taps,
-      firstTokenOnly: onlyPooled(taps) && takesFirst(pooling),
+      firstTokenOnly: firstSuffices(taps, pooling),
       hiddenDropout: config.hiddenDropoutProb,
       attentionDropout: config.attentionProbsDropoutProb,
     },

@@ -1,0 +1,212 @@
+import {
+  encoderWeights,
+  type EncodeRequest,
+  type EncoderSpec,
+  MemoMap,
+  type VisionEncoderSpec,
+  type WeightEntry,
+  type Weights,
+} from '@dual-encoder/core/backend'
+import type { InferenceSession } from 'onnxruntime-common'
+import { traceEncoder, type TracedEncoder } from './graph/encoder-graph'
+import type { ModelProto, TensorProto } from './graph/proto'
+import { ALL_TOKENS, FIRST_ONLY } from './graph/run-ops'
+import { SizedGraph } from './graph/sized-graph'
+import type { OnnxOptions } from './options'
+import { FIRST_TOKENS } from './primitives'
+import { kernelsFor, openSession, type OpenSession, runSession } from './session'
+import { leaseSession, sessionKey, type SessionLease } from './shared-session'
+
+type Feeds = InferenceSession.OnnxValueMapType
+type Size = readonly [number, number] | undefined
+
+/** Sizes of which what a graph is given is kept, and the bytes that may be for those that were not used last. */
+const MAX_SIZES = 8
+const MAX_KEPT = 32 * 2 ** 20
+
+/** What every run may ask of the one session: all that costs next to nothing beside the pooled output. */
+const EVERYTHING: EncodeRequest = { features: true, embeds: true, poolerOutput: true, lastHiddenState: 'optional' }
+
+/** A graph as requests ask for it, and which of an encoder's two sessions it is. */
+interface AskedGraph {
+  readonly request: EncodeRequest
+  readonly slot: 'main' | 'tapped'
+  /** The same for the same outputs. */
+  readonly outputs: string
+}
+
+function graphOf({ hiddenStates = false, attentions = false, entering }: EncodeRequest): AskedGraph {
+  if (entering) return { request: { entering }, slot: 'main', outputs: `entering ${entering.at}` }
+  if (!hiddenStates && !attentions) return { request: EVERYTHING, slot: 'main', outputs: '' }
+  const request = { ...EVERYTHING, lastHiddenState: true, hiddenStates, attentions }
+  // It is mapped and no more: packed, its weights would be a copy beside the one there is.
+  return { request, slot: 'tapped', outputs: JSON.stringify(request) }
+}
+
+/** A session and what it is given for each image size. */
+interface Prepared {
+  readonly outputs: string
+  readonly graph: SizedGraph
+  readonly lease: SessionLease
+  readonly sizes: MemoMap<string, { readonly feeds: Feeds; readonly bytes: number }>
+  users: number
+  retired: boolean
+}
+
+/**
+ * The sessions of one encoder: one with one copy of the weights, whatever outputs and image sizes are asked for. Another
+ * is made for hidden states and attentions, which take other operators: it reads the weights where they lie, and ends
+ * when a call wants neither. Towers whose graph itself depends on the image size have a session for the size last used.
+ */
+export class EncoderSessions {
+  readonly #slots: { main?: Prepared; tapped?: Prepared } = {}
+
+  constructor(
+    private readonly encoder: EncoderSpec,
+    private readonly weights: Weights,
+    private readonly options: OnnxOptions,
+  ) {}
+
+  /** @param inputsOf what the graph reads of the batch, as the engine's tensors */
+  async run(
+    inputsOf: (opened: OpenSession) => Feeds,
+    request: EncodeRequest,
+    imageSize: Size,
+    signal?: AbortSignal,
+  ): Promise<Feeds> {
+    const { prepared, given } = this.#prepare(request, imageSize)
+    prepared.users++
+    try {
+      const opened = await prepared.lease.opened
+      const { feeds } = await given
+      signal?.throwIfAborted()
+      const all = feedsOf(opened, { ...inputsOf(opened), ...feeds }, request)
+      return await runSession(opened, all, { signal, fetches: fetchesOf(opened, request) })
+    } finally {
+      prepared.users--
+      if (prepared.retired && prepared.users === 0) await prepared.lease.release()
+    }
+  }
+
+  /** Decides at once, so that calls that overlap decide alike. */
+  #prepare(request: EncodeRequest, imageSize: Size) {
+    const asked = graphOf(request)
+    if (asked.slot === 'main' && this.#slots.tapped) void this.#retire(this.#slots.tapped)
+    const current = this.#slots[asked.slot]
+    const size = imageSize?.join('x') ?? ''
+    const fitting = current?.outputs === asked.outputs ? current : undefined
+    if (fitting?.sizes.has(size)) return { prepared: fitting, given: fitting.sizes.get(size, missing) }
+    const traced = this.#trace(asked, imageSize)
+    const prepared = fitting?.graph.inputsOf(traced.model) ? fitting : this.#open(asked, traced, imageSize)
+    const given = prepared.sizes.get(size, () => this.#given(prepared, traced))
+    void this.#dropSizes(prepared)
+    return { prepared, given }
+  }
+
+  #trace({ request }: AskedGraph, imageSize: Size): TracedEncoder {
+    return traceEncoder(this.encoder, request, { imageSize, kernels: kernelsFor(this.options) })
+  }
+
+  #open(asked: AskedGraph, traced: TracedEncoder, imageSize: Size): Prepared {
+    const { encoder } = this
+    const probe =
+      encoder.kind === 'vision' ? this.#trace(asked, probeSize(encoder, imageSize as [number, number])) : traced
+    const graph = new SizedGraph(traced.model, probe.model)
+    const options = asked.slot === 'main' ? this.options : { ...this.options, lowMemory: true }
+    const entries = this.#entriesOf(traced, graph.model)
+    const key = sessionKey(graph.model, entries, options)
+    const lease = leaseSession(key, () => this.#session(traced, graph.model, entries, options))
+    const { outputs, slot } = asked
+    const prepared: Prepared = { outputs, graph, lease, sizes: new MemoMap(), users: 0, retired: false }
+    const before = this.#slots[slot]
+    if (before) void this.#retire(before)
+    this.#slots[slot] = prepared
+    // The next call tries again.
+    lease.opened.catch(() => this.#retire(prepared))
+    return prepared
+  }
+
+  #entriesOf(traced: TracedEncoder, model: ModelProto): WeightEntry[] {
+    const names = traced.weightsOf(model)
+    return encoderWeights(this.encoder, this.weights).filter(({ name }) => names.has(name))
+  }
+
+  #session(traced: TracedEncoder, model: ModelProto, entries: readonly WeightEntry[], options: OnnxOptions) {
+    return openSession(entries, this.weights, options, (place) => traced.placed(model, place))
+  }
+
+  /** What the graph is given for one size: constants, and tables that are computed here. */
+  async #given({ graph, lease }: Prepared, traced: TracedEncoder) {
+    const values = graph.inputsOf(traced.model) as readonly TensorProto[]
+    const { engine } = await lease.opened
+    const feeds: Record<string, Feeds[string]> = {}
+    for (const { name, element, dims, data } of values) {
+      const { buffer, byteOffset, byteLength } = data as Uint8Array
+      feeds[name] =
+        element === 'int64'
+          ? new engine.Tensor('int64', new BigInt64Array(buffer, byteOffset, byteLength / 8), dims)
+          : new engine.Tensor('float32', new Float32Array(buffer, byteOffset, byteLength / 4), dims)
+    }
+    if (traced.tables) {
+      const opened = await this.#session(traced, traced.tables, this.#entriesOf(traced, traced.tables), this.options)
+      try {
+        for (const [name, { data, dims }] of Object.entries(await runSession(opened, {})))
+          feeds[name] = new engine.Tensor('float32', data as Float32Array, dims)
+      } finally {
+        await opened.session.release()
+      }
+    }
+    const bytes = Object.values(feeds).reduce((sum, { data }) => sum + (data as Float32Array).byteLength, 0)
+    return { feeds, bytes }
+  }
+
+  /** Keeps what was used last, and of the rest no more than a little. */
+  async #dropSizes({ sizes }: Prepared): Promise<void> {
+    void sizes.dropBeyond(MAX_SIZES)
+    const [, ...others] = await Promise.all(sizes.newest().map((size) => size.catch(() => undefined)))
+    let [count, total] = [1, 0]
+    for (const size of others) {
+      total += size?.bytes ?? 0
+      if (total > MAX_KEPT) break
+      count++
+    }
+    void sizes.dropBeyond(count)
+  }
+
+  async #retire(prepared: Prepared): Promise<void> {
+    for (const slot of ['main', 'tapped'] as const) if (this.#slots[slot] === prepared) this.#slots[slot] = undefined
+    if (prepared.retired) return
+    prepared.retired = true
+    if (prepared.users === 0) await prepared.lease.release()
+  }
+
+  /** No call runs. */
+  async release(): Promise<void> {
+    for (const prepared of Object.values(this.#slots)) if (prepared) await this.#retire(prepared)
+  }
+}
+
+const missing = (): never => {
+  throw new Error('not kept')
+}
+
+/** Another size that the tower takes, by which what depends on the size is seen: whole patches more, in either direction. */
+function probeSize({ config }: VisionEncoderSpec, [height, width]: readonly [number, number]): [number, number] {
+  const { patchSize } = config
+  const [down, across] = typeof patchSize === 'number' ? [patchSize, patchSize] : patchSize
+  return [height + down * Math.ceil(32 / down), width + across * Math.ceil(64 / across)]
+}
+
+function feedsOf({ session, engine }: OpenSession, values: Feeds, { lastHiddenState }: EncodeRequest): Feeds {
+  const end = BigInt64Array.of(BigInt(lastHiddenState ? ALL_TOKENS : FIRST_ONLY))
+  const all: Feeds = { ...values, [FIRST_TOKENS]: new engine.Tensor('int64', end, [1]) }
+  return Object.fromEntries(Object.entries(all).filter(([name]) => session.inputNames.includes(name)))
+}
+
+/** Names of the outputs that are asked for: `features`, `hidden_states.0` and so on. */
+function fetchesOf({ session }: OpenSession, request: EncodeRequest): string[] {
+  return session.outputNames.filter((name) => {
+    const camel = name.split('.')[0]!.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+    return request[camel as keyof EncodeRequest]
+  })
+}

@@ -1,0 +1,46 @@
+import type { Param } from '@dual-encoder/core/backend'
+import { OnnxOps } from '../ops'
+import { END, FIRST_TOKENS, type OnnxValue } from '../primitives'
+import { GraphBuilder, type GraphOutputs } from './builder'
+import { axisOf } from './dims'
+import type { ModelProto } from './proto'
+
+/** What `first_tokens` is given for the first token alone, and for all of them. */
+export const FIRST_ONLY = 1
+export const ALL_TOKENS = END
+
+/**
+ * Writes the graph that runs: of one encoder the same for every request and, where that can be, every image size. How
+ * much of the last layer is wanted is an input, and so are tables of positions, which another graph computes.
+ */
+export class RunOps extends OnnxOps {
+  readonly #tables = new Map<string, { readonly value: string; readonly dims: readonly (number | string)[] }>()
+  #aside?: GraphBuilder
+  #wanted?: string
+
+  firstTokens(x: OnnxValue, axis: number): OnnxValue {
+    const at = axisOf(axis, x.dims.length)
+    const end = (this.#wanted ??= this.graph.input(FIRST_TOKENS, 'int64', [1]))
+    const shaped = this.graph.node('Slice', [this.shaped(x), this.graph.ints([0]), end, this.graph.ints([at])])
+    if (at === 1 && x.dims.length === 3) this.firstShape ??= this.graph.node('Shape', [shaped], { start: 0, end: 2 })
+    return { dims: x.dims.map((dim, i) => (i === at ? FIRST_TOKENS : dim)), shaped }
+  }
+
+  resized(table: Param, _size: string, compute: () => OnnxValue): OnnxValue {
+    const main = this.graph
+    this.graph = this.#aside ??= new GraphBuilder(main.name)
+    try {
+      const value = compute()
+      const name = `table.${table.name}`
+      this.#tables.set(name, { value: this.shaped(value), dims: value.dims })
+      return { dims: value.dims, shaped: main.input(name, 'float32', value.dims) }
+    } finally {
+      this.graph = main
+    }
+  }
+
+  /** Computes the tables, by the names of the inputs that they become; undefined where there are none. */
+  get tables(): ModelProto | undefined {
+    return this.#aside?.build(this.#tables satisfies GraphOutputs)
+  }
+}
