@@ -13,7 +13,7 @@ async function epochOf(data: unknown, seed = 0, epoch = 0) {
   const bad: string[] = []
   for await (const sample of (data as StreamedData).stream(seed, epoch)) {
     if ('error' in sample) bad.push(`${sample.key}: ${sample.error.message}`)
-    else samples.push({ number: (await loadImage(sample.image)).data[0]! / 20, sample })
+    else samples.push({ number: (await loadImage(sample.image!)).data[0]! / 20, sample })
   }
   return { samples, bad, numbers: samples.map(({ number }) => number) }
 }

@@ -79,6 +79,11 @@ export abstract class OnnxModel extends DualEncoderModel {
     return this.#below.output(this.loaded[kind], inputs, at, signal)
   }
 
+  /** Of that part: its config and weights in short, by which a cache of its outputs is known. */
+  fingerprint(kind: 'vision' | 'text', at: CutAt): Promise<string> {
+    return this.#below.fingerprint(this.loaded[kind], this.loaded.weights, at)
+  }
+
   /** Begins a training run from the model's weights, which stay as they are. It lives in an engine of its own. */
   train(plan: TrainingPlan): TrainingRun {
     return new OnnxTraining(this.loaded, this.loaded.weights, plan, this.#options)

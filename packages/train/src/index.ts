@@ -36,15 +36,16 @@ export {
 } from './rules/rules'
 export { type Schedule, scheduleOf, type ScheduleOptions } from './schedules'
 export { updateRule, type UpdateOptions } from './update'
-export type { IndexedItems, TrainingData, TrainingItem } from './trainer/batches'
-export {
-  type MakeInputs,
-  type RunOptions,
-  type StepReport,
-  type TrainableModel,
-  Trainer,
-  type TrainerOptions,
-} from './trainer/trainer'
+export type {
+  EvaluateOptions,
+  RunOptions,
+  RunResult,
+  StepReport,
+  TrainableModel,
+  TrainerCache,
+  TrainerOptions,
+} from './trainer/options'
+export { Trainer } from './trainer/trainer'
 export { type Augmentation, augmented, sometimes } from './augment/augment'
 export {
   colorJitter,
@@ -63,19 +64,17 @@ export {
 export type { Columns } from './data/columns'
 export { folderData, type FolderOptions } from './data/folder'
 export { huggingFaceData, type HuggingFaceOptions } from './data/hugging-face'
-export { type Batch, type BatchProcessor, DataLoader, type LoaderOptions, type LoaderState } from './data/loader'
+export { type Batch, type BatchInfo, DataLoader, type LoaderOptions, type LoaderState } from './data/loader'
+export type { BatchProcessor, ProcessedInputs, Side, Sides, Taken } from './data/sides'
+export type { CutModel } from './cache/sides'
+export type { Folder } from './files'
 export { parquetData, type ParquetOptions } from './data/parquet'
 export type { BadSample, IndexedData, LoaderData, Sample, StreamedData } from './data/sample'
 export type { SamplerName } from './data/samplers'
 export type { ShuffleOptions } from './data/shards'
 export { webDataset, type WebDatasetOptions } from './data/webdataset'
 export type { Random } from './random'
-export {
-  type CheckpointFolder,
-  type CheckpointParts,
-  Checkpoints,
-  type LoadedCheckpoint,
-} from './checkpoint/checkpoints'
+export { type CheckpointParts, Checkpoints, type LoadedCheckpoint } from './checkpoint/checkpoints'
 export { type FileWriterOptions, jsonLines, readMetrics } from './metrics/jsonl'
 export type { Metrics, MetricsWriter } from './metrics/metrics'
 export { progressLine, type ProgressOptions } from './metrics/progress'

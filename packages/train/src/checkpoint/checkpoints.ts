@@ -4,16 +4,12 @@ import {
   type JsonObject,
   OptionError,
   readSafetensors,
-  type SourceLike,
   type Target,
-  type TargetLike,
   type Tensor,
   writeSafetensors,
 } from '@dual-encoder/core'
-import { openSource, openTarget, readJson } from '@dual-encoder/core/backend'
-
-/** A folder of which a checkpoint is part: a path, or both of its sides. */
-export type CheckpointFolder = string | { readonly source: SourceLike; readonly target: TargetLike }
+import { readJson } from '@dual-encoder/core/backend'
+import { type Folder, folderOf, jsonBytes, targetWithin } from '../files'
 
 export interface CheckpointParts {
   readonly step: number
@@ -52,24 +48,24 @@ const INDEX = 'checkpoints.json'
  * leaves the one before as it was.
  */
 export class Checkpoints {
-  readonly #folder: Exclude<CheckpointFolder, string>
+  readonly #folder: Folder
   readonly #keep: number
 
   /** @param keep how many of the last ones stay; the best stays besides */
-  constructor(folder: CheckpointFolder, { keep = 2 }: { keep?: number } = {}) {
+  constructor(folder: Folder, { keep = 2 }: { keep?: number } = {}) {
     if (!Number.isInteger(keep) || keep < 1)
       throw new OptionError('bad-option', `keep is ${keep}; a positive integer is needed.`)
-    this.#folder = typeof folder === 'string' ? { source: asPath(folder), target: folder } : folder
+    this.#folder = folder
     this.#keep = keep
   }
 
   /** @returns the checkpoint's name */
   async save({ step, tensors, state, save, best = false }: CheckpointParts): Promise<string> {
-    const target = await openTarget(this.#folder.target)
+    const target = await folderOf(this.#folder).target()
     const before = await this.#index()
     const name = `checkpoint-${step}`
     try {
-      const within = folderWithin(target, name)
+      const within = targetWithin(target, name)
       await save(within)
       await within.write('trainer.safetensors', [writeSafetensors(tensors)])
       await within.write('trainer.json', [jsonBytes({ step, state })])
@@ -91,11 +87,27 @@ export class Checkpoints {
   async load(which: 'last' | 'best' = 'last'): Promise<LoadedCheckpoint | undefined> {
     const index = await this.#index()
     const name = which === 'last' ? index?.last : index?.best
-    if (name === undefined) return undefined
-    const source = await openSource(this.#folder.source, { subfolder: name })
-    const [trainer, bytes] = await Promise.all([readJson(source, 'trainer.json'), source.read('trainer.safetensors')])
-    if (!trainer || !bytes)
-      throw new CheckpointError('no-trainer-state', `${source.describe} lacks trainer.json or trainer.safetensors.`)
+    return name === undefined ? undefined : this.#load(name)
+  }
+
+  /** As many of the last ones as are kept, the oldest first. */
+  async loadLast(count: number): Promise<LoadedCheckpoint[]> {
+    const { kept = [] } = (await this.#index()) ?? {}
+    return Promise.all(
+      [...kept]
+        .sort((a, b) => stepIn(a) - stepIn(b))
+        .slice(-count)
+        .map((name) => this.#load(name)),
+    )
+  }
+
+  async #load(name: string): Promise<LoadedCheckpoint> {
+    const source = await folderOf(this.#folder, name).source()
+    const [trainer, bytes] = source
+      ? await Promise.all([readJson(source, 'trainer.json'), source.read('trainer.safetensors')])
+      : []
+    if (!source || !trainer || !bytes)
+      throw new CheckpointError('no-trainer-state', `${name} lacks trainer.json or trainer.safetensors.`)
     return {
       name,
       step: trainer.step as number,
@@ -106,24 +118,9 @@ export class Checkpoints {
   }
 
   async #index(): Promise<Index | undefined> {
-    try {
-      const source = await openSource(this.#folder.source)
-      return (await readJson(source, INDEX)) as Index | undefined
-    } catch (error) {
-      // The first checkpoint makes the folder.
-      if ((error as { code?: unknown }).code === 'source-not-found') return undefined
-      throw error
-    }
+    // The first checkpoint makes the folder.
+    return (await folderOf(this.#folder).json(INDEX)) as Index | undefined
   }
 }
 
-/** A folder that does not exist yet must not be taken for a name on the hub. */
-const asPath = (folder: string): string => (/^([./\\]|[a-z]:)/i.test(folder) ? folder : `./${folder}`)
-
-const jsonBytes = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, null, 1)}\n`)
-
-const folderWithin = (target: Target, folder: string): Target => ({
-  write: (name, chunks) => target.write(`${folder}/${name}`, chunks),
-  stage: (name, chunks) => target.stage(`${folder}/${name}`, chunks),
-  remove: (name) => target.remove(`${folder}/${name}`),
-})
+const stepIn = (name: string): number => Number(name.replace(/^.*-/, ''))

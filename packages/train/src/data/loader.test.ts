@@ -2,7 +2,8 @@ import { type RawImage, tensor } from '@dual-encoder/core'
 import { describe, expect, it } from 'vitest'
 import { horizontalFlip, randomResizedCrop } from '../augment/geometry'
 import { sometimes } from '../augment/augment'
-import { type Batch, type BatchProcessor, DataLoader, type LoaderOptions } from './loader'
+import { type Batch, DataLoader, type LoaderOptions } from './loader'
+import type { BatchProcessor } from './sides'
 import type { BadSample, Sample, StreamedData } from './sample'
 import { shardedData } from './shards'
 
@@ -22,23 +23,16 @@ const samples = (count: number): Sample[] =>
   }))
 
 /** Texts become their lengths, pictures their first value. */
-const processor: BatchProcessor = Object.assign(
-  async ({ text }: { text: string[] }) => {
-    const ids = tensor(
-      BigInt64Array.from(text, (words) => BigInt(words.length)),
-      [text.length, 1],
-    )
-    return { inputIds: ids, attentionMask: ids }
-  },
-  {
-    imageProcessor: async (images: readonly RawImage[]) => ({
-      pixelValues: tensor(
-        Float32Array.from(images, ({ data }) => data[0]!),
-        [images.length, 1],
-      ),
-    }),
-  },
-)
+const processor: BatchProcessor = async (inputs) => {
+  if ('images' in inputs) {
+    const { images } = inputs
+    const firsts = Float32Array.from(images, ({ data }) => data[0]!)
+    return { pixelValues: tensor(firsts, [images.length, 1]) }
+  }
+  const lengths = BigInt64Array.from(inputs.text, (words) => BigInt(words.length))
+  const ids = tensor(lengths, [inputs.text.length, 1])
+  return { inputIds: ids, attentionMask: ids }
+}
 
 async function take(loader: DataLoader, count = Infinity): Promise<Batch[]> {
   const batches: Batch[] = []

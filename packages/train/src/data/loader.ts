@@ -1,6 +1,6 @@
-import { InputError, loadImage, OptionError, type RawImage, type Tensor } from '@dual-encoder/core'
+import { InputError, OptionError } from '@dual-encoder/core'
 import { checkOptions } from '@dual-encoder/core/backend'
-import { type Augmentation, augmented } from '../augment/augment'
+import type { Augmentation } from '../augment/augment'
 import { positivesOf } from '../positives'
 import { mix, Random } from '../random'
 import { batchesOf, checkSampler, type SamplerName, tooFew } from './samplers'
@@ -9,22 +9,14 @@ import {
   captionsOf,
   type IndexedData,
   isBad,
+  listed,
   type Sample,
   type StreamedData,
   type LoaderData,
 } from './sample'
+import { type BatchProcessor, pictures, type ProcessedInputs, type Sides, type Taken, texts } from './sides'
 
-/** The part of a processor that is needed. */
-export interface BatchProcessor {
-  readonly imageProcessor: (images: readonly RawImage[]) => Promise<{ pixelValues: Tensor<'float32'> }>
-  (inputs: { text: string[]; padding: true; truncation: true }): Promise<{
-    inputIds: Tensor<'int64'>
-    attentionMask: Tensor<'int64'>
-    tokenTypeIds?: Tensor<'int64'>
-  }>
-}
-
-export interface Batch {
+export interface BatchInfo {
   readonly epoch: number
   /** Of the epoch, from 0 on. */
   readonly index: number
@@ -33,15 +25,14 @@ export interface Batch {
   readonly keys: readonly string[]
   /** The caption that was taken of each. */
   readonly texts: readonly string[]
-  readonly pixelValues: Tensor<'float32'>
-  readonly inputIds: Tensor<'int64'>
-  readonly attentionMask: Tensor<'int64'>
-  readonly tokenTypeIds?: Tensor<'int64'>
   /** `[n, n]`, what the losses take. */
   readonly positives: Float32Array
   /** `[n]`, where any sample has a weight. */
   readonly weights?: Float32Array
 }
+
+/** A batch with the inputs that a processor made of it. */
+export type Batch<I = ProcessedInputs> = BatchInfo & I
 
 /** Where a run stands in its data: all that resuming needs. */
 export interface LoaderState {
@@ -94,13 +85,11 @@ interface Rejected extends BadSample {
   readonly number: number
 }
 
-/** A sample made ready. */
+/** A sample made ready, each side of it. */
 interface Prepared {
-  readonly number: number
-  readonly key: string
-  readonly text: string
-  readonly image: RawImage
-  readonly sample: Sample
+  readonly taken: Taken
+  readonly image: unknown
+  readonly text: unknown
 }
 
 interface Choice {
@@ -111,14 +100,15 @@ interface Choice {
 }
 
 /** Samples become batches: read, decoded, augmented, resized and tokenized while the step before runs. */
-export class DataLoader implements AsyncIterable<Batch> {
+export class DataLoader<I = ProcessedInputs> implements AsyncIterable<Batch<I>> {
   readonly #data: IndexedData | StreamedData
-  readonly #processor: BatchProcessor
+  readonly #sides: Sides<I>
   readonly #options: LoaderOptions
   #state: LoaderState
   #good = 0
 
-  constructor(data: LoaderData, processor: BatchProcessor, options: LoaderOptions) {
+  /** @param processor or how each side of samples becomes inputs */
+  constructor(data: LoaderData, processor: BatchProcessor | Sides<I>, options: LoaderOptions) {
     checkOptions(options, OPTIONS, 'DataLoader')
     const { batchSize, bad = 'skip', ahead = 2 } = options
     if (!Number.isInteger(batchSize) || batchSize < 1 || !Number.isInteger(ahead) || ahead < 0)
@@ -126,13 +116,17 @@ export class DataLoader implements AsyncIterable<Batch> {
     if (bad !== 'skip' && bad !== 'error')
       throw new OptionError('bad-option', `bad is "${String(bad)}". Should be one of: skip, error.`)
     checkSampler(options.sampler ?? 'shuffled')
-    this.#data = 'stream' in data || 'get' in data ? data : listed(data as readonly Sample[])
+    this.#data = 'stream' in data ? data : listed(data)
     if ('stream' in this.#data && options.sampler !== undefined)
       throw new OptionError(
         'bad-sampler',
         `sampler "${options.sampler}" is for data that can be asked in any order; a stream has its own (shuffleBuffer).`,
       )
-    this.#processor = processor
+    const { augment } = options
+    this.#sides =
+      typeof processor === 'function'
+        ? ({ images: pictures(processor, augment), texts: texts(processor) } as unknown as Sides<I>)
+        : processor
     this.#options = options
     this.#state = options.state ?? { epoch: 0, batches: 0, bad: { count: 0, names: [] } }
   }
@@ -142,10 +136,10 @@ export class DataLoader implements AsyncIterable<Batch> {
     return this.#state
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Batch<I>> {
     const { ahead = 2 } = this.#options
     const choices = this.#choices()
-    const ready: Promise<{ batch: Batch | undefined; bad: readonly Rejected[]; choice: Choice } | undefined>[] = []
+    const ready: Promise<{ batch: Batch<I> | undefined; bad: readonly Rejected[]; choice: Choice } | undefined>[] = []
     const begin = () => {
       const next = choices.next().then(({ done, value }) => (done ? undefined : this.#made(value)))
       // Its error is thrown where it is awaited.
@@ -250,54 +244,44 @@ export class DataLoader implements AsyncIterable<Batch> {
   async #decoded(one: Chosen, epoch: number): Promise<Prepared | Rejected> {
     if ('error' in one) return one
     const { sample, number } = one
-    const { seed = 0, augment = [] } = this.#options
+    const { seed = 0 } = this.#options
+    const { images, texts } = this.#sides
     const key = sample.key ?? `sample ${number}`
     try {
       const captions = captionsOf(sample).filter((caption) => caption.trim() !== '')
       if (captions.length === 0) throw new InputError('empty-caption', `${key} has no caption.`)
       const text = captions[new Random(mix(seed, epoch, number, 7)).below(captions.length)]!
-      const image = augmented(await loadImage(sample.image), augment, { seed, epoch, sample: number })
-      return { number, key, text, image, sample }
+      const taken = { sample, number, key, text, epoch, seed }
+      return { taken, image: await images.prepare(taken), text: await texts.prepare(taken) }
     } catch (error) {
       return { number, key, error: error as Error }
     }
   }
 
-  async #batch(good: readonly Prepared[], { epoch, index }: Choice): Promise<Batch> {
-    const texts = good.map(({ text }) => text)
-    const [{ pixelValues }, tokens] = await Promise.all([
-      this.#processor.imageProcessor(good.map(({ image }) => image)),
-      this.#processor({ text: texts, padding: true, truncation: true }),
+  async #batch(good: readonly Prepared[], { epoch, index }: Choice): Promise<Batch<I>> {
+    const { images, texts } = this.#sides
+    const taken = good.map((one) => one.taken)
+    const [ofImages, ofTexts] = await Promise.all([
+      images.batch(
+        taken,
+        good.map(({ image }) => image),
+      ),
+      texts.batch(
+        taken,
+        good.map(({ text }) => text),
+      ),
     ])
-    const weighted = good.some(({ sample }) => sample.weight !== undefined)
-    const pairs = good.map(({ sample, text }) => ({ group: sample.group, image: sample.key, caption: text }))
-    return {
+    const weighted = taken.some(({ sample }) => sample.weight !== undefined)
+    const pairs = taken.map(({ sample, text }) => ({ group: sample.group, image: sample.key, caption: text }))
+    const info: BatchInfo = {
       epoch,
       index,
-      samples: good.map(({ number }) => number),
-      keys: good.map(({ key }) => key),
-      texts,
-      pixelValues,
-      inputIds: tokens.inputIds,
-      attentionMask: tokens.attentionMask,
-      ...(tokens.tokenTypeIds && { tokenTypeIds: tokens.tokenTypeIds }),
+      samples: taken.map(({ number }) => number),
+      keys: taken.map(({ key }) => key),
+      texts: taken.map(({ text }) => text),
       positives: positivesOf(pairs, this.#options.positives),
-      ...(weighted && { weights: Float32Array.from(good, ({ sample }) => sample.weight ?? 1) }),
+      ...(weighted && { weights: Float32Array.from(taken, ({ sample }) => sample.weight ?? 1) }),
     }
+    return { ...info, ...ofImages, ...ofTexts } as Batch<I>
   }
 }
-
-/** An array of samples as it is. */
-const listed = (samples: readonly Sample[]): IndexedData => ({
-  length: samples.length,
-  get: (index) => samples[index]!,
-  keysOf(index) {
-    const sample = samples[index]!
-    const { key, group } = sample
-    return [
-      ...(key === undefined ? [] : [`image ${key}`]),
-      ...captionsOf(sample),
-      ...(group === undefined ? [] : [`group ${group}`]),
-    ]
-  },
-})

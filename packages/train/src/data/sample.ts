@@ -2,8 +2,12 @@ import type { ImageSource } from '@dual-encoder/core'
 
 /** A picture with its caption, or several of which each epoch takes one. */
 export interface Sample {
-  readonly image: ImageSource
+  readonly image?: ImageSource
   readonly text: string | readonly string[]
+  /** Texts that are wrong for the picture: as many of each sample. */
+  readonly negatives?: readonly string[]
+  /** Another model's vector of the text, in place of a picture (loss 'distillation'). */
+  readonly vector?: Float32Array | readonly number[]
   /** Samples of one group are positives of each other. */
   readonly group?: string | number
   /** How much it counts; 1 unless given. */
@@ -35,3 +39,21 @@ export const isBad = (sample: Sample | BadSample): sample is BadSample => 'error
 export type LoaderData = IndexedData | StreamedData | readonly Sample[]
 
 export const captionsOf = ({ text }: Sample): readonly string[] => (typeof text === 'string' ? [text] : text)
+
+/** Data that can be asked in any order, an array of samples too. */
+export const listed = (data: IndexedData | readonly Sample[]): IndexedData =>
+  'get' in data
+    ? data
+    : {
+        length: data.length,
+        get: (index) => data[index]!,
+        keysOf(index) {
+          const sample = data[index]!
+          const { key, group } = sample
+          return [
+            ...(key === undefined ? [] : [`image ${key}`]),
+            ...captionsOf(sample),
+            ...(group === undefined ? [] : [`group ${group}`]),
+          ]
+        },
+      }

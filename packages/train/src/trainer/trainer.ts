@@ -1,202 +1,163 @@
-import { BackendError, OptionError, type Tensor } from '@dual-encoder/core'
-import { checkOptions, type Optimizer, stepSeed, type TrainingPlan, type TrainingRun } from '@dual-encoder/core/backend'
+import { printWarning, type Tensor, tensor } from '@dual-encoder/core'
+import {
+  checkOptions,
+  lossOf,
+  matryoshkaLoss,
+  type Optimizer,
+  type TrainingInputs,
+  type TrainingPlan,
+} from '@dual-encoder/core/backend'
+import { Checkpoints } from '../checkpoint/checkpoints'
+import { DataLoader } from '../data/loader'
+import { listed } from '../data/sample'
 import { emaShare } from '../optimizers/average'
-import { optimizerOf, type OptimizerOptions } from '../optimizers/optimizers'
-import { planOf, type Rules } from '../rules/rules'
-import { type Schedule, scheduleOf, type ScheduleOptions } from '../schedules'
+import { optimizerOf } from '../optimizers/optimizers'
+import { planOf } from '../rules/rules'
+import { type Schedule, scheduleOf } from '../schedules'
 import { AVERAGE, AVERAGE_SHARE, updateRule } from '../update'
-import { Batches, type TrainingData } from './batches'
-import { loadRun, saveRun } from './checkpoint'
+import { evaluate } from './evaluate'
+import { RunLog } from './log'
+import { Loop } from './loop'
+import { type RunOptions, type RunResult, stepsOf, TRAINER_OPTIONS, type TrainerOptions } from './options'
+import { evaluationSides, trainingSides } from './sides'
+import { progressOf, type RunSettings, stateOf } from './state'
 
-/** What a trainer needs of a model, whichever backend it runs on. */
-export interface TrainableModel {
-  /** Sizes of its parameters by name. */
-  readonly parameterShapes: ReadonlyMap<string, readonly number[]>
-  train(plan: TrainingPlan): TrainingRun
-}
-
-/** What makes a model's inputs: a processor. */
-export type MakeInputs<Image> = (inputs: {
-  text: string[]
-  images: Image[]
-  padding: true
-  truncation: true
-}) => Promise<{ readonly pixelValues: Tensor; readonly inputIds: Tensor }>
-
-export interface TrainerOptions<Image> {
-  readonly model: TrainableModel
-  readonly processor: MakeInputs<Image>
-  readonly data: TrainingData<Image>
-  /** Default: the model's family's. */
-  readonly loss?: 'clip' | 'siglip'
-  readonly batchSize: number
-  /** Rows that go through an encoder at a time: less memory, the same gradients, a third more time. */
-  readonly chunkSize?: number
-  /** How long: one of the two. */
-  readonly steps?: number
-  readonly epochs?: number
-  readonly optimizer?: OptimizerOptions & { readonly lr?: number }
-  readonly schedule?: ScheduleOptions
-  /** Which parameters learn, and how fast; all unless given. */
-  readonly rules?: Rules
-  /** The longest that all gradients together may be. Default: 1. */
-  readonly clip?: number
-  /** How much a running mean of the weights keeps at each step, such as 0.999; that mean is what is saved. None unless given. */
-  readonly average?: number
-  /** Whether towers drop as their configs say. Default: true. */
-  readonly dropout?: boolean
-  /** Of the order of data, captions and dropout. Default: 0. */
-  readonly seed?: number
-  /** A folder: for the trained model, and what a run goes on from. */
-  readonly output?: string
-  /** Steps between such savings, beside that at the end. Default: 1,000. */
-  readonly saveEvery?: number
-  /** Go on from what `output` holds, where it holds something. */
-  readonly resume?: boolean
-}
-
-const OPTIONS = [
-  'model',
-  'processor',
-  'data',
-  'loss',
-  'batchSize',
-  'chunkSize',
-  'steps',
-  'epochs',
-  'optimizer',
-  'schedule',
-  'rules',
-  'clip',
-  'average',
-  'dropout',
-  'seed',
-  'output',
-  'saveEvery',
-  'resume',
-] as const satisfies readonly (keyof TrainerOptions<unknown>)[]
-
-export interface StepReport {
-  /** From 1 on. */
-  readonly step: number
-  readonly steps: number
-  readonly loss: number
-  /** Of all gradients together, before they are clipped. */
-  readonly gradNorm: number
-  readonly lr: number
-  readonly examplesPerSecond: number
-}
-
-export interface RunOptions {
-  /** Stops after the step that runs, when what was done has been saved. */
-  readonly signal?: AbortSignal
-  readonly onStep?: (report: StepReport) => void
-}
+/** SigLIP's, of Zhai et al.: bias -10, scale ln 10. */
+const OWN_BIAS = -10
+const OWN_SCALE = Math.log(10)
 
 /** Trains a model on pairs of pictures and captions. */
-export class Trainer<Image> {
-  readonly #options: TrainerOptions<Image>
-  readonly #batches: Batches<Image>
+export class Trainer {
+  readonly #options: TrainerOptions
   readonly #optimizer: Optimizer
   readonly #schedule: Schedule
   readonly #plan: TrainingPlan
   readonly #steps: number
   readonly #lr: number
-  readonly #seed: number
 
-  constructor(options: TrainerOptions<Image>) {
-    checkOptions(options, OPTIONS, 'Trainer')
-    const { model, data, batchSize, optimizer = { name: 'adamw' }, rules = [['.*', 1]], average, clip = 1 } = options
+  constructor(options: TrainerOptions) {
+    checkOptions(options, TRAINER_OPTIONS, 'Trainer')
+    const { model, data, optimizer = { name: 'adamw' }, rules = [['.*', 1]], average, clip = 1 } = options
     this.#options = options
-    this.#seed = options.seed ?? 0
-    this.#batches = new Batches(data, batchSize, this.#seed)
-    this.#steps = stepsOf(options, this.#batches.perEpoch)
+    this.#steps = stepsOf(options, data)
     const { lr = 1e-4, ...rule } = optimizer
     this.#lr = lr
     this.#optimizer = optimizerOf(rule)
     this.#schedule = scheduleOf(this.#steps, options.schedule)
-    const { trained } = planOf(model.parameterShapes, rules)
+    const initial = ownLogits(options)
+    const own = [...initial.keys()].filter((name) => !model.parameterShapes.has(name))
+    const trained = [
+      ...planOf(model.parameterShapes, rules).trained,
+      ...own.map((name) => ({ name, factor: 1, decay: false })),
+    ]
+    const loss = lossOf(options.loss ?? model.config.family.loss)
     this.#plan = {
-      ...(options.loss ? { loss: options.loss } : {}),
+      loss: options.dims ? matryoshkaLoss(loss, options.dims) : loss,
+      initial,
       trained: trained.map(({ name }) => name),
-      rule: updateRule({ optimizer: this.#optimizer, trained, clip, average: average !== undefined }),
+      rule: updateRule({ optimizer: this.#optimizer, trained, clip, average: typeof average === 'number' }),
     }
   }
 
   /**
-   * Trains to the end. @throws what `signal` was aborted with; BackendError where the loss is no number any more: what was
-   * saved before that is untouched
+   * Trains to the end. @throws what `signal` was aborted with; BackendError where the loss is no number any more or
+   * diverges: what was saved before that is untouched
    */
-  async run({ signal, onStep }: RunOptions = {}): Promise<{ steps: number; loss: number; checkpoint?: string }> {
-    const { model, output, resume, saveEvery = 1000, batchSize, chunkSize, dropout = true } = this.#options
-    const seed = this.#seed
+  async run({ signal, onStep, onCache }: RunOptions = {}): Promise<RunResult> {
+    const options = this.#options
+    const { model, data, output, average, evaluate: judging, seed = 0, batchSize } = options
+    const { trained, rule } = this.#plan
+    const keep = Math.max(options.keepCheckpoints ?? 2, typeof average === 'object' ? average.last : 1)
+    const checkpoints = output === undefined ? undefined : new Checkpoints(output, { keep })
+    const found = options.resume ? await checkpoints?.load() : undefined
+    const progress = found && progressOf(found, this.#settings)
+    const fill = { signal, onProgress: onCache }
+    const sides = await trainingSides(options, trained, fill)
+    const judged = judging && listed(judging.data)
+    const judgedSides = judged && (await evaluationSides(options, trained, judged, fill))
+    const { augment: _, ...rest } = options
+    const loader = new DataLoader<TrainingInputs>(data, sides, {
+      batchSize,
+      seed,
+      ...picked(rest, ['sampler', 'positives', 'bad', 'maxBad', 'onBad']),
+      ...(progress && { state: progress.loader }),
+    })
+    const slot = typeof average === 'number' ? AVERAGE : undefined
     const run = model.train(this.#plan)
     try {
-      const found = resume && output ? await loadRun(output, seed, this.#plan.rule.slots) : undefined
-      if (found) await run.restore(found.state)
-      let done = found?.progress.step ?? 0
-      let loss = NaN
-      let next = this.#inputs(done)
-      while (done < this.#steps) {
-        if (signal?.aborted) {
-          await this.#save(run, done)
-          throw signal.reason
-        }
-        const start = performance.now()
-        const inputs = await next
-        // Made while the engine works.
-        next = done + 1 < this.#steps ? this.#inputs(done + 1) : next
-        next.catch(() => undefined)
-        const lr = this.#lr * this.#schedule(done)
-        const result = await run.step(inputs, {
-          numbers: this.#numbers(done + 1, lr),
-          chunkSize,
-          ...(dropout ? { dropoutSeed: stepSeed(seed, done) } : {}),
-        })
-        loss = result.loss
-        if (!Number.isFinite(loss) || !Number.isFinite(result.gradNorm)) throw this.#diverged(done + 1, lr, result)
-        done++
-        const examplesPerSecond = (1000 * batchSize) / (performance.now() - start)
-        onStep?.({ step: done, steps: this.#steps, ...result, lr, examplesPerSecond })
-        if (done % saveEvery === 0 || done === this.#steps) await this.#save(run, done)
-      }
-      return { steps: done, loss, ...(output ? { checkpoint: output } : {}) }
+      if (found) await run.restore(stateOf(found, rule.slots))
+      const log = await RunLog.open(output, {
+        steps: this.#steps,
+        done: progress?.step ?? 0,
+        progress: options.progress,
+        settings: { ...this.#settings, steps: this.#steps, lr: this.#lr },
+      })
+      const loop = new Loop({
+        run,
+        loader,
+        log,
+        checkpoints,
+        slot,
+        options,
+        settings: this.#settings,
+        slots: rule.slots,
+        steps: this.#steps,
+        rateAt: (step) => this.#lr * this.#schedule(step),
+        numbersAt: (step, lr) => this.#numbers(step, lr),
+        judge: judged && judgedSides && (() => evaluate(run, judged, judgedSides, { rows: batchSize, slot, signal })),
+      })
+      return await loop.go(progress, { signal, onStep })
     } finally {
       await run.dispose()
     }
   }
 
-  async #inputs(step: number) {
-    return this.#options.processor({ ...(await this.#batches.at(step)), padding: true, truncation: true })
-  }
-
   #numbers(step: number, lr: number): Record<string, number> {
     const { average } = this.#options
     const numbers = this.#optimizer.numbers(step, lr)
-    return average === undefined ? numbers : { ...numbers, [AVERAGE_SHARE]: emaShare(average, step) }
+    return typeof average === 'number' ? { ...numbers, [AVERAGE_SHARE]: emaShare(average, step) } : numbers
   }
 
-  /** The model for others first; then, in one piece, what a run goes on from. */
-  async #save(run: TrainingRun, step: number): Promise<void> {
-    const { output, average } = this.#options
-    if (output === undefined) return
-    await run.savePretrained(output, average === undefined ? undefined : AVERAGE)
-    await saveRun(output, { step, seed: this.#seed }, await run.state())
-  }
-
-  #diverged(step: number, lr: number, { loss, gradNorm }: { loss: number; gradNorm: number }): BackendError {
-    const { output } = this.#options
-    return new BackendError(
-      'diverged',
-      `Step ${step}: the loss is ${loss}, the length of all gradients ${gradNorm}, at a learning rate of ${lr}. ` +
-        `Try a lower one, or a longer warm-up. ${output ? `What was saved last lies in ${output}.` : 'Nothing was saved: give output.'}`,
-    )
+  /** What decides what a step does: a run is resumed with the same. */
+  get #settings(): RunSettings {
+    const {
+      model,
+      loss = model.config.family.loss,
+      optimizer,
+      seed = 0,
+      batchSize,
+      patchDropout = 0,
+      sampler,
+    } = this.#options
+    return {
+      seed,
+      batchSize,
+      loss: typeof loss === 'function' ? 'a function' : loss,
+      optimizer: optimizer?.name ?? 'adamw',
+      patchDropout,
+      sampler: sampler ?? 'shuffled',
+    }
   }
 }
 
-function stepsOf({ steps, epochs }: Pick<TrainerOptions<unknown>, 'steps' | 'epochs'>, perEpoch: number): number {
-  const count = steps ?? (epochs ?? NaN) * perEpoch
-  if ((steps === undefined) === (epochs === undefined) || !(Number.isInteger(count) && count > 0))
-    throw new OptionError('bad-option', `Give steps or epochs, a whole number; steps ${steps}, epochs ${epochs} given.`)
-  return count
+const picked = <O extends object, K extends keyof O>(options: O, names: readonly K[]): Partial<Pick<O, K>> =>
+  Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))) as Partial<
+    Pick<O, K>
+  >
+
+/** SigLIP's loss needs a bias: where the model has none, the run has one of its own. */
+function ownLogits({ model, loss, onWarning = printWarning }: TrainerOptions): Map<string, Tensor<'float32'>> {
+  if (loss !== 'siglip' || model.config.family.logitBias) return new Map()
+  const shape = model.parameterShapes.get('logit_scale') ?? []
+  onWarning({
+    code: 'own-logit-bias',
+    message:
+      "loss 'siglip': the model has no logit_bias. The run trains one of its own, from -10 on, and begins with a logit_scale " +
+      'of ln 10; the bias is in its checkpoints, and not in the model that is saved.',
+    names: ['logit_bias'],
+  })
+  return new Map([
+    ['logit_bias', tensor(Float32Array.of(OWN_BIAS), shape)],
+    ['logit_scale', tensor(Float32Array.of(OWN_SCALE), shape)],
+  ])
 }

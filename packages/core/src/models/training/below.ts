@@ -1,6 +1,8 @@
 import { ConfigError } from '../../base/errors'
 import type { Tensor } from '../../base/tensor'
-import type { Batch, EncoderRunner, EncoderSpec, EncodeRequest } from '../encoder'
+import { Sha256 } from '../../files/hub/sha256'
+import type { Weights } from '../../weights/entry'
+import { type Batch, ENCODER_NAMES, type EncoderRunner, type EncoderSpec, type EncodeRequest } from '../encoder'
 import { encoderLayers } from '../parameters'
 import { sideOf, type TrainingInputs } from './run'
 
@@ -33,6 +35,21 @@ export class BelowCuts {
     const request: EncodeRequest = at === 'pooled' ? { poolerOutput: true } : { entering: { at } }
     const { poolerOutput, entering } = await runner.run(sideOf(encoder, inputs) as Batch, request, { signal })
     return (at === 'pooled' ? poolerOutput : entering) as Tensor<'float32'>
+  }
+
+  /** Of what is below: its config and weights in short. */
+  async fingerprint(encoder: EncoderSpec, weights: Weights, at: CutAt): Promise<string> {
+    checkCut(encoder, at)
+    const { layerOf } = encoderLayers(encoder)
+    const prefix = `${ENCODER_NAMES[encoder.kind].tower}.`
+    const isBelow = (name: string) =>
+      name.startsWith(prefix) && (at === 'pooled' || (layerOf.get(name) ?? Infinity) < at)
+    const hash = new Sha256().update(new TextEncoder().encode(JSON.stringify(encoder.config)))
+    for (const name of [...weights.keys()].filter(isBelow).sort()) {
+      const { data } = await weights.get(name)!.read()
+      hash.update(new TextEncoder().encode(name)).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    }
+    return hash.hex()
   }
 
   async dispose(): Promise<void> {
