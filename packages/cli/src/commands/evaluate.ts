@@ -74,7 +74,7 @@ async function retrieval(
     for (let id = 0; id < data.length; id++) {
       const { image, text, key = `picture ${id}` } = await data.get(id)
       captions[id] = typeof text === 'string' ? [text] : text
-      yield { id: { place: id, name: key }, image }
+      yield { id: { place: id, name: key }, image: image as ImageSource }
     }
   }
   const { rows, owners, failed } = await embedAll({ model, processor }, items(), data.length, batchSize, context)

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { AutoProcessor, type ImageSource, OptionError, VisionTextDualEncoderProcessor } from '@dual-encoder/core'
+import { AutoProcessor, OptionError, VisionTextDualEncoderProcessor } from '@dual-encoder/core'
 import { AutoModel, TextTower, VisionTextDualEncoderModel, VisionTower } from '@dual-encoder/onnx'
 import {
   folderData,
@@ -14,33 +14,43 @@ import {
 } from '@dual-encoder/train'
 import type { Context } from '../context'
 
-type Options = TrainerOptions<ImageSource>
+type Options = TrainerOptions
 type Pair = { readonly vision: string; readonly text: string }
 
 /** A recipe: Trainer's options, of which a file of JSON can say some by name. Paths are relative to the recipe. */
-interface Recipe extends Partial<Omit<Options, 'model' | 'processor' | 'data' | 'rules'>> {
+type Given = 'model' | 'processor' | 'data' | 'rules' | 'output' | 'cache' | 'evaluate'
+interface Recipe extends Partial<Omit<Options, Given>> {
   /** A checkpoint, two towers that become a model, or a model. */
   readonly model: string | Pair | Options['model']
   /** Default: the model's. */
   readonly processor?: Options['processor']
   /** A folder with a table of captions, or data. */
   readonly data: string | ({ readonly folder: string } & FolderOptions) | Options['data']
+  readonly output?: string
+  readonly cache?: Options['cache']
+  readonly evaluate?: Omit<NonNullable<Options['evaluate']>, 'data'> & {
+    readonly data: Recipe['data']
+  }
   /** Rules, or the name of a preset of LiT: `lit-LU`. */
   readonly rules?: Rules | `lit-${LitLetter}${LitLetter}`
 }
 
 /** Trains by a recipe. Ctrl-C saves; the same command goes on from there. */
 export async function train(file: string, _flags: object, context: Context): Promise<void> {
-  const { model, processor, data, rules, ...rest } = await readRecipe(file)
+  const { model, processor, data, rules, cache, evaluate, ...rest } = await readRecipe(file)
   const place = (path: string) => (/^(\.|\/)/.test(path) ? resolve(dirname(file), path) : path)
   const loaded = await modelOf(model, place, context)
   const made = processor ?? loaded.processor
   if (!made) throw new OptionError('no-processor', `${file}: a model was given without a processor.`)
   const output = rest.output === undefined ? undefined : resolve(dirname(file), rest.output)
-  const trainer = new Trainer<ImageSource>({
+  const trainer = new Trainer({
     resume: true,
+    // The command shows its own.
+    progress: false,
     ...rest,
     ...(output === undefined ? {} : { output }),
+    ...(cache === undefined ? {} : { cache: typeof cache === 'string' ? resolve(dirname(file), cache) : cache }),
+    ...(evaluate === undefined ? {} : { evaluate: { ...evaluate, data: await dataOf(evaluate.data, place) } }),
     ...(rules === undefined ? {} : { rules: typeof rules === 'string' ? presetOf(rules) : rules }),
     batchSize: rest.batchSize ?? 32,
     model: loaded.model,
