@@ -21,6 +21,7 @@ FIXTURES = HERE.parents[1] / "parity-tests" / "fixtures"
 GROUPS = {
     "towers": [("towers.py", False)],
     "families": [("families.py", False)],
+    "open-clip": [("open_clip_models.py", False)],
     "gradients": [("gradients.py", False)],
     "state-dicts": [("state_dict_names.py", False)],
     "standalone": [("standalone.py", False)],
@@ -39,7 +40,7 @@ GROUPS = {
     "formats": [("formats.py", True)],
 }
 OF_ORIGINALS = {"originals", "formats"}
-PACKAGES = ["torch", "torchvision", "transformers", "safetensors", "numpy", "pillow", "pillow-heif", "tokenizers", "sentencepiece", "scikit-learn", "timm", "pyarrow", "flax", "jax", "tensorflow-cpu", "h5py"]
+PACKAGES = ["torch", "torchvision", "transformers", "safetensors", "numpy", "pillow", "pillow-heif", "tokenizers", "sentencepiece", "scikit-learn", "timm", "open_clip_torch", "ftfy", "pyarrow", "flax", "jax", "tensorflow-cpu", "h5py"]
 VERSIONS = """
 import importlib.metadata, json, platform, sys
 found = {"python": platform.python_version()}

@@ -31,6 +31,7 @@ export {
   type DualEncoderConfigClass,
   type DualEncoderConfigValues,
   MetaClip2Config,
+  OpenCLIPConfig,
   SiglipConfig,
   VisionTextDualEncoderConfig,
 } from './models/dual-encoder-config'
@@ -109,6 +110,7 @@ export { XLMRobertaXLConfig } from './towers/text/xlm-roberta-xl.config'
 export { AltCLIPTextConfig } from './towers/text/altclip.config'
 export { ChineseCLIPTextConfig } from './towers/text/chinese-clip.config'
 export { CLIPTextConfig, MetaClip2TextConfig } from './towers/text/clip-text.config'
+export { OpenCLIPTextConfig } from './towers/text/open-clip-text.config'
 export { SiglipTextConfig } from './towers/text/siglip-text.config'
 export type { RopeParameters } from './towers/text/rope'
 export type { Pooling, TextConfig, TowerConfig, VisionConfig } from './towers/tower'

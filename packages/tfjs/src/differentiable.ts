@@ -127,11 +127,11 @@ export function applyModel(
 
 /** The family's loss of what both encoders gave. */
 function lossOf(
-  { config: { family } }: LoadedModel,
+  { config }: LoadedModel,
   { logit_scale: scale, logit_bias: bias }: Params,
   text: EncoderOutput<tf.Tensor>,
   vision: EncoderOutput<tf.Tensor>,
-  loss: GradOptions['loss'] = family.loss,
+  loss: GradOptions['loss'] = config.loss,
 ): tf.Scalar {
   const embeds = { text: text.embeds as tf.Tensor, image: vision.embeds as tf.Tensor }
   return lossOfEmbeds(tfLossOps, loss, embeds, scale as tf.Tensor, bias) as tf.Scalar

@@ -3,6 +3,7 @@ import {
   ChineseCLIPConfig,
   CLIPConfig,
   MetaClip2Config,
+  OpenCLIPConfig,
   SiglipConfig,
   VisionTextDualEncoderConfig,
 } from '@dual-encoder/core'
@@ -40,9 +41,14 @@ export class AltCLIPModel extends TfjsModel {
   static readonly configClass = AltCLIPConfig
 }
 
+/** open_clip's models that no class of transformers computes, on TensorFlow.js. */
+export class OpenCLIPModel extends TfjsModel {
+  static readonly configClass = OpenCLIPConfig
+}
+
 /** transformers' `AutoModel`: a whole model, or a tower on its own, as `model_type` in its `config.json` says. */
 export const AutoModel = /* @__PURE__ */ autoModel<TfjsModel, VisionTower, TextTower, TfjsOptions>(
-  [VisionTextDualEncoderModel, CLIPModel, SiglipModel, ChineseCLIPModel, MetaClip2Model, AltCLIPModel],
+  [VisionTextDualEncoderModel, CLIPModel, SiglipModel, ChineseCLIPModel, MetaClip2Model, AltCLIPModel, OpenCLIPModel],
   VisionTower,
   TextTower,
 )

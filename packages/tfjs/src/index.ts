@@ -4,6 +4,7 @@ export {
   ChineseCLIPModel,
   CLIPModel,
   MetaClip2Model,
+  OpenCLIPModel,
   SiglipModel,
   VisionTextDualEncoderModel,
 } from './families'

@@ -5,6 +5,7 @@ export {
   ChineseCLIPModel,
   CLIPModel,
   MetaClip2Model,
+  OpenCLIPModel,
   SiglipModel,
   VisionTextDualEncoderModel,
 } from './families'

@@ -1,10 +1,10 @@
 import { ConfigError } from '../base/errors'
-import { openSource, readJson } from '../files/source'
+import { openSource } from '../files/source'
 import { type SourceLike, splitOptions } from '../files/types'
 import { isTextTower, isVisionTower, towerTypes } from '../towers/registry'
 import type { CheckpointOptions } from './load'
 import type { FromPretrainedOptions } from './model-options'
-import { settleConfig } from './tower-configs'
+import { readConfig } from './read-config'
 
 /** A class that loads what it is named after. */
 interface Loads<M, O> {
@@ -28,9 +28,7 @@ export const autoModel = <M, V, T, O extends object>(
 ): AutoModel<M, V, T, O> => ({
   async fromPretrained(source, options = {}) {
     const opened = await openSource(source, splitOptions(options).source)
-    const json = await readJson(opened, 'config.json')
-    if (!json) throw new ConfigError('no-config', `${opened.describe} holds no config.json.`)
-    const { model_type: type } = settleConfig(json)
+    const { model_type: type } = await readConfig(opened)
     const model = models.find(({ configClass }) => configClass.modelType === type)
     if (model) return model.fromPretrained(source, options)
     if (isVisionTower(type)) return visionTower.fromPretrained(source, options)

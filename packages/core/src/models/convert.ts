@@ -1,6 +1,6 @@
 import { configClassOf } from './dual-encoder-config'
-import { settleConfig } from './tower-configs'
-import { checkOptions, ConfigError } from '../base/errors'
+import { readConfig } from './read-config'
+import { checkOptions } from '../base/errors'
 import { loadModel } from './load'
 import { saveModel, type SaveOptions, savedWeights } from './save'
 import { VISION_TOWERS, visionTowerOf } from '../towers/registry'
@@ -8,7 +8,7 @@ import { asFlaxComputes } from './checkpoint/as-flax-computes'
 import type { Framework } from '../weights/formats/names'
 import { openWeights, type WeightFormat } from '../weights/open'
 import { saveWeights } from '../weights/save'
-import { openSource, readJson } from '../files/source'
+import { openSource } from '../files/source'
 import { type Source, SOURCE_OPTIONS, type SourceLike, type SourceOptions } from '../files/types'
 import { openTarget, type TargetLike, type Writer } from '../files/target'
 import type { WeightEntry } from '../weights/entry'
@@ -66,11 +66,10 @@ export async function convert(
   checkOptions(options, [...SOURCE_OPTIONS, 'format', 'dtype', 'maxShardSize'], 'convert')
   const { format, dtype: wanted, maxShardSize, ...sourceOptions } = options
   const [opened, writer] = [await openSource(source, sourceOptions), await openTarget(target)]
-  const config = await readJson(opened, 'config.json')
-  if (!config) throw new ConfigError('no-config', `${opened.describe} holds no config.json.`)
+  const config = await readConfig(opened)
   const { file, framework, weights: found } = await openWeights(opened, format)
   let [weights, dtype] = [[...found.values()], wanted ?? storedDtype(found.values())]
-  const configClass = configClassOf(settleConfig(config).model_type)
+  const configClass = configClassOf(config.model_type)
   if (configClass) {
     const model = await loadModel(opened, configClass, { format })
     weights = savedWeights(model)

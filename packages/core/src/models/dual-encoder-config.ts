@@ -1,12 +1,24 @@
 import { ConfigError } from '../base/errors'
 import { isJsonObject, type Json, type JsonObject } from '../base/pretrained-config'
-import { openSource, readJson } from '../files/source'
+import { openSource } from '../files/source'
 import { type SourceLike, type SourceOptions, splitOptions } from '../files/types'
 import { textTowerOf, visionTowerOf } from '../towers/registry'
 import { BertConfig } from '../towers/text/bert.config'
 import { ViTConfig } from '../towers/vision/vit.config'
 import type { TextConfig, VisionConfig } from '../towers/tower'
-import { ALTCLIP, CHINESE_CLIP, CLIP, DUAL_ENCODER, type Family, METACLIP_2, SIGLIP, wrongFamily } from './families'
+import {
+  ALTCLIP,
+  CHINESE_CLIP,
+  CLIP,
+  DUAL_ENCODER,
+  type Family,
+  METACLIP_2,
+  OPEN_CLIP,
+  SIGLIP,
+  wrongFamily,
+} from './families'
+import type { ProjectionForm } from './encoder'
+import { readConfig } from './read-config'
 import { settleConfig, towerConfigOf } from './tower-configs'
 import { checkValues, override, type TowerOverrides } from './tower-values'
 
@@ -98,6 +110,22 @@ export abstract class DualEncoderConfig {
     return this.family.modelType
   }
 
+  /** What lies between each tower and the shared space. */
+  get projections(): { readonly vision: ProjectionForm; readonly text: ProjectionForm } {
+    const form = this.family.projected ? 'linear' : 'none'
+    return { vision: form, text: form }
+  }
+
+  /** Whether a learned number is added to the logits. */
+  get logitBias(): boolean {
+    return this.family.logitBias
+  }
+
+  /** What it was trained with. */
+  get loss(): Family['loss'] {
+    return this.family.loss
+  }
+
   /** @throws ConfigError for another kind of model, an unsupported tower or a tower config that is no object. */
   static fromJSON<C extends DualEncoderConfig>(this: DualEncoderConfigClass<C>, json: JsonObject): C {
     const { family } = this
@@ -138,10 +166,7 @@ export abstract class DualEncoderConfig {
     const { source: sourceOptions, rest } = splitOptions(options)
     const { config, ...overrides } = rest
     if (config) return checkConfig(this, config).with(overrides)
-    const opened = await openSource(source, sourceOptions)
-    const json = await readJson(opened, 'config.json')
-    if (!json) throw new ConfigError('no-config', `${opened.describe} holds no config.json.`)
-    return this.fromJSON(json).with(overrides)
+    return this.fromJSON(await readConfig(await openSource(source, sourceOptions))).with(overrides)
   }
 
   /** A copy with some values replaced. */
@@ -265,8 +290,33 @@ export class AltCLIPConfig extends DualEncoderConfig {
   static readonly family = ALTCLIP
 }
 
+/** What `open_clip_config.json` says of a model that no class of transformers computes, by transformers' names. */
+export class OpenCLIPConfig extends DualEncoderConfig {
+  static readonly family = OPEN_CLIP
+
+  override get projections(): DualEncoderConfig['projections'] {
+    const { vision_projection: vision = 'linear', text_projection: text = 'linear' } = this.extra
+    return { vision: vision as ProjectionForm, text: text as ProjectionForm }
+  }
+
+  override get logitBias(): boolean {
+    return this.extra.logit_bias === true
+  }
+
+  /** SigLIP's loss is what adds a number to the logits. */
+  override get loss(): Family['loss'] {
+    return this.logitBias ? 'siglip' : 'clip'
+  }
+}
+
 /** The config class of a `model_type`, where that is a whole model's. */
 export const configClassOf = (modelType: unknown): DualEncoderConfigClass | undefined =>
-  [VisionTextDualEncoderConfig, CLIPConfig, SiglipConfig, ChineseCLIPConfig, MetaClip2Config, AltCLIPConfig].find(
-    (type) => type.modelType === modelType,
-  )
+  [
+    VisionTextDualEncoderConfig,
+    CLIPConfig,
+    SiglipConfig,
+    ChineseCLIPConfig,
+    MetaClip2Config,
+    AltCLIPConfig,
+    OpenCLIPConfig,
+  ].find((type) => type.modelType === modelType)

@@ -15,8 +15,16 @@ interface EncoderBase {
     readonly dim: number
     /** Standard deviation with which a new one is drawn. */
     readonly std: number
+    readonly form: Exclude<ProjectionForm, 'none'>
   }
 }
+
+/**
+ * What lies between a tower and the shared space: nothing, a matrix, a layer with a bias, two layers as open_clip puts
+ * them behind transformers' towers (`mlp`) or behind timm's (`timm-mlp`, `timm-mlp-bias`).
+ */
+export type ProjectionForm = 'none' | 'linear' | 'linear-bias' | 'mlp' | 'timm-mlp' | 'timm-mlp-bias'
+
 export interface VisionEncoderSpec extends EncoderBase {
   readonly kind: 'vision'
   readonly tower: VisionTowerModule
@@ -149,6 +157,21 @@ export const pooledSize = (encoder: EncoderSpec): number =>
     ? encoder.tower.pooledSize?.(encoder.config)
     : encoder.tower.pooledSize?.(encoder.config)) ?? encoder.config.hiddenSize
 
+function project<T>(
+  ops: Ops<T>,
+  w: Scope,
+  x: T,
+  size: number,
+  { dim, form }: NonNullable<EncoderBase['projection']>,
+): T {
+  if (form === 'linear' || form === 'linear-bias')
+    return ops.linear(x, w.linear(size, dim, { bias: form === 'linear-bias' }))
+  const timm = form !== 'mlp'
+  const between = timm ? 2 * dim : Math.floor((size + dim) / 2)
+  const hidden = ops.linear(x, w.at(timm ? 'fc1' : '0').linear(size, between, { bias: timm }), 'gelu')
+  return ops.linear(hidden, w.at(timm ? 'fc2' : '2').linear(between, dim, { bias: form === 'timm-mlp-bias' }))
+}
+
 /**
  * Runs tower, projection and normalisation over a backend's ops. The whole of an encoder's
  * computation: backends call this to build a graph, to run eagerly, or to trace.
@@ -198,10 +221,7 @@ function encodeAll<T>(ops: Ops<T>, encoder: EncoderSpec, batch: Batch<T>, reques
     const isMap = encoder.kind === 'vision' && encoder.tower.mapPooler
     const pooled = isMap ? ops.reshape(output.poolerOutput, [0, -1]) : output.poolerOutput
     output.features = projection
-      ? ops.linear(
-          pooled,
-          new Scope(names.projection, projection.std).linear(pooledSize(encoder), projection.dim, { bias: false }),
-        )
+      ? project(ops, new Scope(names.projection, projection.std), pooled, pooledSize(encoder), projection)
       : pooled
     if (request.embeds) output.embeds = ops.l2Normalize(output.features)
   }

@@ -70,7 +70,13 @@ export const ALTCLIP: Family = /* @__PURE__ */ clipLike({
   towers: { vision: 'altclip_vision_model', text: 'altclip_text_model' },
 })
 
-const families = () => [DUAL_ENCODER, CLIP, SIGLIP, CHINESE_CLIP, METACLIP_2, ALTCLIP]
+/** What open_clip trains and no class of transformers computes: each side's projection is its own config's. */
+export const OPEN_CLIP: Family = /* @__PURE__ */ clipLike({
+  modelType: 'open_clip',
+  modelClass: 'OpenCLIPModel',
+})
+
+const families = () => [DUAL_ENCODER, CLIP, SIGLIP, CHINESE_CLIP, METACLIP_2, ALTCLIP, OPEN_CLIP]
 
 /** The family of a `config.json`'s `model_type`. */
 export const familyOf = (modelType: unknown): Family | undefined =>
@@ -80,7 +86,7 @@ export const familyOf = (modelType: unknown): Family | undefined =>
 export function wrongFamily(wanted: Family, modelType: string): ConfigError {
   const given = `config.json is of model_type "${modelType}", not "${wanted.modelType}". `
   const family = familyOf(modelType)
-  if (family && !wanted.towers)
+  if (family && wanted === DUAL_ENCODER)
     return new ConfigError(
       'whole-model',
       `${given}Load it by ${family.modelClass}.fromPretrained or AutoModel.fromPretrained; its vision tower can be taken by ` +

@@ -1,5 +1,5 @@
 import { openWeights, type WeightFormat } from '../weights/open'
-import { loadFrom, readJson } from '../files/source'
+import { loadFrom } from '../files/source'
 import { type Source, SOURCE_OPTIONS, type SourceLike, type SourceOptions } from '../files/types'
 import type { WeightEntry, Weights } from '../weights/entry'
 import {
@@ -9,14 +9,16 @@ import {
   type DualEncoderConfigClass,
   VisionTextDualEncoderConfig,
 } from './dual-encoder-config'
-import { DUAL_ENCODER } from './families'
-import { settleConfig, towerConfigOf } from './tower-configs'
+import { DUAL_ENCODER, OPEN_CLIP } from './families'
+import { readConfig } from './read-config'
+import { towerConfigOf } from './tower-configs'
 import { override, type TowerOverrides } from './tower-values'
 import { CheckpointError, ConfigError, OptionError } from '../base/errors'
 import type { Param } from '../ops/ops'
 import { encoderParams } from './parameters'
 import { textTowerOf, visionTowerOf } from '../towers/registry'
-import type { TextConfig, VisionConfig } from '../towers/tower'
+import { MASK_OF_IDS } from '../towers/inputs'
+import type { TextConfig, TextTowerModule, VisionConfig } from '../towers/tower'
 import { printWarning, type WarningListener } from '../base/warnings'
 import { ENCODER_NAMES, type EncoderSpec, pooledSize, type TextEncoderSpec, type VisionEncoderSpec } from './encoder'
 import { newWeight } from './initialize'
@@ -79,13 +81,19 @@ function checkPoolerSize(config: VisionConfig & { readonly poolerOutputSize?: nu
   )
 }
 
+/** open_clip masks what is padding in the texts of transformers' towers, and nothing in those of its own. */
+const maskedByIds = (tower: TextTowerModule): TextTowerModule =>
+  /^(siglip|clip|metaclip_2|open_clip)_text_model$/.test(tower.modelType)
+    ? tower
+    : { ...tower, inputs: { ...tower.inputs, attentionMask: MASK_OF_IDS } }
+
 interface Encoders {
   readonly vision: VisionEncoderSpec
   readonly text: TextEncoderSpec
 }
 
 async function encodersOf(config: DualEncoderConfig): Promise<Encoders> {
-  const { visionConfig, textConfig, family, projectionDim: dim } = config
+  const { visionConfig, textConfig, family, projectionDim: dim, projections } = config
   checkPoolerSize(visionConfig)
   const [vision, text] = await Promise.all([
     visionTowerOf(visionConfig.modelType).load(),
@@ -93,22 +101,24 @@ async function encodersOf(config: DualEncoderConfig): Promise<Encoders> {
   ])
   const encoders: Encoders = {
     vision: { kind: 'vision', tower: vision, config: visionConfig },
-    text: { kind: 'text', tower: text, config: textConfig },
+    text: { kind: 'text', tower: family === OPEN_CLIP ? maskedByIds(text) : text, config: textConfig },
   }
   checkPooling(encoders.vision)
   checkPooling(encoders.text)
-  if (!family.projected) return encoders
   // A pair is drawn by its text tower's deviation, as transformers draws it; a CLIP by the size of each tower.
   const { initializer_factor: factor } = config.extra
   const stdOf = (encoder: EncoderSpec) =>
     !family.towers ? textConfig.initializerRange : pooledSize(encoder) ** -0.5 * ((factor as number | undefined) ?? 1)
-  const projected = <E extends EncoderSpec>(encoder: E): E => ({ ...encoder, projection: { dim, std: stdOf(encoder) } })
+  const projected = <E extends EncoderSpec>(encoder: E): E => {
+    const form = projections[encoder.kind]
+    return form === 'none' ? encoder : { ...encoder, projection: { dim, std: stdOf(encoder), form } }
+  }
   return { vision: projected(encoders.vision), text: projected(encoders.text) }
 }
 
 /** What the similarity of embeddings becomes a logit by. */
-export function logitParams({ family, logitScaleInitValue }: DualEncoderConfig): Param[] {
-  const { logitShape: shape, logitBias } = family
+export function logitParams({ family, logitBias, logitScaleInitValue }: DualEncoderConfig): Param[] {
+  const { logitShape: shape } = family
   const scale: Param = { name: 'logit_scale', shape, init: { kind: 'constant', value: logitScaleInitValue } }
   return logitBias ? [scale, { name: 'logit_bias', shape, init: { kind: 'zeros' } }] : [scale]
 }
@@ -216,9 +226,7 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
   opened: Source,
   options: TowerOptions,
 ): Promise<LoadedTower<SpecOf<K>>> {
-  const file = await readJson(opened, 'config.json')
-  if (!file) throw new ConfigError('no-config', `${opened.describe} holds no config.json.`)
-  const json = settleConfig(file)
+  const json = await readConfig(opened)
   const towerJson = towerConfigOf(json, kind)
   const entry = kind === 'vision' ? visionTowerOf(towerJson.model_type) : textTowerOf(towerJson.model_type)
   const tower = await entry.load()

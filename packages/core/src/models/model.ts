@@ -237,7 +237,7 @@ export abstract class DualEncoderModel {
       await this.logitBias(),
     )
     const output: DualEncoderOutput = {
-      ...(returnLoss ? { loss: LOSSES[config.family.loss](hostLossOps, logitsPerText) } : {}),
+      ...(returnLoss ? { loss: LOSSES[config.loss](hostLossOps, logitsPerText) } : {}),
       logitsPerImage: hostLossOps.transposed(logitsPerText),
       logitsPerText,
       textEmbeds,
@@ -255,7 +255,7 @@ export abstract class DualEncoderModel {
 
   /** What is added to the logits, a scalar; undefined where the family has none (SigLIP has). */
   async logitBias(): Promise<Tensor<'float32'> | undefined> {
-    return this.config.family.logitBias ? this.#logitBias.get(() => this.#read('logit_bias')) : undefined
+    return this.config.logitBias ? this.#logitBias.get(() => this.#read('logit_bias')) : undefined
   }
 
   async #read(name: string): Promise<Tensor<'float32'>> {

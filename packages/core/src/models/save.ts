@@ -4,6 +4,7 @@ import type { WeightEntry } from '../weights/entry'
 import { pythonJson } from '../base/python-json'
 import { checkOptions } from '../base/errors'
 import { ENCODER_NAMES } from './encoder'
+import { OPEN_CLIP } from './families'
 import type { LoadedModel } from './load'
 import { savedName } from './checkpoint/settle-names'
 
@@ -30,6 +31,7 @@ export async function saveModel(target: TargetLike, model: LoadedModel, options:
   checkOptions(options, ['dtype', 'maxShardSize'], 'savePretrained')
   const { dtype = 'float32' } = options
   const opened = await openTarget(target)
+  if (model.config.family === OPEN_CLIP) return (await import('./open-clip/save')).saveOpenClip(opened, model, options)
   const { dtype: _, torch_dtype: __, ...config } = model.config.toJSON()
   const json = pythonJson({ ...config, dtype, torch_dtype: dtype })
   await saveWeights(opened, savedWeights(model), { ...options, dtype, metadata: { format: 'pt' } })

@@ -37,5 +37,5 @@ export function towerConfigOf(json: JsonObject, kind: 'text' | 'vision'): JsonOb
   const towers = familyOf(json.model_type)?.towers
   if (towers) return { ...(partOf(json, kind) ?? json), model_type: towers[kind] }
   const part = json[`${kind}_config`]
-  return json.model_type === DUAL_ENCODER.modelType && isJsonObject(part) ? towerConfigOf(part, kind) : json
+  return familyOf(json.model_type) && isJsonObject(part) ? towerConfigOf(part, kind) : json
 }

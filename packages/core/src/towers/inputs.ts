@@ -42,6 +42,18 @@ export const ATTENTION_MASK: TextInput<unknown> = {
   limit: () => ({ size: 2, what: 'a mask' }),
 }
 
+/** 1 = attend, 0 = padding; what is no padding token unless given. */
+export const MASK_OF_IDS: TextInput<{ readonly padTokenId: number }> = {
+  ...ATTENTION_MASK,
+  make: ({ padTokenId }, { inputIds: { dims, data } }) => {
+    const padding = BigInt(padTokenId)
+    return tensor(
+      data.map((id) => (id === padding ? 0n : 1n)),
+      dims,
+    )
+  },
+}
+
 /** Zeros unless given. */
 const TOKEN_TYPE_IDS: TextInput<{ readonly typeVocabSize: number }> = {
   ...ROWS,

@@ -15,6 +15,7 @@ import { XLMRobertaXLConfig } from './text/xlm-roberta-xl.config'
 import { AltCLIPTextConfig } from './text/altclip.config'
 import { ChineseCLIPTextConfig } from './text/chinese-clip.config'
 import { CLIPTextConfig, MetaClip2TextConfig } from './text/clip-text.config'
+import { OpenCLIPTextConfig } from './text/open-clip-text.config'
 import { SiglipTextConfig } from './text/siglip-text.config'
 import type { TextTowerModule, TowerConfigClass, VisionTowerModule } from './tower'
 import { Aimv2VisionConfig } from './vision/aimv2.config'
@@ -111,6 +112,10 @@ const TEXT_TOWERS: Towers<TextTowerModule> = {
   chinese_clip_text_model: {
     config: ChineseCLIPTextConfig,
     load: async () => (await import('./text/chinese-clip')).chineseClipText,
+  },
+  open_clip_text_model: {
+    config: OpenCLIPTextConfig,
+    load: async () => (await import('./text/open-clip-text')).openClipText,
   },
   altclip_text_model: { config: AltCLIPTextConfig, load: async () => (await import('./text/altclip')).altClipText },
 }

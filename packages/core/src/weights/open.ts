@@ -9,7 +9,7 @@ import type { Source } from '../files/types'
 import type { WeightEntry } from './entry'
 
 /** What a checkpoint's weights are stored as; `auto` takes what lies in the folder. */
-export type WeightFormat = 'auto' | 'safetensors' | 'flax' | 'tensorflow' | 'pytorch'
+export type WeightFormat = 'auto' | 'safetensors' | 'flax' | 'tensorflow' | 'pytorch' | 'open_clip'
 
 export interface OpenedWeights {
   /** By PyTorch's names and in its layouts. */
@@ -34,6 +34,9 @@ const FRAMEWORKS: Readonly<Record<string, Framework>> = { flax: 'flax', tf: 'ten
 
 const as = (framework: Framework, weights: Map<string, WeightEntry> | undefined): OpenedFile | undefined =>
   weights && { framework, weights }
+
+const openClip = async (weights: Map<string, WeightEntry> | undefined): Promise<OpenedFile | undefined> =>
+  weights && { framework: 'pytorch', weights: (await import('./formats/open-clip')).fromOpenClip(weights) }
 
 /** In the order in which they are looked for. Readers of the older formats are loaded when such a file is met. */
 const FORMATS: readonly Format[] = [
@@ -62,6 +65,16 @@ const FORMATS: readonly Format[] = [
     open: async (source, file) =>
       as('tensorflow', await (await import('./formats/tensorflow')).openTensorFlow(source, file)),
   },
+  {
+    name: 'open_clip',
+    file: 'open_clip_model.safetensors',
+    open: async (source, file) => openClip((await openSafetensors(source, file))?.weights),
+  },
+  {
+    name: 'open_clip',
+    file: 'open_clip_pytorch_model.bin',
+    open: async (source, file) => openClip(await (await import('./formats/pytorch-bin')).openPyTorch(source, file)),
+  },
 ]
 
 const indexOf = ({ file }: Format): string => `${file}.index.json`
@@ -74,7 +87,7 @@ export async function openWeights(source: Source, format: WeightFormat = 'auto')
   if (formats.length === 0)
     throw new OptionError(
       'bad-format',
-      `format is "${String(format)}". Should be one of: auto, ${FORMATS.map(({ name }) => name).join(', ')}.`,
+      `format is "${String(format)}". Should be one of: auto, ${[...new Set(FORMATS.map(({ name }) => name))].join(', ')}.`,
     )
   for (const candidate of formats) {
     if (candidate.name !== 'safetensors' && !(await has(source, candidate))) continue

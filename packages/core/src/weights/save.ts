@@ -11,6 +11,8 @@ export interface SaveWeightsOptions {
   /** Bytes; undefined = one file. */
   maxShardSize?: number
   metadata: Readonly<Record<string, string>>
+  /** Of all weights, where they are not split; `model.safetensors` unless given. */
+  file?: string
 }
 
 const FLOATS: readonly StorageType[] = ['F64', 'F32', 'F16', 'BF16']
@@ -26,7 +28,7 @@ const INDEX = 'model.safetensors.index.json'
 export async function saveWeights(
   target: Target,
   weights: readonly WeightEntry[],
-  { dtype, maxShardSize = Infinity, metadata }: SaveWeightsOptions,
+  { dtype, maxShardSize = Infinity, metadata, file: whole = WHOLE }: SaveWeightsOptions,
 ): Promise<void> {
   if (!Object.hasOwn(STORED_AS, dtype))
     throw new OptionError('bad-dtype', `dtype is "${dtype}". Should be one of: ${Object.keys(STORED_AS).join(', ')}.`)
@@ -38,7 +40,7 @@ export async function saveWeights(
     storage: FLOATS.includes(entry.storage) ? STORED_AS[dtype] : entry.storage,
     read: () => entry.read(),
   }))
-  const shards = shardsOf(tensors, maxShardSize)
+  const shards = shardsOf(tensors, maxShardSize, whole)
   const staged: StagedFile[] = []
   try {
     for (const [file, shard] of shards) staged.push(await target.stage(file, safetensorsChunks(shard, metadata)))
@@ -49,7 +51,7 @@ export async function saveWeights(
     throw error
   }
   // An earlier save's whole file would be read before the index, and its index would lie beside the whole file.
-  await target.remove(shards.size > 1 ? WHOLE : INDEX)
+  await target.remove(shards.size > 1 ? whole : INDEX)
 }
 
 type Shards = ReadonlyMap<string, readonly WritableTensor[]>
@@ -69,7 +71,7 @@ function indexOf(shards: Shards): string {
 
 const bytesOf = ({ shape, storage }: WritableTensor): number => sizeOf(shape) * STORAGE[storage].size
 
-function shardsOf(tensors: readonly WritableTensor[], limit: number): Shards {
+function shardsOf(tensors: readonly WritableTensor[], limit: number, whole: string): Shards {
   const shards: WritableTensor[][] = [[]]
   let size = 0
   for (const entry of tensors) {
@@ -81,7 +83,7 @@ function shardsOf(tensors: readonly WritableTensor[], limit: number): Shards {
     shards.at(-1)?.push(entry)
     size += bytes
   }
-  if (shards.length === 1) return new Map([[WHOLE, tensors]])
+  if (shards.length === 1) return new Map([[whole, tensors]])
   const number = (n: number) => String(n).padStart(5, '0')
   return new Map(shards.map((shard, i) => [`model-${number(i + 1)}-of-${number(shards.length)}.safetensors`, shard]))
 }

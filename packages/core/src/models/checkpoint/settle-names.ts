@@ -1,5 +1,5 @@
-import { float32Of, sizeOf, tensor } from '../../base/tensor'
 import type { WeightEntry, Weights } from '../../weights/entry'
+import { joinedRows } from '../../weights/rows'
 import { bothSides, CheckpointError } from '../../base/errors'
 import type { WarningListener } from '../../base/warnings'
 import type { Param } from '../../ops/ops'
@@ -59,30 +59,6 @@ export function settleTowerNames(
 
 const allAlike = (parts: readonly (WeightEntry | undefined)[]): parts is readonly WeightEntry[] =>
   parts.every((part) => part && part.shape.slice(1).join() === parts[0]?.shape.slice(1).join())
-
-/** Weights as one, its rows after one another. */
-function joinedRows(name: string, parts: readonly WeightEntry[]): WeightEntry {
-  const [{ shape, storage }] = parts as [WeightEntry]
-  const rows = parts.reduce((sum, part) => sum + (part.shape[0] ?? 0), 0)
-  const dims = [rows, ...shape.slice(1)]
-  return {
-    name,
-    origin: parts.map((part) => part.name).join(' and '),
-    change: 'joined',
-    shape: dims,
-    storage: storage === 'F64' ? 'F32' : storage,
-    async read() {
-      const values = await Promise.all(parts.map((part) => part.read()))
-      const data = new Float32Array(sizeOf(dims))
-      let at = 0
-      for (const value of values) {
-        data.set(float32Of(value), at)
-        at += value.data.length
-      }
-      return tensor(data, dims)
-    },
-  }
-}
 
 /** The name under which a tower's weight is written: transformers 4's, which every Python loads. */
 export function savedName(name: string, prefix: string, tower: TowerModule): string {

@@ -71,7 +71,7 @@ export function lossOfRows<T>(
   tape: Tape<T>,
   config: DualEncoderConfig,
   { text, image, positives, weights }: LossRows<Traced<T>>,
-  { loss = config.family.loss, ownBias }: Objective<T>,
+  { loss = config.loss, ownBias }: Objective<T>,
 ): Traced<T> {
   const [scale, bias = ownBias] = logitParams(config)
   const [n, size] = tape.dims(image) as [number, number]

@@ -69,8 +69,9 @@ export function toPyTorch(weights: Weights, framework: Framework, where: string)
   return renamed
 }
 
-function transposed(
-  { name: origin, shape, storage, ...entry }: WeightEntry,
+/** The same weight with its axes in another order. */
+export function transposed(
+  { name: given, origin = given, shape, storage, ...entry }: WeightEntry,
   name: string,
   axes: readonly number[],
 ): WeightEntry {

@@ -1,0 +1,43 @@
+import type { JsonObject } from '../../base/pretrained-config'
+
+/** Width, layers, heads and the MLP's width of timm's SigLIP towers, by the word in their names. */
+const SIZES: Readonly<Record<string, readonly [number, number, number, number]>> = {
+  base: [768, 12, 12, 3072],
+  large: [1024, 24, 16, 4096],
+  so400m: [1152, 27, 16, 4304],
+  giantopt: [1536, 40, 16, 6144],
+}
+
+const count = (config: JsonObject, name: string): number | undefined =>
+  typeof config[name] === 'number' ? config[name] : undefined
+
+/** open_clip's `vision_cfg` of a tower that timm's own table does not have: open_clip leaves these to timm. */
+function sizesIn(config: JsonObject): readonly [number, number, number, number] | undefined {
+  const [width, layers] = [count(config, 'width'), count(config, 'layers')]
+  if (width === undefined || layers === undefined) return undefined
+  const heads = Math.floor(width / (count(config, 'head_width') ?? 64))
+  return [width, layers, heads, Math.trunc(width * (count(config, 'mlp_ratio') ?? 4))]
+}
+
+/**
+ * A SigLIP tower of timm as transformers' `SiglipVisionConfig`: `vit_base_patch16_siglip_224`, or with the mean of its
+ * patches for a pooler `vit_base_patch16_siglip_gap_224`. Other sizes than timm's say `width`, `layers` and so on.
+ */
+export function siglipOfTimm(name: string, config: JsonObject): JsonObject | undefined {
+  const [, word = '', patch, gap, size] = /^vit_([a-z0-9]+)_patch(\d+)_siglip_(gap_)?(\d+)(?:\.|$)/.exec(name) ?? []
+  const sizes = Object.hasOwn(SIZES, word) ? SIZES[word] : sizesIn(config)
+  if (!patch || !sizes) return undefined
+  const [hidden_size, num_hidden_layers, num_attention_heads, intermediate_size] = sizes
+  return {
+    model_type: 'siglip_vision_model',
+    hidden_size,
+    num_hidden_layers,
+    num_attention_heads,
+    intermediate_size,
+    patch_size: Number(patch),
+    image_size: Number(size),
+    hidden_act: word === 'giantopt' ? 'gelu_pytorch_tanh' : 'gelu',
+    layer_norm_eps: 1e-6,
+    ...(gap && { pooling: 'mean', vision_use_head: false }),
+  }
+}

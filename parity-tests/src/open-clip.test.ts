@@ -1,0 +1,99 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { readSafetensors, type Tensor } from '@dual-encoder/core'
+import type { DualEncoderModel } from '@dual-encoder/core/backend'
+import * as onnx from '@dual-encoder/onnx'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { BACKENDS } from './backends'
+import { difference } from './compare'
+import { casesIn, inputsOf } from './fixtures'
+import { violation } from './tolerances'
+
+const cases = casesIn('open-clip')
+const folderOf = (name: string) => cases.find((given) => given.name === name)!.folder
+const familyOf = (folder: string) =>
+  (JSON.parse(readFileSync(join(folder, 'family.json'), 'utf8')) as { family: string }).family
+const NAMES = { image_embeds: 'imageEmbeds', text_embeds: 'textEmbeds' } as const
+const LOGITS = { logits_per_image: 'logitsPerImage', logits_per_text: 'logitsPerText' } as const
+
+describe.each(BACKENDS)('$name', ({ loadAuto, tolerances }) => {
+  /** An engine, with all that it has compiled, ends with its last model: this one keeps it. */
+  let keeper: DualEncoderModel
+  beforeAll(async () => {
+    keeper = (await loadAuto(cases[0]!.folder)) as DualEncoderModel
+    await keeper.forward(await inputsOf(cases[0]!.folder))
+  })
+  afterAll(() => keeper.dispose())
+
+  it.each(cases)("gives open_clip's embeddings and logits, and saves what gives them again: $name", async (given) => {
+    const { folder } = given
+    const expected = await readSafetensors(join(folder, 'expected.safetensors'))
+    const inputs = await inputsOf(folder)
+    const far = async (model: DualEncoderModel) => {
+      const output = await model.forward(inputs)
+      return Object.entries({ ...NAMES, ...LOGITS }).flatMap(([name, ours]) => {
+        const [wanted, value] = [expected.get(name) as Tensor, output[ours]]
+        expect(value.dims).toEqual(wanted.dims)
+        return violation(name, difference(value, wanted), tolerances) ?? []
+      })
+    }
+    await using model = (await loadAuto(folder)) as DualEncoderModel
+    expect(model.config.modelType).toBe(familyOf(folder))
+    expect(await far(model)).toEqual([])
+
+    const target = await mkdtemp(join(tmpdir(), 'dual-encoder-'))
+    await model.savePretrained(target)
+    await using again = (await loadAuto(target)) as DualEncoderModel
+    expect(again.config.modelType).toBe(familyOf(folder))
+    expect(await far(again)).toEqual([])
+    if (familyOf(folder) === 'open_clip' && existsSync(join(folder, 'open_clip_model.safetensors'))) {
+      const [ours, theirs] = await Promise.all(
+        [target, folder].map((at) => readSafetensors(join(at, 'open_clip_model.safetensors'))),
+      )
+      expect([...ours!.keys()].toSorted()).toEqual([...theirs!.keys()].toSorted())
+      for (const [name, { dims, data }] of theirs!)
+        expect([ours!.get(name)?.dims, ours!.get(name)?.data]).toEqual([dims, data])
+    }
+    await rm(target, { recursive: true })
+  })
+})
+
+describe('an open_clip checkpoint', () => {
+  it('is read by the class of the family that it equals, and by no other', async () => {
+    expect(await onnx.AutoModel.fromPretrained(folderOf('siglip'))).toBeInstanceOf(onnx.SiglipModel)
+    expect(await onnx.CLIPModel.fromPretrained(folderOf('quick-gelu'))).toBeInstanceOf(onnx.CLIPModel)
+    await expect(onnx.CLIPModel.fromPretrained(folderOf('xlm-roberta-mlp'))).rejects.toMatchObject({
+      code: 'wrong-model-class',
+      message: expect.stringContaining('OpenCLIPModel') as string,
+    })
+  })
+
+  it('gives its towers', async () => {
+    const text = await onnx.TextTower.fromPretrained(folderOf('xlm-roberta-mlp'), { onWarning: () => undefined })
+    expect(text.config).toMatchObject({ modelType: 'xlm-roberta', pooling: 'mean' })
+    const vision = await onnx.VisionTower.fromPretrained(folderOf('siglip'), { onWarning: () => undefined })
+    expect(vision.config.modelType).toBe('siglip_vision_model')
+  })
+
+  it('with what is not read says so', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-'))
+    await cp(folderOf('quick-gelu'), folder, { recursive: true })
+    const file = join(folder, 'open_clip_config.json')
+    const json = JSON.parse(await readFile(file, 'utf8')) as { model_cfg: Record<string, Record<string, unknown>> }
+    const reads = async (part: string, change: object) => {
+      const { model_cfg: model } = structuredClone(json)
+      await writeFile(file, JSON.stringify({ model_cfg: { ...model, [part]: { ...model[part], ...change } } }))
+      return onnx.AutoModel.fromPretrained(folder)
+    }
+    const unread = { code: 'unsupported-config' }
+    await expect(reads('vision_cfg', { layers: [3, 4, 6, 3] })).rejects.toMatchObject(unread)
+    await expect(reads('vision_cfg', { attentional_pool: true })).rejects.toMatchObject(unread)
+    await expect(reads('vision_cfg', { timm_model_name: 'vitamin_base_224' })).rejects.toMatchObject(unread)
+    await expect(reads('text_cfg', { ls_init_value: 0.1 })).rejects.toMatchObject(unread)
+    await expect(reads('text_cfg', { embed_cls: true })).rejects.toMatchObject(unread)
+    await expect(reads('text_cfg', { hf_model_name: './not-there' })).rejects.toMatchObject({ code: 'no-text-config' })
+    await rm(folder, { recursive: true })
+  })
+})
