@@ -82,7 +82,7 @@ class Writer {
   /** What the plan says of the loss. */
   get objective() {
     const { plan, shapes, model } = this.context
-    const isOwn = plan.initial?.has(BIAS) && !model.config.family.logitBias
+    const isOwn = plan.initial?.has(BIAS) && !model.config.logitBias
     return { loss: plan.loss, ...(isOwn && { ownBias: paramOf(BIAS, shapes) }) }
   }
   /** What cosines are multiplied by. */
