@@ -2,6 +2,7 @@ import { openWeights, type WeightFormat } from '../weights/open'
 import { loadFrom } from '../files/source'
 import { type Source, SOURCE_OPTIONS, type SourceLike, type SourceOptions } from '../files/types'
 import type { WeightEntry, Weights } from '../weights/entry'
+import { shapedAs } from '../weights/rows'
 import {
   checkConfig,
   type ConfigOverrides,
@@ -17,11 +18,11 @@ import { CheckpointError, ConfigError, OptionError } from '../base/errors'
 import type { Param } from '../ops/ops'
 import { encoderParams } from './parameters'
 import { textTowerOf, visionTowerOf } from '../towers/registry'
-import { MASK_OF_IDS } from '../towers/inputs'
-import type { TextConfig, TextTowerModule, VisionConfig } from '../towers/tower'
+import type { TextConfig, VisionConfig } from '../towers/tower'
 import { printWarning, type WarningListener } from '../base/warnings'
 import { ENCODER_NAMES, type EncoderSpec, pooledSize, type TextEncoderSpec, type VisionEncoderSpec } from './encoder'
 import { newWeight } from './initialize'
+import { maskedByIds } from './open-clip/masked-by-ids'
 import { joinKept, keptBeside } from './sentence/keep'
 import { adviceOf, checkPooling, lacksPooler, sentencePooling } from './sentence/pooling'
 import {
@@ -81,12 +82,6 @@ function checkPoolerSize(config: VisionConfig & { readonly poolerOutputSize?: nu
   )
 }
 
-/** open_clip masks what is padding in the texts of transformers' towers, and nothing in those of its own. */
-const maskedByIds = (tower: TextTowerModule): TextTowerModule =>
-  /^(siglip|clip|metaclip_2|open_clip)_text_model$/.test(tower.modelType)
-    ? tower
-    : { ...tower, inputs: { ...tower.inputs, attentionMask: MASK_OF_IDS } }
-
 interface Encoders {
   readonly vision: VisionEncoderSpec
   readonly text: TextEncoderSpec
@@ -128,12 +123,6 @@ export function modelParams(config: DualEncoderConfig, { vision, text }: Encoder
   const logits = logitParams(config).map((param): [string, Param] => [param.name, param])
   return new Map([...logits, ...encoderParams(text), ...encoderParams(vision)])
 }
-
-/** One value, as `[1]` or `[]`: TensorFlow's logit scale is `[1]`. */
-const shapedAs = (entry: WeightEntry, shape: readonly number[] | undefined): WeightEntry =>
-  shape && entry.shape.length !== shape.length && entry.shape.every((size) => size === 1)
-    ? { ...entry, shape, read: async () => ({ ...(await entry.read()), dims: shape }) }
-    : entry
 
 type ModelOptions<C extends DualEncoderConfig> = CheckpointOptions & ConfigOverrides & { config?: C }
 

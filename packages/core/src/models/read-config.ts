@@ -5,7 +5,7 @@ import type { Source } from '../files/types'
 import { settleConfig } from './tower-configs'
 
 /** A folder's `config.json`, or what its `open_clip_config.json` says in the same words; undefined where there is neither. */
-export async function findConfig(source: Source): Promise<JsonObject | undefined> {
+async function findConfig(source: Source): Promise<JsonObject | undefined> {
   const json = await readJson(source, 'config.json')
   // timm's config.json names no model_type.
   if (json?.model_type !== undefined) return settleConfig(json)

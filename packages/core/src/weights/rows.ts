@@ -49,3 +49,9 @@ export function someRows(entry: WeightEntry, name: string, start: number, end: n
     },
   }
 }
+
+/** One value, as `[1]` or `[]`: TensorFlow's logit scale is `[1]`. */
+export const shapedAs = (entry: WeightEntry, shape: readonly number[] | undefined): WeightEntry =>
+  shape && entry.shape.length !== shape.length && entry.shape.every((size) => size === 1)
+    ? { ...entry, shape, read: async () => ({ ...(await entry.read()), dims: shape }) }
+    : entry

@@ -3,16 +3,19 @@ import { isJsonObject, type JsonObject } from '../../base/pretrained-config'
 import { pythonJson } from '../../base/python-json'
 import type { Target } from '../../files/target'
 import { toOpenClip } from '../../weights/formats/open-clip'
-import { saveWeights } from '../../weights/save'
+import { saveWeights, type SaveWeightsOptions } from '../../weights/save'
 import type { DualEncoderConfig } from '../dual-encoder-config'
 import type { LoadedModel } from '../load'
-import type { SaveOptions } from '../save'
 
 /**
  * Writes a model of the family `open_clip` as open_clip reads it: `open_clip_config.json` and
  * `open_clip_model.safetensors`. The config of a text tower of transformers lies under `text_config`, where we read it.
  */
-export async function saveOpenClip(target: Target, model: LoadedModel, options: SaveOptions): Promise<void> {
+export async function saveOpenClip(
+  target: Target,
+  model: LoadedModel,
+  options: Partial<SaveWeightsOptions>,
+): Promise<void> {
   const json = jsonOf(model.config)
   const { vision_cfg: vision, text_cfg: text } = json.model_cfg
   const parts = {
