@@ -35,6 +35,7 @@ export {
   SiglipConfig,
   VisionTextDualEncoderConfig,
 } from './models/dual-encoder-config'
+export type { ProjectionForm } from './models/encoder'
 export type { Family } from './models/families'
 export type { TextModelInputs, VisionModelInputs } from './models/inputs'
 export type { CheckpointOptions } from './models/load'

@@ -38,6 +38,7 @@ export { type Schedule, scheduleOf, type ScheduleOptions } from './schedules'
 export { updateRule, type UpdateOptions } from './update'
 export type {
   EvaluateOptions,
+  PatchConfig,
   RunOptions,
   RunResult,
   StepReport,
