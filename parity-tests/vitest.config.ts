@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { useSwiftShader } from '../tools/browser/swiftshader.ts'
-import shared from '../vitest.shared.ts'
+import shared, { maxWorkers } from '../vitest.shared.ts'
 
 // Tests run in processes of their own, which start with this environment.
 await useSwiftShader()
@@ -12,6 +12,7 @@ const project = (name: string, include: string, timeout: number) => ({
 
 export default defineConfig({
   test: {
+    maxWorkers,
     projects: [
       // Sources against Python's outputs.
       project('parity', 'src/**/*.test.ts', 60_000),

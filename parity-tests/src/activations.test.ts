@@ -10,6 +10,7 @@ import {
 import { initializeModel, type WeightEntry } from '@dual-encoder/core/backend'
 import { describe, expect, it } from 'vitest'
 import { BACKENDS } from './backends'
+import { keepEngine } from './keep-engine'
 
 const FILE = resolve(import.meta.dirname, '../fixtures/losses/activations.safetensors')
 const { x, ...expected } = Object.fromEntries(await readSafetensors(FILE)) as Record<string, Tensor<'float32'>>
@@ -34,6 +35,8 @@ async function modelWith(poolerAct: string) {
 }
 
 describe.each(BACKENDS)('$name', ({ Model }) => {
+  keepEngine((folder) => Model.fromPretrained(folder))
+
   it.each(Object.keys(expected))("has PyTorch's %s over the whole grid", async (name) => {
     await using model = new Model(await modelWith(name))
     const output = await model.forward({

@@ -5,6 +5,7 @@ import { type DualEncoderModel } from '@dual-encoder/core/backend'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { BACKENDS } from './backends'
 import { inputsOf } from './fixtures'
+import { keepEngine } from './keep-engine'
 
 const fixtures = resolve(import.meta.dirname, '../fixtures')
 const VIT_BERT = `${fixtures}/towers/vit-bert`
@@ -271,6 +272,8 @@ const LENGTHS = [
 ]
 
 describe.each(BACKENDS)('$name', ({ Model }) => {
+  keepEngine((folder) => Model.fromPretrained(folder))
+
   const failure = (promise: Promise<unknown>) =>
     promise.then(
       () => expect.unreachable('no error'),

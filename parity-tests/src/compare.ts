@@ -11,9 +11,13 @@ export interface Difference {
   readonly wanted: number
 }
 
-/** The worst place of two tensors of one shape. NaN counts as infinitely far. */
+/**
+ * The worst place of two tensors of one shape, which is checked; a number may be stored as one of a row. NaN counts as
+ * infinitely far.
+ */
 export function difference(given: Tensor, wanted: Tensor): Difference {
-  expect(given.data.length, 'number of values').toBe(wanted.data.length)
+  if (wanted.dims.join() === '1') expect(given.data.length, 'number of values').toBe(1)
+  else expect(given.dims, 'dims').toEqual(wanted.dims)
   let [absolute, scale, index] = [0, 0, 0]
   for (let i = 0; i < wanted.data.length; i++) {
     const [a, b] = [Number(given.data[i]), Number(wanted.data[i])]

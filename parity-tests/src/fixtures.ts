@@ -29,6 +29,11 @@ export function casesIn(group: string): Case[] {
   return cases
 }
 
+/** What tells the towers of a checkpoint apart. */
+export function configOf(folder: string): Record<'vision_config' | 'text_config', { readonly model_type: string }> {
+  return JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')) as ReturnType<typeof configOf>
+}
+
 export interface ForwardTensors {
   inputIds: Tensor
   pixelValues: Tensor
@@ -54,9 +59,14 @@ export async function inputsOf(folder: string): Promise<ForwardTensors> {
   }
 }
 
-/** The first `count` rows. */
-export function firstRows<T extends Tensor | undefined>(value: T, count: number): T {
+/** These rows. */
+export function rowsAt<T extends Tensor | undefined>(value: T, rows: readonly number[]): T {
   if (!value) return value
   const size = value.dims.slice(1).reduce((a, b) => a * b, 1)
-  return { ...value, dims: [count, ...value.dims.slice(1)], data: value.data.slice(0, count * size) }
+  const data = value.data.slice(0, rows.length * size) as Float32Array
+  rows.forEach((row, i) => data.set(value.data.slice(row * size, (row + 1) * size) as Float32Array, i * size))
+  return { ...value, dims: [rows.length, ...value.dims.slice(1)], data }
 }
+/** The first `count` rows. */
+export const firstRows = <T extends Tensor | undefined>(value: T, count: number): T =>
+  rowsAt(value, [...Array(count).keys()])

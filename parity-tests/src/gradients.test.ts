@@ -7,6 +7,7 @@ import * as webgpu from '@dual-encoder/webgpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { inputsOf } from './fixtures'
+import { keepEngine } from './keep-engine'
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url))
 const CASES = ['vit-bert', 'beit-roberta', 'clip-bert']
@@ -138,6 +139,8 @@ describe.each(['onnx', 'tfjs'] as const)('gradients on %s', (backend) => {
 })
 
 describe.each(BACKENDS)('$name', ({ allowed, load }) => {
+  keepEngine(load)
+
   describe.each(CASES)('%s', (name) => {
     const setUp = async () => {
       const model = await load(`${FIXTURES}towers/${name}`)

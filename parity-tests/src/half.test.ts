@@ -2,6 +2,7 @@ import { readSafetensors, type Tensor, type Warning } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/webgpu'
 import { describe, expect, it } from 'vitest'
 import { casesIn, inputsOf } from './fixtures'
+import { keepEngine } from './keep-engine'
 
 const CASES = casesIn('towers').filter(({ name }) =>
   /^(vit-bert|beit-roberta|clip-bert|dinov2-swiglu|siglip-xlm-roberta|odd-heads|chinese-clip-roberta|deit-camembert)$/.test(
@@ -22,6 +23,8 @@ function smallestCosine(given: Tensor, wanted: Tensor): number {
 }
 
 describe('webgpu in float16', () => {
+  keepEngine((folder) => VisionTextDualEncoderModel.fromPretrained(folder))
+
   it.each(CASES)('$name is near float32, or says that a tower stays in float32', async ({ folder, forwardOptions }) => {
     const warnings: Warning[] = []
     const options = { dtype: 'float16', onWarning: (warning: Warning) => void warnings.push(warning) } as const

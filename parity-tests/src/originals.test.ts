@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { BACKENDS } from './backends'
 import { difference, namedOutputs } from './compare'
 import { casesIn, firstRows, inputsOf } from './fixtures'
+import { keepEngine } from './keep-engine'
 import { violation } from './tolerances'
 
 /** Outputs of other calls, compared by their own tests. */
@@ -13,6 +14,8 @@ const OTHER_CALLS = /^(loss|loss_logits_per_text|text_features|image_features)$/
 
 /** Checkpoints as Flax, TensorFlow and older PyTorch wrote them, held to the numbers of whoever wrote them. */
 describe.each(BACKENDS)('$name', ({ Model, tolerances }) => {
+  keepEngine((folder) => Model.fromPretrained(folder))
+
   describe.each(casesIn('originals'))('$name', ({ folder }) => {
     const tooFar = (given: ReadonlyMap<string, Tensor>, wanted: ReadonlyMap<string, Tensor>) =>
       [...wanted].flatMap(([name, value]) => {
@@ -22,9 +25,8 @@ describe.each(BACKENDS)('$name', ({ Model, tolerances }) => {
       })
     const expectedOf = async () => readSafetensors(`${folder}/expected.safetensors`)
     const forward = async (source: string) => {
-      const model = await Model.fromPretrained(source)
+      await using model = await Model.fromPretrained(source)
       const output = await model.forward(await inputsOf(folder), { outputHiddenStates: true, outputAttentions: true })
-      await model.dispose()
       return namedOutputs(output)
     }
 

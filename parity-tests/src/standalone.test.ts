@@ -6,6 +6,7 @@ import { TextTower, VisionTextDualEncoderModel, VisionTower } from '@dual-encode
 import { describe, expect, it } from 'vitest'
 import { BACKENDS } from './backends'
 import { difference } from './compare'
+import { keepEngine } from './keep-engine'
 
 /** Lone models as people have them: what is left aside of each, and whether it brings a pooler. */
 const MODELS: Record<string, { kind: 'vision' | 'text'; aside?: RegExp; pooling?: 'cls' }> = {
@@ -35,6 +36,8 @@ async function inputsFor(vision: string, text: string) {
 }
 
 describe.each(BACKENDS)('$name', ({ Model, tolerances }) => {
+  keepEngine((folder) => Model.fromPretrained(folder))
+
   it.each(Object.entries(MODELS))('takes the tower of %s and leaves its head aside', async (name, about) => {
     const [vision, text] = about.kind === 'vision' ? [name, 'bert'] : ['vit', name]
     const warnings: Warning[] = []

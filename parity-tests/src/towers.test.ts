@@ -3,15 +3,29 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BACKENDS, type Tolerances } from './backends'
 import { ChromiumModels, type TowerModel } from './chromium'
 import { difference, namedOutputs } from './compare'
-import { casesIn, firstRows, inputsOf } from './fixtures'
+import { type Case, casesIn, configOf, firstRows, type ForwardTensors, inputsOf } from './fixtures'
+import { keepEngine } from './keep-engine'
 import { ParityReport } from './report'
 import { violation } from './tolerances'
 
 /** Fixtures may hold outputs of other calls under these names; they are compared by their own tests below. */
 const OTHER_CALLS = /^(loss|loss_logits_per_text|text_features|image_features)$/
 
+const ALL = casesIn('towers')
+
+/** The last case of each tower: later ones are those with options. */
+function oneForEachTower(): Case[] {
+  const last = new Map<string, Case>()
+  for (const each of ALL) {
+    const { vision_config: vision, text_config: text } = configOf(each.folder)
+    last.set(vision.model_type, each).set(text.model_type, each)
+  }
+  return [...new Set(last.values())]
+}
+
 interface TowerBackend {
   readonly name: string
+  readonly cases: readonly Case[]
   readonly tolerances: Tolerances
   load(folder: string): Promise<TowerModel>
 }
@@ -27,14 +41,19 @@ const IN_CHROMIUM = {
 } as const
 const tolerancesOf = (part: string) => BACKENDS.find(({ name }) => name.includes(part))!.tolerances
 
+/** SwiftShader takes long. All of the cases are run for the report, and by `npm run proof`. */
+const chromiumCases = process.env.PARITY_REPORT ? ALL : oneForEachTower()
+
 const TOWER_BACKENDS: readonly TowerBackend[] = [
   ...BACKENDS.map(({ name, tolerances, Model }) => ({
     name,
+    cases: ALL,
     tolerances,
     load: (folder: string) => Model.fromPretrained(folder),
   })),
   ...(['wasm', 'webgl', 'webgpu'] as const).map((backend) => ({
     name: IN_CHROMIUM[backend],
+    cases: chromiumCases,
     tolerances: tolerancesOf(backend === 'webgpu' ? 'webgpu' : 'wasm'),
     load: (folder: string) => chromium.load(folder, backend),
   })),
@@ -42,20 +61,22 @@ const TOWER_BACKENDS: readonly TowerBackend[] = [
 
 describe.each(TOWER_BACKENDS)('$name', (backend) => {
   const report = new ParityReport(backend)
-  const cases = casesIn('towers')
-  /** An engine, with all that it has compiled, ends with its last model: this one keeps it. */
-  let keeper: TowerModel
-  beforeAll(async () => {
-    const { folder } = cases[0]!
-    keeper = await backend.load(folder)
-    await keeper.forward(await inputsOf(folder))
-  })
-  afterAll(async () => {
-    await keeper.dispose()
-    if (process.env.PARITY_REPORT) report.write()
-  })
+  keepEngine(backend.load)
+  afterAll(() => process.env.PARITY_REPORT && report.write())
 
-  describe.each(cases)('$name', ({ name: caseName, folder, forwardOptions }) => {
+  describe.each(backend.cases)('$name', ({ name: caseName, folder, forwardOptions }) => {
+    let model: TowerModel
+    let inputs: ForwardTensors
+    let expected: Map<string, Tensor>
+    beforeAll(async () => {
+      ;[model, inputs, expected] = await Promise.all([
+        backend.load(folder),
+        inputsOf(folder),
+        readSafetensors(`${folder}/expected.safetensors`),
+      ])
+    })
+    afterAll(() => model.dispose())
+
     /** Compares and returns what is too far off. */
     const compare = (name: string, given: Tensor | undefined, wanted: Tensor): string | undefined => {
       if (!given) return `${name} is missing`
@@ -63,18 +84,15 @@ describe.each(TOWER_BACKENDS)('$name', (backend) => {
       report.note(caseName, name, worst)
       return violation(name, worst, backend.tolerances)
     }
-    const load = () => backend.load(folder)
 
     it('gives every output of forward', async () => {
-      const [model, inputs] = [await load(), await inputsOf(folder)]
       const output = await model.forward(inputs, {
         ...forwardOptions,
         outputHiddenStates: true,
         outputAttentions: true,
       })
       const named = namedOutputs(output)
-      const expected = [...(await readSafetensors(`${folder}/expected.safetensors`))]
-      const compared = expected.filter(([name]) => !OTHER_CALLS.test(name))
+      const compared = [...expected].filter(([name]) => !OTHER_CALLS.test(name))
       expect(compared.length).toBeGreaterThan(8)
       expect(compared.map(([name, wanted]) => compare(name, named.get(name), wanted)).filter(Boolean)).toEqual([])
       // The fused attention, which gives way to the composite one above.
@@ -82,12 +100,9 @@ describe.each(TOWER_BACKENDS)('$name', (backend) => {
       const plain = compared.filter(([name]) => fused.has(name))
       expect(plain.length).toBeGreaterThanOrEqual(6)
       expect(plain.map(([name, wanted]) => compare(name, fused.get(name), wanted)).filter(Boolean)).toEqual([])
-      await model.dispose()
     })
 
     it('gives features, normalised features and the loss', async () => {
-      const [model, inputs] = [await load(), await inputsOf(folder)]
-      const expected = await readSafetensors(`${folder}/expected.safetensors`)
       const want = (name: string) => expected.get(name) as Tensor
       const { interpolatePosEncoding } = forwardOptions as { interpolatePosEncoding?: boolean }
       const { pixelValues, ...text } = inputs
@@ -108,7 +123,6 @@ describe.each(TOWER_BACKENDS)('$name', (backend) => {
           compare('logits_per_text', logitsPerText, want('loss_logits_per_text')),
         ].filter(Boolean),
       ).toEqual([])
-      await model.dispose()
     })
   })
 })

@@ -22,7 +22,7 @@ GROUPS = {
     "towers": [("towers.py", False)],
     "families": [("families.py", False)],
     "open-clip": [("open_clip_models.py", False)],
-    "gradients": [("gradients.py", False)],
+    "gradients": [("gradients.py", False), ("tower_gradients.py", False)],
     "state-dicts": [("state_dict_names.py", False)],
     "standalone": [("standalone.py", False)],
     "initialisation": [("initialisation.py", False)],

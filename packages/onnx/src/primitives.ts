@@ -131,8 +131,9 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
     return this.#elementwise('Max', a, b)
   }
   greaterEqual(a: OnnxValue, b: OnnxValue): OnnxValue {
-    const { dims, ...names } = this.#elementwise('GreaterOrEqual', a, b)
-    return this.like(dims, this.graph.node('Cast', [(names.flat ?? names.shaped) as string], { to: 1 }))
+    const { dims, flat, shaped } = this.#elementwise('GreaterOrEqual', a, b)
+    const y = this.graph.node('Cast', [(flat ?? shaped) as string], { to: 1 })
+    return flat === undefined ? { dims, shaped: y } : { dims, flat: y }
   }
   #elementwise(op: string, a: OnnxValue, b: OnnxValue): OnnxValue {
     const rowwise = (b.dims.length === 1 && a.dims.length > 1) || a.dims.join() === b.dims.join()

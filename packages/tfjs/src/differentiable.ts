@@ -1,13 +1,18 @@
 import { OptionError, type ParamMask } from '@dual-encoder/core'
 import {
   type Batch,
+  dropoutFactors,
+  type DropoutOf,
   encode,
   type EncodeRequest,
   type EncoderOutput,
   type LoadedModel,
   logitsOf,
   lossOfEmbeds,
+  lossOnTape,
   namesInMask,
+  Tape,
+  type Traced,
 } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { DropoutMasks } from './dropout'
@@ -131,10 +136,9 @@ function lossOf(
   { logit_scale: scale, logit_bias: bias }: Params,
   text: EncoderOutput<tf.Tensor>,
   vision: EncoderOutput<tf.Tensor>,
-  loss: GradOptions['loss'] = config.loss,
 ): tf.Scalar {
   const embeds = { text: text.embeds as tf.Tensor, image: vision.embeds as tf.Tensor }
-  return lossOfEmbeds(tfLossOps, loss, embeds, scale as tf.Tensor, bias) as tf.Scalar
+  return lossOfEmbeds(tfLossOps, config.loss, embeds, scale as tf.Tensor, bias) as tf.Scalar
 }
 
 const towerTensors = ({ lastHiddenState, poolerOutput, hiddenStates, attentions }: EncoderOutput<tf.Tensor>) => ({
@@ -144,7 +148,16 @@ const towerTensors = ({ lastHiddenState, poolerOutput, hiddenStates, attentions 
   ...(attentions ? { attentions } : {}),
 })
 
-/** The family's loss and its gradient with respect to the parameters in the mask; zeros where the loss does not depend on one. */
+const traced = ({ inputs, imageSize }: Batch<tf.Tensor>): Batch<Traced<tf.Tensor>> => ({
+  inputs: Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, { value }])),
+  imageSize,
+})
+
+/**
+ * The family's loss and its gradient with respect to the parameters in the mask; zeros where the loss does not depend on
+ * one. On core's tape, which has a rule for every op: TensorFlow.js's own has none for convolutions in files that Node can
+ * load. Within `tf.tidy`.
+ */
 export function lossAndGrads(
   engine: Engine,
   model: LoadedModel,
@@ -153,30 +166,18 @@ export function lossAndGrads(
   options: GradOptions,
 ): { value: tf.Scalar; grads: Params } {
   const seed = seedOf(options)
-  const names = namesInMask(Object.keys(params), options.mask, 'mask')
-  // While training every token goes through the last layer, so that a seed drops the same as in `apply`.
-  const request = { embeds: true, lastHiddenState: seed !== undefined }
-  const loss = () => {
-    const text = encoded(engine, model, params, 'text', texts, request, seed)
-    const vision = encoded(engine, model, params, 'vision', images, request, seed)
-    return lossOf(model, params, text, vision, options.loss)
-  }
-  const wanted = names.map((name) => params[name] as tf.Tensor)
-  const { value, grads } = gradients(loss, wanted)
-  return {
-    value: value as tf.Scalar,
-    grads: Object.fromEntries(names.map((name, i) => [name, grads[i] ?? tf.zerosLike(wanted[i] as tf.Tensor)])),
-  }
-}
-
-/** As `tf.valueAndGrads`, which refuses parameters that the loss does not depend on. */
-function gradients(loss: () => tf.Tensor, wanted: tf.Tensor[]) {
-  const { state } = tf.engine()
-  try {
-    return tf.engine().gradients(loss, wanted, undefined, true)
-  } catch (error) {
-    // What a failed run had saved for the way back is kept by TensorFlow.js for ever.
-    if (state.gradientDepth === 0) for (const { saved } of state.activeTape?.splice(0) ?? []) tf.dispose(saved)
-    throw error
-  }
+  const names = new Set(namesInMask(Object.keys(params), options.mask, 'mask'))
+  const ops = engine.ops(new TreeWeights(params))
+  const tape = new Tape<tf.Tensor>(ops, (name) => names.has(name))
+  const draw = (of: DropoutOf, seed: number) => (place: number, dims: readonly number[], rate: number) =>
+    tf.tensor(dropoutFactors({ seed, of, place }, dims, rate), dims as number[])
+  const loss = lossOnTape(
+    tape,
+    model,
+    { texts: traced(onDevice(texts)), images: traced(onDevice(images)) },
+    { loss: options.loss, ...(seed === undefined ? {} : { draw: (of) => draw(of, seed) }) },
+  )
+  const found = tape.gradients([[loss, ops.scalar(1)]]).params
+  const grads = [...names].map((name) => [name, found.get(name) ?? tf.zerosLike(params[name] as tf.Tensor)])
+  return { value: loss.value as tf.Scalar, grads: Object.fromEntries(grads) as Params }
 }

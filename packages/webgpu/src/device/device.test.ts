@@ -2,63 +2,23 @@ import { execFile } from 'node:child_process'
 import { mkdir, rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
-import {
-  BertConfig,
-  Dinov2Config,
-  type DualEncoderOutput,
-  RobertaConfig,
-  tensor,
-  ViTConfig,
-  VisionTextDualEncoderConfig,
-  type Warning,
-} from '@dual-encoder/core'
+import type { Warning } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { build } from 'esbuild'
 import { describe, expect, it } from 'vitest'
 import { raw } from '../../../../tools/build/raw'
 import { script } from '../../../../tools/build/script'
+import { apart, config, inputIds, inputs, logits, pixelValues, plainDevice, refusing } from '../../test/models'
 import { VisionTextDualEncoderModel } from '../index'
-import { platform } from '../gpu/node'
-
-const size = { hiddenSize: 24, numHiddenLayers: 2, numAttentionHeads: 2, intermediateSize: 32 }
-const config = (text: Record<string, unknown> = {}) =>
-  VisionTextDualEncoderConfig.fromVisionTextConfigs(
-    new ViTConfig({ ...size, imageSize: 24, patchSize: 6 }),
-    new BertConfig({ ...size, vocabSize: 100, ...text }),
-    { projectionDim: 16 },
-  )
-const inputIds = (rows: number, length: number) =>
-  tensor(
-    BigInt64Array.from({ length: rows * length }, (_, i) => BigInt((7 * i) % 90)),
-    [rows, length],
-  )
-const pixelValues = tensor(
-  Float32Array.from({ length: 2 * 3 * 24 * 24 }, (_, i) => Math.sin(i)),
-  [2, 3, 24, 24],
-)
-const inputs = { inputIds: inputIds(3, 7), pixelValues }
-const logits = (output: DualEncoderOutput) => [...(output.logitsPerImage.data as Float32Array)]
-const apart = (a: number[], b: number[]) => Math.max(...a.map((value, i) => Math.abs(value - b[i]!)))
-
-/** A device like those that programs open, with the limits that every device has. */
-async function plainDevice(): Promise<GPUDevice> {
-  const adapter = await (await platform.gpu()).requestAdapter()
-  return adapter!.requestDevice()
-}
-
-/** The device as one that takes no shader which says `part`. */
-const refusing = (device: GPUDevice, part: string): GPUDevice =>
-  new Proxy(device, {
-    get: (target, key) => {
-      if (key === 'createShaderModule')
-        return ({ code, ...rest }: GPUShaderModuleDescriptor) =>
-          target.createShaderModule({ ...rest, code: code.includes(part) ? `${code} broken` : code })
-      const value = Reflect.get(target, key) as unknown
-      return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(target) : value
-    },
-  })
 
 describe('a device', () => {
+  let sound: Promise<number[]> | undefined
+  const soundLogits = () =>
+    (sound ??= (async () => {
+      await using model = await VisionTextDualEncoderModel.fromConfig(config(), { seed: 3 })
+      return logits(await model.forward(inputs))
+    })())
+
   it('is named, shared by models, and closed with the last of them', async () => {
     const [one, other] = [
       await VisionTextDualEncoderModel.fromConfig(config(), { seed: 1 }),
@@ -92,7 +52,8 @@ describe('a device', () => {
 
   it('that is lost says so, and one call opens another with the weights', async () => {
     const model = await VisionTextDualEncoderModel.fromConfig(config(), { seed: 3 })
-    const wanted = logits(await model.forward(inputs))
+    const wanted = await soundLogits()
+    await model.getTextFeatures(inputs)
     const before = model.device!
     before.destroy()
     await expect(model.forward(inputs)).rejects.toMatchObject({
@@ -120,10 +81,8 @@ describe('a device', () => {
   it.each([0, 3, 9, 27])(
     'that fails in the first call (buffer %i) gives the right numbers in the next',
     async (bad) => {
+      const wanted = await soundLogits()
       const device = await plainDevice()
-      const sound = await VisionTextDualEncoderModel.fromConfig(config(), { seed: 3, device })
-      const wanted = logits(await sound.forward(inputs))
-      await sound.dispose()
       const model = await VisionTextDualEncoderModel.fromConfig(config(), { seed: 3, device })
       await model.ready()
       const createBuffer = device.createBuffer.bind(device)
@@ -166,47 +125,6 @@ describe('a device', () => {
     device.destroy()
   })
 
-  it('reads a table larger than a binding in parts', async () => {
-    const device = await plainDevice()
-    const limit = device.limits.maxStorageBufferBindingSize
-    const text = { ...size, numHiddenLayers: 1, hiddenSize: 160, vocabSize: 250002 }
-    expect(4 * text.vocabSize * text.hiddenSize).toBeGreaterThan(limit)
-    const large = VisionTextDualEncoderConfig.fromVisionTextConfigs(
-      new ViTConfig({ ...size, numHiddenLayers: 1, imageSize: 24, patchSize: 6 }),
-      new RobertaConfig(text),
-      { projectionDim: 16 },
-    )
-    const ids = {
-      inputIds: tensor(BigInt64Array.from([0n, 5n, 130000n, 209714n, 209715n, 209716n, 250001n, 2n]), [1, 8]),
-    }
-    const run = async (options: object) => {
-      const model = await VisionTextDualEncoderModel.fromConfig(large, { seed: 2, ...options })
-      const features = [...((await model.getTextFeatures(ids)).data as Float32Array)]
-      await model.dispose()
-      return features
-    }
-    const whole = await run({})
-    expect(apart(await run({ device }), whole)).toBe(0)
-    device.destroy()
-  }, 180_000)
-
-  it('keeps its memory over 300 lengths of text', async () => {
-    const model = await VisionTextDualEncoderModel.fromConfig(config({ maxPositionEmbeddings: 512 }))
-    const allocated = () => tf.memory() as unknown as { numBytesAllocatedInGPU: number; numTensors: number }
-    const embed = async (parity: 0 | 1) => {
-      for (let length = 300 - parity; length > 0; length -= 2)
-        await model.getTextFeatures({ inputIds: inputIds(1, length) })
-      return allocated().numBytesAllocatedInGPU
-    }
-    const even = await embed(0)
-    // 150 lengths that were never seen fit into the buffers of the others.
-    expect((await embed(1)) / even).toBeLessThan(1.02)
-    const tensors = allocated().numTensors
-    await model.getTextFeatures({ inputIds: inputIds(1, 77) })
-    expect(allocated().numTensors).toBe(tensors)
-    await model.dispose()
-  })
-
   it('compiles ahead what a batch needs', async () => {
     const model = await VisionTextDualEncoderModel.fromConfig(config())
     const features = async () => {
@@ -222,14 +140,6 @@ describe('a device', () => {
     await model.dispose()
   })
 
-  it('holds its weights once when they are loaded', async () => {
-    const model = await VisionTextDualEncoderModel.fromConfig(config({ hiddenSize: 160, vocabSize: 60_000 }))
-    await model.getTextFeatures({ inputIds: inputIds(1, 4) })
-    const { numBytesAllocatedInGPU } = tf.memory() as unknown as { numBytesAllocatedInGPU: number }
-    expect(numBytesAllocatedInGPU / (4 * 160 * 60_000)).toBeLessThan(1.1)
-    await model.dispose()
-  })
-
   it('leaves no tensor behind, also where a call fails', async () => {
     tf.registerBackend('nothing', () => ({ numDataIds: () => 0, dispose: () => undefined }) as never, -1)
     const before = tf.engine().state.numTensors
@@ -242,100 +152,6 @@ describe('a device', () => {
     await model.forward(inputs)
     await model.dispose()
     expect(tf.engine().state.numTensors).toBe(before)
-  })
-})
-
-describe('a block of', () => {
-  const { intermediateSize: _, ...dinov2 } = size
-  it.each([
-    ['ViT', (numHiddenLayers: number) => new ViTConfig({ ...size, numHiddenLayers, imageSize: 24, patchSize: 6 })],
-    [
-      'DINOv2',
-      (numHiddenLayers: number) => new Dinov2Config({ ...dinov2, numHiddenLayers, imageSize: 24, patchSize: 6 }),
-    ],
-  ])('%s is at most 7 dispatches', async (_, vision) => {
-    const dispatches = async (layers: number) => {
-      const deep = VisionTextDualEncoderConfig.fromVisionTextConfigs(
-        vision(layers),
-        new BertConfig({ ...size, vocabSize: 100 }),
-        { projectionDim: 16 },
-      )
-      const model = await VisionTextDualEncoderModel.fromConfig(deep)
-      const run = () => model.forward(inputs)
-      await run()
-      const backend = tf.findBackend(model.tfBackend!) as unknown as { dispatches: number }
-      const before = backend.dispatches
-      await run()
-      const count = backend.dispatches - before
-      await model.dispose()
-      return count
-    }
-    expect((await dispatches(4)) - (await dispatches(3))).toBeLessThanOrEqual(7)
-  })
-})
-
-describe('float16', () => {
-  it('is close to float32, and never silent where it is not', async () => {
-    const cosine = (a: number[], b: number[]) => {
-      const dot = (x: number[], y: number[]) => x.reduce((sum, value, i) => sum + value * y[i]!, 0)
-      return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b))
-    }
-    const features = async (options: object) => {
-      const model = await VisionTextDualEncoderModel.fromConfig(config(), { seed: 4, ...options })
-      const data = (await model.getImageFeatures({ pixelValues })).data as Float32Array
-      await model.dispose()
-      return [...data]
-    }
-    const warnings: Warning[] = []
-    const onWarning = (warning: Warning) => void warnings.push(warning)
-    const [full, half] = [await features({}), await features({ dtype: 'float16', onWarning })]
-    expect(warnings).toEqual([])
-    expect(half).not.toEqual(full)
-    expect(cosine(full, half)).toBeGreaterThan(0.999)
-  })
-
-  it('gives way with a warning where weights are beyond its range', async () => {
-    const model = await VisionTextDualEncoderModel.fromConfig(config(), { seed: 4 })
-    const params = await model.params()
-    const name = 'vision_model.encoder.layer.0.intermediate.dense.weight'
-    const huge = { ...params, [name]: tf.mul(params[name]!, 1e8) }
-    const large = await model.withParams(huge)
-    const warnings: Warning[] = []
-    const halves = new VisionTextDualEncoderModel((large as unknown as { loaded: never }).loaded, {
-      dtype: 'float16',
-      onWarning: (warning) => void warnings.push(warning),
-    })
-    const wanted = (await large.getImageFeatures({ pixelValues })).data as Float32Array
-    const given = (await halves.getImageFeatures({ pixelValues })).data as Float32Array
-    expect(warnings.map(({ code }) => code)).toEqual(['float16-inexact'])
-    expect([...given]).toEqual([...wanted])
-    tf.dispose([params, huge])
-    for (const each of [model, large, halves]) await each.dispose()
-  })
-
-  it('gives way with a warning where the GPU takes none of its shaders', async () => {
-    const device = await plainDevice()
-    const model = await VisionTextDualEncoderModel.fromConfig(config(), { seed: 4, device })
-    const wanted = logits(await model.forward(inputs))
-    await model.dispose()
-    const codes: string[] = []
-    const halves = await VisionTextDualEncoderModel.fromConfig(config(), {
-      seed: 4,
-      device: refusing(device, 'pack2x16float'),
-      dtype: 'float16',
-      onWarning: ({ code }) => void codes.push(code),
-    })
-    expect(logits(await halves.forward(inputs))).toEqual(wanted)
-    expect(codes).toContain('float16-inexact')
-    await halves.dispose()
-    device.destroy()
-  })
-
-  it('takes no other dtype', async () => {
-    const options = { dtype: 'int8' as 'float16' }
-    await expect(async () => VisionTextDualEncoderModel.fromConfig(config(), options)).rejects.toMatchObject({
-      code: 'bad-dtype',
-    })
   })
 })
 

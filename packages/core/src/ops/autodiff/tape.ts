@@ -1,5 +1,5 @@
 import type { Activation } from '../activations'
-import type { Linear, Norm } from '../ops'
+import type { Linear, Norm, Param } from '../ops'
 import { TracedPrimitives } from './primitives'
 import type { Traced } from './record'
 
@@ -48,6 +48,20 @@ export class Tape<T> extends TracedPrimitives<T> {
     )
     const activated = this.activation(product, activation)
     return scale ? this.mul(activated, this.param(scale)) : activated
+  }
+
+  /** A table's padding row has no gradient, as PyTorch's `padding_idx` has none. */
+  override embedding(ids: Traced<T>, table: Param): Traced<T> {
+    const { ops } = this
+    const rows = super.embedding(ids, table)
+    const padding = table.init.kind === 'normal' ? table.init.zeroRow : undefined
+    if (padding === undefined) return rows
+    const unpadded = (): T => {
+      const [id, wanted] = [ops.float(ids.value), ops.scalar(padding)]
+      const is = ops.mul(ops.greaterEqual(id, wanted), ops.greaterEqual(wanted, id))
+      return ops.reshape(ops.sub(ops.scalar(1), is), [...this.sizes(ids), 1])
+    }
+    return this.note(rows.value, [rows, (g) => ops.mul(g, unpadded())])
   }
 
   override layerNorm(x: Traced<T>, { weight, bias, eps }: Norm): Traced<T> {

@@ -132,7 +132,9 @@ export const resnet: VisionTowerModule<ResNetConfig> = {
       }
       hiddenStates.push(x)
     }
-    const poolerOutput = pooling === 'max' ? ops.max(x, [2, 3], true) : ops.mean(x, [2, 3], true)
+    // Its own pooled map has two axes of one place, what `pooling` takes has none.
+    const pool = pooling === 'max' ? 'max' : 'mean'
+    const poolerOutput = ops[pool](x, [2, 3], pooling === undefined)
     return { lastHiddenState: x, poolerOutput, ...(taps.hiddenStates ? { hiddenStates } : {}) }
   },
 }
