@@ -175,7 +175,8 @@ export function lossAndGrads(
     tape,
     model,
     { texts: traced(onDevice(texts)), images: traced(onDevice(images)) },
-    { loss: options.loss, ...(seed === undefined ? {} : { draw: (of) => draw(of, seed) }) },
+    {},
+    { loss: options.loss, ...(seed === undefined ? {} : { draw: (of: DropoutOf) => draw(of, seed) }) },
   )
   const found = tape.gradients([[loss, ops.scalar(1)]]).params
   const grads = [...names].map((name) => [name, found.get(name) ?? tf.zerosLike(params[name] as tf.Tensor)])
