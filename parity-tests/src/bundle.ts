@@ -11,7 +11,7 @@ export async function bundle(code: string, outfile: string): Promise<void> {
     platform: 'node',
     format: 'esm',
     conditions: ['@dual-encoder/source', 'node', 'import'],
-    external: ['onnxruntime-node', 'onnxruntime-web', 'sharp', '@tensorflow/*'],
+    external: ['onnxruntime-node', 'onnxruntime-web', 'sharp', '@tensorflow/*', '@lancedb/lancedb', 'apache-arrow'],
     plugins: [raw, script],
     logLevel: 'silent',
     outfile,

@@ -28,6 +28,7 @@ const PAGES = [
   'docs/families.md',
   'docs/hub.md',
   'docs/onnx.md',
+  'docs/search.md',
   'docs/text.md',
   'docs/training-data.md',
   'docs/which-python.md',

@@ -1,9 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { SourceError } from '@dual-encoder/core'
-
-/** Ends of names of what can be decoded. */
-const PICTURES = /^\.(jpe?g|png|webp|gif|bmp|tiff?|avif|heic|heif)$/i
+import { PICTURES } from '@dual-encoder/search'
 
 export interface FoundPictures {
   /** Paths and URLs, those of a folder sorted. */

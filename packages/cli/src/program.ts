@@ -4,6 +4,7 @@ import { classify } from './commands/classify'
 import { embed } from './commands/embed'
 import { evaluate } from './commands/evaluate'
 import { info } from './commands/info'
+import { addToIndex, search } from './commands/search'
 import { train } from './commands/train'
 import { completion, SHELLS } from './completion'
 import { Context } from './context'
@@ -16,6 +17,15 @@ function whole(text: string): number {
   if (!Number.isInteger(value) || value <= 0) throw new InvalidArgumentError('A whole number above 0 is needed.')
   return value
 }
+
+function share(text: string): number {
+  const value = Number(text)
+  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError('A number above 0, at most 1, is needed.')
+  return value
+}
+
+/** Where an index is unless it is said. */
+const INDEX = '.dual-encoder-index'
 
 /** Makes the commands. @param done hears how the one that ran has ended */
 export function programOf(terminal: Terminal, done: (code: ExitCode) => void): Command {
@@ -94,6 +104,43 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     .option('-t, --template <sentences...>', 'sentences with {} where the label goes (default: "a photo of a {}.")')
     .option('-k, --top <count>', 'how many labels of each picture', whole, 1)
     .option('--batch-size <count>', 'pictures at a time', whole, 16)
+
+  modelled(
+    command(
+      program,
+      'index <folders...>',
+      'make an index of pictures, or bring it up to date; an interrupted run goes on where it stopped',
+      ['dual-encoder index ./pictures', 'dual-encoder index ./pictures ./more --index ./my-index --json'],
+      ([folders]: [string[]], flags: Flags<typeof addToIndex>, context) => addToIndex(folders, flags, context),
+    ),
+  )
+    .option('-i, --index <place>', 'its folder, or s3://bucket/place', INDEX)
+    .option('--exact-below <count>', 'pictures from which on an approximate index is made (default: 20000)', whole)
+    .option('--batch-size <count>', 'pictures at a time', whole, 16)
+
+  modelled(
+    command(
+      program,
+      'search [texts...]',
+      'search an index by texts, pictures and what they are not to be like',
+      [
+        'dual-encoder search "a red bird"',
+        'dual-encoder search "a bird" --image like-this.jpg --minus "a cage" --top 3',
+        'dual-encoder search "a dog" --where "id LIKE \'%/2024/%\' AND size > 100000" --json',
+        'dual-encoder search --similar ./pictures/cat.jpg',
+        'dual-encoder search --duplicates 0.98',
+      ],
+      ([texts]: [string[]], flags: Flags<typeof search>, context) => search(texts, flags, context),
+    ),
+  )
+    .option('-i, --index <place>', 'its folder, or s3://bucket/place', INDEX)
+    .option('--image <pictures...>', 'to be like these')
+    .option('--minus <texts...>', 'to be unlike these, with half their weight')
+    .option('--similar <picture>', 'the nearest to a picture of the index')
+    .option('--duplicates [cosine]', 'groups of near-identical pictures (default: 0.97)', share)
+    .option('-k, --top <count>', 'how many', whole, 10)
+    .option('--where <filter>', 'SQL over id, kind, size, mtime, text')
+    .option('--exact', 'compare with every picture')
 
   modelled(
     command(

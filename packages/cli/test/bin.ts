@@ -23,6 +23,8 @@ export async function builtBin(name: string): Promise<string> {
       ...Object.keys(manifest.dependencies).filter((dependency) => !dependency.startsWith('@dual-encoder/')),
       'onnxruntime-node',
       'onnxruntime-web',
+      '@lancedb/lancedb',
+      'apache-arrow',
     ],
     plugins: [raw, script],
     logLevel: 'silent',

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { builtBin, shell } from './bin'
 import { fixture, SAMPLES } from './cli'
 
-const PAGES = ['cli']
+const PAGES = ['cli', 'search']
 
 let folder: string
 beforeAll(async () => {

@@ -1,0 +1,235 @@
+import { DualEncoderError, OptionError, SourceError } from '@dual-encoder/core'
+import type * as lancedb from '@lancedb/lancedb'
+import type { Connection, IntoSql, Table } from '@lancedb/lancedb'
+import type * as apacheArrow from 'apache-arrow'
+import type { Approximate, Found, Nearest, Recorded, Row, RowState, Store } from './store'
+
+type Lance = typeof lancedb
+type Arrow = typeof apacheArrow
+
+const COLUMNS = ['id', 'kind', 'size', 'mtime', 'hash', 'text']
+/** Rows above this share that the approximate index has not seen make it anew. */
+const STALE = 0.2
+/** Of the approximate index: its recall, measured over so many of its rows. */
+const RECALL = { least: 0.98, samples: 200, k: 10 }
+
+/** LanceDB and Arrow, which are installed by those who keep an index in a folder. */
+async function load(): Promise<{ lance: Lance; arrow: Arrow }> {
+  try {
+    // One after the other: LanceDB requires Arrow, which Node cannot while it is being imported.
+    const arrow = await import('apache-arrow')
+    // It tells stderr of its own plans.
+    process.env.LANCEDB_LOG ??= 'error'
+    return { arrow, lance: await import('@lancedb/lancedb') }
+  } catch (cause) {
+    throw new SourceError(
+      'no-lancedb',
+      'An index in a folder is kept by LanceDB, which is not installed: npm install @lancedb/lancedb apache-arrow@18.1.0',
+      { cause },
+    )
+  }
+}
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
+const among = (ids: readonly string[]): string => `id IN (${ids.map(quoted).join(', ')})`
+
+/** Rows in LanceDB: a folder, or a bucket (`s3://...`). */
+export class LanceStore implements Store {
+  readonly #place: string
+  readonly #lance: Lance
+  readonly #arrow: Arrow
+  readonly #db: Connection
+  #items: Table | undefined
+  #recorded: Recorded | undefined
+
+  private constructor(place: string, lance: Lance, arrow: Arrow, db: Connection) {
+    this.#place = place
+    this.#lance = lance
+    this.#arrow = arrow
+    this.#db = db
+  }
+
+  static async open(place: string, storage?: Readonly<Record<string, string>>): Promise<LanceStore> {
+    const { lance, arrow } = await load()
+    // Others may add while this one is open: each call sees what is there.
+    const options = { readConsistencyInterval: 0, ...(storage ? { storageOptions: { ...storage } } : {}) }
+    const db = await lance.connect(place, options)
+    const store = new LanceStore(place, lance, arrow, db)
+    const names = await db.tableNames()
+    if (names.includes('items')) store.#items = await db.openTable('items')
+    return store
+  }
+
+  async recorded(): Promise<Recorded | undefined> {
+    if (this.#recorded) return this.#recorded
+    if (!(await this.#db.tableNames()).includes('index')) return undefined
+    const [row] = (await (await this.#db.openTable('index')).query().toArray()) as { json: string }[]
+    return (this.#recorded = row && (JSON.parse(row.json) as Recorded))
+  }
+
+  async record(recorded: Recorded): Promise<void> {
+    await this.#db.createTable('index', [{ json: JSON.stringify(recorded) }], { mode: 'overwrite' })
+    this.#recorded = recorded
+  }
+
+  async count(where?: string): Promise<number> {
+    return this.#items ? this.#filtered(where, () => this.#items!.countRows(where)) : 0
+  }
+
+  async states(): Promise<RowState[]> {
+    if (!this.#items) return []
+    const rows = (await this.#items.query().select(['id', 'size', 'mtime', 'hash']).toArray()) as RowState[]
+    return rows.map(({ id, size, mtime, hash }) => ({ id, size, mtime, hash }))
+  }
+
+  async put(rows: readonly Row[]): Promise<void> {
+    if (rows.length === 0) return
+    const table = await this.#table(rows[0]!.vector.length)
+    const added = await this.#addColumns(table, rows)
+    const names = added.filter((name) => !COLUMNS.includes(name) && name !== 'vector')
+    const records = rows.map(({ metadata, ...row }) => ({
+      ...Object.fromEntries(names.map((name) => [name, metadata[name] ?? null])),
+      ...row,
+    }))
+    await table.mergeInsert('id').whenMatchedUpdateAll().whenNotMatchedInsertAll().execute(records)
+  }
+
+  async touch(states: readonly RowState[]): Promise<void> {
+    for (const { id, size, mtime } of states)
+      await this.#items?.update({ where: `id = ${quoted(id)}`, values: { size, mtime } as Record<string, IntoSql> })
+  }
+
+  async remove(ids: readonly string[]): Promise<void> {
+    for (let start = 0; start < ids.length; start += 500)
+      await this.#items?.delete(among(ids.slice(start, start + 500)))
+  }
+
+  async vectors(ids: readonly string[]): Promise<Map<string, Float32Array>> {
+    const found = new Map<string, Float32Array>()
+    for (let start = 0; this.#items && start < ids.length; start += 500) {
+      const query = this.#items.query().where(among(ids.slice(start, start + 500)))
+      const rows = (await query.select(['id', 'vector']).toArray()) as { id: string; vector: Iterable<number> }[]
+      for (const { id, vector } of rows) found.set(id, Float32Array.from(vector))
+    }
+    return found
+  }
+
+  async nearest(vector: Float32Array, { k, where, exact }: Nearest): Promise<Found[]> {
+    const table = this.#items
+    if (!table) return []
+    const approximate = exact ? undefined : (await this.recorded())?.approximate
+    const names = (await table.schema()).fields.map(({ name }) => name).filter((name) => name !== 'vector')
+    return this.#filtered(where, async () => {
+      const query = table
+        .vectorSearch(vector)
+        .distanceType('dot')
+        .limit(k)
+        .select([...names, '_distance'])
+      if (where !== undefined) query.where(where)
+      if (approximate) query.nprobes(approximate.probes)
+      else query.bypassVectorIndex()
+      const rows = (await query.toArray()) as Record<string, unknown>[]
+      return rows.map((row) => foundOf(row, names))
+    })
+  }
+
+  async settle(exactBelow: number): Promise<void> {
+    const table = this.#items
+    if (!table) return
+    await table.optimize()
+    const [rows, recorded] = [await table.countRows(), await this.recorded()]
+    if (!recorded || rows < exactBelow) return
+    const made = recorded.approximate
+    if (made && rows < made.rows * (1 + STALE)) return
+    await this.record({ ...recorded, approximate: await this.#approximate(table, rows) })
+  }
+
+  async close(): Promise<void> {
+    this.#items?.close()
+    this.#db.close()
+    return Promise.resolve()
+  }
+
+  /**
+   * Makes an index, and looks through more and more of it until it finds enough. Its vectors are whole: coded ones
+   * (IVF_PQ) found 92% however much was looked through, where rows are much alike.
+   */
+  async #approximate(table: Table, rows: number): Promise<Approximate> {
+    const numPartitions = Math.max(1, Math.round(Math.sqrt(rows)))
+    const config = this.#lance.Index.ivfFlat({ distanceType: 'dot', numPartitions })
+    await table.createIndex('vector', { config, replace: true })
+    const step = Math.max(1, Math.floor(rows / RECALL.samples))
+    const places = Array.from({ length: Math.min(rows, RECALL.samples) }, (_, i) => i * step)
+    const samples = (await table.takeOffsets(places).select(['vector']).toArray()) as { vector: Iterable<number> }[]
+    const queries = samples.map(({ vector }) => Float32Array.from(vector))
+    const distances = async (query: Float32Array, probes?: number): Promise<number[]> => {
+      const search = table.vectorSearch(query).distanceType('dot').limit(RECALL.k).select(['_distance'])
+      if (probes === undefined) search.bypassVectorIndex()
+      else search.nprobes(probes)
+      return ((await search.toArray()) as { _distance: number }[]).map(({ _distance }) => _distance)
+    }
+    const wanted = await Promise.all(queries.map((query) => distances(query)))
+    for (let probes = 8; ; probes *= 2) {
+      const found = await Promise.all(queries.map((query) => distances(query, probes)))
+      // By distance: of rows that are equally near, any will do.
+      const hits = found.map((list, i) => list.filter((distance) => distance <= wanted[i]!.at(-1)! + 1e-6).length)
+      const recall = hits.reduce((sum, n) => sum + n, 0) / wanted.reduce((sum, list) => sum + list.length, 0)
+      if (recall >= RECALL.least || probes >= numPartitions) return { kind: 'IVF_FLAT', rows, recall, probes }
+    }
+  }
+
+  async #table(size: number): Promise<Table> {
+    if (this.#items) return this.#items
+    const { Field, FixedSizeList, Float32, Float64, Schema, Utf8 } = this.#arrow
+    const text = (name: string, nullable = true) => new Field(name, new Utf8(), nullable)
+    const schema = new Schema([
+      text('id', false),
+      text('kind', false),
+      new Field('size', new Float64(), true),
+      new Field('mtime', new Float64(), true),
+      text('hash'),
+      text('text'),
+      new Field('vector', new FixedSizeList(size, new Field('item', new Float32(), true)), false),
+    ])
+    return (this.#items = await this.#db.createEmptyTable('items', schema, { existOk: true }))
+  }
+
+  /** Makes columns of metadata that is new. @returns all columns' names */
+  async #addColumns(table: Table, rows: readonly Row[]): Promise<string[]> {
+    const names = (await table.schema()).fields.map(({ name }) => name)
+    const types = { string: 'STRING', number: 'DOUBLE', boolean: 'BOOLEAN' } as const
+    for (const { metadata } of rows)
+      for (const [name, value] of Object.entries(metadata)) {
+        if (value === null || names.includes(name)) continue
+        const type = types[typeof value as keyof typeof types]
+        await table.addColumns([{ name, valueSql: `CAST(NULL AS ${type})` }])
+        names.push(name)
+      }
+    return names
+  }
+
+  /** What the engine says of a filter, as an error of ours. */
+  async #filtered<T>(where: string | undefined, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call()
+    } catch (error) {
+      if (where === undefined || error instanceof DualEncoderError) throw error
+      const said = (error as Error).message.split('\n')[0]!.replace(/^.*GenericFailure, /, '')
+      throw new OptionError('bad-filter', `where is "${where}", which ${this.#place} cannot answer: ${said}`, {
+        cause: error,
+      })
+    }
+  }
+}
+
+function foundOf(row: Record<string, unknown>, names: readonly string[]): Found {
+  const metadata = names.filter((name) => !COLUMNS.includes(name) && row[name] != null)
+  return {
+    id: row.id as string,
+    kind: row.kind as Row['kind'],
+    text: (row.text as string | null) ?? null,
+    // LanceDB's distance of dot products.
+    score: 1 - (row._distance as number),
+    metadata: Object.fromEntries(metadata.map((name) => [name, row[name] as string])),
+  }
+}
