@@ -4,4 +4,4 @@ export { checkFingerprint, type Fingerprint, fingerprintOf, type PairEncoder, ty
 export { PICTURES } from './pictures'
 export type { Query, QueryPart } from './query'
 export { type DuplicateOptions, type IndexOptions, SearchIndex, type SearchOptions } from './search-index'
-export type { Approximate, Found, Metadata, Recorded } from './stores/store'
+export type { Approximate, Found, Metadata, Recorded, Row } from './stores/store'
