@@ -1,14 +1,26 @@
 #!/usr/bin/env node
+import { isMainThread, workerData } from 'node:worker_threads'
+import { Context, type LoadFlags } from './context'
+import { loadModel } from './model'
 import { run } from './run'
+import { answerEngine, localEngine } from './server/engine'
+import type { Terminal } from './terminal'
 
 const interrupted = new AbortController()
-// A second Ctrl-C does not wait.
-process.once('SIGINT', () => interrupted.abort())
-process.once('SIGTERM', () => interrupted.abort())
-
-void run(process.argv.slice(2), {
+const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   interactive: process.stderr.isTTY ?? false,
   signal: interrupted.signal,
-}).then((code) => (process.exitCode = code))
+}
+
+if (isMainThread) {
+  // A second Ctrl-C does not wait.
+  process.once('SIGINT', () => interrupted.abort())
+  process.once('SIGTERM', () => interrupted.abort())
+  void run(process.argv.slice(2), terminal).then((code) => (process.exitCode = code))
+} else {
+  // The server's engine.
+  const { engine } = workerData as { engine: LoadFlags }
+  answerEngine(loadModel(new Context(terminal, true), engine).then(localEngine))
+}

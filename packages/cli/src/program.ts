@@ -5,6 +5,7 @@ import { embed } from './commands/embed'
 import { evaluate } from './commands/evaluate'
 import { info } from './commands/info'
 import { addToIndex, search } from './commands/search'
+import { serve } from './commands/serve'
 import { train } from './commands/train'
 import { completion, SHELLS } from './completion'
 import { Context } from './context'
@@ -170,6 +171,21 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     .option('--table <file>', 'of captions, in the folder (default: metadata, captions or data .jsonl, .csv, .tsv)')
     .option('-t, --template <sentences...>', 'sentences with {} where the class goes (default: "a photo of a {}.")')
     .option('--batch-size <count>', 'how many at a time', whole, 16)
+
+  modelled(
+    command(
+      program,
+      'serve',
+      'answer over HTTP: /v1/embeddings as OpenAI has it, /classify, /healthz, /metrics; keys from $DUAL_ENCODER_API_KEYS',
+      ['dual-encoder serve', 'DUAL_ENCODER_API_KEYS=one,two dual-encoder serve --host 0.0.0.0 --port 8080'],
+      (_: [], flags: Flags<typeof serve>, context) => serve(flags, context),
+    ),
+  )
+    .option('--host <address>', 'where to listen', '127.0.0.1')
+    .option('-p, --port <number>', '0 for any that is free', Number, 8000)
+    .option('--queue <count>', 'inputs that may wait; more are answered 429', whole, 1024)
+    .option('--max-inputs <count>', 'texts and pictures of a request', whole, 256)
+    .option('--max-body <bytes>', 'of a request', whole, 32 * 2 ** 20)
 
   command(
     program,

@@ -14,7 +14,7 @@ beforeAll(async () => {
   const bin = join(folder, 'bin/dual-encoder')
   await writeFile(bin, `#!/bin/sh\nexec "${process.execPath}" "${await builtBin('docs')}" "$@"\n`)
   await chmod(bin, 0o755)
-})
+}, 60_000)
 afterAll(() => rm(folder, { recursive: true }))
 
 /** `$ command` lines of a page's console blocks, each with the lines that stand below it. */

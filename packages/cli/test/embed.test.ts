@@ -71,7 +71,7 @@ describe('an interrupted run', () => {
     bin = await builtBin('embed')
     pictures = join(folder, 'pictures')
     for (let i = 0; i < 12; i++) await cp(SAMPLES, join(pictures, String(i)), { recursive: true })
-  })
+  }, 60_000)
 
   /** Runs the program, and sends it a signal when part of the work is done. */
   async function interrupted(out: string, signal: NodeJS.Signals) {
