@@ -46,6 +46,7 @@ export type {
   TrainerCache,
   TrainerOptions,
 } from './trainer/options'
+export { type Callback, compile, type CompileOptions, type FitOptions, type History } from './trainer/fit'
 export { Trainer } from './trainer/trainer'
 export { type Augmentation, augmented, sometimes } from './augment/augment'
 export {

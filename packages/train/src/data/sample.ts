@@ -6,7 +6,7 @@ export interface Sample {
   readonly text: string | readonly string[]
   /** Texts that are wrong for the picture: as many of each sample. */
   readonly negatives?: readonly string[]
-  /** Another model's vector of the text, in place of a picture (loss 'distillation'). */
+  /** In place of a picture its embedding, or (loss 'distillation') another model's of the text. */
   readonly vector?: Float32Array | readonly number[]
   /** Samples of one group are positives of each other. */
   readonly group?: string | number

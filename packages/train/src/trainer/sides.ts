@@ -22,10 +22,10 @@ function cutOf(
   return count > 0 && lowest >= 0 ? lowest : undefined
 }
 
-/** The side of samples that have a vector in place of a picture: another model's, of the same text. */
+/** The side of samples that have a vector in place of a picture: its embedding, or another model's of the same text. */
 const vectors: Side<Float32Array, TrainingInputs> = {
   prepare({ sample, key }) {
-    if (!sample.vector) throw new OptionError('no-teacher', `${key} has no vector, which 'distillation' needs.`)
+    if (!sample.vector) throw new OptionError('no-vector', `${key} has no vector, as the others have.`)
     const length = Math.hypot(...sample.vector)
     return Float32Array.from(sample.vector, (value) => value / length)
   },
@@ -64,6 +64,9 @@ const indexed = (data: LoaderData): IndexedData => {
   return listed(data)
 }
 
+const haveVectors = async (data: LoaderData): Promise<boolean> =>
+  !('stream' in data) && data.length > 0 && (await listed(data).get(0)).vector !== undefined
+
 /** How samples become inputs of a step: through caches of what is locked, where there are to be such. */
 export async function trainingSides(
   options: TrainerOptions,
@@ -83,7 +86,7 @@ export async function trainingSides(
   const views = folder?.views ?? (augment.length > 0 ? 4 : 1)
   const plain = pictures(processor, augment) as Side<unknown, TrainingInputs>
   const images =
-    loss === 'distillation'
+    loss === 'distillation' || (await haveVectors(data))
       ? vectors
       : vision
         ? await cachedPictures({ ...vision, augment, views, drop }, fill)
