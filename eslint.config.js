@@ -32,7 +32,18 @@ const upwards = (allowed) => ({
 })
 
 export default tseslint.config(
-  { ignores: ['**/dist/', '**/.cache/', '.nx/', 'docs/api/', '**/fixtures/', 'tools/reference/', '**/*.timestamp-*'] },
+  {
+    ignores: [
+      '**/dist/',
+      '**/.cache/',
+      '.nx/',
+      'docs/api/',
+      'docs/.vitepress/cache/',
+      '**/fixtures/',
+      'tools/reference/',
+      '**/*.timestamp-*',
+    ],
+  },
   tseslint.configs.recommended,
   tseslint.configs.stylistic,
   {

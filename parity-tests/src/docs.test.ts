@@ -21,6 +21,10 @@ const FOLDERS = {
 
 const PAGES = [
   'README.md',
+  'docs/index.md',
+  'docs/start.md',
+  'docs/label-pictures.md',
+  'docs/which-backend.md',
   'docs/from-pytorch.md',
   'docs/from-flax.md',
   'docs/from-tensorflow.md',
