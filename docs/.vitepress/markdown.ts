@@ -14,7 +14,7 @@ const PAGES: Readonly<Record<string, string>> = { '../README.md': 'start.md', '.
 function inlined(svg: string, alt: string): string {
   const label = alt.replaceAll('&', '&amp;').replaceAll('"', '&quot;')
   const one = svg.replace(/<\?xml.*?\?>/, '').replace(/\n\s*/g, ' ')
-  return `<div class="figure" v-pre>${one.replace('<svg', `<svg role="img" aria-label="${label}"`)}</div>`
+  return `<span class="figure" v-pre>${one.replace('<svg', `<svg role="img" aria-label="${label}"`)}</span>`
 }
 
 /**
@@ -36,7 +36,6 @@ export function withFigures(markdown: Markdown): void {
     if (source.endsWith('.svg') && existsSync(file)) return inlined(readFileSync(file, 'utf8'), token.content)
     return self.renderToken(tokens, index, options)
   }
-  // Paragraphs would be closed by a figure's block.
   markdown.core.ruler.push('outward', ({ tokens, env }) => {
     const folder = dirname((env as { path: string }).path)
     for (const token of tokens.flatMap(({ children }) => children ?? [])) {

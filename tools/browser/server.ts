@@ -30,7 +30,9 @@ export interface Server extends AsyncDisposable {
 
 const TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css',
   '.js': 'text/javascript',
+  '.svg': 'image/svg+xml',
   '.mjs': 'text/javascript',
   '.json': 'application/json',
   '.wasm': 'application/wasm',
