@@ -37,7 +37,7 @@ const text = (x: number, y: number, content: string, rest = '') =>
 const svg = (width: number, height: number, parts: readonly string[]) =>
   `<svg viewBox="0 0 ${width} ${height}" xmlns="http://www.w3.org/2000/svg" class="chart">${parts.join('')}</svg>`
 
-const [LEFT, RIGHT, WIDTH, ROW] = [190, 30, 720, 26]
+const [LEFT, RIGHT, WIDTH, ROW] = [210, 30, 720, 26]
 
 /** One dot for each case on a logarithmic axis, and a line where the allowed difference lies. */
 function parity(output: string): string {
@@ -70,7 +70,7 @@ function parity(output: string): string {
 function factors(heading: string): string {
   const table = tablesOf('benchmarks.md').find((found) => found.heading === heading)
   if (!table) throw new Error(`benchmarks.md has no table under "${heading}".`)
-  const series = table.columns.slice(1)
+  const series = table.columns.slice(1).map((name) => name.replaceAll('`', ''))
   const bars = table.rows.map(([name = '', ...cells]) => ({
     name,
     values: cells.map((cell) => (/^([\d.]+)x$/.exec(cell) ? parseFloat(cell) : undefined)),
