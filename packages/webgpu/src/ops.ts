@@ -132,7 +132,8 @@ export class WebGpuOps extends TfjsOps {
   /** A projection without those beside it, in float32. */
   protected override plain(x: tf.Tensor): tf.Tensor {
     const part = this.#parts.get(x)
-    if (!part) return widened(x)
+    // Without halves, integers are integers: a tape reshapes ids.
+    if (!part) return this.#half ? widened(x) : x
     const [batch = 1, length = 1] = x.shape
     return tf.slice(widened(x), [0, 0, part.index * part.width], [batch, length, part.width])
   }
