@@ -140,9 +140,18 @@ export class TfjsPrimitives implements Primitives<tf.Tensor> {
   pad(x: tf.Tensor, axis: number, before: number, after: number): tf.Tensor {
     const whole = this.plain(x)
     const at = axis < 0 ? axis + whole.rank : axis
-    return tf.pad(
-      whole,
-      whole.shape.map((_, i): [number, number] => (i === at ? [before, after] : [0, 0])),
+    // Three axes: of more than four WebGPU's kernel gives zeros, without an error.
+    const product = (sizes: readonly number[]) => sizes.reduce((all, size) => all * size, 1)
+    const [outer, inner] = [product(whole.shape.slice(0, at)), product(whole.shape.slice(at + 1))]
+    const amounts: [number, number][] = [
+      [0, 0],
+      [before, after],
+      [0, 0],
+    ]
+    const padded = tf.pad(tf.reshape(whole, [outer, sizeAt(whole, at), inner]), amounts)
+    return tf.reshape(
+      padded,
+      whole.shape.map((size, i) => (i === at ? before + size + after : size)),
     )
   }
   expandToBatch(x: tf.Tensor, like: tf.Tensor): tf.Tensor {
