@@ -133,7 +133,66 @@ def write(index, name, case):
     print(name, family, {k: tuple(v.shape) for k, v in expected.items()})
 
 
+PICTURES = [(30, 40), (41, 24), (25, 25), (13, 61), (9, 10)]
+TRANSFORMS = [
+    dict(size=24),
+    dict(size=24, interpolation="bilinear"),
+    dict(size=[20, 24], interpolation="bilinear"),
+    dict(size=24, resize_mode="squash", mean=[0.5] * 3, std=[0.5] * 3),
+    dict(size=[20, 24], resize_mode="squash", interpolation="bilinear"),
+    dict(size=24, resize_mode="longest"),
+    dict(size=[24, 20], resize_mode="longest", fill_color=7),
+]
+STRINGS = [
+    "A photo of a cat.", "  two\u00a0 spaces\t and a\nline ", "it\u2019s \u201cquoted\u201d &amp; &quot;escaped&quot;", "P&eacute;rez &amp;amp; Caf\u00e9 &copy 2020",
+    "\ufb01ne \uff26\uff55\uff4c\uff4c width\u3000text", "under_scored, (punctuated)! #tag @home", "<b>R&D</b> &lt;tag&gt; &rsquo;", "e\u0301 combining \u212b",
+    "\x85next\u2028line\r\nend", "\x1b[31mred\x1b[0m \x07bell\ufeff", "100% &#233; &#xe9; &#146; &#0;", "don't DON'T we'll", "\u043f\u0440\u0438\u0432\u0435\u0442 \u4f60\u597d \U0001f600",
+    "a very long text that does not fit into twelve tokens of the context that this model has", "", "\u0130stanbul \u1e9e\u00df", "&notanentity; this&not that &hellip; &mdash;",
+]
+
+
+def picture(height, width):
+    data = (np.arange(height * width * 3) * 7 + np.arange(height * width * 3) // (3 * width) * 31) % 256
+    return Image.fromarray(data.astype(np.uint8).reshape(height, width, 3))
+
+
+def tokenizer_files(folder):
+    """The tokenizer of CLIP's kind that is in the fixtures of texts, with ids in the order of CLIP's own."""
+    merges = (TEXTS / "clip" / "merges.txt").read_text().strip()
+    packed = folder / "merges.gz"
+    packed.write_bytes(gzip.compress(merges.encode()))
+    simple = open_clip.tokenizer.SimpleTokenizer(bpe_path=str(packed), context_length=LENGTH)
+    packed.unlink()
+    named = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}
+    vocab = {named.get(token, token): id for token, id in simple.encoder.items()}
+    (folder / "vocab.json").write_text(json.dumps(vocab))
+    (folder / "merges.txt").write_text(merges + "\n")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "CLIPTokenizer", "model_max_length": 77}) + "\n")
+    return simple
+
+
+def write_processing():
+    folder = ROOT / "tokenizer"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    images = []
+    for given in TRANSFORMS:
+        transform = image_transform_v2(PreprocessCfg(**given), is_train=False)
+        pixels = [transform(picture(*size)).numpy() for size in PICTURES]
+        images.append({"preprocess_cfg": given, "pixels": [{"dims": list(p.shape), "sha256": hashlib.sha256(p.tobytes()).hexdigest()} for p in pixels]})
+    cleaned = {name: [open_clip.tokenizer.get_clean_fn(name)(text) for text in STRINGS] for name in ("whitespace", "lower", "canonicalize")}
+    simple = tokenizer_files(folder)
+    ids = [{"tokenizer": "simple", "clean": "lower", "ids": simple(STRINGS).tolist()}]
+    for clean in ("whitespace", "canonicalize"):
+        hf = open_clip.tokenizer.HFTokenizer(str(TEXTS / "xlm-roberta"), context_length=LENGTH, clean=clean)
+        ids.append({"tokenizer": "xlm-roberta", "clean": clean, "ids": hf(STRINGS).tolist()})
+    out = {"pictures": PICTURES, "images": images, "texts": STRINGS, "cleaned": cleaned, "ids": ids}
+    (ROOT / "processing.json").write_text(json.dumps(out, indent=1) + "\n")
+
+
 if __name__ == "__main__":
     for index, (name, case) in enumerate(CASES.items()):
         if len(sys.argv) < 2 or name in sys.argv[1:]:
             write(index, name, case)
+    if len(sys.argv) < 2 or "processing" in sys.argv[1:]:
+        write_processing()

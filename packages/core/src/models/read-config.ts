@@ -4,20 +4,24 @@ import { readJson } from '../files/source'
 import type { Source } from '../files/types'
 import { settleConfig } from './tower-configs'
 
-/** A folder's `config.json`, or what its `open_clip_config.json` says in the same words; undefined where there is neither. */
-async function findConfig(source: Source): Promise<JsonObject | undefined> {
+/** What a folder says of its model: `config.json`, or `open_clip_config.json` where that is not one of transformers. */
+export async function configFiles(
+  source: Source,
+): Promise<{ readonly json?: JsonObject; readonly openClip?: JsonObject }> {
   const json = await readJson(source, 'config.json')
   // timm's config.json names no model_type.
-  if (json?.model_type !== undefined) return settleConfig(json)
+  if (json?.model_type !== undefined) return { json: settleConfig(json) }
   const openClip = await readJson(source, 'open_clip_config.json')
-  if (!openClip) return json
-  return (await import('./open-clip/config')).configOfOpenClip(openClip, source)
+  return openClip ? { openClip } : { json }
 }
 
-/** @throws ConfigError where a folder holds no config */
+/**
+ * A folder's `config.json`, or what its `open_clip_config.json` says in the same words.
+ * @throws ConfigError where there is neither
+ */
 export async function readConfig(source: Source): Promise<JsonObject> {
-  const json = await findConfig(source)
-  if (!json)
-    throw new ConfigError('no-config', `${source.describe} holds no config.json, and no open_clip_config.json.`)
-  return json
+  const { json, openClip } = await configFiles(source)
+  if (openClip) return (await import('./open-clip/config')).configOfOpenClip(openClip, source)
+  if (json) return json
+  throw new ConfigError('no-config', `${source.describe} holds no config.json, and no open_clip_config.json.`)
 }

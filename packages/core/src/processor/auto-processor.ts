@@ -1,7 +1,8 @@
+import type { JsonObject } from '../base/pretrained-config'
 import { openSource, readJson } from '../files/source'
-import { type SourceLike, splitOptions } from '../files/types'
+import { type Source, type SourceLike, splitOptions } from '../files/types'
 import { CLIP, type Family, familyOf, SIGLIP } from '../models/families'
-import { settleConfig } from '../models/tower-configs'
+import { configFiles } from '../models/read-config'
 import type { TokenizerCallOptions } from '../text'
 import { type ProcessorOptions, VisionTextDualEncoderProcessor } from './processor'
 
@@ -15,21 +16,24 @@ const TEXTS: Readonly<Record<string, TokenizerCallOptions>> = {
 
 const BY_PROCESSOR_CLASS: Readonly<Record<string, Family>> = { SiglipProcessor: SIGLIP, CLIPProcessor: CLIP }
 
-/** The family that a folder is of: by `model_type` of its config, else by the processor that its files name. */
-async function familyIn(source: Awaited<ReturnType<typeof openSource>>): Promise<Family | undefined> {
-  const config = await readJson(source, 'config.json')
-  if (config) return familyOf(settleConfig(config).model_type)
+/** The family that a folder is of, by `model_type` of its config, else by the processor that its files name; or open_clip's config. */
+async function familyIn(source: Source): Promise<{ family?: Family; openClip?: JsonObject }> {
+  const { json: config, openClip } = await configFiles(source)
+  if (openClip) return { openClip }
+  if (config) return { family: familyOf(config.model_type) }
   for (const file of ['processor_config.json', 'preprocessor_config.json', 'tokenizer_config.json']) {
     const name = (await readJson(source, file))?.processor_class
-    if (typeof name === 'string' && Object.hasOwn(BY_PROCESSOR_CLASS, name)) return BY_PROCESSOR_CLASS[name]
+    if (typeof name === 'string' && Object.hasOwn(BY_PROCESSOR_CLASS, name)) return { family: BY_PROCESSOR_CLASS[name] }
   }
-  return undefined
+  return {}
 }
 
 /** transformers' `AutoProcessor` for models with two towers: `fromPretrained` knows how the family's texts are made ready. */
 export const AutoProcessor = {
   async fromPretrained(source: SourceLike, options: ProcessorOptions = {}): Promise<VisionTextDualEncoderProcessor> {
-    const family = await familyIn(await openSource(source, splitOptions(options).source))
+    const opened = await openSource(source, splitOptions(options).source)
+    const { family, openClip } = await familyIn(opened)
+    if (openClip) return (await import('./open-clip/processor')).openClipProcessor(source, opened, openClip, options)
     const processor = await VisionTextDualEncoderProcessor.fromPretrained(source, options)
     if (!family) return processor
     const { imageProcessor, tokenizer } = processor

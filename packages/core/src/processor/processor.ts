@@ -47,6 +47,16 @@ export interface FamilyOptions {
   readonly loss?: LossType
   /** How texts are made ready where a call does not say. */
   readonly texts?: TokenizerCallOptions
+  /** What is done to each text before it is cut into tokens. */
+  readonly clean?: (text: string) => string
+  /** What is done to the tokens. */
+  readonly settle?: (tokens: TextHalf) => TextHalf
+}
+
+const cleaned = (text: TextInput, clean: (text: string) => string): TextInput => {
+  if (typeof text === 'string') return clean(text)
+  // What is no text, the tokenizer names in its error.
+  return text.map((one: unknown) => (typeof one === 'string' ? clean(one) : one)) as TextInput
 }
 
 /** `await processor({ text, images })`; texts alone need no name: `await processor(['a dog', 'a cat'])`. */
@@ -69,7 +79,7 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<Arguments, 
 
   constructor(imageProcessor: ImageProcessor, tokenizer: Tokenizer, family: FamilyOptions = {}) {
     super()
-    checkOptions(family, ['loss', 'texts'], 'VisionTextDualEncoderProcessor')
+    checkOptions(family, ['loss', 'texts', 'clean', 'settle'], 'VisionTextDualEncoderProcessor')
     this.#family = family
     if (typeof imageProcessor !== 'function' || !('placementOf' in imageProcessor))
       throw new OptionError('no-image-processor', 'A processor needs an image processor. Give one first.')
@@ -120,14 +130,15 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<Arguments, 
   }
 
   #tokens(text: TextInput, options: TokenizerCallOptions): object {
-    const output = this.tokenizer(text, { padding: true, ...this.#family.texts, ...options })
+    const { texts, clean, settle } = this.#family
+    const output = this.tokenizer(clean ? cleaned(text, clean) : text, { padding: true, ...texts, ...options })
     for (const [name, rows] of Object.entries(output) as [string, TokenRows][])
       if (name !== 'offsetMapping' && Array.isArray(rows))
         throw new InputError(
           'ragged-texts',
           `${name}: the texts have ${new Set(rows.map((row) => row.length)).size} different lengths and make no tensor. Use padding: true, or call the tokenizer by itself.`,
         )
-    return output
+    return settle ? settle(output as TextHalf) : output
   }
 
   /** Probabilities `[N, M]` of `logitsPerImage` (or of any logits), as the model's loss asks. */

@@ -1,14 +1,16 @@
 import type { RawImage } from '../raw-image'
 import type { Rounding } from '../resize/coefficients'
 import type { ImageWindow } from '../resize/resize'
-import type { HeightWidth } from './size'
+import { type HeightWidth, roundHalfEven } from './size'
 
 /**
  * Where a center crop lies in an image of `size`; beyond its edges where the image is smaller. An odd remainder goes
- * to the top left with Pillow's processors and to the bottom right with torchvision's.
+ * to the top left with Pillow's processors and to the bottom right with torchvision's; torchvision's own `CenterCrop`, which
+ * open_clip calls, rounds as Python.
  */
-export function centerWindow(size: HeightWidth, crop: HeightWidth, backend: Rounding): ImageWindow {
-  const round = backend === 'pil' ? Math.floor : Math.trunc
+export function centerWindow(size: HeightWidth, crop: HeightWidth, backend: Rounding | 'python'): ImageWindow {
+  const python = (half: number) => (half < 0 ? Math.trunc(half) : roundHalfEven(half))
+  const round = { pil: Math.floor, torchvision: Math.trunc, python }[backend]
   const y0 = round((size.height - crop.height) / 2)
   const x0 = round((size.width - crop.width) / 2)
   return { x0, y0, x1: x0 + crop.width, y1: y0 + crop.height }
@@ -24,12 +26,12 @@ export function insideOf(window: ImageWindow, { height, width }: HeightWidth): I
   }
 }
 
-/** Sets `image`, whose top left pixel lies at (x, y), into `window`; the rest is 0. */
-export function onZeros(image: RawImage, x: number, y: number, window: ImageWindow): RawImage {
+/** Sets `image`, whose top left pixel lies at (x, y), into `window`; the rest is `fill`. */
+export function onFill(image: RawImage, x: number, y: number, window: ImageWindow, fill = 0): RawImage {
   const width = window.x1 - window.x0
   const height = window.y1 - window.y0
   if (image.width === width && image.height === height) return image
-  const data = new Uint8Array(width * height * 3)
+  const data = new Uint8Array(width * height * 3).fill(fill)
   for (let row = 0; row < image.height; row++) {
     const from = row * image.width * 3
     data.set(image.data.subarray(from, from + image.width * 3), ((y - window.y0 + row) * width + x - window.x0) * 3)

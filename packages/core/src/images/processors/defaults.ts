@@ -19,6 +19,10 @@ export interface ProcessorFields {
   pad_size?: unknown
   /** ConvNeXT only: the share of the shortest edge that is kept below 384 pixels. */
   crop_pct?: number | null
+  /** open_clip only: how a picture becomes that size. */
+  resize_mode?: unknown
+  /** open_clip only: the byte that a picture is padded with. */
+  fill_color?: unknown
 }
 
 const HALF = [0.5, 0.5, 0.5]

@@ -3,9 +3,9 @@ import type { DecodeOptions, RawImage } from '../raw-image'
 import { checkPixels, checkSides } from '../limits'
 import type { Rounding } from '../resize/coefficients'
 import { resize, type Algorithm, type ImageWindow } from '../resize/resize'
-import { centerWindow, insideOf, onZeros } from './crop'
+import { centerWindow, insideOf, onFill } from './crop'
 import type { Settings } from './settings'
-import { fitShortestEdge, targetSize, type HeightWidth } from './size'
+import { fitShortestEdge, keepRatio, targetSize, type HeightWidth } from './size'
 
 /** What is done to each picture of a call. */
 export interface Task extends Algorithm, DecodeOptions {
@@ -32,7 +32,10 @@ export function prepare(image: RawImage, task: Task): RawImage {
     )
   const resized = resize(image, plan.size.width, plan.size.height, resample, task, kept)
   const [, ...crops] = plan.windows
-  return crops.reduce((result, window) => cut(result, window, task), onZeros(resized, kept.x0, kept.y0, first))
+  return crops.reduce(
+    (result, window) => cut(result, window, task),
+    onFill(resized, kept.x0, kept.y0, first, settings.openClip?.fill),
+  )
 }
 
 /** The size to resize to, and the crops that follow one another. */
@@ -45,12 +48,15 @@ export function planOf(
   let size: HeightWidth = { height: image.height, width: image.width }
   let current = size
   const crop = (to: HeightWidth) => {
-    windows.push(centerWindow(current, to, backend))
+    windows.push(centerWindow(current, to, settings.openClip ? 'python' : backend))
     current = to
   }
   if (settings.resize) {
     const { size: asked, cropPct } = settings.resize
-    if (cropPct === undefined) current = size = targetSize(image, asked)
+    const { openClip, crop: target } = settings
+    if (openClip && target && openClip.mode !== 'squash' && !asked.shortest_edge)
+      current = size = keepRatio(image, target, openClip.mode === 'longest')
+    else if (cropPct === undefined) current = size = targetSize(image, asked)
     else {
       // ConvNeXT: below 384 pixels a larger resize and a crop, from there on a square without regard to the ratio.
       const edge = asked.shortest_edge!
@@ -64,5 +70,5 @@ export function planOf(
 
 function cut(image: RawImage, window: ImageWindow, algorithm: Algorithm): RawImage {
   const kept = insideOf(window, image)
-  return onZeros(resize(image, image.width, image.height, 'nearest', algorithm, kept), kept.x0, kept.y0, window)
+  return onFill(resize(image, image.width, image.height, 'nearest', algorithm, kept), kept.x0, kept.y0, window)
 }

@@ -86,15 +86,17 @@ export class ImageProcessor
   constructor(config: object, options: ImageProcessorOptions = {}) {
     super()
     checkOptions(options, ['backend', 'pillow', 'transparency', 'modelType'], 'createImageProcessor')
-    const { backend = 'torchvision', pillow = 13, transparency, modelType } = options
+    const { pillow = 13, transparency, modelType } = options
     backgroundOf(transparency)
-    if (!BACKENDS.includes(backend))
-      throw new OptionError('image-backend', `backend: got "${String(backend)}". Allowed: ${BACKENDS.join(', ')}.`)
     if (!PILLOWS.includes(pillow))
       throw new OptionError('image-pillow', `pillow: got ${String(pillow)}. Allowed: ${PILLOWS.join(', ')}.`)
     if (!isJsonObject(config))
       throw new ConfigError('preprocessor-config', 'A preprocessor config must be a JSON object.')
     const given = isJsonObject(config.image_processor) ? config.image_processor : config
+    // open_clip's pictures are Pillow's.
+    const { backend = given.resize_mode === undefined ? 'torchvision' : 'pil' } = options
+    if (!BACKENDS.includes(backend))
+      throw new OptionError('image-backend', `backend: got "${String(backend)}". Allowed: ${BACKENDS.join(', ')}.`)
     const type = processorClass(given, modelType)
     const fields: Record<string, unknown> = { ...processorDefaults(type) }
     for (const key of new Set([...Object.keys(fields), ...FIELDS]))
@@ -218,6 +220,8 @@ const FIELDS: readonly (keyof ProcessorFields)[] = [
   'crop_size',
   'do_pad',
   'pad_size',
+  'resize_mode',
+  'fill_color',
 ]
 
 /** The error of one image with its place in the batch; what is no fault of the image goes on as it is. */

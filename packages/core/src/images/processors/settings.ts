@@ -48,6 +48,8 @@ export const OVERRIDES: readonly (keyof ImageOverrides)[] = [
 export interface Settings {
   readonly resize?: { readonly size: Size; readonly resample: ResampleName; readonly cropPct?: number }
   readonly crop?: HeightWidth
+  /** How open_clip's transforms place a picture, which is not how transformers' processors do. */
+  readonly openClip?: { readonly mode: string; readonly fill: number }
   readonly normalization: Normalization
   /** `'batch'`: to the largest height and width of the batch. */
   readonly pad?: HeightWidth | 'batch'
@@ -106,6 +108,7 @@ export function settingsOf(name: string, fields: ProcessorFields): Settings {
       },
     }),
     ...(fields.do_center_crop && { crop: crop! }),
+    ...openClipOf(fields),
     normalization: {
       ...(fields.do_rescale && { factor: finite(fields.rescale_factor, 'rescaleFactor') }),
       ...(fields.do_normalize && {
@@ -115,6 +118,18 @@ export function settingsOf(name: string, fields: ProcessorFields): Settings {
     },
     ...(pads && { pad: pad ?? 'batch' }),
   }
+}
+
+function openClipOf({ resize_mode: mode, fill_color: fill = 0 }: ProcessorFields): Pick<Settings, 'openClip'> {
+  if (mode === undefined || mode === null) return {}
+  if (typeof mode !== 'string' || !['shortest', 'longest', 'squash'].includes(mode))
+    throw new OptionError(
+      'image-setting',
+      `resize_mode: got ${JSON.stringify(mode)}. Should be one of: shortest, longest, squash.`,
+    )
+  if (typeof fill !== 'number' || !Number.isInteger(fill) || fill < 0 || fill > 255)
+    throw new OptionError('image-setting', `fill_color: got ${JSON.stringify(fill)}. Give a whole number up to 255.`)
+  return { openClip: { mode, fill } }
 }
 
 function heightWidth(size: Size | null | undefined, field: string): HeightWidth | undefined {

@@ -55,7 +55,7 @@ export function sizeDict(value: unknown, square: boolean, field: string): Size |
 }
 
 /** Python's `round`: halves go to the even neighbour. */
-function roundHalfEven(value: number): number {
+export function roundHalfEven(value: number): number {
   const floor = Math.floor(value)
   const rest = value - floor
   if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1
@@ -84,9 +84,20 @@ function fitBothEdges({ height, width }: HeightWidth, shortest: number, longest:
     : { height: edge, width: Math.trunc((raw * width) / height) }
 }
 
+/** timm's `ResizeKeepRatio`: one edge meets the target, the other is longer or, with `longest`, shorter. */
+export function keepRatio({ height, width }: HeightWidth, target: HeightWidth, longest: boolean): HeightWidth {
+  const ratios = [height / target.height, width / target.width]
+  const ratio = longest ? Math.max(...ratios) : Math.min(...ratios)
+  return notNothing({ height, width }, target, {
+    height: roundHalfEven(height / ratio),
+    width: roundHalfEven(width / ratio),
+  })
+}
+
 /** The size that an image is resized to. As `resize` of transformers' image processing backends. */
-export function targetSize(image: HeightWidth, size: Size): HeightWidth {
-  const target = fitSize(image, size)
+export const targetSize = (image: HeightWidth, size: Size): HeightWidth => notNothing(image, size, fitSize(image, size))
+
+function notNothing(image: HeightWidth, size: Size, target: HeightWidth): HeightWidth {
   if (target.height < 1 || target.width < 1)
     throw new ImageError(
       'image-zero-size',

@@ -7,6 +7,7 @@ import { openWeights } from '../../weights/open'
 /** What configs and processors read, where it is there. */
 const FILES = [
   'config.json',
+  'open_clip_config.json',
   'processor_config.json',
   'preprocessor_config.json',
   'tokenizer_config.json',
