@@ -31,6 +31,7 @@ const PAGES = [
   'docs/evaluation.md',
   'docs/families.md',
   'docs/hub.md',
+  'docs/int8.md',
   'docs/onnx.md',
   'docs/search.md',
   'docs/text.md',

@@ -23,6 +23,7 @@ GROUPS = {
     "families": [("families.py", False)],
     "open-clip": [("open_clip_models.py", False)],
     "gradients": [("gradients.py", False), ("tower_gradients.py", False)],
+    "int8": [("int8.py", False)],
     "state-dicts": [("state_dict_names.py", False)],
     "standalone": [("standalone.py", False)],
     "initialisation": [("initialisation.py", False)],
@@ -40,7 +41,7 @@ GROUPS = {
     "formats": [("formats.py", True)],
 }
 OF_ORIGINALS = {"originals", "formats"}
-PACKAGES = ["torch", "torchvision", "transformers", "safetensors", "numpy", "pillow", "pillow-heif", "tokenizers", "sentencepiece", "scikit-learn", "timm", "open_clip_torch", "ftfy", "pyarrow", "flax", "jax", "tensorflow-cpu", "h5py"]
+PACKAGES = ["torch", "torchvision", "transformers", "safetensors", "compressed-tensors", "numpy", "pillow", "pillow-heif", "tokenizers", "sentencepiece", "scikit-learn", "timm", "open_clip_torch", "ftfy", "pyarrow", "flax", "jax", "tensorflow-cpu", "h5py"]
 VERSIONS = """
 import importlib.metadata, json, platform, sys
 found = {"python": platform.python_version()}

@@ -230,7 +230,7 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
         convertCheckpoint(source, target, flags, context),
     ),
   )
-    .addOption(new Option('--dtype <type>', 'of the floats').choices(['float32', 'float16', 'bfloat16']))
+    .addOption(new Option('--dtype <type>', 'of the floats').choices(['float32', 'float16', 'bfloat16', 'int8']))
     .option('--max-shard-size <bytes>', 'of a file before weights are split over several', whole)
     .addOption(new Option('--format <name>', 'what to read').choices(['safetensors', 'flax', 'tensorflow', 'pytorch']))
 

@@ -1,6 +1,6 @@
 import { configClassOf } from './dual-encoder-config'
 import { readConfig } from './read-config'
-import { checkOptions } from '../base/errors'
+import { checkOptions, OptionError } from '../base/errors'
 import { loadModel } from './load'
 import { saveModel, type SaveOptions, savedWeights } from './save'
 import { VISION_TOWERS, visionTowerOf } from '../towers/registry'
@@ -77,6 +77,12 @@ export async function convert(
     await saveModel(writer, model, { dtype, maxShardSize })
   } else {
     const type = String(config.model_type)
+    if (dtype === 'int8')
+      throw new OptionError(
+        'bad-dtype',
+        `convert: ${opened.describe} holds a "${type}", and int8 is made of whole models of two towers only. ` +
+          'Join it with its other tower first, or leave dtype out.',
+      )
     if (framework === 'flax' && Object.hasOwn(VISION_TOWERS, type)) {
       const entry = visionTowerOf(type)
       const encoder = { kind: 'vision', tower: await entry.load(), config: entry.config.fromJSON(config) } as const
@@ -101,7 +107,9 @@ export async function convert(
 }
 
 function storedDtype(weights: Iterable<WeightEntry>): NonNullable<SaveOptions['dtype']> {
-  const floats = new Set([...weights].map(({ storage }) => storage).filter((storage) => /F(16|32|64)$/.test(storage)))
+  const all = [...weights]
+  if (all.some(({ quantized }) => quantized)) return 'int8'
+  const floats = new Set(all.map(({ storage }) => storage).filter((storage) => /F(16|32|64)$/.test(storage)))
   if (floats.size > 1) return 'float32'
   return floats.has('BF16') ? 'bfloat16' : floats.has('F16') ? 'float16' : 'float32'
 }

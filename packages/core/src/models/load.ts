@@ -2,6 +2,7 @@ import { openWeights, type WeightFormat } from '../weights/open'
 import { loadFrom } from '../files/source'
 import { type Source, SOURCE_OPTIONS, type SourceLike, type SourceOptions } from '../files/types'
 import type { WeightEntry, Weights } from '../weights/entry'
+import { storedParts } from '../weights/quantize'
 import { shapedAs } from '../weights/rows'
 import {
   checkConfig,
@@ -264,7 +265,7 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
 async function isSmallPart(source: Source, weights: Weights): Promise<boolean> {
   const files = new Map<string, number>()
   let needed = 0
-  for (const { location } of weights.values()) {
+  for (const { location } of [...weights.values()].flatMap(storedParts)) {
     if (!location) return false
     if (!files.has(location.file)) files.set(location.file, (await source.size?.(location.file)) ?? 0)
     needed += location.length

@@ -7,9 +7,16 @@ import { Scope } from '../ops/scope'
 /** Hears of each layer, and of the weights that were read before it. */
 type OnLayer = (index: number, known: ReadonlyMap<string, Param>) => void
 
+interface Traced {
+  readonly params: Map<string, Param>
+  /** Names of those that linear layers multiply by, and of tables that tokens are looked up in. */
+  readonly matrices: Set<string>
+}
+
 /** Notes every weight that the ops are asked for; what they compute is nothing. */
-function parameterTracer(onLayer?: OnLayer): { readonly ops: Ops<void>; readonly params: Map<string, Param> } {
+function parameterTracer(onLayer?: OnLayer): Traced & { readonly ops: Ops<void> } {
   const params = new Map<string, Param>()
+  const matrices = new Set<string>()
   const param = (given: Param): void => {
     if (!given.rows || !params.has(given.name)) params.set(given.name, { ...given, rows: undefined })
   }
@@ -18,12 +25,16 @@ function parameterTracer(onLayer?: OnLayer): { readonly ops: Ops<void>; readonly
     if (bias) param(bias)
     if (scale) param(scale)
   }
+  const matrix = (given: Linear): void => {
+    matrices.add(given.weight.name)
+    layer(given)
+  }
   const norm = ({ weight, bias }: Norm): void => layer({ weight, bias })
   const noted: Partial<Ops<void>> = {
     param,
-    embedding: (_ids, table) => param(table),
-    linear: (_x, given) => layer(given),
-    linears: (_x, layers) => layers.map(layer),
+    embedding: (_ids, table) => matrix({ weight: table }),
+    linear: (_x, given) => matrix(given),
+    linears: (_x, layers) => layers.map(matrix),
     layerNorm: (_x, given) => norm(given),
     addLayerNorm: (_x, _residual, given) => ({ sum: undefined, normed: norm(given) }),
     patchEmbed: (_pixels, given) => layer(given),
@@ -37,7 +48,7 @@ function parameterTracer(onLayer?: OnLayer): { readonly ops: Ops<void>; readonly
     },
   }
   const ops = new Proxy(noted, { get: (known, name) => known[name as keyof Ops<void>] ?? (() => undefined) })
-  return { ops: ops as Ops<void>, params }
+  return { ops: ops as Ops<void>, params, matrices }
 }
 
 /** An encoder's layers, and where its weights are read first. */
@@ -62,16 +73,24 @@ export function encoderLayers(encoder: EncoderSpec): EncoderLayers {
 /** Every weight of an encoder in the order of its computation, by its name in a dual encoder's checkpoint. */
 export const encoderParams = (encoder: EncoderSpec): Map<string, Param> => trace(encoder).params
 
-function trace(encoder: EncoderSpec, onLayer?: OnLayer): { readonly params: Map<string, Param> } {
-  const { ops, params } = parameterTracer(onLayer)
+/** Names of an encoder's weights that may be int8: matrices of linear layers, and tables of embeddings. */
+export function quantizableParams(encoder: EncoderSpec): Set<string> {
+  const { params, matrices } = trace(encoder)
+  const isModule = (name: string) => name.endsWith('.weight') && params.get(name)?.shape.length === 2
+  return new Set([...matrices].filter(isModule))
+}
+
+function trace(encoder: EncoderSpec, onLayer?: OnLayer): Traced {
+  const { ops, params, matrices } = parameterTracer(onLayer)
   const names = ENCODER_NAMES[encoder.kind]
   const weights = new Scope(names.tower, encoder.config.initializerRange)
   const idle =
     encoder.kind === 'vision'
       ? encoder.tower.idleParams?.(weights, encoder.config)
       : encoder.tower.idleParams?.(weights, encoder.config)
-  for (const param of idle ?? []) ops.param(param)
+  // A pooler that is not used is a linear layer all the same.
+  for (const param of idle ?? []) ops.linear(undefined, { weight: param })
   const imageSize = encoder.kind === 'vision' ? pairOf(encoder.config.imageSize) : ([0, 0] as const)
   encode<void>(ops, encoder, { inputs: {}, imageSize }, { features: true, lastHiddenState: true })
-  return { params }
+  return { params, matrices }
 }

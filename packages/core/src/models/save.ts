@@ -1,29 +1,66 @@
 import { saveWeights } from '../weights/save'
 import { openTarget, type TargetLike } from '../files/target'
 import type { WeightEntry } from '../weights/entry'
+import type { JsonObject } from '../base/pretrained-config'
 import { pythonJson } from '../base/python-json'
-import { checkOptions } from '../base/errors'
+import { checkOptions, OptionError } from '../base/errors'
 import { ENCODER_NAMES } from './encoder'
 import { OPEN_CLIP } from './families'
 import type { LoadedModel } from './load'
+import { quantizableParams } from './parameters'
 import { savedName } from './checkpoint/settle-names'
 
 export interface SaveOptions {
-  /** Of the floats on disk; float32 by default. */
-  dtype?: 'float32' | 'float16' | 'bfloat16'
+  /**
+   * Of the weights on disk; float32 by default. `int8`: matrices and tables with a scale for each row, a quarter of the
+   * size, which Python reads with the package `compressed-tensors`.
+   */
+  dtype?: 'float32' | 'float16' | 'bfloat16' | 'int8'
   /** Bytes of a file before the weights are split over several. */
   maxShardSize?: number
 }
 
-/** A model's weights by the names under which they are written. */
-export function savedWeights(model: LoadedModel): WeightEntry[] {
+/** The name under which a weight is written. */
+function writtenName({ config, vision, text }: LoadedModel, name: string): string {
   // A whole CLIP holds its towers without the extra level that they have in a pair.
-  const inner = !model.config.family.towers
-  return [...model.weights.values()].map((entry) => {
-    const encoder = entry.name.startsWith(`${ENCODER_NAMES.vision.tower}.`) ? model.vision : model.text
-    const name = inner ? savedName(entry.name, `${ENCODER_NAMES[encoder.kind].tower}.`, encoder.tower) : entry.name
-    return { ...entry, name, read: () => entry.read() }
-  })
+  if (config.family.towers) return name
+  const encoder = name.startsWith(`${ENCODER_NAMES.vision.tower}.`) ? vision : text
+  return savedName(name, `${ENCODER_NAMES[encoder.kind].tower}.`, encoder.tower)
+}
+
+/** A model's weights by the names under which they are written. */
+export const savedWeights = (model: LoadedModel): WeightEntry[] =>
+  [...model.weights.values()].map((entry) => ({
+    ...entry,
+    name: writtenName(model, entry.name),
+    read: () => entry.read(),
+  }))
+
+/** The last part of a module's name: what a weight's module is called in every version of transformers. */
+const leafOf = (name: string): string => name.split('.').at(-2) ?? name
+
+/**
+ * What becomes int8, by the names under which it is written, and compressed-tensors' record of it. Python knows modules
+ * by name: one that stays float must not be called as one that is int8.
+ */
+function quantization(model: LoadedModel): { readonly names: ReadonlySet<string>; readonly config: JsonObject } {
+  const wanted = new Set([...quantizableParams(model.vision), ...quantizableParams(model.text)])
+  const floats = [...model.weights.values()].filter(
+    ({ name, shape }) => name.endsWith('.weight') && shape.length === 2 && !wanted.has(name),
+  )
+  const ignored = new Set(floats.map(({ name }) => leafOf(name)))
+  const names = [...wanted].filter((name) => !ignored.has(leafOf(name))).map((name) => writtenName(model, name))
+  const weights = { num_bits: 8, type: 'int', symmetric: true, strategy: 'channel', dynamic: false }
+  const config = {
+    quant_method: 'compressed-tensors',
+    format: 'int-quantized',
+    quantization_status: 'compressed',
+    // Python computes in float32 with the dequantised weights.
+    run_compressed: false,
+    config_groups: { group_0: { targets: ['Linear', 'Embedding'], weights } },
+    ignore: [...ignored].map((leaf) => `re:.*${leaf}$`),
+  }
+  return { names: new Set(names), config }
 }
 
 /** Writes `config.json` and the weights, under the names that every version of transformers loads. */
@@ -31,9 +68,19 @@ export async function saveModel(target: TargetLike, model: LoadedModel, options:
   checkOptions(options, ['dtype', 'maxShardSize'], 'savePretrained')
   const { dtype = 'float32' } = options
   const opened = await openTarget(target)
+  if (model.config.family === OPEN_CLIP && dtype === 'int8')
+    throw new OptionError('bad-dtype', 'open_clip reads no int8. Should be one of: float32, float16, bfloat16.')
   if (model.config.family === OPEN_CLIP) return (await import('./open-clip/save')).saveOpenClip(opened, model, options)
-  const { dtype: _, torch_dtype: __, ...config } = model.config.toJSON()
-  const json = pythonJson({ ...config, dtype, torch_dtype: dtype })
-  await saveWeights(opened, savedWeights(model), { ...options, dtype, metadata: { format: 'pt' } })
+  const { dtype: _, torch_dtype: __, quantization_config: ___, ...config } = model.config.toJSON()
+  const quantized = dtype === 'int8' ? quantization(model) : undefined
+  const floats = quantized ? 'float32' : dtype
+  const json = pythonJson({
+    ...config,
+    dtype: floats,
+    torch_dtype: floats,
+    ...(quantized ? { quantization_config: quantized.config } : {}),
+  })
+  const settings = { ...options, dtype, quantize: quantized?.names, metadata: { format: 'pt' } }
+  await saveWeights(opened, savedWeights(model), settings)
   await opened.write('config.json', [new TextEncoder().encode(`${json}\n`)])
 }

@@ -31,8 +31,16 @@ export interface WeightEntry {
   readonly storage: StorageType
   /** Absent where the bytes are not stored as they are needed (another format, made in memory). */
   readonly location?: WeightLocation
+  /** Set where the file holds int8 with scales; `read` gives float32. */
+  readonly quantized?: QuantizedWeight
   /** The values; float storage comes as float32. */
   read(): Promise<Tensor>
+}
+
+/** A weight as int8 `[rows, ...]` and scales `[rows, 1]`, or `[rows, groups]`: the value is their product. */
+export interface QuantizedWeight {
+  readonly values: WeightEntry
+  readonly scales: WeightEntry
 }
 
 export type Weights = ReadonlyMap<string, WeightEntry>

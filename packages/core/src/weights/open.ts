@@ -7,6 +7,7 @@ import { checkName } from '../files/file-name'
 import { readJson } from '../files/source'
 import type { Source } from '../files/types'
 import type { WeightEntry } from './entry'
+import { joinScales } from './quantize'
 
 /** What a checkpoint's weights are stored as; `auto` takes what lies in the folder. */
 export type WeightFormat = 'auto' | 'safetensors' | 'flax' | 'tensorflow' | 'pytorch' | 'open_clip'
@@ -95,7 +96,8 @@ export async function openWeights(source: Source, format: WeightFormat = 'auto')
     const opened = whole ?? (await openShards(source, candidate))
     if (!opened || (insisted && opened.framework !== insisted)) continue
     const file = whole ? candidate.file : indexOf(candidate)
-    if (opened.framework === 'pytorch') return { ...opened, file }
+    if (opened.framework === 'pytorch')
+      return { ...opened, file, weights: joinScales(opened.weights, `${file} of ${source.describe}`) }
     const { toPyTorch } = await import('./formats/names')
     return { ...opened, file, weights: toPyTorch(opened.weights, opened.framework, `${file} of ${source.describe}`) }
   }

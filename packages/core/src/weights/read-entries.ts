@@ -2,6 +2,7 @@ import { CheckpointError } from '../base/errors'
 import { sizeOf, type Tensor } from '../base/tensor'
 import { decode } from './safetensors/dtypes'
 import type { WeightEntry, WeightLocation } from './entry'
+import { dequantize, storedParts } from './quantize'
 
 /** Bytes that are read and thrown away sooner than a further request is made. */
 const GAP = 65_536
@@ -81,11 +82,18 @@ export async function* readInGroups(
   entries: Iterable<WeightEntry>,
 ): AsyncGenerator<(readonly [entry: WeightEntry, value: Tensor])[]> {
   for (const group of groups(entries)) {
-    const raw = await readEntries(group.filter(({ location }) => location))
+    const raw = await readEntries(group.flatMap(storedParts).filter(({ location }) => location))
+    const valueOf = async (entry: WeightEntry): Promise<Tensor> => {
+      const bytes = raw.get(entry.name)
+      return bytes ? decode(bytes, entry.storage, entry.shape) : entry.read()
+    }
     const values: (readonly [WeightEntry, Tensor])[] = []
     for (const entry of group) {
-      const bytes = raw.get(entry.name)
-      values.push([entry, bytes ? decode(bytes, entry.storage, entry.shape) : await entry.read()])
+      const { quantized } = entry
+      values.push([
+        entry,
+        quantized ? dequantize(await valueOf(quantized.values), await valueOf(quantized.scales)) : await valueOf(entry),
+      ])
     }
     yield values
   }

@@ -5,9 +5,12 @@ import { safetensorsChunks, type WritableTensor } from './safetensors/write'
 import type { StagedFile } from '../platform/platform'
 import type { Target } from '../files/target'
 import type { StorageType, WeightEntry } from './entry'
+import { quantizedWeight, scaleName } from './quantize'
 
 export interface SaveWeightsOptions {
-  dtype: 'float32' | 'float16' | 'bfloat16'
+  dtype: 'float32' | 'float16' | 'bfloat16' | 'int8'
+  /** What becomes int8 where `dtype` is that, by name; all else is float32. */
+  quantize?: ReadonlySet<string>
   /** Bytes; undefined = one file. */
   maxShardSize?: number
   metadata: Readonly<Record<string, string>>
@@ -16,7 +19,7 @@ export interface SaveWeightsOptions {
 }
 
 const FLOATS: readonly StorageType[] = ['F64', 'F32', 'F16', 'BF16']
-const STORED_AS = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const
+const STORED_AS = { float32: 'F32', float16: 'F16', bfloat16: 'BF16', int8: 'F32' } as const
 
 const WHOLE = 'model.safetensors'
 const INDEX = 'model.safetensors.index.json'
@@ -28,13 +31,14 @@ const INDEX = 'model.safetensors.index.json'
 export async function saveWeights(
   target: Target,
   weights: readonly WeightEntry[],
-  { dtype, maxShardSize = Infinity, metadata, file: whole = WHOLE }: SaveWeightsOptions,
+  { dtype, quantize, maxShardSize = Infinity, metadata, file: whole = WHOLE }: SaveWeightsOptions,
 ): Promise<void> {
   if (!Object.hasOwn(STORED_AS, dtype))
     throw new OptionError('bad-dtype', `dtype is "${dtype}". Should be one of: ${Object.keys(STORED_AS).join(', ')}.`)
   if (typeof maxShardSize !== 'number' || !(maxShardSize > 0))
     throw new OptionError('bad-shard-size', `maxShardSize is ${maxShardSize}; a positive number of bytes is needed.`)
-  const tensors = weights.map((entry): WritableTensor => ({
+  const written = weights.flatMap((entry) => (dtype === 'int8' && quantize?.has(entry.name) ? asInt8(entry) : [entry]))
+  const tensors = written.map((entry): WritableTensor => ({
     name: entry.name,
     shape: entry.shape,
     storage: FLOATS.includes(entry.storage) ? STORED_AS[dtype] : entry.storage,
@@ -52,6 +56,15 @@ export async function saveWeights(
   }
   // An earlier save's whole file would be read before the index, and its index would lie beside the whole file.
   await target.remove(shards.size > 1 ? whole : INDEX)
+}
+
+function asInt8(entry: WeightEntry): WeightEntry[] {
+  const { values, scales } = quantizedWeight(entry)
+  // The entry may have been given another name than it had in its file.
+  return [
+    { ...values, name: entry.name, read: () => values.read() },
+    { ...scales, name: scaleName(entry.name), read: () => scales.read() },
+  ]
 }
 
 type Shards = ReadonlyMap<string, readonly WritableTensor[]>

@@ -1,0 +1,84 @@
+import { mkdtemp, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { type Tensor, tensor } from '../base/tensor'
+import { openSource } from '../files/source'
+import { openTarget } from '../files/target'
+import type { WeightEntry } from './entry'
+import { openWeights } from './open'
+import { dequantize, quantizeRows } from './quantize'
+import { readInGroups } from './read-entries'
+import { saveWeights } from './save'
+import { writeSafetensors } from './safetensors/write'
+
+const folder = () => mkdtemp(join(tmpdir(), 'dual-encoder-'))
+const opened = async (path: string) => (await openWeights(await openSource(path))).weights
+const rounded = ({ data }: Tensor) => [...data].map((value) => Number(Number(value).toFixed(2)))
+const entry = (name: string, data: readonly number[], shape: readonly number[]): WeightEntry => ({
+  name,
+  shape,
+  storage: 'F32',
+  read: () => Promise.resolve(tensor(data, shape)),
+})
+
+it('gives each row a scale of its own, rounds to nearest, and a row of zeros stays so', () => {
+  const { values, scales } = quantizeRows(tensor([1, -127, 0.4, 0.5, 0, 0], [3, 2]))
+  expect([...values.data]).toEqual([1, -127, 102, 127, 0, 0])
+  expect([...scales.data]).toEqual([1, Math.fround(0.5 / 127), 1])
+  expect(rounded(dequantize(values, scales))).toEqual([1, -127, 0.4, 0.5, 0, 0])
+})
+
+it('takes scales of groups of columns as compressed-tensors has them', () => {
+  const values = tensor(Int8Array.of(1, 2, 3, 4), [1, 4], 'int8')
+  expect([...dequantize(values, tensor([10, 100], [1, 2])).data]).toEqual([10, 20, 300, 400])
+})
+
+it('saves int8 with scales beside what stays float32, and what was read so is saved to the same bytes', async () => {
+  const [first, second] = [await folder(), await folder()]
+  const given = [entry('a.weight', [1, -2, 3, 4], [2, 2]), entry('a.bias', [5, 6], [2])]
+  const settings = { dtype: 'int8', quantize: new Set(['a.weight']), metadata: { format: 'pt' } } as const
+  await saveWeights(await openTarget(first), given, settings)
+  const weights = await opened(first)
+  expect([...weights.keys()].sort()).toEqual(['a.bias', 'a.weight'])
+  expect(rounded(await weights.get('a.weight')!.read())).toEqual([1.01, -2, 2.99, 4])
+  await saveWeights(await openTarget(second), [...weights.values()], settings)
+  expect(await readFile(`${second}/model.safetensors`)).toEqual(await readFile(`${first}/model.safetensors`))
+})
+
+it('comes with its neighbours in one read', async () => {
+  const bytes = writeSafetensors({
+    'a.weight': tensor(Int8Array.of(2, 4), [1, 2], 'int8'),
+    'a.weight_scale': tensor([0.5], [1, 1]),
+    'a.bias': tensor([7], [1]),
+  })
+  const reads: number[] = []
+  const { weights } = await openWeights(
+    await openSource({
+      read: (name, range) => {
+        if (name !== 'model.safetensors') return Promise.resolve(undefined)
+        reads.push(range ? range[1] - range[0] : -1)
+        return Promise.resolve(range ? bytes.subarray(...range) : bytes)
+      },
+    }),
+  )
+  reads.length = 0
+  const found: unknown[] = []
+  for await (const group of readInGroups(weights.values()))
+    found.push(...group.map(([{ name }, { data }]) => [name, ...data]))
+  expect(found.sort()).toEqual([
+    ['a.bias', 7],
+    ['a.weight', 1, 2],
+  ])
+  expect(reads).toEqual([10])
+})
+
+it('refuses scales that do not fit', async () => {
+  const path = await folder()
+  const bytes = writeSafetensors({
+    'a.weight': tensor(Int8Array.of(2, 4), [1, 2], 'int8'),
+    'a.weight_scale': tensor([1, 1, 1], [3]),
+  })
+  await (await openTarget(path)).write('model.safetensors', [bytes])
+  await expect(opened(path)).rejects.toMatchObject({ code: 'bad-scales' })
+})

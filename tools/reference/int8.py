@@ -1,0 +1,31 @@
+"""Writes parity-tests/fixtures/int8/*/expected.safetensors: the logits that transformers gives from int8 checkpoints of ours.
+
+    python tools/reference/int8.py
+
+The checkpoints are written by parity-tests/src/quantized.test.ts with DUAL_ENCODER_RECORD=1. Needs compressed-tensors.
+"""
+
+from pathlib import Path
+
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+FIXTURES = Path(__file__).resolve().parents[2] / "parity-tests" / "fixtures"
+transformers.logging.set_verbosity_error()
+
+
+def main():
+    for folder in sorted(path.parent for path in (FIXTURES / "int8").glob("*/config.json")):
+        group = next(group for group in ("towers", "families") if (FIXTURES / group / folder.name).exists())
+        model, info = transformers.AutoModel.from_pretrained(folder, output_loading_info=True)
+        left = {kind: keys for kind, keys in info.items() if keys}
+        if left:
+            raise SystemExit(f"{folder.name}: {left}")
+        with torch.inference_mode():
+            logits = model.float().eval()(**load_file(FIXTURES / group / folder.name / "inputs.safetensors")).logits_per_image
+        save_file({"logits_per_image": logits.contiguous()}, folder / "expected.safetensors")
+
+
+if __name__ == "__main__":
+    main()
