@@ -109,6 +109,17 @@ describe('caches', () => {
     expect(below.mock.calls.length).toBeGreaterThan(1)
   })
 
+  it('of an evaluation are beside those of training, whose data is other data', async () => {
+    const rules = [topLayers({ vision: 2, text: 1 }), ['.*', 1] as const]
+    const plain = await lossesOf({ rules })
+    const others = data.slice(6).map((sample) => ({ ...sample, text: 'something else' }))
+    const cached = await lossesOf({ rules, cache: folder, evaluate: { every: 2, data: others } })
+    near(cached.losses, plain.losses, 5e-3)
+    const below = vi.spyOn(model, 'outputBelow')
+    await lossesOf({ rules, cache: folder })
+    expect(below.mock.calls).toHaveLength(2)
+  })
+
   it('name pictures that cannot be read', async () => {
     const bad: Sample = { image: new Uint8Array([1, 2, 3]), text: 'torn', key: 'torn.png' }
     const { result } = await lossesOf({

@@ -28,13 +28,17 @@ export interface CacheOptions {
   readonly at: CutAt
   readonly data: IndexedData
   readonly seed: number
+  readonly use: CacheUse
 }
+/** What is cached for: other data than that of the other use, so it has folders of its own. */
+export type CacheUse = 'training' | 'evaluation'
 
 /** Rows that go through the locked part at a time. */
 const ROWS = 32
 
 const storageOf = (at: CutAt) => (at === 'pooled' ? 'F32' : 'F16')
-const folderNameOf = (kind: string, at: CutAt, key: string): string => `${kind}-${at}-${key}`
+const folderNameOf = (kind: string, { at, use }: CacheOptions, key: string): string =>
+  `${kind}-${at}-${key}${use === 'training' ? '' : `-${use}`}`
 
 /** Each row of `[B, L, D]` or `[B, D]`. */
 function rowsOf({ dims, data }: Tensor<'float32'>): Row[] {
@@ -99,7 +103,7 @@ export async function cachedPictures(
   const probe = await model.outputBelow('vision', { pixelValues: pixels.pixelValues }, at, fill.signal)
   const size = at === 'pooled' ? probe.data.length : (probe.dims[2] as number)
   const key = digest(await model.fingerprint('vision', at), pixels.key, storageOf(at), `${views} ${seed}`)
-  const cache = new RowCache(folder, folderNameOf('vision', at, key), size, storageOf(at))
+  const cache = new RowCache(folder, folderNameOf('vision', options, key), size, storageOf(at))
   await cache.fill(
     {
       count: data.length * views,
@@ -161,7 +165,7 @@ export async function cachedTexts(options: CacheOptions, fill: FillOptions): Pro
   const probe = await model.outputBelow('text', await tokensOf(processor, [all[0] ?? 'a']), at, fill.signal)
   const size = probe.dims.at(-1) as number
   const key = digest(await model.fingerprint('text', at), storageOf(at))
-  const cache = new RowCache(folder, folderNameOf('text', at, key), size, storageOf(at))
+  const cache = new RowCache(folder, folderNameOf('text', options, key), size, storageOf(at))
   const idsOf = async (text: string) => (await tokensOf(processor, [text])).inputIds.data
   await cache.fill(
     {

@@ -1,6 +1,6 @@
 import { OptionError } from '@dual-encoder/core'
 import { type CutAt, type TrainingInputs } from '@dual-encoder/core/backend'
-import { cachedPictures, cachedTexts, keptTokens, tokenRows } from '../cache/sides'
+import { type CacheUse, cachedPictures, cachedTexts, keptTokens, tokenRows } from '../cache/sides'
 import type { FillOptions } from '../cache/shards'
 import { probeImage } from '../cache/key'
 import { type IndexedData, listed, type LoaderData } from '../data/sample'
@@ -72,6 +72,7 @@ export async function trainingSides(
   options: TrainerOptions,
   trained: readonly string[],
   fill: FillOptions,
+  use: CacheUse = 'training',
 ): Promise<Sides<TrainingInputs>> {
   const { model, augment = [], patchDropout = 0, cache, seed = 0, loss, data } = options
   const processor = fewLengths(options)
@@ -80,7 +81,7 @@ export async function trainingSides(
   const drop = patchDropout > 0 ? await dropOf(options, cuts.vision) : undefined
   const common = (kind: 'vision' | 'text') =>
     folder && cuts[kind] !== undefined
-      ? { model, processor, folder: folder.folder, at: cuts[kind], data: indexed(data), seed }
+      ? { model, processor, folder: folder.folder, at: cuts[kind], data: indexed(data), seed, use }
       : undefined
   const [vision, text] = [common('vision'), common('text')]
   const views = folder?.views ?? (augment.length > 0 ? 4 : 1)
@@ -105,7 +106,12 @@ export async function evaluationSides(
 ): Promise<Sides<TrainingInputs>> {
   const { augment: _, patchDropout: __, cache, ...rest } = options
   const folder = typeof cache === 'string' ? { folder: cache } : cache
-  return trainingSides({ ...rest, data, ...(folder && { cache: { ...folder, views: 1 } }) }, trained, fill)
+  return trainingSides(
+    { ...rest, data, ...(folder && { cache: { ...folder, views: 1 } }) },
+    trained,
+    fill,
+    'evaluation',
+  )
 }
 
 /** Tokens of a picture, and how many of them stand before the patches. @throws OptionError for towers that need all */
