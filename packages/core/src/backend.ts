@@ -26,6 +26,7 @@ export {
   type TextEncoderSpec,
   type VisionEncoderSpec,
 } from './models/encoder'
+export { BatchingRunner, checkBatching } from './models/batching'
 export { memoryWeight } from './models/initialize'
 export { checkPixelDims } from './models/inputs'
 export { BelowCuts, type CutAt } from './models/training/below'

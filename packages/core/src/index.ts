@@ -65,6 +65,7 @@ export {
   type TextHalf,
   VisionTextDualEncoderProcessor,
 } from './processor/processor'
+export type { BatchingOptions } from './models/batching'
 export {
   type EmbeddedImage,
   embedImages,
@@ -75,6 +76,14 @@ export {
   type PrepareImages,
   type PooledEncoder,
 } from './retrieval/embed-images'
+export {
+  type EmbeddedText,
+  embedTexts,
+  type EmbedTextsOptions,
+  type PrepareText,
+  type TextFeatureEncoder,
+  type TextItem,
+} from './retrieval/embed-texts'
 export { type Hit, topK } from './retrieval/top-k'
 export { type Accuracy, topKAccuracy } from './evaluation/accuracy'
 export type { BlockOptions } from './evaluation/blocks'

@@ -22,7 +22,10 @@ type Size = readonly [number, number] | undefined
 
 /** Sizes of which what a graph is given is kept, and the bytes that may be for those that were not used last. */
 const MAX_SIZES = 8
-const MAX_KEPT = 32 * 2 ** 20
+const MAX_KEPT = 8 * 2 ** 20
+
+/** Of a session that runs once: what it computes is not computed ahead and kept beside, and its memory goes with it. */
+const ONCE: InferenceSession.SessionOptions = { graphOptimizationLevel: 'disabled', enableCpuMemArena: false }
 
 /** What every run may ask of the one session: all that costs next to nothing beside the pooled output. */
 const EVERYTHING: EncodeRequest = { features: true, embeds: true, poolerOutput: true, lastHiddenState: 'optional' }
@@ -148,7 +151,8 @@ export class EncoderSessions {
           : new engine.Tensor('float32', new Float32Array(buffer, byteOffset, byteLength / 4), dims)
     }
     if (traced.tables) {
-      const opened = await this.#session(traced, traced.tables, this.#entriesOf(traced, traced.tables), this.options)
+      const options = { ...this.options, sessionOptions: { ...this.options.sessionOptions, ...ONCE } }
+      const opened = await this.#session(traced, traced.tables, this.#entriesOf(traced, traced.tables), options)
       try {
         for (const [name, { data, dims }] of Object.entries(await runSession(opened, {})))
           feeds[name] = new engine.Tensor('float32', data as Float32Array, dims)

@@ -14,6 +14,7 @@ import { InferenceSession } from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { VisionTextDualEncoderModel } from './families'
 import { TextTower, VisionTower } from './model'
+import { OnnxRunner } from './runner'
 
 const fixture = (name: string) => resolve(import.meta.dirname, '../../../parity-tests/fixtures/towers', name)
 const FOLDER = fixture('vit-bert')
@@ -143,6 +144,43 @@ describe('calls', () => {
     expect((await running).logitsPerImage.dims).toEqual([3, 4])
     await expect(model.forward(inputs)).rejects.toMatchObject({ code: 'disposed' })
     await model.dispose()
+  })
+})
+
+describe('batching', () => {
+  it('answers calls that come at once by few runs, each with what it gives alone', async () => {
+    await using alone = await load()
+    await using model = await load({ batching: { maxBatch: 16, maxDelayMs: 5 } })
+    const run = vi.spyOn(OnnxRunner.prototype, 'run')
+    const callsOf = (of: VisionTextDualEncoderModel) =>
+      Array.from({ length: 64 }, (_, i) => {
+        const inputIds = cut(inputs.inputIds, 1, 2 + (i % 3))
+        inputIds.data[1] = BigInt(i)
+        if (i % 4 === 3) return of.getTextFeatures({ inputIds }, { normalize: i % 8 === 3 })
+        const pixelValues = cut(inputs.pixelValues, 1)
+        pixelValues.data[0] = i / 64
+        return of.getImageFeatures({ pixelValues }, { normalize: i % 8 === 0 })
+      })
+    try {
+      const together = await Promise.all(callsOf(model))
+      expect(run.mock.calls.length).toBeLessThanOrEqual(6)
+      for (const [i, expected] of (await Promise.all(callsOf(alone))).entries()) {
+        const { dims, data } = together[i]!
+        expect(dims).toEqual(expected.dims)
+        data.forEach((value, at) => expect(Math.abs(value - expected.data[at]!)).toBeLessThan(2e-6))
+      }
+    } finally {
+      run.mockRestore()
+    }
+  })
+
+  it.each([
+    [{ maxBatch: 0 }, /batching\.maxBatch is 0/],
+    [{ maxDelayMs: -1 }, /batching\.maxDelayMs is -1/],
+    [true, /batching is true; \{ maxBatch/],
+  ])('%o is refused', async (batching, says) => {
+    const refused = { code: 'bad-option', message: expect.stringMatching(says) as string }
+    await expect(load({ batching })).rejects.toMatchObject(refused)
   })
 })
 

@@ -9,6 +9,7 @@ import {
   type LoadedTower,
   type EncoderLayers,
   encoderLayers,
+  BatchingRunner,
   BelowCuts,
   type CutAt,
   type TrainingInputs,
@@ -39,7 +40,8 @@ export abstract class OnnxModel extends DualEncoderModel {
   }
 
   protected override createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
-    return (this.#made[encoder.kind] = new OnnxRunner(encoder, weights, this.#options))
+    this.#made[encoder.kind] = new OnnxRunner(encoder, weights, this.#options)
+    return batched(this.#made[encoder.kind] as OnnxRunner, encoder, this.#options)
   }
 
   /** Execution providers of each encoder's sessions; empty before its first run. */
@@ -121,9 +123,12 @@ abstract class OnnxTower extends TowerBase {
   }
 
   protected override createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
-    return new OnnxRunner(encoder, weights, this.#options)
+    return batched(new OnnxRunner(encoder, weights, this.#options), encoder, this.#options)
   }
 }
+
+const batched = (runner: OnnxRunner, encoder: EncoderSpec, { batching }: OnnxOptions): EncoderRunner =>
+  batching ? new BatchingRunner(runner, encoder, batching) : runner
 
 /** A vision transformer: `await VisionTower.fromPretrained(folder)`. */
 export class VisionTower extends OnnxTower {

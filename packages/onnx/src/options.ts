@@ -1,4 +1,5 @@
-import { OptionError } from '@dual-encoder/core'
+import { type BatchingOptions, OptionError } from '@dual-encoder/core'
+import { checkBatching } from '@dual-encoder/core/backend'
 import type { Env, InferenceSession } from 'onnxruntime-common'
 
 /** What this backend's constructors take beside core's options. */
@@ -14,6 +15,8 @@ export interface OnnxOptions {
   executionProviders?: readonly string[]
   /** Do not repack weights for the processor: quicker to load; one short text takes up to 1.8 times as long. */
   lowMemory?: boolean
+  /** Calls that come at once are answered by one run. Each waits for others; without it every call is a run. */
+  batching?: BatchingOptions
   /** Passed on to ONNX Runtime, but for what has an option here and for the weights. */
   sessionOptions?: Omit<InferenceSession.SessionOptions, 'executionProviders' | 'externalData'>
 }
@@ -23,11 +26,13 @@ export const ONNX_OPTIONS = [
   'wasmPaths',
   'executionProviders',
   'lowMemory',
+  'batching',
   'sessionOptions',
 ] as const satisfies readonly (keyof OnnxOptions)[]
 
 /** @throws OptionError where ONNX Runtime would complain at the first call, or take something else than was meant. */
-export function checkOnnxOptions({ threads, executionProviders, sessionOptions }: OnnxOptions): void {
+export function checkOnnxOptions({ threads, executionProviders, batching, sessionOptions }: OnnxOptions): void {
+  checkBatching(batching)
   const refuse = (message: string) => {
     throw new OptionError('bad-option', message)
   }

@@ -60,5 +60,7 @@ export function sessionKey(
   }
   const { nodes, inputs, outputs, initializers } = model.graph
   const constants = initializers.filter(isConstant).map((tensor) => [tensor.name, constantKey(tensor)])
-  return JSON.stringify([nodes, inputs, outputs, constants, places, [...files.keys()], options])
+  const { threads, executionProviders, lowMemory, sessionOptions } = options
+  const engine = { threads, executionProviders, lowMemory, sessionOptions }
+  return JSON.stringify([nodes, inputs, outputs, constants, places, [...files.keys()], engine])
 }

@@ -108,3 +108,17 @@ function fromArray(values: readonly (number | bigint)[], dtype: DType): TensorDa
   if (dtype === 'uint64') return BigUint64Array.from(values, (value) => BigInt(value))
   return ARRAYS[dtype].from(values.map(Number))
 }
+
+/** Tensors of the same sizes but for the first, one behind the other. */
+export function joinRows(parts: readonly Tensor[]): Tensor {
+  const [first] = parts as [Tensor]
+  const Data = first.data.constructor as new (length: number) => Float32Array
+  const data = new Data(parts.reduce((sum, part) => sum + part.data.length, 0))
+  let offset = 0
+  for (const part of parts) {
+    data.set(part.data as Float32Array, offset)
+    offset += part.data.length
+  }
+  const rows = parts.reduce((sum, { dims }) => sum + (dims[0] as number), 0)
+  return { ...first, dims: [rows, ...first.dims.slice(1)], data }
+}
