@@ -26,7 +26,7 @@ export {
   type TextEncoderSpec,
   type VisionEncoderSpec,
 } from './models/encoder'
-export { BatchingRunner, checkBatching } from './models/batching'
+export { BatchingRunner, checkBatching } from './models/running/batching'
 export { memoryWeight } from './models/initialize'
 export { checkPixelDims } from './models/inputs'
 export { BelowCuts, type CutAt } from './models/training/below'
@@ -45,7 +45,7 @@ export { DualEncoderModel } from './models/model'
 export type { ModelClass } from './models/model-options'
 export { GRADIENT_OPTIONS, inMask, namesInMask } from './models/training/param-mask'
 export { type EncoderLayers, encoderLayers, encoderParams } from './models/parameters'
-export { RunnerBase } from './models/runner'
+export { RunnerBase } from './models/running/runner'
 export { saveModel } from './models/save'
 export { sampleOf } from './models/sample'
 export { TowerBase, type TowerClass } from './models/tower'

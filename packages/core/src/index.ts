@@ -65,7 +65,7 @@ export {
   type TextHalf,
   VisionTextDualEncoderProcessor,
 } from './processor/processor'
-export type { BatchingOptions } from './models/batching'
+export type { BatchingOptions } from './models/running/batching'
 export {
   type EmbeddedImage,
   embedImages,

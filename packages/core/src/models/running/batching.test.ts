@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
-import { BertConfig } from '../towers/text/bert.config'
-import { type Tensor, tensor } from '../base/tensor'
+import { BertConfig } from '../../towers/text/bert.config'
+import { type Tensor, tensor } from '../../base/tensor'
 import { BatchingRunner } from './batching'
-import type { Batch, EncodeRequest, EncoderRunner, TextEncoderSpec } from './encoder'
+import type { Batch, EncodeRequest, EncoderRunner, TextEncoderSpec } from '../encoder'
 
 const ids = { dtype: 'int64', dims: () => ['batch', 'length'] }
 const distances = { dtype: 'int64', dims: () => ['length', 'length'] }

@@ -1,5 +1,5 @@
-import { checkOptions, OptionError } from '../base/errors'
-import { joinRows, type Tensor } from '../base/tensor'
+import { checkOptions, OptionError } from '../../base/errors'
+import { joinRows, type Tensor } from '../../base/tensor'
 import {
   type Batch,
   encoderInputs,
@@ -8,7 +8,7 @@ import {
   type EncoderRunner,
   type EncoderSpec,
   type RunOptions,
-} from './encoder'
+} from '../encoder'
 
 /** How calls that come at once are answered by one run of an encoder. */
 export interface BatchingOptions {

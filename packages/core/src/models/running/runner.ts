@@ -1,5 +1,5 @@
-import type { Tensor } from '../base/tensor'
-import type { Batch, EncodeRequest, EncoderOutput, EncoderRunner, RunOptions } from './encoder'
+import type { Tensor } from '../../base/tensor'
+import type { Batch, EncodeRequest, EncoderOutput, EncoderRunner, RunOptions } from '../encoder'
 
 /** What runners of all backends share: calls may overlap, and `dispose` waits for those that run. */
 export abstract class RunnerBase<B = Batch> implements EncoderRunner {
