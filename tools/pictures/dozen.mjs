@@ -1,4 +1,4 @@
-// Makes the demo's dozen pictures, chosen before any training, out of scikit-image's wheel: node tools/pictures/dozen.mjs
+// Makes the demo's dozen pictures out of scikit-image's wheel: node tools/pictures/dozen.mjs
 // tools/demo/pictures/pictures.json has their labels, sentences to find them by, and what skimage.data says of their licences.
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
