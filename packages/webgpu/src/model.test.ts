@@ -60,7 +60,7 @@ describe('a model', () => {
     await model.getTextFeatures({ inputIds: inputIds(1, 77) })
     expect(allocated().numTensors).toBe(tensors)
     await model.dispose()
-  })
+  }, 180_000)
 
   it('holds its weights once when they are loaded', async () => {
     const allocated = () => (tf.memory() as unknown as { numBytesAllocatedInGPU: number }).numBytesAllocatedInGPU
