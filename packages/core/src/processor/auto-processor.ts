@@ -4,6 +4,7 @@ import { type Source, type SourceLike, splitOptions } from '../files/types'
 import { CLIP, type Family, familyOf, SIGLIP } from '../models/families'
 import { configFiles } from '../models/read-config'
 import type { TokenizerCallOptions } from '../text'
+import { openClipProcessor } from './open-clip/processor'
 import { type ProcessorOptions, VisionTextDualEncoderProcessor } from './processor'
 
 /**
@@ -33,7 +34,7 @@ export const AutoProcessor = {
   async fromPretrained(source: SourceLike, options: ProcessorOptions = {}): Promise<VisionTextDualEncoderProcessor> {
     const opened = await openSource(source, splitOptions(options).source)
     const { family, openClip } = await familyIn(opened)
-    if (openClip) return (await import('./open-clip/processor')).openClipProcessor(source, opened, openClip, options)
+    if (openClip) return openClipProcessor(source, opened, openClip, options)
     const processor = await VisionTextDualEncoderProcessor.fromPretrained(source, options)
     if (!family) return processor
     const { imageProcessor, tokenizer } = processor

@@ -3,7 +3,6 @@ import { type Source, type SourceLike, splitOptions } from '../../files/types'
 import { ImageProcessor } from '../../images'
 import { Tokenizer } from '../../text'
 import { type ProcessorOptions, VisionTextDualEncoderProcessor } from '../processor'
-import { imagesOf, textsOf } from './settings'
 
 /** The processor of a folder that open_clip wrote: pictures by its `preprocess_cfg`, texts by its tokenizer's rules. */
 export async function openClipProcessor(
@@ -12,6 +11,7 @@ export async function openClipProcessor(
   json: JsonObject,
   options: ProcessorOptions,
 ): Promise<VisionTextDualEncoderProcessor> {
+  const { imagesOf, textsOf } = await import('./settings')
   const { source: sourceOptions, rest } = splitOptions(options)
   const { imageProcessor, tokenizer = source, ...image } = rest
   const isOwn = imageProcessor === undefined && !(await opened.read('preprocessor_config.json', [0, 1]))
