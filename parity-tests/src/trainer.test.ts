@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { VisionTextDualEncoderProcessor, type Warning } from '@dual-encoder/core'
-import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import { OpenCLIPModel, VisionTextDualEncoderModel } from '@dual-encoder/onnx'
 import {
   Checkpoints,
   horizontalFlip,
@@ -15,6 +15,7 @@ import {
   type TrainerOptions,
 } from '@dual-encoder/train'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { firstRows, inputsOf } from './fixtures'
 
 const CHECKPOINT = fileURLToPath(new URL('../models/emoji-vit-bert', import.meta.url))
 const TOWERS = fileURLToPath(new URL('../fixtures/towers/', import.meta.url))
@@ -191,6 +192,31 @@ describe('losses', () => {
     const saved = await VisionTextDualEncoderModel.fromPretrained(folder)
     expect((await saved.logitScale()).data[0]).toBeCloseTo(Math.log(10), 1)
     await saved.dispose()
+  })
+
+  it('the default is what an open_clip model was trained with, as its config says, and its bias is its own', async () => {
+    const place = fileURLToPath(new URL('../fixtures/open-clip/first-avg', import.meta.url))
+    await using model = await OpenCLIPModel.fromPretrained(place)
+    const given = await inputsOf(place)
+    const pixelValues = firstRows(given.pixelValues, 2)
+    const image = { data: new Uint8Array(12), width: 2, height: 2, channels: 3 as const }
+    const warnings: Warning[] = []
+    const run = (loss?: 'clip' | 'siglip') =>
+      lossesOf({
+        model,
+        processor: async (inputs) =>
+          'images' in inputs ? { pixelValues } : { inputIds: firstRows(given.inputIds, 2) },
+        data: [0, 1].map((n) => ({ image, text: `text ${n}` })),
+        batchSize: 2,
+        steps: 1,
+        positives: 'diagonal',
+        onWarning: (warning) => warnings.push(warning),
+        ...(loss && { loss }),
+      })
+    const [own, siglip, clip] = [await run(), await run('siglip'), await run('clip')]
+    expect(own.losses).toEqual(siglip.losses)
+    expect(Math.abs(own.losses[0]! - clip.losses[0]!)).toBeGreaterThan(1e-3)
+    expect(warnings).toEqual([])
   })
 
   it('distillation brings texts to another model of the same language, without a picture', async () => {

@@ -16,7 +16,8 @@ export interface TrainableModel extends CutModel {
   /** Sizes of its parameters by name. */
   readonly parameterShapes: ReadonlyMap<string, readonly number[]>
   readonly config: {
-    readonly family: { readonly loss: 'clip' | 'siglip'; readonly logitBias?: boolean }
+    readonly loss: 'clip' | 'siglip'
+    readonly logitBias: boolean
     readonly visionConfig: PatchConfig
     readonly textConfig: object
   }
@@ -49,7 +50,7 @@ export interface TrainerOptions {
   readonly processor: BatchProcessor
   readonly data: LoaderData
   /**
-   * Default: the model's family's. 'siglip' of a model without `logit_bias` trains one of its own beside it;
+   * Default: what the model was trained with. 'siglip' of a model without `logit_bias` trains one of its own beside it;
    * 'distillation' brings texts to their samples' `vector`, and looks at no picture.
    */
   readonly loss?: LossName | TrainingLoss

@@ -50,7 +50,7 @@ export class Trainer {
       ...planOf(model.parameterShapes, rules).trained,
       ...own.map((name) => ({ name, factor: 1, decay: false })),
     ]
-    const loss = lossOf(options.loss ?? model.config.family.loss)
+    const loss = lossOf(options.loss ?? model.config.loss)
     this.#plan = {
       loss: options.dims ? matryoshkaLoss(loss, options.dims) : loss,
       initial,
@@ -120,15 +120,7 @@ export class Trainer {
 
   /** What decides what a step does: a run is resumed with the same. */
   get #settings(): RunSettings {
-    const {
-      model,
-      loss = model.config.family.loss,
-      optimizer,
-      seed = 0,
-      batchSize,
-      patchDropout = 0,
-      sampler,
-    } = this.#options
+    const { model, loss = model.config.loss, optimizer, seed = 0, batchSize, patchDropout = 0, sampler } = this.#options
     return {
       seed,
       batchSize,
@@ -147,7 +139,7 @@ const picked = <O extends object, K extends keyof O>(options: O, names: readonly
 
 /** SigLIP's loss needs a bias: where the model has none, the run has one of its own. */
 function ownLogits({ model, loss, onWarning = printWarning }: TrainerOptions): Map<string, Tensor<'float32'>> {
-  if (loss !== 'siglip' || model.config.family.logitBias) return new Map()
+  if (loss !== 'siglip' || model.config.logitBias) return new Map()
   const shape = model.parameterShapes.get('logit_scale') ?? []
   onWarning({
     code: 'own-logit-bias',
