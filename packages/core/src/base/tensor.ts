@@ -109,6 +109,13 @@ function fromArray(values: readonly (number | bigint)[], dtype: DType): TensorDa
   return ARRAYS[dtype].from(values.map(Number))
 }
 
+/** Rows `[start, end)` of a tensor, its values in the same memory. */
+export function sliceRows<T extends Tensor>(x: T, start: number, end: number): T {
+  const width = x.data.length / (x.dims[0] as number)
+  const data = (x.data as Float32Array).subarray(start * width, end * width)
+  return { ...x, dims: [end - start, ...x.dims.slice(1)], data }
+}
+
 /** Tensors of the same sizes but for the first, one behind the other. */
 export function joinRows(parts: readonly Tensor[]): Tensor {
   const [first] = parts as [Tensor]

@@ -3,6 +3,7 @@ import {
   dropoutFactors,
   type DropoutOf,
   float32Of,
+  joinRows,
   type LoadedModel,
   rowsAt,
   rowsOf,
@@ -104,7 +105,7 @@ export class OnnxTraining implements TrainingRun {
       chunkEmbeds(context, kind, side),
     )
     const { embeds } = await this.#run(opened, given, { slot })
-    return tensor((embeds as Plain).data as Float32Array, (embeds as Plain).dims)
+    return tensorOf(embeds as Plain)
   }
 
   /** GradCache: embeddings of all rows first, then the gradients of one chunk after the other. */
@@ -125,16 +126,16 @@ export class OnnxTraining implements TrainingRun {
     }
     const embed = async (kind: DropoutOf, side: Side<Tensor>): Promise<Tensor> => {
       if ('embeds' in side) return side.embeds
-      const parts: Plain[] = []
+      const parts: Tensor[] = []
       for (const chunk of chunksOf(kind, side)) {
         signal?.throwIfAborted()
         const inputs = namedInputs(kind, chunk.side)
         const opened = await this.#open(`embeds ${kind} ${shapeKey(inputs)}`, seed, (context) =>
           chunkEmbeds(context, kind, chunk.side),
         )
-        parts.push((await this.#run(opened, inputs, { seed, firstRow: chunk.start })).embeds as Plain)
+        parts.push(tensorOf((await this.#run(opened, inputs, { seed, firstRow: chunk.start })).embeds as Plain))
       }
-      return joined(parts)
+      return joinRows(parts)
     }
     const [text, vision] = [await embed('text', sides.texts), await embed('vision', sides.images)]
     await store.zero(this.plan.trained.map(gradKey))
@@ -324,14 +325,4 @@ const resultOf = ({ loss, scale }: Record<string, Plain>, norm: Plain | undefine
 
 const scalarOf = (x: Plain | undefined): number => (x?.data as Float32Array)[0] as number
 
-function joined(parts: readonly Plain[]): Tensor<'float32'> {
-  const width = parts[0]?.dims[1] ?? 0
-  const rows = parts.reduce((sum, { dims }) => sum + (dims[0] as number), 0)
-  const data = new Float32Array(rows * width)
-  let offset = 0
-  for (const part of parts) {
-    data.set(part.data as Float32Array, offset)
-    offset += part.data.length
-  }
-  return tensor(data, [rows, width])
-}
+const tensorOf = ({ data, dims }: Plain): Tensor<'float32'> => tensor(data as Float32Array, dims)

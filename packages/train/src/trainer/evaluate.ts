@@ -1,5 +1,5 @@
 import { retrievalScores, type RetrievalScores, type Tensor, tensor } from '@dual-encoder/core'
-import type { TrainingInputs, TrainingRun } from '@dual-encoder/core/backend'
+import { joinRows, sliceRows, type TrainingInputs, type TrainingRun } from '@dual-encoder/core/backend'
 import { captionsOf, type IndexedData } from '../data/sample'
 import type { Side, Sides, Taken } from '../data/sides'
 
@@ -55,16 +55,12 @@ async function inBatches(
   all: readonly Taken[],
   size: number,
   embed: (some: readonly Taken[]) => Promise<Tensor<'float32'>>,
-): Promise<Tensor<'float32'>> {
-  const parts: Float32Array[] = []
-  let width = 0
+): Promise<Tensor> {
+  const parts: Tensor[] = []
   for (let i = 0; i < all.length; i += size) {
     const some = all.slice(i, i + size)
-    const { data, dims } = await embed([...some, ...Array<Taken>(size - some.length).fill(some[0]!)])
-    width = dims[1] as number
-    parts.push(data.subarray(0, some.length * width))
+    const filled = await embed([...some, ...Array<Taken>(size - some.length).fill(some[0]!)])
+    parts.push(sliceRows(filled, 0, some.length))
   }
-  const joined = new Float32Array(all.length * width)
-  parts.forEach((part, i) => joined.set(part, i * size * width))
-  return tensor(joined, [all.length, width])
+  return parts.length > 0 ? joinRows(parts) : tensor(new Float32Array(0), [0, 0])
 }

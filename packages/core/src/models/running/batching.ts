@@ -1,5 +1,5 @@
 import { checkOptions, OptionError } from '../../base/errors'
-import { joinRows, type Tensor } from '../../base/tensor'
+import { joinRows, sliceRows, type Tensor } from '../../base/tensor'
 import {
   type Batch,
   encoderInputs,
@@ -139,7 +139,7 @@ export class BatchingRunner implements EncoderRunner {
       const output = await this.inner.run(this.#joined(calls), request)
       let start = 0
       for (const call of calls) {
-        call.resolve(part(output, call.request, start, start + call.rows, rows))
+        call.resolve(part(output, call.request, start, start + call.rows))
         start += call.rows
       }
     } catch (error) {
@@ -183,11 +183,12 @@ const keyOf = ({ inputs, imageSize }: Batch, { lastHiddenState = false }: Encode
   JSON.stringify([lastHiddenState, imageSize ?? inputs.inputIds?.dims[1]])
 
 /** Rows `[start, end)` of the outputs that a request asks for. */
-function part(output: Output, request: EncodeRequest, start: number, end: number, rows: number): Output {
+function part(output: Output, request: EncodeRequest, start: number, end: number): Output {
   const names = Object.keys(given(request)) as (keyof Output)[]
+  // Copied: whoever keeps an answer keeps no one else's.
   const cut = (value: Tensor): Tensor => {
-    const size = value.data.length / rows
-    return { ...value, dims: [end - start, ...value.dims.slice(1)], data: value.data.slice(start * size, end * size) }
+    const rows = sliceRows(value, start, end)
+    return { ...rows, data: rows.data.slice() }
   }
   return Object.fromEntries(
     names.filter((name) => output[name]).map((name) => [name, cut(output[name] as Tensor)]),

@@ -1,7 +1,7 @@
 import type { TargetLike } from '../../files/target'
 import type { WeightEntry } from '../../weights/entry'
 import { InputError } from '../../base/errors'
-import type { Tensor } from '../../base/tensor'
+import { sliceRows, type Tensor } from '../../base/tensor'
 import type { Primitives } from '../../ops/ops'
 import { type Batch, encoderInputs, type EncoderSpec, type TextEncoderSpec, type VisionEncoderSpec } from '../encoder'
 import { textBatch, type TextModelInputs, visionBatch, type VisionModelInputs } from '../inputs'
@@ -180,14 +180,7 @@ export const rowsOf = (side: Side<Tensor>): number =>
 
 /** Rows `[start, end)` of a side. Inputs that are one for all rows stay as they are. */
 export function rowsAt(encoder: EncoderSpec, side: Side<Tensor>, start: number, end: number): Side<Tensor> {
-  const cut = <X extends Tensor>(x: X): X => {
-    const width = x.data.length / (x.dims[0] as number)
-    return {
-      ...x,
-      dims: [end - start, ...x.dims.slice(1)],
-      data: (x.data as Float32Array).subarray(start * width, end * width),
-    }
-  }
+  const cut = <X extends Tensor>(x: X): X => sliceRows(x, start, end)
   if ('embeds' in side) return { embeds: cut(side.embeds) }
   const { entering, kept, pooled } = side
   const ofRows = new Set(encoderInputs(encoder).flatMap(({ name, dims }) => (dims[0] === 'batch' ? [name] : [])))
