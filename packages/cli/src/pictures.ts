@@ -1,7 +1,7 @@
-import { readdir, stat } from 'node:fs/promises'
-import { extname, join } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { extname } from 'node:path'
 import { SourceError } from '@dual-encoder/core'
-import { PICTURES } from '@dual-encoder/search'
+import { listPictures } from '@dual-encoder/search'
 
 export interface FoundPictures {
   /** Paths and URLs, those of a folder sorted. */
@@ -19,23 +19,17 @@ export async function findPictures(given: readonly string[]): Promise<FoundPictu
       pictures.push(place)
       continue
     }
-    const found = await stat(place).catch(() => undefined)
-    if (!found) throw new SourceError('source-not-found', `There is no file or folder ${place}.`)
-    if (!found.isDirectory()) {
+    const state = await stat(place).catch(() => undefined)
+    if (!state) throw new SourceError('source-not-found', `There is no file or folder ${place}.`)
+    if (!state.isDirectory()) {
       pictures.push(place)
       continue
     }
-    for (const file of await filesIn(place)) (PICTURES.test(extname(file)) ? pictures : skipped).push(file)
+    const found = await listPictures(place)
+    pictures.push(...found.pictures.map(({ path }) => path))
+    skipped.push(...found.skipped)
   }
   return { pictures, skipped }
-}
-
-async function filesIn(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  return entries
-    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
-    .map(({ parentPath, name }) => join(parentPath, name))
-    .sort()
 }
 
 /** `248 files are no pictures and were skipped: 248 .svg (a.svg, b.svg, c.svg, ...)`; undefined where none was. */

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
-import { embedImages, OptionError } from '@dual-encoder/core'
+import { embedImages, embedTexts, OptionError } from '@dual-encoder/core'
 import { fingerprintOf } from '@dual-encoder/search'
 import type { Context, LoadFlags } from '../context'
 import { type Loaded, loadModel } from '../model'
@@ -36,7 +36,7 @@ export async function embed(given: readonly string[], flags: EmbedFlags, context
     if (done > 0) context.say(`${done} of ${items.length} were done before.`)
     const progress = context.progress('embed')
     const before = done
-    const batches = flags.texts === undefined ? embedPictures : embedTexts
+    const batches = flags.texts === undefined ? answerPictures : answerTexts
     for await (const { item, embedding, error } of batches(loaded, missing, flags.batchSize, signal)) {
       if (embedding) await journal.add(item.key, embedding)
       else failures.push({ id: item.id, error: error ?? '' })
@@ -82,7 +82,7 @@ interface Answer {
   readonly error?: string
 }
 
-async function* embedPictures(
+async function* answerPictures(
   { model, processor }: Loaded,
   items: readonly Item[],
   batchSize: number,
@@ -93,18 +93,13 @@ async function* embedPictures(
     yield embedding ? { item: id, embedding } : { item: id, error: error.message }
 }
 
-async function* embedTexts(
+async function* answerTexts(
   { model, processor }: Loaded,
   items: readonly Item[],
   batchSize: number,
   signal: AbortSignal,
 ): AsyncGenerator<Answer> {
-  for (let start = 0; start < items.length; start += batchSize) {
-    signal.throwIfAborted()
-    const batch = items.slice(start, start + batchSize)
-    const inputs = await processor({ text: batch.map(({ id }) => id), truncation: true })
-    const { data, dims } = await model.getTextFeatures(inputs, { normalize: true, signal })
-    const size = dims[1]!
-    for (const [row, item] of batch.entries()) yield { item, embedding: data.slice(row * size, (row + 1) * size) }
-  }
+  const texts = items.map((item) => ({ id: item, text: item.id }))
+  for await (const { id: item, embedding } of embedTexts(model, processor, texts, { batchSize, signal }))
+    yield { item, embedding }
 }

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   embedImages,
+  embedTexts,
   type ImageSource,
   OptionError,
   retrievalScores,
@@ -88,11 +89,10 @@ async function retrieval(
   })
   const embeds: Float32Array[] = []
   const progress = context.progress('captions')
-  for (let start = 0; start < texts.length; start += batchSize) {
-    context.signal.throwIfAborted()
-    const inputs = await processor({ text: texts.slice(start, start + batchSize), truncation: true })
-    embeds.push((await model.getTextFeatures(inputs, { normalize: true })).data)
-    progress.update(start, texts.length)
+  const captionItems = texts.map((text, id) => ({ id, text }))
+  for await (const { embedding } of embedTexts(model, processor, captionItems, { batchSize, signal: context.signal })) {
+    embeds.push(embedding)
+    progress.update(embeds.length, texts.length)
   }
   const scores = await retrievalScores(rows, stacked(embeds, texts.length), imageOf)
   const line = (name: string, { recallAt, medianRank }: (typeof scores)['imageToText']) =>

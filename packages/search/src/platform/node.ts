@@ -5,8 +5,10 @@ import { extname, join, resolve, sep } from 'node:path'
 import { SourceError } from '@dual-encoder/core'
 import { LanceStore } from '../stores/lance'
 import { MemoryStore } from '../stores/memory'
-import { PICTURES } from '../pictures'
 import type { FileState, FoundFiles, SearchPlatform } from './platform'
+
+/** Ends of names of what can be decoded. */
+const PICTURES = /^\.(jpe?g|png|webp|gif|bmp|tiff?|avif|heic|heif)$/i
 
 async function hashFile(path: string): Promise<string> {
   const hash = createHash('sha256')
