@@ -2,8 +2,12 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { AutoProcessor, probabilitiesOf, SiglipConfig } from '@dual-encoder/core'
+import { SiglipModel } from '@dual-encoder/onnx'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createApp } from '../src/server/app'
+import { localEngine } from '../src/server/engine'
 import { builtBin } from './bin'
 import { fixture, SAMPLES } from './cli'
 
@@ -60,6 +64,26 @@ it('embeds pictures beside texts, in order, and classifies', async () => {
   const { labels } = (await classified.json()) as { labels: { label: string; probability: number }[] }
   expect(labels[0]!.label).toBe('pizza')
   expect(labels[0]!.probability + labels[1]!.probability).toBeCloseTo(1)
+})
+
+it("tells labels apart by the model's own loss: SigLIP's probabilities are of each label alone", async () => {
+  const tower = { hidden_size: 32, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32 }
+  const config = SiglipConfig.fromJSON({
+    model_type: 'siglip',
+    vision_config: { ...tower, image_size: 48, patch_size: 8 },
+    text_config: { ...tower, vocab_size: 4096, max_position_embeddings: 32, projection_size: 32 },
+  })
+  await using model = await SiglipModel.fromConfig(config, { seed: 3 })
+  const processor = await AutoProcessor.fromPretrained(fixture('models/emoji-vit-bert'))
+  const app = createApp(localEngine({ model, processor }), { model: 'siglip', queue: 8, maxBody: 1e6, maxInputs: 8 })
+  const body = JSON.stringify({ image: picture, labels: ['dog', 'pizza'], template: '{}' })
+  const answer = await app.request('/classify', { method: 'POST', body })
+  const { labels } = (await answer.json()) as { labels: { label: string; probability: number }[] }
+  const inputs = await processor({ text: ['dog', 'pizza'], images: [join(SAMPLES, 'pizza.png')] })
+  const { logitsPerImage } = await model.forward(inputs)
+  const wanted = probabilitiesOf(logitsPerImage, 'siglip').data
+  for (const { label, probability } of labels) expect(probability).toBeCloseTo(wanted[label === 'dog' ? 0 : 1]!, 5)
+  expect(labels[0]!.probability + labels[1]!.probability).not.toBeCloseTo(1, 1)
 })
 
 it.each([

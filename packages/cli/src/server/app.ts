@@ -1,3 +1,4 @@
+import { probabilitiesOf, tensor } from '@dual-encoder/core'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Answer, Engine } from './engine'
@@ -136,12 +137,13 @@ export function createApp(engine: Engine, options: ServerOptions): Hono {
     const texts = labels.map((label) => ({ text: String(template).replaceAll('{}', label as string) }))
     const { vectors } = await embed([inputOf({ image }), ...texts])
     const [picture, ...sentences] = vectors as [Float32Array, ...Float32Array[]]
-    const { scale, bias } = await engine.logits()
-    const logits = sentences.map((vector) => scale * vector.reduce((sum, x, d) => sum + x * picture[d]!, 0) + bias)
-    const most = Math.max(...logits)
-    const shares = logits.map((logit) => Math.exp(logit - most))
-    const sum = shares.reduce((a, b) => a + b)
-    const ranked = labels.map((label, i) => ({ label: label as string, probability: shares[i]! / sum }))
+    const { scale, bias, loss } = await engine.logits()
+    const logits = Float32Array.from(
+      sentences,
+      (vector) => scale * vector.reduce((sum, x, d) => sum + x * picture[d]!, 0) + bias,
+    )
+    const { data: shares } = probabilitiesOf(tensor(logits, [1, logits.length]), loss)
+    const ranked = labels.map((label, i) => ({ label: label as string, probability: shares[i]! }))
     return context.json({ labels: ranked.sort((a, b) => b.probability - a.probability) })
   })
   return app

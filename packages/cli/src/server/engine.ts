@@ -1,5 +1,5 @@
 import { type MessagePort, parentPort, Worker } from 'node:worker_threads'
-import { DualEncoderError } from '@dual-encoder/core'
+import { DualEncoderError, type LossType } from '@dual-encoder/core'
 import type { Loaded } from '../model'
 
 /** Unit vectors, or why there is none, in the order of what was given. */
@@ -15,8 +15,8 @@ export interface Answers {
 export interface Engine {
   texts(texts: readonly string[]): Promise<Answers>
   pictures(files: readonly Uint8Array[]): Promise<Answers>
-  /** What cosines are multiplied with, and what is added. */
-  logits(): Promise<{ readonly scale: number; readonly bias: number }>
+  /** What cosines are multiplied with, what is added, and what tells probabilities from that. */
+  logits(): Promise<{ readonly scale: number; readonly bias: number; readonly loss: LossType }>
   close(): Promise<void>
 }
 
@@ -41,7 +41,7 @@ export function localEngine({ model, processor }: Pick<Loaded, 'model' | 'proces
     },
     async logits() {
       const [scale, bias] = [await model.logitScale(), await model.logitBias()]
-      return { scale: Math.exp(scale.data[0]!), bias: bias?.data[0] ?? 0 }
+      return { scale: Math.exp(scale.data[0]!), bias: bias?.data[0] ?? 0, loss: model.config.loss }
     },
     close: () => model.dispose(),
   }
