@@ -1,7 +1,8 @@
 import { checkOptions, InputError, OptionError } from '../base/errors'
 import { type Tensor, tensor } from '../base/tensor'
 import { type Accuracy, topKAccuracy } from './accuracy'
-import { type Rows, rowsOf } from './blocks'
+import type { Rows } from '../retrieval/dots'
+import { rowsOf } from './blocks'
 import { minimise, type Vector } from './lbfgs'
 
 export interface LinearProbeOptions {

@@ -1,6 +1,7 @@
 import { checkOptions, InputError, OptionError } from '../base/errors'
 import type { Tensor } from '../base/tensor'
-import { type BlockOptions, dot, eachDotRow, rowsOf, unitRows } from './blocks'
+import { dot } from '../retrieval/dots'
+import { type BlockOptions, eachDotRow, rowsOf, unitRows } from './blocks'
 
 export interface RetrievalScores {
   /** Queries that have an answer. */

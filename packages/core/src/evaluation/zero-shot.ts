@@ -4,7 +4,8 @@ import { type Hit, topK } from '../retrieval/top-k'
 import { bytesSource, openSafetensors } from '../weights/safetensors/read'
 import { writeSafetensors } from '../weights/safetensors/write'
 import { type Accuracy, AccuracyCounter } from './accuracy'
-import { type BlockOptions, DOT_BLOCK, eachDotRow, rowsOf, unitRows } from './blocks'
+import { DOT_BLOCK } from '../retrieval/dots'
+import { type BlockOptions, eachDotRow, rowsOf, unitRows } from './blocks'
 import { ensembleEmbeds } from './ensemble'
 
 /** The part of a model that is needed. */

@@ -1,5 +1,6 @@
 import { InputError, OptionError } from '../base/errors'
 import type { Tensor } from '../base/tensor'
+import { DOT_BLOCK, dotRow, type Rows } from './dots'
 
 export interface Hit {
   /** Row of `embeddings`. */
@@ -22,20 +23,24 @@ export function topK(query: Tensor, embeddings: Tensor, k: number): Hit[][] {
       'bad-shape',
       `query is [${query.dims.join(', ')}] and embeddings [${embeddings.dims.join(', ')}]; [Q, D] and [N, D] of one D are needed.`,
     )
-  const [q, e] = [query.data as Float32Array, embeddings.data as Float32Array]
-  return Array.from({ length: q.length / size }, (_, row) => {
-    if (q.subarray(row * size, (row + 1) * size).some(Number.isNaN))
+  const q: Rows = { data: query.data as Float32Array, count: query.data.length / size, size }
+  const e: Rows = { data: embeddings.data as Float32Array, count, size }
+  const scores = new Float64Array(DOT_BLOCK)
+  return Array.from({ length: q.count }, (_, row) => {
+    if (q.data.subarray(row * size, (row + 1) * size).some(Number.isNaN))
       throw new InputError('nan-query', `Row ${row} of query holds NaN, so nothing is near it. Embed it anew.`)
     const best: Hit[] = []
-    for (let index = 0; index < count; index++) {
-      let score = 0
-      for (let d = 0; d < size; d++) score += (q[row * size + d] as number) * (e[index * size + d] as number)
-      if (Number.isNaN(score)) continue
-      const worst = best.at(-1)
-      if (best.length === k && worst && worst.score >= score) continue
-      const at = best.findIndex((hit) => hit.score < score)
-      best.splice(at < 0 ? best.length : at, 0, { index, score })
-      best.length = Math.min(best.length, k)
+    for (let start = 0; start < count; start += DOT_BLOCK) {
+      const end = Math.min(start + DOT_BLOCK, count)
+      dotRow(q, row, e, start, end, scores)
+      for (let index = start; index < end; index++) {
+        const score = scores[index - start]!
+        const worst = best.at(-1)
+        if (Number.isNaN(score) || (best.length === k && worst && worst.score >= score)) continue
+        const at = best.findIndex((hit) => hit.score < score)
+        best.splice(at < 0 ? best.length : at, 0, { index, score })
+        best.length = Math.min(best.length, k)
+      }
     }
     return best
   })

@@ -1,4 +1,4 @@
-import { OptionError } from '@dual-encoder/core'
+import { OptionError, tensor, topK } from '@dual-encoder/core'
 import type { Found, Nearest, Recorded, Row, RowState, Store } from './store'
 
 /** Rows in memory: what `memory:` and browsers keep. Vectors lie side by side, and each query is compared with all. */
@@ -69,18 +69,14 @@ export class MemoryStore implements Store {
 
   async nearest(vector: Float32Array, { k, where }: Nearest): Promise<Found[]> {
     noFilter(where)
-    const scores = dots(this.#vectors, vector, this.#rows.length)
-    const best: number[] = []
-    for (let i = 0; i < scores.length; i++) {
-      const worst = best.at(-1)
-      if (best.length === k && !(scores[i]! > scores[worst!]!)) continue
-      const at = best.findIndex((place) => scores[place]! < scores[i]!)
-      best.splice(at < 0 ? best.length : at, 0, i)
-      if (best.length > k) best.pop()
-    }
-    const found = best.map((place) => {
-      const { id, kind, text, metadata } = this.#rows[place]!
-      return { id, kind, text, metadata, score: scores[place]! }
+    const rows = tensor(this.#vectors.subarray(0, this.#rows.length * vector.length), [
+      this.#rows.length,
+      vector.length,
+    ])
+    const [hits = []] = topK(tensor(vector, [1, vector.length]), rows, k)
+    const found = hits.map(({ index, score }) => {
+      const { id, kind, text, metadata } = this.#rows[index]!
+      return { id, kind, text, metadata, score }
     })
     return Promise.resolve(found)
   }
@@ -102,25 +98,6 @@ export class MemoryStore implements Store {
     }
     this.#vectors.set(vector, place * size)
   }
-}
-
-/** Dot products of `vector` `[D]` with the first `count` of rows `[N, D]`; four sums at a time keep the processor busy. */
-function dots(rows: Float32Array, vector: Float32Array, count: number): Float32Array {
-  const size = vector.length
-  const whole = size - (size % 4)
-  const scores = new Float32Array(count)
-  for (let i = 0, at = 0; i < count; i++, at += size) {
-    let [a, b, c, d] = [0, 0, 0, 0]
-    for (let j = 0; j < whole; j += 4) {
-      a += rows[at + j]! * vector[j]!
-      b += rows[at + j + 1]! * vector[j + 1]!
-      c += rows[at + j + 2]! * vector[j + 2]!
-      d += rows[at + j + 3]! * vector[j + 3]!
-    }
-    for (let j = whole; j < size; j++) a += rows[at + j]! * vector[j]!
-    scores[i] = a + b + c + d
-  }
-  return scores
 }
 
 function noFilter(where: string | undefined): void {
