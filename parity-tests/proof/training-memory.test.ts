@@ -14,29 +14,13 @@ const collectGarbage = runInNewContext('gc') as () => void
 const resident = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]) / 1024
 
 it(`${STEPS} steps leave memory flat`, async () => {
-  const small = { hiddenSize: 32, numHiddenLayers: 2, numAttentionHeads: 2, intermediateSize: 64 }
+  const small = { hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64 }
   const config = VisionTextDualEncoderConfig.fromJSON({
-    vision_config: {
-      model_type: 'vit',
-      hidden_size: 32,
-      num_hidden_layers: 2,
-      num_attention_heads: 2,
-      intermediate_size: 64,
-      image_size: 16,
-      patch_size: 8,
-    },
-    text_config: {
-      model_type: 'bert',
-      hidden_size: 32,
-      num_hidden_layers: 2,
-      num_attention_heads: 2,
-      intermediate_size: 64,
-      vocab_size: 100,
-      max_position_embeddings: 16,
-    },
+    vision_config: { model_type: 'vit', ...small, image_size: 16, patch_size: 8 },
+    text_config: { model_type: 'bert', ...small, vocab_size: 100, max_position_embeddings: 16 },
     projection_dim: 16,
   })
-  const model = await VisionTextDualEncoderModel.fromConfig(config, { seed: small.hiddenSize })
+  const model = await VisionTextDualEncoderModel.fromConfig(config, { seed: 32 })
   const data = Array.from({ length: 64 }, (_, n): Sample => ({
     image: { data: new Uint8Array(16 * 16 * 3).fill(n * 3), width: 16, height: 16, channels: 3 },
     text: `text ${n}`,

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundle } from './bundle'
@@ -81,10 +81,6 @@ export class TrainingProgram {
         else resolve(text.split('\n').filter((line) => line !== ''))
       })
     })
-  }
-
-  outputs(name: string): Promise<string[]> {
-    return readdir(join(this.folder, name))
   }
 
   async dispose(): Promise<void> {
