@@ -1,8 +1,6 @@
 import { OptionError, type ParamMask } from '@dual-encoder/core'
 import {
   type Batch,
-  dropoutFactors,
-  type DropoutOf,
   encode,
   type EncodeRequest,
   type EncoderOutput,
@@ -15,7 +13,7 @@ import {
   type Traced,
 } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
-import { DropoutMasks } from './dropout'
+import { drawFactors, DropoutMasks } from './dropout'
 import { tfLossOps } from './losses'
 import type { Engine } from './engine'
 import type { Params } from './params'
@@ -169,14 +167,12 @@ export function lossAndGrads(
   const names = new Set(namesInMask(Object.keys(params), options.mask, 'mask'))
   const ops = engine.ops(new TreeWeights(params))
   const tape = new Tape<tf.Tensor>(ops, (name) => names.has(name))
-  const draw = (of: DropoutOf, seed: number) => (place: number, dims: readonly number[], rate: number) =>
-    tf.tensor(dropoutFactors({ seed, of, place }, dims, rate), dims as number[])
   const loss = lossOnTape(
     tape,
     model,
     { texts: traced(onDevice(texts)), images: traced(onDevice(images)) },
     {},
-    { loss: options.loss, ...(seed === undefined ? {} : { draw: (of: DropoutOf) => draw(of, seed) }) },
+    { loss: options.loss, ...(seed === undefined ? {} : { draw: (of) => drawFactors(seed, of) }) },
   )
   const found = tape.gradients([[loss, ops.scalar(1)]]).params
   const grads = [...names].map((name) => [name, found.get(name) ?? tf.zerosLike(params[name] as tf.Tensor)])

@@ -1,19 +1,24 @@
-import { dropoutFactors, type DropoutOf } from '@dual-encoder/core/backend'
+import { type DrawFactors, dropoutFactors, type DropoutOf } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 
-/** The random factors of one training step. */
+/** Factors of one dropout: `dims` of 0 (at `rate`) and 1 / (1 - rate). Places count from 1 on. */
+export const drawFactors =
+  (seed: number, of: DropoutOf): DrawFactors<tf.Tensor> =>
+  (place, dims, rate) =>
+    tf.tensor(dropoutFactors({ seed, of, place }, dims, rate), dims as number[])
+
+/** The random factors of one training step, of one place after the other. */
 export class DropoutMasks {
   #place = 0
+  readonly #draw: DrawFactors<tf.Tensor>
 
   /** @param of each encoder draws by itself */
-  constructor(
-    private readonly seed: number,
-    private readonly of: DropoutOf,
-  ) {}
+  constructor(seed: number, of: DropoutOf) {
+    this.#draw = drawFactors(seed, of)
+  }
 
   /** `shape` of 0 (at `rate`) and 1 / (1 - rate). */
   next(shape: readonly number[], rate: number): tf.Tensor {
-    const { seed, of } = this
-    return tf.tensor(dropoutFactors({ seed, of, place: ++this.#place }, shape, rate), shape as number[])
+    return this.#draw(++this.#place, shape, rate)
   }
 }
