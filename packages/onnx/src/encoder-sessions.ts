@@ -3,6 +3,7 @@ import {
   type EncodeRequest,
   type EncoderSpec,
   MemoMap,
+  snakeCase,
   type VisionEncoderSpec,
   type WeightEntry,
   type Weights,
@@ -98,7 +99,8 @@ export class EncoderSessions {
     const current = this.#slots[asked.slot]
     const size = imageSize?.join('x') ?? ''
     const fitting = current?.outputs === asked.outputs ? current : undefined
-    if (fitting?.sizes.has(size)) return { prepared: fitting, given: fitting.sizes.get(size, missing) }
+    const kept = fitting?.sizes.kept(size)
+    if (fitting && kept) return { prepared: fitting, given: kept }
     const traced = this.#trace(asked, imageSize)
     const prepared = fitting?.graph.inputsOf(traced.model) ? fitting : this.#open(asked, traced, imageSize)
     const given = prepared.sizes.get(size, () => this.#given(prepared, traced))
@@ -190,10 +192,6 @@ export class EncoderSessions {
   }
 }
 
-const missing = (): never => {
-  throw new Error('not kept')
-}
-
 /** Another size that the tower takes, by which what depends on the size is seen: whole patches more, in either direction. */
 function probeSize({ config }: VisionEncoderSpec, [height, width]: readonly [number, number]): [number, number] {
   const { patchSize } = config
@@ -209,8 +207,6 @@ function feedsOf({ session, engine }: OpenSession, values: Feeds, { lastHiddenSt
 
 /** Names of the outputs that are asked for: `features`, `hidden_states.0` and so on. */
 function fetchesOf({ session }: OpenSession, request: EncodeRequest): string[] {
-  return session.outputNames.filter((name) => {
-    const camel = name.split('.')[0]!.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
-    return request[camel as keyof EncodeRequest]
-  })
+  const wanted = new Set(Object.entries(request).flatMap(([name, value]) => (value ? [snakeCase(name)] : [])))
+  return session.outputNames.filter((name) => wanted.has(name.split('.')[0]!))
 }

@@ -40,8 +40,10 @@ export class MemoMap<K, T> {
     return promise
   }
 
-  has(key: K): boolean {
-    return this.#promises.has(key)
+  /** What is kept of a key, which is used by that; undefined where nothing is. */
+  kept(key: K): Promise<T> | undefined {
+    const promise = this.#promises.get(key)
+    return promise && this.get(key, () => promise)
   }
 
   /** Those that are kept, the last used first. */
