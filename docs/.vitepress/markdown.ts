@@ -37,7 +37,8 @@ export function withFigures(markdown: Markdown): void {
     return self.renderToken(tokens, index, options)
   }
   markdown.core.ruler.push('outward', ({ tokens, env }) => {
-    const folder = dirname((env as { path: string }).path)
+    // A title in the front matter has no path.
+    const folder = dirname((env as { path?: string }).path ?? DOCS)
     for (const token of tokens.flatMap(({ children }) => children ?? [])) {
       const href = token.type === 'link_open' ? token.attrGet('href') : null
       if (!href || /^[a-z]+:|^#|^\//.test(href)) continue

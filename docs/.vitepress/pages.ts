@@ -5,7 +5,7 @@ const DOCS = new URL('../', import.meta.url)
 
 /** The sidebar: names of pages in their order. A page that no group names goes to the last one by itself. */
 const GROUPS: readonly (readonly [title: string, pages: readonly string[]])[] = [
-  ['Begin', ['start', 'concepts', 'which-backend']],
+  ['Begin', ['start', 'playground', 'concepts', 'which-backend']],
   [
     'Guides',
     ['label-pictures', 'search', 'training', 'training-data', 'int8', 'browsers', 'server', 'cli', 'evaluation', 'hub'],

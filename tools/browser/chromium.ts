@@ -8,6 +8,8 @@ import type { Browser } from 'playwright-core'
 export interface ChromiumOptions {
   /** WebGPU on SwiftShader's software adapter. */
   readonly webgpu?: boolean
+  /** A camera that shows a moving pattern, and that pages may use. */
+  readonly camera?: boolean
 }
 
 const SYSTEM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
@@ -35,13 +37,14 @@ export async function unpack(): Promise<string> {
 }
 
 /** Headless Chromium: the npm package's, else the system's. WebGL2 runs on SwiftShader. */
-export async function launchChromium({ webgpu = false }: ChromiumOptions = {}): Promise<Browser> {
+export async function launchChromium({ webgpu = false, camera = false }: ChromiumOptions = {}): Promise<Browser> {
   const args = [
     '--no-sandbox',
     '--use-angle=swiftshader',
     '--enable-unsafe-swiftshader',
     '--ignore-gpu-blocklist',
     ...(webgpu ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan'] : []),
+    ...(camera ? ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'] : []),
   ]
   // A driver named for Dawn in Node would switch WebGPU off in Chromium, whose libraries are its own.
   const { VK_DRIVER_FILES: _, VK_ICD_FILENAMES: __, LD_LIBRARY_PATH: ___, ...env } = process.env

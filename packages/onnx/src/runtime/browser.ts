@@ -70,5 +70,5 @@ export const runtime: Runtime = {
   inTurn,
   load,
   placeWeights,
-  openStore: (engine) => Promise.resolve(new TensorStore(engine)),
+  openStore: (engine) => Promise.resolve(new TensorStore(engine, false)),
 }

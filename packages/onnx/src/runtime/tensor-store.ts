@@ -11,7 +11,11 @@ export class TensorStore implements Store {
   readonly #values = new Map<string, OrtTensor>()
   readonly #spares = new Map<string, OrtTensor>()
 
-  constructor(private readonly engine: Engine) {}
+  /** @param writesOutputs whether the engine writes into outputs that it is given: onnxruntime-web leaves them as they are */
+  constructor(
+    private readonly engine: Engine,
+    private readonly writesOutputs = true,
+  ) {}
 
   async open(name: string, model: Uint8Array, settings: InferenceSession.SessionOptions): Promise<readonly string[]> {
     const session = await this.engine.create(model, settings)
@@ -45,11 +49,11 @@ export class TensorStore implements Store {
     ])
     const fetches: Record<string, OnnxValue | null> = Object.fromEntries(returns.map((output) => [output, null]))
     for (const [output, { key, inPlace }] of Object.entries(stores))
-      fetches[output] = (inPlace ? this.#values : this.#spares).get(key) ?? null
+      fetches[output] = (this.writesOutputs && (inPlace ? this.#values : this.#spares).get(key)) || null
     const results = await session.run(Object.fromEntries(given) as InferenceSession.FeedsType, fetches)
     for (const [output, { key, inPlace }] of Object.entries(stores)) {
       const old = this.#values.get(key)
-      if (!inPlace && old) this.#spares.set(key, old)
+      if (this.writesOutputs && !inPlace && old) this.#spares.set(key, old)
       this.#values.set(key, results[output] as OrtTensor)
     }
     return Object.fromEntries(returns.map((output) => [output, plain(results[output] as OrtTensor)]))

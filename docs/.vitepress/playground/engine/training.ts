@@ -1,0 +1,130 @@
+import { topK, type VisionTextDualEncoderProcessor } from '@dual-encoder/core'
+import type { TrainingRun } from '@dual-encoder/core/backend'
+import type { OnnxModel } from '@dual-encoder/onnx'
+import {
+  type BatchProcessor,
+  DataLoader,
+  lit,
+  optimizerOf,
+  planOf,
+  type Rules,
+  scheduleOf,
+  updateRule,
+} from '@dual-encoder/train'
+import { MemoryFolder } from './models.ts'
+import type { Trained, TrainOptions, TrainProgress } from './protocol.ts'
+
+/** Of the pictures of a label, every so manieth is kept aside. */
+const HELD_OUT = 3
+const BATCH = 8
+
+const RULES: Readonly<Record<TrainOptions['learns'], Rules>> = {
+  everything: [['.*', 1]],
+  words: lit('LU').rules,
+  projections: [
+    ['(visual|text)_projection\\..*|logit_.*', 1],
+    ['.*', null],
+  ],
+}
+
+type Item = TrainOptions['items'][number]
+
+/** Pictures to learn from, and pictures to judge by, of every label some. */
+function split(items: readonly Item[]): { learned: Item[]; heldOut: Item[] } {
+  const labels = [...new Set(items.map(({ label }) => label))]
+  if (labels.length < 2) throw new Error('Give at least two different labels.')
+  const sets = labels.map((label) => items.filter((item) => item.label === label))
+  const short = sets.find((set) => set.length < HELD_OUT)
+  if (short) throw new Error(`“${short[0]!.label}” has ${short.length} of the ${HELD_OUT} pictures that it needs.`)
+  const isKept = (_: Item, i: number) => i % HELD_OUT === HELD_OUT - 1
+  return {
+    learned: sets.flatMap((set) => set.filter((item, i) => !isKept(item, i))),
+    heldOut: sets.flatMap((set) => set.filter(isKept)),
+  }
+}
+
+/** Tunes a model on ONNX Runtime, and writes what Python loads. */
+export async function train(
+  files: readonly File[],
+  processor: VisionTextDualEncoderProcessor,
+  pictureOf: (id: string) => Blob,
+  { items, epochs, learningRate, learns, template }: TrainOptions,
+  told: (progress: TrainProgress) => void,
+  signal: AbortSignal,
+): Promise<Trained & { readonly folder: MemoryFolder }> {
+  const { AutoModel } = await import('@dual-encoder/onnx')
+  const { learned, heldOut } = split(items)
+  const labels = [...new Set(items.map(({ label }) => label))]
+  const sentence = (label: string) => template.replaceAll('{}', label)
+  const started = performance.now()
+  const model = (await AutoModel.fromPretrained(files)) as OnnxModel
+  const optimizer = optimizerOf({ name: 'adamw', weightDecay: 0.05 })
+  const { trained } = planOf(model.parameterShapes, RULES[learns])
+  const rule = updateRule({ optimizer, trained, clip: 1 })
+  const run = model.train({ trained: trained.map(({ name }) => name), rule })
+  // Few lengths of text, since each makes a graph of its own.
+  const padded: BatchProcessor = (inputs) =>
+    processor('text' in inputs ? ({ ...inputs, padToMultipleOf: 8 } as typeof inputs) : inputs)
+  const judge = (some: readonly Item[]) => judgement(run, processor, pictureOf, labels, sentence, some)
+  try {
+    const data = learned.map(({ id, label }) => ({ image: pictureOf(id), text: sentence(label), key: id }))
+    const batchSize = Math.min(BATCH, learned.length)
+    const steps = epochs * Math.floor(learned.length / batchSize)
+    const rate = scheduleOf(steps, { kind: 'cosine', warmup: Math.min(5, Math.floor(steps / 5)) })
+    const first = await judge(heldOut)
+    told({ step: 0, steps, heldOut: first.accuracy, learned: (await judge(learned)).accuracy })
+    let step = 0
+    const perEpoch = Math.max(1, steps / epochs)
+    for await (const batch of new DataLoader(data, padded, { batchSize, epochs, seed: 1, bad: 'error' })) {
+      signal.throwIfAborted()
+      const { pixelValues, inputIds, attentionMask, tokenTypeIds, positives, samples } = batch
+      const n = samples.length
+      const { loss } = await run.step(
+        {
+          ...{ pixelValues, inputIds, attentionMask, tokenTypeIds },
+          positives: { data: positives, dims: [n, n], dtype: 'float32' },
+        },
+        { numbers: optimizer.numbers(step + 1, learningRate * rate(step)), dropoutSeed: step },
+      )
+      step++
+      const isLooked = step === steps || step % perEpoch === 0
+      told({
+        ...{ step, steps, loss },
+        ...(isLooked && { heldOut: (await judge(heldOut)).accuracy, learned: (await judge(learned)).accuracy }),
+      })
+    }
+    const last = await judge(heldOut)
+    const folder = new MemoryFolder()
+    await run.savePretrained(folder)
+    await processor.savePretrained(folder)
+    return {
+      before: first.accuracy,
+      after: last.accuracy,
+      heldOut: heldOut.map((item, i) => ({ ...item, given: labels[last.given[i]!]! })),
+      trainedOn: learned.length,
+      seconds: (performance.now() - started) / 1000,
+      folder,
+    }
+  } finally {
+    await run.dispose()
+    await model.dispose()
+  }
+}
+
+/** Which label each picture gets, by the weights as they are now. */
+async function judgement(
+  run: TrainingRun,
+  processor: VisionTextDualEncoderProcessor,
+  pictureOf: (id: string) => Blob,
+  labels: readonly string[],
+  sentence: (label: string) => string,
+  items: readonly Item[],
+): Promise<{ accuracy: number; given: number[] }> {
+  const texts = await run.embed(
+    'text',
+    await processor({ text: labels.map(sentence), padding: true, padToMultipleOf: 8 }),
+  )
+  const images = await run.embed('vision', await processor({ images: items.map(({ id }) => pictureOf(id)) }))
+  const given = topK(images, texts, 1).map(([best]) => best!.index)
+  return { accuracy: given.filter((at, i) => labels[at] === items[i]!.label).length / items.length, given }
+}

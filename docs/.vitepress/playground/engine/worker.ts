@@ -1,0 +1,259 @@
+import {
+  AutoProcessor,
+  loadImage,
+  probabilitiesOf,
+  type Tensor,
+  tensor,
+  type VisionTextDualEncoderProcessor,
+} from '@dual-encoder/core'
+import type { DualEncoderModel } from '@dual-encoder/core/backend'
+import { zipSync } from 'fflate'
+import type { Shipped } from '../shipped.ts'
+import { attentionMaps, cropOf } from './attention.ts'
+import { asInt8, download, type MemoryFolder, open, type Opened } from './models.ts'
+import type {
+  Backend,
+  Call,
+  Calls,
+  Compared,
+  FrameLike,
+  Labelled,
+  Precision,
+  Reply,
+  Request,
+  Told,
+} from './protocol.ts'
+import { train } from './training.ts'
+
+type Answers = {
+  [C in Call]: (
+    args: Parameters<Calls[C]>,
+    told: (value: C extends keyof Told ? Told[C] : never) => void,
+  ) => Promise<ReturnType<Calls[C]>>
+}
+
+let shipped: readonly File[] = []
+let trained: MemoryFolder | undefined
+/** What answers now. */
+let files: readonly File[] = []
+let int8: Promise<readonly File[]> | undefined
+let processor: VisionTextDualEncoderProcessor
+let current: Opened | undefined
+let training: AbortController | undefined
+
+const pictures = new Map<string, Blob>()
+/** Of the current model: embeddings of pictures and of texts, `[1, D]`. */
+const known = { pictures: new Map<string, Tensor>(), texts: new Map<string, Tensor>() }
+
+const pictureOf = (id: string): Blob => {
+  const picture = pictures.get(id)
+  if (!picture) throw new Error('That picture is no longer here.')
+  return picture
+}
+
+const filesOf = async (precision: Precision): Promise<readonly File[]> =>
+  precision === 'float32' ? files : (int8 ??= asInt8(files))
+
+function model(): DualEncoderModel {
+  if (!current) throw new Error('No model has been loaded yet.')
+  return current.model
+}
+
+function forget(): void {
+  known.pictures.clear()
+  known.texts.clear()
+}
+
+async function close(): Promise<void> {
+  const before = current
+  current = undefined
+  forget()
+  await before?.model.dispose()
+}
+
+/** A grey picture and a word: what loads everything. */
+const firstAnswer = async (model: DualEncoderModel): Promise<unknown> =>
+  model.forward(
+    await processor({
+      images: [{ data: new Uint8Array(64 * 64 * 3).fill(128), width: 64, height: 64, channels: 3 }],
+      text: ['a'],
+    }),
+  )
+
+const seen = (picture: Blob | FrameLike) =>
+  picture instanceof Blob ? picture : { ...picture, width: picture.width, height: picture.height, channels: 4 }
+
+async function embedPicture(picture: string | FrameLike): Promise<Tensor> {
+  const cached = typeof picture === 'string' ? known.pictures.get(picture) : undefined
+  if (cached) return cached
+  const images = [seen(typeof picture === 'string' ? pictureOf(picture) : picture)]
+  const embeds = await model().getImageFeatures(await processor({ images }), { normalize: true })
+  if (typeof picture === 'string') known.pictures.set(picture, embeds)
+  return embeds
+}
+
+async function embedTexts(texts: readonly string[]): Promise<Tensor[]> {
+  const fresh = [...new Set(texts)].filter((text) => !known.texts.has(text))
+  // One by one, as they are typed: no padding, and the next key finds them here.
+  for (const text of fresh)
+    known.texts.set(text, await model().getTextFeatures(await processor({ text: [text] }), { normalize: true }))
+  return texts.map((text) => known.texts.get(text)!)
+}
+
+const dot = (a: Tensor, b: Tensor): number => {
+  let sum = 0
+  for (let i = 0; i < a.data.length; i++) sum += Number(a.data[i]) * Number(b.data[i])
+  return sum
+}
+
+async function labelled(picture: string | FrameLike, labels: readonly string[], template: string): Promise<Labelled> {
+  const start = performance.now()
+  const image = await embedPicture(picture)
+  const middle = performance.now()
+  const texts = await embedTexts(labels.map((label) => template.replaceAll('{}', label)))
+  const end = performance.now()
+  const scale = Math.exp(Number((await model().logitScale()).data[0]))
+  const bias = Number((await model().logitBias())?.data[0] ?? 0)
+  const logits = Float32Array.from(texts, (text) => scale * dot(image, text) + bias)
+  const { loss } = model().config
+  const shares = [...probabilitiesOf(tensor(logits, [1, labels.length]), loss).data]
+  return { shares, sumToOne: loss === 'clip', pictureMs: middle - start, wordsMs: end - middle }
+}
+
+const COMPARED: readonly (readonly [Backend, Precision])[] = [
+  ['onnx-wasm', 'float32'],
+  ['tfjs', 'float32'],
+  ['webgpu', 'float32'],
+  ['onnx-webgpu', 'float32'],
+  ['onnx-wasm', 'int8'],
+]
+
+const largest = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0)
+
+const bestOf = (logits: Tensor): number[] => {
+  const [rows = 0, columns = 0] = logits.dims
+  return Array.from({ length: rows }, (_, row) => {
+    const values = Array.from(logits.data.slice(row * columns, (row + 1) * columns) as Float32Array)
+    return values.indexOf(Math.max(...values))
+  })
+}
+
+/** Every backend on the same input, one after the other. */
+async function compare(
+  ids: readonly string[],
+  labels: readonly string[],
+  template: string,
+  told: (row: Compared) => void,
+): Promise<void> {
+  const text = labels.map((label) => template.replaceAll('{}', label))
+  const inputs = await processor({ images: ids.map(pictureOf), text, padding: true })
+  let wanted: Tensor | undefined
+  for (const [backend, precision] of COMPARED) {
+    const row = { backend, precision, pictures: ids.length }
+    try {
+      const opened = await open(backend, precision, await filesOf(precision), firstAnswer)
+      try {
+        const { logitsPerImage } = await opened.model.forward(inputs)
+        const times: number[] = []
+        for (let i = 0; i < 3; i++) {
+          const start = performance.now()
+          await opened.model.getImageFeatures(inputs)
+          times.push((performance.now() - start) / ids.length)
+        }
+        const { ms: loadMs, bytes } = opened.loaded
+        const best = bestOf(logitsPerImage)
+        const agree = wanted ? bestOf(wanted).filter((at, i) => at === best[i]).length : ids.length
+        const difference = wanted ? largest(logitsPerImage.data as Float32Array, wanted.data as Float32Array) : 0
+        wanted ??= logitsPerImage
+        told({ ...row, loadMs, bytes, pictureMs: Math.min(...times), difference, agree })
+      } finally {
+        await opened.model.dispose()
+      }
+    } catch (error) {
+      told({ ...row, error: (error as Error).message })
+    }
+  }
+}
+
+const answers: Answers = {
+  async start([base], told) {
+    const about = (await (await fetch(new URL('shipped.json', base))).json()) as Shipped
+    shipped = files = await download(new URL('model/', base).href, about.files, told)
+    processor = (await AutoProcessor.fromPretrained(files)) as VisionTextDualEncoderProcessor
+    const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<object | null> } }
+    return { webgpu: Boolean(await gpu?.requestAdapter().catch(() => null)) }
+  },
+  async use([backend, precision]) {
+    await close()
+    current = await open(backend, precision, await filesOf(precision), firstAnswer)
+    return current.loaded
+  },
+  async add([id, file]) {
+    const { width, height } = await loadImage(file)
+    pictures.set(id, file)
+    return { width, height }
+  },
+  remove([id]) {
+    pictures.delete(id)
+    known.pictures.delete(id)
+    return Promise.resolve()
+  },
+  label: ([picture, labels, template]) => labelled(picture, labels, template),
+  async find([query, ids]) {
+    const start = performance.now()
+    const [text] = await embedTexts([query])
+    const scores: { id: string; score: number }[] = []
+    for (const id of ids) scores.push({ id, score: dot(text!, await embedPicture(id)) })
+    return { scores: scores.sort((a, b) => b.score - a.score), ms: performance.now() - start }
+  },
+  async attention([id]) {
+    const inputs = await processor({ images: [pictureOf(id)], text: ['a'] })
+    const { visionModelOutput } = await model().forward(inputs, { outputAttentions: true })
+    const { patchSize } = model().config.visionConfig as unknown as { patchSize?: number | readonly number[] }
+    const preprocessor = files.find(({ name }) => name === 'preprocessor_config.json')
+    const [, , height = 0, width = 0] = inputs.pixelValues.dims
+    return attentionMaps(
+      visionModelOutput.attentions ?? [],
+      [height, width],
+      typeof patchSize === 'number' ? patchSize : (patchSize?.[0] ?? 1),
+      preprocessor && cropOf(JSON.parse(await preprocessor.text()) as object),
+    )
+  },
+  compare: ([ids, labels, template], told) => compare(ids, labels, template, told),
+  async train([options], told) {
+    training = new AbortController()
+    const { folder, ...result } = await train(shipped, processor, pictureOf, options, told, training.signal)
+    trained = folder
+    return result
+  },
+  stop() {
+    training?.abort(new Error('Stopped.'))
+    return Promise.resolve()
+  },
+  async checkpoint() {
+    if (!trained) throw new Error('Nothing has been trained yet.')
+    const entries = [...trained.files].map(async ([name, file]) => [name, new Uint8Array(await file.arrayBuffer())])
+    return new Blob([zipSync(Object.fromEntries(await Promise.all(entries)), { level: 0 }) as Uint8Array<ArrayBuffer>])
+  },
+  async weights([which]) {
+    files = which === 'trained' && trained ? [...trained.files.values()] : shipped
+    int8 = undefined
+    await close()
+  },
+}
+
+/** Calls that use the model come one after the other; `stop` and pictures do not wait. */
+const ASIDE: readonly Call[] = ['stop', 'add', 'remove']
+let last: Promise<unknown> = Promise.resolve()
+
+globalThis.onmessage = ({ data: { id, call, args } }: MessageEvent<Request>) => {
+  const reply = (message: Reply) => (globalThis as unknown as Worker).postMessage(message)
+  const answer = () => (answers[call] as (args: unknown, told: unknown) => Promise<unknown>)(args, told)
+  const told = (value: unknown) => reply({ id, told: value })
+  const answered = (ASIDE.includes(call) ? answer() : (last = last.then(answer, answer))) as Promise<unknown>
+  answered.then(
+    (result) => reply({ id, result }),
+    (error: Error & { code?: string }) => reply({ id, error: { message: error.message, code: error.code } }),
+  )
+}
