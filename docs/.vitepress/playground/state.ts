@@ -61,10 +61,10 @@ export class Playground {
     return this.pictures.find(({ id }) => id === this.selected)
   }
 
-  /** Runs something, and shows what went wrong with it. */
-  async attempt<T>(action: () => Promise<T>): Promise<T | undefined> {
+  /** Runs something, and shows what went wrong with it. What runs by itself (`live`) leaves an error before it in sight. */
+  async attempt<T>(action: () => Promise<T>, { live = false } = {}): Promise<T | undefined> {
     try {
-      this.error = undefined
+      if (!live) this.error = undefined
       return await action()
     } catch (error) {
       const { message, code } = error as { message: string; code?: string }
