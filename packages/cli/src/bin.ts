@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { isMainThread, workerData } from 'node:worker_threads'
 import { Context, type LoadFlags } from './context'
-import { loadModel } from './model'
 import { run } from './run'
-import { answerEngine, localEngine } from './server/engine'
+import { type EngineFlags, loadEngine } from './server/load'
+import { answerEngine } from './server/thread'
 import type { Terminal } from './terminal'
 
 const interrupted = new AbortController()
@@ -21,6 +21,6 @@ if (isMainThread) {
   void run(process.argv.slice(2), terminal).then((code) => (process.exitCode = code))
 } else {
   // The server's engine.
-  const { engine } = workerData as { engine: LoadFlags }
-  answerEngine(loadModel(new Context(terminal, true), engine).then(localEngine))
+  const { engine } = workerData as { engine: LoadFlags & EngineFlags }
+  answerEngine(loadEngine(new Context(terminal, true), engine))
 }

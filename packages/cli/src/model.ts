@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { AutoProcessor, OptionError, SourceError, type VisionTextDualEncoderProcessor } from '@dual-encoder/core'
-import { AutoModel, TextTower, VisionTower, type OnnxModel } from '@dual-encoder/onnx'
+import { AutoModel, TextTower, VisionTower, type OnnxModel, type OnnxOptions } from '@dual-encoder/onnx'
 import type { Context, LoadFlags } from './context'
 
 /** Beside the build, and in the repository. */
@@ -24,11 +24,16 @@ export interface Loaded extends AsyncDisposable {
 }
 
 /** A model of two towers and its processor, on ONNX Runtime. */
-export async function loadModel(context: Context, flags: LoadFlags): Promise<Loaded> {
+export async function loadModel(
+  context: Context,
+  flags: LoadFlags,
+  more: Pick<OnnxOptions, 'batching'> = {},
+): Promise<Loaded> {
   const source = modelSource(flags.model)
   const options = context.sourceOptions(flags)
   const model = await AutoModel.fromPretrained(source, {
     ...options,
+    ...more,
     onWarning: context.onWarning,
     ...(flags.threads === undefined ? {} : { threads: flags.threads }),
   })

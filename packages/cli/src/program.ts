@@ -176,8 +176,11 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     command(
       program,
       'serve',
-      'answer over HTTP: /v1/embeddings as OpenAI has it, /classify, /healthz, /metrics; keys from $DUAL_ENCODER_API_KEYS',
-      ['dual-encoder serve', 'DUAL_ENCODER_API_KEYS=one,two dual-encoder serve --host 0.0.0.0 --port 8080'],
+      'answer over HTTP: /v1/embeddings as OpenAI has it, /classify, /search; keys from $DUAL_ENCODER_API_KEYS',
+      [
+        'dual-encoder serve',
+        'DUAL_ENCODER_API_KEYS=one,two dual-encoder serve --host 0.0.0.0 --port 8080 --index ./my-index',
+      ],
       (_: [], flags: Flags<typeof serve>, context) => serve(flags, context),
     ),
   )
@@ -186,6 +189,12 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     .option('--queue <count>', 'inputs that may wait; more are answered 429', whole, 1024)
     .option('--max-inputs <count>', 'texts and pictures of a request', whole, 256)
     .option('--max-body <bytes>', 'of a request', whole, 32 * 2 ** 20)
+    .option('--max-pixels <count>', 'of a picture (default: 178,956,970, as Pillow)', whole)
+    .option('--timeout <seconds>', 'for a request to come, and for its answer', whole, 60)
+    .option('--max-batch <count>', 'texts or pictures of one run of the model', whole, 16)
+    .option('--max-delay <milliseconds>', 'that one waits for others', Number, 2)
+    .option('-i, --index <place>', 'an index for /search: a folder, or s3://bucket/place')
+    .option('--allow-hosts <hosts...>', 'of pictures that clients may name by URL; none unless they are named here')
 
   command(
     program,

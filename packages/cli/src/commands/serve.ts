@@ -1,42 +1,40 @@
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import { createAdaptorServer } from '@hono/node-server'
 import type { Context, LoadFlags } from '../context'
 import { modelSource } from '../model'
 import { createApp } from '../server/app'
-import { threadEngine } from '../server/engine'
+import { listen } from '../server/listen'
+import { Metrics } from '../server/metrics'
+import { threadEngine } from '../server/thread'
+import type { EngineFlags } from '../server/load'
 
-export interface ServeFlags extends LoadFlags {
+export interface ServeFlags extends LoadFlags, EngineFlags {
   readonly host: string
   readonly port: number
   readonly queue: number
   readonly maxBody: number
   readonly maxInputs: number
+  /** Seconds. */
+  readonly timeout: number
+  readonly allowHosts?: readonly string[]
 }
 
 /** Serves until it is stopped; what was accepted by then is answered. */
 export async function serve(flags: ServeFlags, context: Context): Promise<void> {
-  const { host, port, queue, maxBody, maxInputs, ...load } = flags
+  const { host, port, queue, maxBody, maxInputs, allowHosts, ...load } = flags
   const engine = threadEngine(process.argv[1]!, load)
   // Loaded before anybody asks.
-  await engine.texts(['ready'])
+  await engine.embed([{ text: 'ready' }])
   const keys = process.env.DUAL_ENCODER_API_KEYS?.split(',').filter(Boolean)
-  const app = createApp(engine, {
-    model: modelSource(flags.model),
-    queue,
-    maxBody,
-    maxInputs,
+  const [metrics, timeout] = [new Metrics(), flags.timeout * 1000]
+  const options = {
+    ...{ model: modelSource(flags.model), queue, maxBody, maxInputs, timeout },
     ...(keys ? { keys } : {}),
-  })
-  const server = createAdaptorServer({ fetch: app.fetch, hostname: host })
-  server.listen(port, host)
-  await once(server, 'listening')
-  const url = `http://${host}:${(server.address() as AddressInfo).port}`
+    ...(allowHosts ? { hosts: allowHosts.flatMap((hosts) => hosts.split(',')) } : {}),
+  }
+  const { url, stop } = await listen(createApp(engine, options, metrics), { host, port, timeout }, metrics)
   context.print(`Listening on ${url}`, { url })
   if (!context.signal.aborted) await once(context.signal, 'abort')
-  const closed = once(server, 'close')
-  server.close()
-  if ('closeIdleConnections' in server) server.closeIdleConnections()
-  await closed
+  const { accepted, answered } = await stop()
   await engine.close()
+  context.print(`Stopped: of ${accepted} requests that came ${answered} were answered`, { accepted, answered })
 }

@@ -1,129 +1,110 @@
-import { probabilitiesOf, tensor } from '@dual-encoder/core'
-import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { ImageError, InputError, OptionError, probabilitiesOf, tensor, TokenizerError } from '@dual-encoder/core'
+import { type Context, Hono } from 'hono'
+import { type BodyLimits, type Body, readBody } from './body'
 import type { Answer, Engine } from './engine'
+import { type Input, inputOf, listOf, oneOf } from './inputs'
+import { Metrics } from './metrics'
+import { openapi } from './openapi'
+import { errorBody, Refused } from './refused'
+import { Room } from './room'
 
-export interface ServerOptions {
+export interface ServerOptions extends BodyLimits {
   readonly model: string
   /** Whoever has one of these may ask; everybody where there are none. */
   readonly keys?: readonly string[]
   /** Inputs that may wait; more are answered 429. */
   readonly queue: number
-  /** Bytes of a body. */
-  readonly maxBody: number
   /** Texts and pictures of one request. */
   readonly maxInputs: number
+  /** Hosts of pictures that clients may name by URL. */
+  readonly hosts?: readonly string[]
 }
 
-/** An answer that is no 200, as OpenAI's clients read it. */
-class Refused extends Error {
-  constructor(
-    readonly status: 400 | 401 | 429,
-    readonly code: string,
-    message: string,
-  ) {
-    super(message)
-  }
-}
-
-type Input = { readonly text: string } | { readonly image: Uint8Array }
+/** Bodies of full size that may be read at a time. */
+const BODIES = 8
 
 /** The server's answers, without its sockets. */
-export function createApp(engine: Engine, options: ServerOptions): Hono {
+export function createApp(engine: Engine, options: ServerOptions, metrics = new Metrics()): Hono {
   const app = new Hono()
-  const counts = { requests: 0, refused: 0, failed: 0, texts: 0, pictures: 0, seconds: 0 }
-  let waiting = 0
+  const queue = new Room(options.queue, 'inputs')
+  const bodies = new Room(BODIES * options.maxBody, "bytes of others' bodies")
+  const { hosts = [], maxBody, maxInputs, timeout } = options
+  const fetching = { hosts, maxBytes: maxBody, timeout: Math.min(timeout, 10_000) }
 
-  /** Vectors of inputs, once there is room for them. */
-  const embed = async (inputs: readonly Input[]): Promise<{ vectors: Float32Array[]; tokens: number }> => {
-    if (inputs.length === 0 || inputs.length > options.maxInputs)
-      throw new Refused(400, 'bad-input', `${inputs.length} inputs were given; 1 to ${options.maxInputs} are allowed.`)
-    if (waiting + inputs.length > options.queue)
-      throw new Refused(429, 'queue-full', `${waiting} inputs are waiting. Try again in a second.`)
-    waiting += inputs.length
-    const started = performance.now()
-    try {
-      const texts = inputs.flatMap((input) => ('text' in input ? [input.text] : []))
-      const pictures = inputs.flatMap((input) => ('image' in input ? [input.image] : []))
-      const none = { answers: [], tokens: 0 }
-      const [ofTexts, ofPictures] = await Promise.all([
-        texts.length > 0 ? engine.texts(texts) : none,
-        pictures.length > 0 ? engine.pictures(pictures) : none,
-      ])
-      counts.texts += texts.length
-      counts.pictures += pictures.length
-      const [nextText, nextPicture] = [ofTexts.answers.values(), ofPictures.answers.values()]
-      const answers = inputs.map((input) => ('text' in input ? nextText : nextPicture).next().value as Answer)
-      const vectors = answers.map((answer, i) => {
-        if ('vector' in answer) return answer.vector
-        throw new Refused(400, answer.code, `input ${i}: ${answer.message}`)
-      })
-      return { vectors, tokens: ofTexts.tokens }
-    } finally {
-      waiting -= inputs.length
-      counts.seconds += (performance.now() - started) / 1000
-    }
+  /** Some work on inputs, once there is room for them, as long as the client waits and time is left. */
+  const during = async <T>(
+    context: Context,
+    given: readonly unknown[],
+    work: (inputs: readonly Input[], signal: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
+    if (given.length === 0 || given.length > maxInputs)
+      throw new Refused(400, 'bad-input', `${given.length} inputs were given; 1 to ${maxInputs} are allowed.`)
+    return queue.during(given.length, async () => {
+      const inputs = await Promise.all(given.map((input) => inputOf(input, fetching)))
+      const late = AbortSignal.timeout(timeout)
+      try {
+        return await work(inputs, AbortSignal.any([late, context.req.raw.signal]))
+      } catch (error) {
+        if (late.aborted) throw new Refused(503, 'too-slow', `There was no answer within ${timeout / 1000} s.`, 5)
+        throw error
+      }
+    })
   }
 
+  const embed = (context: Context, given: readonly unknown[]) =>
+    during(context, given, async (inputs, signal) => {
+      const { answers, tokens } = await engine.embed(inputs, signal)
+      const texts = inputs.filter((input) => 'text' in input).length
+      if (texts > 0) metrics.embedded('text', texts, tokens)
+      if (texts < inputs.length) metrics.embedded('picture', inputs.length - texts)
+      return { vectors: answers.map(vectorOf), tokens }
+    })
+
   app.onError((error, context) => {
-    const refused = error instanceof Refused ? error : undefined
-    counts[refused ? 'refused' : 'failed']++
-    const { status = 500, code = 'failed' } = refused ?? {}
-    if (status === 429) context.header('Retry-After', '1')
-    const type = status === 500 ? 'server_error' : 'invalid_request_error'
-    const message = refused ? error.message : 'The model failed.'
-    return context.json({ error: { message, type, code, param: null } }, status)
+    const { status, code, message, retryAfter } = refusedOf(error)
+    if (retryAfter !== undefined) context.header('Retry-After', String(retryAfter))
+    // The rest of a body that is refused is not read.
+    if (status === 413 || status === 408) context.header('Connection', 'close')
+    return context.json(errorBody(status, code, message), status)
   })
-  app.notFound((context) =>
-    context.json(
-      { error: { message: 'There is nothing here.', type: 'invalid_request_error', code: 'not-found' } },
-      404,
-    ),
-  )
-  app.get('/healthz', (context) => context.json({ status: 'ok', waiting }))
+  const paths = new Set<string>()
+  app.notFound((context) => context.json(errorBody(404, 'not-found', 'There is nothing here.'), 404))
+  app.use(async (context, next) => {
+    const started = performance.now()
+    await next()
+    const { path } = context.req
+    metrics.answered(paths.has(path) ? path : 'other', context.res.status, (performance.now() - started) / 1000)
+  })
+  app.get('/healthz', (context) => context.json({ status: 'ok', waiting: queue.taken }))
+  app.get('/openapi.json', (context) => context.json(openapi))
   app.get('/metrics', (context) =>
     context.text(
-      [
-        ...Object.entries(counts).map(([name, value]) => `dual_encoder_${name}_total ${value}`),
-        `dual_encoder_waiting ${waiting}`,
-        '',
-      ].join('\n'),
+      metrics.text({
+        waiting: ['Inputs that wait or are computed.', queue.taken],
+        resident_bytes: ['Memory of the process.', process.memoryUsage.rss()],
+      }),
     ),
   )
   app.use(async (context, next) => {
-    counts.requests++
     const given = /^Bearer (.+)$/.exec(context.req.header('authorization') ?? '')?.[1]
-    if (options.keys && !(given !== undefined && options.keys.includes(given)))
+    if (options.keys && !(given !== undefined && isAmong(options.keys, given)))
       throw new Refused(401, 'bad-key', 'A key is needed: Authorization: Bearer KEY.')
     await next()
   })
-  app.use(
-    bodyLimit({
-      maxSize: options.maxBody,
-      onError: (context) => {
-        // The rest of it is not read.
-        context.header('Connection', 'close')
-        const message = `A body may have ${options.maxBody} bytes.`
-        return context.json({ error: { message, type: 'invalid_request_error', code: 'body-too-large' } }, 413)
-      },
-    }),
-  )
+  const bodyOf = (context: Context): Promise<Body> => readBody(context.req.raw, options, bodies)
 
   app.post('/v1/embeddings', async (context) => {
-    const body = await bodyOf(context.req)
-    const { input, encoding_format: format = 'float', dimensions } = body
+    const { input, ...rest } = await bodyOf(context)
+    const [format, dimensions] = [oneOf(rest.encoding_format) ?? 'float', numberOf(rest.dimensions)]
     if (format !== 'float' && format !== 'base64')
       throw new Refused(400, 'bad-option', 'encoding_format: float or base64.')
-    const list = Array.isArray(input) ? (input as unknown[]) : [input]
-    const { vectors, tokens } = await embed(list.map(inputOf))
+    const { vectors, tokens } = await embed(context, listOf(input))
     const size = vectors[0]!.length
-    if (
-      dimensions !== undefined &&
-      !(Number.isInteger(dimensions) && Number(dimensions) >= 1 && Number(dimensions) <= size)
-    )
+    if (dimensions !== undefined && !(Number.isInteger(dimensions) && dimensions >= 1 && dimensions <= size))
       throw new Refused(400, 'bad-option', `dimensions: 1 to ${size}.`)
     const data = vectors.map((vector, index) => {
-      const values = dimensions === undefined ? vector : shortened(vector, Number(dimensions))
+      const values = dimensions === undefined ? vector : shortened(vector, dimensions)
       return { object: 'embedding', index, embedding: format === 'base64' ? base64(values) : [...values] }
     })
     const usage = { prompt_tokens: tokens, total_tokens: tokens }
@@ -131,11 +112,13 @@ export function createApp(engine: Engine, options: ServerOptions): Hono {
   })
 
   app.post('/classify', async (context) => {
-    const { image, labels, template = 'a photo of a {}.' } = await bodyOf(context.req)
+    const { image, labels, template } = await bodyOf(context)
     if (!Array.isArray(labels) || labels.length === 0 || !labels.every((label) => typeof label === 'string'))
       throw new Refused(400, 'bad-input', 'labels: a list of texts.')
-    const texts = labels.map((label) => ({ text: String(template).replaceAll('{}', label as string) }))
-    const { vectors } = await embed([inputOf({ image }), ...texts])
+    const sentence = oneOf(template) ?? 'a photo of a {}.'
+    if (typeof sentence !== 'string') throw new Refused(400, 'bad-option', 'template: a text with {} in it.')
+    const texts = labels.map((label) => sentence.replaceAll('{}', () => label as string))
+    const { vectors } = await embed(context, [{ image }, ...texts])
     const [picture, ...sentences] = vectors as [Float32Array, ...Float32Array[]]
     const { scale, bias, loss } = await engine.logits()
     const logits = Float32Array.from(
@@ -146,23 +129,51 @@ export function createApp(engine: Engine, options: ServerOptions): Hono {
     const ranked = labels.map((label, i) => ({ label: label as string, probability: shares[i]! }))
     return context.json({ labels: ranked.sort((a, b) => b.probability - a.probability) })
   })
+
+  app.post('/search', async (context) => {
+    const { query, ...rest } = await bodyOf(context)
+    const [k, where, exact] = [numberOf(rest.k) ?? 10, oneOf(rest.where), oneOf(rest.exact) ?? false]
+    if (!Number.isInteger(k) || k < 1 || k > 1000) throw new Refused(400, 'bad-option', 'k: 1 to 1000.')
+    if (where !== undefined && typeof where !== 'string') throw new Refused(400, 'bad-option', 'where: a text of SQL.')
+    const parts = listOf(query)
+    const weights = parts.map((part) => (part as { weight?: unknown } | null)?.weight ?? 1)
+    if (!weights.every((weight) => typeof weight === 'number'))
+      throw new Refused(400, 'bad-option', 'weight: a number, below 0 for what hits are not to be like.')
+    const hits = await during(context, parts, (inputs, signal) => {
+      const weighted = inputs.map((input, i) => ({ ...input, weight: weights[i] as number }))
+      const isExact = exact === true || exact === 'true'
+      return engine.search(weighted, { k, exact: isExact, ...(where === undefined ? {} : { where }) }, signal)
+    })
+    return context.json({ hits })
+  })
+  for (const { path } of app.routes) if (path !== '/*') paths.add(path)
   return app
 }
 
-async function bodyOf(request: { json(): Promise<unknown> }): Promise<Record<string, unknown>> {
-  const body = await request.json().catch(() => undefined)
-  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Record<string, unknown>
-  throw new Refused(400, 'bad-json', 'The body has to be an object of JSON.')
+function vectorOf(answer: Answer, place: number): Float32Array {
+  if ('vector' in answer) return answer.vector
+  throw new Refused(400, answer.code, `input ${place}: ${answer.message}`)
 }
 
-/** Pictures come as data URLs: nothing is fetched for anybody. */
-function inputOf(given: unknown): Input {
-  if (typeof given === 'string') return { text: given }
-  const { text, image } = (given ?? {}) as { text?: unknown; image?: unknown }
-  if (typeof text === 'string' && image === undefined) return { text }
-  const data = typeof image === 'string' ? /^data:image\/[\w.+-]+;base64,([\w+/=\s]+)$/.exec(image)?.[1] : undefined
-  if (data !== undefined) return { image: new Uint8Array(Buffer.from(data, 'base64')) }
-  throw new Refused(400, 'bad-input', 'An input is a text, { "text" }, or { "image": "data:image/png;base64,..." }.')
+/** What a client did is told to it; what failed here is not. */
+function refusedOf(error: Error): Refused | { status: 500; code: string; message: string; retryAfter?: number } {
+  if (error instanceof Refused) return error
+  const ofClient = [InputError, OptionError, ImageError, TokenizerError].find((type) => error instanceof type)
+  if (ofClient) return new Refused(400, (error as InputError).code, error.message)
+  return { status: 500, code: 'failed', message: 'The model failed.' }
+}
+
+/** Compared in a time that tells nothing of the keys. */
+function isAmong(keys: readonly string[], given: string): boolean {
+  const hash = (text: string) => createHash('sha256').update(text).digest()
+  return keys.filter((key) => timingSafeEqual(hash(key), hash(given))).length > 0
+}
+
+/** A number, also as a form's text. NaN for what is none */
+function numberOf(value: unknown): number | undefined {
+  const one = oneOf(value)
+  if (one === undefined || one === null) return undefined
+  return typeof one === 'number' || (typeof one === 'string' && one.trim() !== '') ? Number(one) : NaN
 }
 
 function shortened(vector: Float32Array, size: number): Float32Array {

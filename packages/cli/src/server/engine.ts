@@ -1,109 +1,107 @@
-import { type MessagePort, parentPort, Worker } from 'node:worker_threads'
-import { DualEncoderError, type LossType } from '@dual-encoder/core'
+import { ImageError, InputError, type LossType, OptionError } from '@dual-encoder/core'
+import type { Query, SearchIndex } from '@dual-encoder/search'
 import type { Loaded } from '../model'
+import type { Input } from './inputs'
 
-/** Unit vectors, or why there is none, in the order of what was given. */
+/** A unit vector, or why there is none. */
 export type Answer = { readonly vector: Float32Array } | { readonly code: string; readonly message: string }
 
 export interface Answers {
+  /** In the order of what was given. */
   readonly answers: readonly Answer[]
   /** Of texts, with padding left out. */
   readonly tokens: number
 }
 
+export type Hits = Awaited<ReturnType<SearchIndex['search']>>
+export interface HitOptions {
+  readonly k: number
+  readonly where?: string
+  readonly exact: boolean
+}
+
 /** What a server asks of a model, wherever it runs. */
 export interface Engine {
-  texts(texts: readonly string[]): Promise<Answers>
-  pictures(files: readonly Uint8Array[]): Promise<Answers>
+  embed(inputs: readonly Input[], signal?: AbortSignal): Promise<Answers>
+  search(query: Query, options: HitOptions, signal?: AbortSignal): Promise<Hits>
   /** What cosines are multiplied with, what is added, and what tells probabilities from that. */
   logits(): Promise<{ readonly scale: number; readonly bias: number; readonly loss: LossType }>
   close(): Promise<void>
 }
 
-/** The engine in this thread, which it blocks while it computes. */
-export function localEngine({ model, processor }: Pick<Loaded, 'model' | 'processor'>): Engine {
-  const rows = ({ data, dims }: { data: Float32Array; dims: readonly number[] }) =>
-    Array.from({ length: dims[0]! }, (_, i) => ({ vector: data.slice(i * dims[1]!, (i + 1) * dims[1]!) }))
+export interface EngineParts extends Pick<Loaded, 'model' | 'processor'> {
+  /** What `search` looks in. */
+  readonly index?: SearchIndex
+  /** Of a picture. */
+  readonly maxPixels?: number
+}
+
+/** Inputs that are prepared or computed at a time: some batches, so that the next is ready when one is done. */
+const UNDER_WAY = 64
+
+/**
+ * The engine in this thread, which it blocks while it computes. Each input is a call of its own: the model puts together
+ * (`batching`) what comes at once, of one request or of many.
+ */
+export function localEngine({ model, processor, index, maxPixels }: EngineParts): Engine {
+  const slots = new Slots(UNDER_WAY)
+  const limits = maxPixels === undefined ? {} : { maxPixels }
+  const one = async (input: Input, signal?: AbortSignal): Promise<{ answer: Answer; tokens: number }> => {
+    const options = { normalize: true, ...(signal ? { signal } : {}) }
+    try {
+      if ('text' in input) {
+        const inputs = await processor({ text: [input.text], truncation: true })
+        const tokens = inputs.attentionMask.data.reduce((sum: number, value) => sum + Number(value), 0)
+        const { data } = await model.getTextFeatures(inputs, options)
+        return { answer: { vector: data.slice() }, tokens }
+      }
+      const { pixelValues } = await processor.imageProcessor([input.image], limits)
+      const { data } = await model.getImageFeatures({ pixelValues }, options)
+      return { answer: { vector: data.slice() }, tokens: 0 }
+    } catch (error) {
+      if (!(error instanceof ImageError || error instanceof InputError)) throw error
+      return { answer: { code: error.code, message: error.message }, tokens: 0 }
+    }
+  }
   return {
-    async texts(texts) {
-      const inputs = await processor({ text: [...texts], truncation: true })
-      const answers = rows(await model.getTextFeatures(inputs, { normalize: true }))
-      return { answers, tokens: inputs.attentionMask.data.reduce((sum, value) => sum + Number(value), 0) }
+    async embed(inputs, signal) {
+      const all = await Promise.all(inputs.map((input) => slots.during(() => one(input, signal), signal)))
+      return { answers: all.map(({ answer }) => answer), tokens: all.reduce((sum, { tokens }) => sum + tokens, 0) }
     },
-    async pictures(files) {
-      const { pixelValues, indices = [], errors = [] } = await processor.imageProcessor([...files], { onError: 'skip' })
-      const vectors =
-        indices.length === 0 ? [] : rows(await model.getImageFeatures({ pixelValues }, { normalize: true }))
-      const answers: Answer[] = []
-      indices.forEach((place, row) => (answers[place] = vectors[row]!))
-      for (const { index, error } of errors) answers[index] = { code: error.code, message: error.message }
-      return { answers, tokens: 0 }
+    async search(query, options, signal) {
+      if (!index) throw new OptionError('no-index', 'The server was started without an index.')
+      return slots.during(() => index.search(query, options), signal)
     },
     async logits() {
       const [scale, bias] = [await model.logitScale(), await model.logitBias()]
       return { scale: Math.exp(scale.data[0]!), bias: bias?.data[0] ?? 0, loss: model.config.loss }
     },
-    close: () => model.dispose(),
+    async close() {
+      await index?.close()
+      await model.dispose()
+    },
   }
 }
 
-type Call = 'texts' | 'pictures' | 'logits' | 'close'
-interface Request {
-  readonly id: number
-  readonly call: Call
-  readonly given: never
-}
-interface Reply {
-  readonly id: number
-  readonly value?: unknown
-  readonly error?: { readonly code: string; readonly message: string }
-}
+/** At most so much work at a time; the rest waits in order. */
+class Slots {
+  readonly #waiting: (() => void)[] = []
+  #free: number
 
-/** Answers for an engine that another thread asks. */
-export function answerEngine(engine: Promise<Engine>, port: MessagePort | null = parentPort): void {
-  port?.on('message', ({ id, call, given }: Request) => {
-    void engine
-      .then((ready) => ready[call](given) as Promise<unknown>)
-      .then(
-        (value): Reply => ({ id, value }),
-        (error: Error & { code?: string }): Reply => ({
-          id,
-          error: { code: error.code ?? 'error', message: error.message },
-        }),
-      )
-      .then((reply) => {
-        port.postMessage(reply)
-        if (call === 'close') port.close()
-      })
-  })
-}
-
-/** The engine on a thread of its own, which runs this program's file again. */
-export function threadEngine(file: string, flags: object): Engine {
-  const worker = new Worker(file, { workerData: { engine: flags } })
-  const waiting = new Map<number, { done: (value: never) => void; fail: (error: Error) => void }>()
-  const failAll = (error: Error) => {
-    for (const { fail } of waiting.values()) fail(error)
-    waiting.clear()
+  constructor(count: number) {
+    this.#free = count
   }
-  worker.on('message', ({ id, value, error }: Reply) => {
-    const call = waiting.get(id)
-    waiting.delete(id)
-    if (error) call?.fail(new DualEncoderError(error.code, error.message))
-    else call?.done(value as never)
-  })
-  worker.on('error', failAll)
-  worker.on('exit', () => failAll(new DualEncoderError('engine-ended', 'The engine has ended.')))
-  let last = 0
-  const ask = <T>(call: Call, given?: unknown): Promise<T> =>
-    new Promise<T>((done, fail) => {
-      waiting.set(++last, { done: done as (value: never) => void, fail })
-      worker.postMessage({ id: last, call, given })
-    })
-  return {
-    texts: (texts) => ask('texts', texts),
-    pictures: (files) => ask('pictures', files),
-    logits: () => ask('logits'),
-    close: () => ask('close'),
+
+  async during<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    if (this.#free > 0) this.#free--
+    else await new Promise<void>((go) => this.#waiting.push(go))
+    try {
+      signal?.throwIfAborted()
+      return await work()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next) next()
+      else this.#free++
+    }
   }
 }
