@@ -9,6 +9,8 @@ import { serve } from './commands/serve'
 import { train } from './commands/train'
 import { completion, SHELLS } from './completion'
 import { Context } from './context'
+import { embedByQueue, type QueueFlags } from './queue/coordinate'
+import { work } from './queue/work'
 import { EXIT, type ExitCode, type Terminal } from './terminal'
 
 const VERSION = '0.1.0'
@@ -151,12 +153,30 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
       [
         'dual-encoder embed ./pictures --out pictures.npy',
         'dual-encoder embed --texts captions.txt --out captions.parquet',
+        'dual-encoder embed /shared/pictures --queue redis://queue:6379 --out /shared/embeddings',
       ],
-      ([pictures]: [string[]], flags: Flags<typeof embed>, context) => embed(pictures, flags, context),
+      ([pictures]: [string[]], flags: Flags<typeof embed> & Partial<QueueFlags>, context) =>
+        flags.queue === undefined
+          ? embed(pictures, flags, context)
+          : embedByQueue(pictures, flags as QueueFlags & typeof flags, context),
     ),
   )
     .requiredOption('-o, --out <file>', 'its end says the format: .npy (ids in .ids.json beside it), .parquet, .jsonl')
     .option('--texts <file>', 'a text on each line, in place of pictures')
+    .option('--batch-size <count>', 'how many at a time', whole, 16)
+    .option('--queue <url>', 'have workers of this Redis do it; --out is a folder that they share')
+    .option('--shard-size <count>', 'pictures of a file, with --queue', whole, 1024)
+
+  modelled(
+    command(
+      program,
+      'worker',
+      'embed what others put in a queue, until it is stopped',
+      ['dual-encoder worker --queue redis://queue:6379 --model /shared/model'],
+      (_: [], flags: Flags<typeof work>, context) => work(flags, context),
+    ),
+  )
+    .requiredOption('--queue <url>', 'of a Redis or Valkey')
     .option('--batch-size <count>', 'how many at a time', whole, 16)
 
   modelled(

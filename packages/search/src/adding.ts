@@ -1,4 +1,4 @@
-import { embedImages, type ImageSource, InputError, OptionError } from '@dual-encoder/core'
+import { embedImages, embedTexts, type ImageSource, InputError, OptionError } from '@dual-encoder/core'
 import { platform } from '#platform'
 import type { PairEncoder, PairProcessor } from './fingerprint'
 import { type Metadata, METADATA_NAME, type Row, type RowState, type Store } from './stores/store'
@@ -168,12 +168,13 @@ export class Adding {
     const batch = this.#texts
     if (batch.length === 0) return
     this.#texts = []
-    this.#options.signal?.throwIfAborted()
-    const inputs = await this.#processor({ text: batch.map(({ text }) => text!) })
-    const { data, dims } = await this.#model.getTextFeatures(inputs, { normalize: true })
-    const size = dims[1]!
-    for (const [row, item] of batch.entries())
-      await this.#embedded(item, (data as Float32Array).slice(row * size, (row + 1) * size))
+    const { batchSize = 16, signal } = this.#options
+    const texts = batch.map((item) => ({ id: item, text: item.text! }))
+    // Whole: a text that is too long is an error, and is not cut.
+    const prepare = (text: string) => this.#processor({ text: [text] })
+    const options = { batchSize, ...(signal ? { signal } : {}) }
+    for await (const { id: item, embedding } of embedTexts(this.#model, prepare, texts, options))
+      await this.#embedded(item, embedding)
   }
 
   async #embedded(work: Work, vector: Float32Array): Promise<void> {

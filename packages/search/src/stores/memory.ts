@@ -1,4 +1,5 @@
-import { OptionError, tensor, topK } from '@dual-encoder/core'
+import { tensor, topK } from '@dual-encoder/core'
+import { filterOf } from './filter'
 import type { Found, Nearest, Recorded, Row, RowState, Store } from './store'
 
 /** Rows in memory: what `memory:` and browsers keep. Vectors lie side by side, and each query is compared with all. */
@@ -17,9 +18,8 @@ export class MemoryStore implements Store {
     return Promise.resolve()
   }
 
-  async count(where?: string): Promise<number> {
-    noFilter(where)
-    return Promise.resolve(this.#rows.length)
+  count(where?: string): Promise<number> {
+    return settled(() => (where === undefined ? this.#rows.length : this.#passing(where).length))
   }
 
   states(): Promise<RowState[]> {
@@ -67,18 +67,19 @@ export class MemoryStore implements Store {
     return Promise.resolve(new Map(found))
   }
 
-  async nearest(vector: Float32Array, { k, where }: Nearest): Promise<Found[]> {
-    noFilter(where)
-    const rows = tensor(this.#vectors.subarray(0, this.#rows.length * vector.length), [
-      this.#rows.length,
-      vector.length,
-    ])
-    const [hits = []] = topK(tensor(vector, [1, vector.length]), rows, k)
-    const found = hits.map(({ index, score }) => {
-      const { id, kind, text, metadata } = this.#rows[index]!
-      return { id, kind, text, metadata, score }
+  nearest(vector: Float32Array, { k, where }: Nearest): Promise<Found[]> {
+    return settled(() => {
+      const size = vector.length
+      const places = where === undefined ? undefined : this.#passing(where)
+      const count = places?.length ?? this.#rows.length
+      const vectors = this.#vectors.subarray(0, this.#rows.length * size)
+      const rows = places ? picked(vectors, places, size) : vectors
+      const [hits = []] = topK(tensor(vector, [1, size]), tensor(rows, [count, size]), k)
+      return hits.map(({ index, score }) => {
+        const { id, kind, text, metadata } = this.#rows[places?.[index] ?? index]!
+        return { id, kind, text, metadata, score }
+      })
     })
-    return Promise.resolve(found)
   }
 
   settle(): Promise<void> {
@@ -87,6 +88,18 @@ export class MemoryStore implements Store {
 
   close(): Promise<void> {
     return Promise.resolve()
+  }
+
+  /** Places of the rows that a filter lets through. */
+  #passing(where: string): number[] {
+    const names = new Set([...COLUMNS, ...this.#rows.flatMap(({ metadata }) => Object.keys(metadata))])
+    const passes = filterOf(where, names)
+    const places: number[] = []
+    for (const [place, row] of this.#rows.entries()) {
+      const column = (name: string) => (isColumn(name) ? row[name] : (row.metadata[name] ?? null))
+      if (passes(column)) places.push(place)
+    }
+    return places
   }
 
   #write(place: number, vector: Float32Array): void {
@@ -100,7 +113,14 @@ export class MemoryStore implements Store {
   }
 }
 
-function noFilter(where: string | undefined): void {
-  if (where === undefined) return
-  throw new OptionError('bad-filter', 'An index in memory answers no filters. Keep it in a folder, with LanceDB.')
+const COLUMNS = ['id', 'kind', 'size', 'mtime', 'hash', 'text'] as const
+const isColumn = (name: string): name is (typeof COLUMNS)[number] => (COLUMNS as readonly string[]).includes(name)
+
+/** A promise of what is computed at once, its errors included. */
+const settled = <T>(compute: () => T): Promise<T> => new Promise((resolve) => resolve(compute()))
+
+function picked(vectors: Float32Array, places: readonly number[], size: number): Float32Array {
+  const rows = new Float32Array(places.length * size)
+  for (const [row, place] of places.entries()) rows.set(vectors.subarray(place * size, (place + 1) * size), row * size)
+  return rows
 }
