@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { AutoProcessor, OptionError, VisionTextDualEncoderProcessor } from '@dual-encoder/core'
-import { AutoModel, TextTower, VisionTextDualEncoderModel, VisionTower } from '@dual-encoder/onnx'
+import { OptionError, VisionTextDualEncoderProcessor } from '@dual-encoder/core'
+import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
 import {
   folderData,
   type FolderOptions,
@@ -13,6 +13,7 @@ import {
   type TrainerOptions,
 } from '@dual-encoder/train'
 import type { Context } from '../context'
+import { loadModel } from '../model'
 
 type Options = TrainerOptions
 type Pair = { readonly vision: string; readonly text: string }
@@ -94,15 +95,9 @@ async function readRecipe(file: string): Promise<Recipe> {
 }
 
 async function modelOf(model: Recipe['model'], place: (path: string) => string, context: Context) {
-  const { onWarning, signal } = context
-  if (typeof model === 'string') {
-    const source = place(model)
-    const loaded = await AutoModel.fromPretrained(source, { onWarning, signal })
-    if (loaded instanceof VisionTower || loaded instanceof TextTower)
-      throw new OptionError('no-pair', `${source} is one tower. Give both: "model": { "vision", "text" }.`)
-    return { model: loaded, processor: await AutoProcessor.fromPretrained(source, { signal }) }
-  }
+  if (typeof model === 'string') return loadModel(context, { model: place(model) })
   if (!('vision' in model)) return { model }
+  const { onWarning, signal } = context
   const [vision, text] = [place(model.vision), place(model.text)]
   return {
     model: await VisionTextDualEncoderModel.fromVisionTextPretrained(vision, text, { onWarning, signal }),

@@ -25,7 +25,8 @@ export async function listen(app: Hono, options: ListenOptions, metrics: Metrics
     headersTimeout: Math.min(timeout, 10_000),
     // The app answers slow bodies itself, a moment earlier.
     requestTimeout: timeout + 2000,
-    keepAliveTimeout: 5000,
+    // Longer than a client's own: of two that let go at once one loses a request.
+    keepAliveTimeout: 65_000,
     connectionsCheckingInterval: 1000,
     maxHeaderSize: 16_384,
   }

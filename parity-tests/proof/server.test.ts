@@ -1,0 +1,152 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AutoProcessor, embedImages } from '@dual-encoder/core'
+import { AutoModel, type OnnxModel } from '@dual-encoder/onnx'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { fixture, SAMPLES } from '../../packages/cli/test/cli'
+import { fuzz } from '../../packages/cli/test/fuzz'
+import { startServer, type TestServer } from '../../packages/cli/test/server'
+import { record } from './record'
+
+const CLIENTS = 64
+const SECONDS = Number(process.env.PROOF_SECONDS ?? 120)
+/** Of the library, before and after. */
+const ALONE = SECONDS / 4
+const model = process.env.PROOF_MODEL ?? fixture('models/emoji-vit-bert')
+
+let server: TestServer
+let library: OnnxModel
+let pictures: Buffer<ArrayBuffer>[]
+beforeAll(async () => {
+  server = await startServer('serve-proof', ['--model', model, '--timeout', '30'])
+  library = (await AutoModel.fromPretrained(model)) as OnnxModel
+  const names = (await readdir(SAMPLES)).sort()
+  pictures = await Promise.all(names.map((name) => readFile(join(SAMPLES, name))))
+})
+afterAll(async () => {
+  server.child.kill('SIGKILL')
+  await library.dispose()
+})
+
+const until = (seconds: number) => {
+  const end = performance.now() + seconds * 1000
+  return () => performance.now() < end
+}
+
+/** Pictures per second of `embedImages`, of the same files. */
+async function alone(seconds: number): Promise<number> {
+  const [more, started] = [until(seconds), performance.now()]
+  const items = function* () {
+    for (let id = 0; more(); id++) yield { id, image: new Uint8Array(pictures[id % pictures.length]!) }
+  }
+  let count = 0
+  const processor = await AutoProcessor.fromPretrained(model)
+  for await (const { embedding } of embedImages(library, processor, items())) count += embedding ? 1 : 0
+  return count / ((performance.now() - started) / 1000)
+}
+
+const quantile = (sorted: readonly number[], q: number) =>
+  sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!
+const milliseconds = (times: number[]) => {
+  times.sort((a, b) => a - b)
+  const rounded = [0.5, 0.99, 1].map((q) => Number(quantile(times, q).toFixed(1)))
+  return { p50: rounded[0], p99: rounded[1], most: rounded[2] }
+}
+const memory = async () => {
+  const text = await (await fetch(`${server.url}/metrics`)).text()
+  return Math.round(Number(/^dual_encoder_resident_bytes (\d+)/m.exec(text)![1]) / 2 ** 20)
+}
+
+/** Clients that each send a picture as soon as they have the answer to the last one. */
+async function load(more: () => boolean, times: number[]): Promise<number> {
+  const urls = pictures.map((bytes) =>
+    JSON.stringify({ input: { image: `data:image/png;base64,${bytes.toString('base64')}` } }),
+  )
+  let answered = 0
+  const client = async (first: number) => {
+    for (let i = first; more(); i++) {
+      const sent = performance.now()
+      const response = await server.post('/v1/embeddings', urls[i % urls.length]!).catch(() => undefined)
+      if (!response) return
+      await response.arrayBuffer()
+      if (response.status !== 200) throw new Error(`${response.status}`)
+      times.push(performance.now() - sent)
+      answered++
+    }
+  }
+  const ended = await Promise.allSettled(Array.from({ length: CLIENTS }, (_, i) => client(i)))
+  const failed = ended.find((one) => one.status === 'rejected')
+  if (failed) throw failed.reason as Error
+  return answered
+}
+
+const results: Record<string, unknown> = {
+  what: 'dual-encoder serve, one model, pictures of 64 clients',
+  model: model.split('/').at(-1),
+}
+
+it(`answers ${CLIENTS} clients at 0.9 of the library's own rate, and its health at once`, async () => {
+  await alone(2)
+  const before = await alone(ALONE)
+  const [times, health, more]: [number[], number[], () => boolean] = [[], [], until(SECONDS)]
+  const started = performance.now()
+  const watch = async () => {
+    while (more()) {
+      const sent = performance.now()
+      await (await fetch(`${server.url}/healthz`)).arrayBuffer()
+      health.push(performance.now() - sent)
+      await new Promise((done) => setTimeout(done, 100))
+    }
+  }
+  const [answered] = await Promise.all([load(more, times), watch()])
+  const rate = answered / ((performance.now() - started) / 1000)
+  const after = await alone(ALONE)
+  const ratio = rate / ((before + after) / 2)
+  Object.assign(results, {
+    load: {
+      clients: CLIENTS,
+      seconds: SECONDS,
+      picturesPerSecond: {
+        server: Math.round(rate),
+        libraryBefore: Math.round(before),
+        libraryAfter: Math.round(after),
+      },
+      ratio: Number(ratio.toFixed(3)),
+      milliseconds: milliseconds(times),
+      healthMilliseconds: milliseconds(health),
+    },
+  })
+  await record('server', results)
+  expect(ratio).toBeGreaterThanOrEqual(0.9)
+  expect(quantile(health, 0.99)).toBeLessThan(50)
+}, 600_000)
+
+it('has typed answers to 10,000 random bodies, in flat memory', async () => {
+  const image = `data:image/png;base64,${pictures[0]!.toString('base64')}`
+  const good = JSON.stringify({ input: ['a dog', { image }], labels: ['a'], image, query: 'a dog' })
+  const first = await fuzz(server, good, { seed: 1, count: 2000 })
+  const before = await memory()
+  const second = await fuzz(server, good, { seed: 2, count: 8000 })
+  const after = await memory()
+  const statuses: Record<string, number> = { ...second }
+  for (const [status, count] of Object.entries(first)) statuses[status] = (statuses[status] ?? 0) + count
+  Object.assign(results, { fuzz: { bodies: 10_000, statuses, megabytes: { after2000: before, after10000: after } } })
+  await record('server', results)
+  expect(after).toBeLessThan(1.1 * before)
+}, 1_200_000)
+
+it('drops nothing that it has accepted when it is ended under load', async () => {
+  let running = true
+  const times: number[] = []
+  const before = Number(/requests_total (\d+)/.exec(await (await fetch(`${server.url}/metrics`)).text())![1])
+  const clients = load(() => running, times)
+  await new Promise((done) => setTimeout(done, 3000))
+  const { code, accepted, answered } = await server.stop()
+  running = false
+  const received = await clients
+  Object.assign(results, {
+    sigterm: { clients: CLIENTS, accepted: accepted - before, answered: answered - before, received },
+  })
+  await record('server', results)
+  expect([code, answered, before + received]).toEqual([0, accepted, accepted])
+}, 120_000)
