@@ -77,7 +77,6 @@ async function embedShard(
   return rows.length
 }
 
- 
 async function* list(rows: readonly EmbeddedRow[]): AsyncGenerator<EmbeddedRow> {
   yield* rows
 }
