@@ -1,7 +1,7 @@
 import type { TestServer } from './server'
 
 /** Numbers from 0 to 1, the same for a seed. */
-export function random(seed: number): () => number {
+function random(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
@@ -14,7 +14,7 @@ const KEYS = ['input', 'image', 'labels', 'template', 'query', 'k', 'where', 'di
 const TYPES = ['application/json', 'multipart/form-data; boundary=x', 'multipart/form-data', 'text/plain', '']
 
 /** A body that nobody would send: bytes, JSON of any shape, forms, and a good body that was cut or changed. */
-export function randomRequest(next: () => number, good: string): { path: string; type: string; body: Buffer } {
+function randomRequest(next: () => number, good: string): { path: string; type: string; body: Buffer } {
   const below = (n: number) => Math.floor(next() * n)
   const pick = <T>(list: readonly T[]): T => list[below(list.length)]!
   const bytes = (n: number) => Buffer.from(Array.from({ length: below(n) }, () => below(256)))
