@@ -52,7 +52,8 @@ export class SearchIndex {
   }
 
   /**
-   * Opens an index, or begins one: a folder or bucket (`s3://...`) that LanceDB keeps, or `memory:`. In browsers it is in memory.
+   * Opens an index, or begins one: a folder or bucket (`s3://...`) that LanceDB keeps, or `memory:`. In browsers a name in the
+   * origin's private file system, in memory while it is open.
    * @throws SourceError `wrong-model` for an index that another model or other preprocessing has made
    */
   static async open(place: string, options: IndexOptions): Promise<SearchIndex> {

@@ -50,16 +50,20 @@ export const toyProcessor: PairProcessor = Object.assign(
 )
 
 /** A plain picture as a file of BMP. */
-export function bmp(red: number, green: number, blue: number, side = 8): Uint8Array {
-  const bytes = Buffer.alloc(54 + side * side * 3)
-  bytes.write('BM')
-  bytes.writeUInt32LE(bytes.length, 2)
-  bytes.writeUInt32LE(54, 10)
-  bytes.writeUInt32LE(40, 14)
-  bytes.writeInt32LE(side, 18)
-  bytes.writeInt32LE(side, 22)
-  bytes.writeUInt16LE(1, 26)
-  bytes.writeUInt16LE(24, 28)
+export function bmp(red: number, green: number, blue: number, side = 8): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(54 + side * side * 3)
+  const header = new DataView(bytes.buffer)
+  header.setUint16(0, 0x424d)
+  for (const [place, value] of [
+    [2, bytes.length],
+    [10, 54],
+    [14, 40],
+    [18, side],
+    [22, side],
+  ] as const)
+    header.setUint32(place, value, true)
+  header.setUint16(26, 1, true)
+  header.setUint16(28, 24, true)
   // Darker to the right: no two colours are the same direction.
   for (let i = 0; i < side * side; i++) {
     const shade = 1 - (i % side) / (2 * side)

@@ -2,7 +2,7 @@ import { tensor, topK } from '@dual-encoder/core'
 import { filterOf } from './filter'
 import type { Found, Nearest, Recorded, Row, RowState, Store } from './store'
 
-/** Rows in memory: what `memory:` and browsers keep. Vectors lie side by side, and each query is compared with all. */
+/** Rows in memory: what `memory:` keeps. Vectors lie side by side, and each query is compared with all. */
 export class MemoryStore implements Store {
   #recorded: Recorded | undefined
   readonly #rows: Row[] = []
@@ -20,6 +20,10 @@ export class MemoryStore implements Store {
 
   count(where?: string): Promise<number> {
     return settled(() => (where === undefined ? this.#rows.length : this.#passing(where).length))
+  }
+
+  all(): readonly Row[] {
+    return this.#rows
   }
 
   states(): Promise<RowState[]> {
