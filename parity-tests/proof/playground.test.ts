@@ -125,14 +125,14 @@ it('takes pictures that are chosen or dropped, names what is none, and lets go o
 })
 
 it('follows the camera, and takes its picture', async () => {
-  await page.getByRole('button', { name: 'Camera' }).click()
+  await page.getByRole('button', { name: 'Camera', exact: true }).click()
   await page.locator('.pg-camera-best li').first().waitFor()
   await page.getByRole('button', { name: 'Take this picture' }).click()
   await page
     .getByAltText(/^camera .*png$/)
     .first()
     .waitFor()
-  await page.getByRole('button', { name: 'Camera' }).click()
+  await page.getByRole('button', { name: 'Camera', exact: true }).click()
   expect(await page.locator('video').count()).toBe(0)
   await page.getByRole('button', { name: /^Remove camera/ }).click()
 })
