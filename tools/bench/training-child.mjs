@@ -37,7 +37,7 @@ function processor(inputs) {
   if ('images' in inputs) {
     const { images } = inputs
     const values = Float32Array.from(
-      images.flatMap(({ data }) => [...data]),
+      images.flatMap(({ data }) => [...data.subarray(0, 32 * 32 * 3)]),
       (value) => value / 255,
     )
     return Promise.resolve({ pixelValues: { dims: [images.length, 3, 32, 32], dtype: 'float32', data: values } })

@@ -1,11 +1,11 @@
 import { type DrawFactors, dropoutFactors, type DropoutOf } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 
-/** Factors of one dropout: `dims` of 0 (at `rate`) and 1 / (1 - rate). Places count from 1 on. */
+/** Factors of one dropout. */
 export const drawFactors =
   (seed: number, of: DropoutOf): DrawFactors<tf.Tensor> =>
-  (place, dims, rate) =>
-    tf.tensor(dropoutFactors({ seed, of, place }, dims, rate), dims as number[])
+  (place, dims, rate, tokens) =>
+    tf.tensor(dropoutFactors({ seed, of, place }, dims, rate, tokens), dims as number[])
 
 /** The random factors of one training step, of one place after the other. */
 export class DropoutMasks {
@@ -19,6 +19,6 @@ export class DropoutMasks {
 
   /** `shape` of 0 (at `rate`) and 1 / (1 - rate). */
   next(shape: readonly number[], rate: number): tf.Tensor {
-    return this.#draw(++this.#place, shape, rate)
+    return this.#draw(++this.#place, shape, rate, 1)
   }
 }

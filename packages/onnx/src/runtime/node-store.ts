@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { BackendError } from '@dual-encoder/core'
-import type { Store, StoreAnswer, StoreCall, StoreRequest } from './store'
+import type { Plain, RunCall, Store, StoreAnswer, StoreCall, StoreRequest } from './store'
 
 interface Waiting {
   resolve(value: unknown): void
@@ -36,12 +36,12 @@ class ThreadStore implements Store {
     worker.unref()
   }
 
-  #ask(call: StoreCall, args: readonly unknown[]): Promise<never> {
+  #ask(call: StoreCall, args: readonly unknown[], transfer: ArrayBuffer[] = []): Promise<never> {
     const id = this.#count++
     this.worker.ref()
     return new Promise<unknown>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
-      this.worker.postMessage({ id, call, args } satisfies StoreRequest)
+      this.worker.postMessage({ id, call, args } satisfies StoreRequest, transfer)
     }) as Promise<never>
   }
 
@@ -57,8 +57,13 @@ class ThreadStore implements Store {
   read(...args: Parameters<Store['read']>): ReturnType<Store['read']> {
     return this.#ask('read', args)
   }
-  run(...args: Parameters<Store['run']>): ReturnType<Store['run']> {
-    return this.#ask('run', args)
+  run(call: RunCall): ReturnType<Store['run']> {
+    const { owned = [], feeds } = call
+    return this.#ask(
+      'run',
+      [call],
+      owned.map((name) => (feeds[name] as Plain).data.buffer as ArrayBuffer),
+    )
   }
   async dispose(): Promise<void> {
     await this.worker.terminate()

@@ -14,6 +14,8 @@ export interface RunCall {
   /** Outputs that are stored; `inPlace` over what was read under that key. All others are returned. */
   readonly stores: Readonly<Record<string, { readonly key: string; readonly inPlace: boolean }>>
   readonly returns: readonly string[]
+  /** Inputs that nobody else reads: another thread may have them without a copy. */
+  readonly owned?: readonly string[]
 }
 
 /** What a run asks of a store, on this thread or another. */

@@ -1,5 +1,6 @@
 import type { Tensor } from '@dual-encoder/core'
 import {
+  dropoutFactors,
   type DropoutOf,
   encoderInputs,
   type EncoderSpec,
@@ -28,7 +29,17 @@ export interface Dropped {
   readonly place: number
   readonly dims: readonly number[]
   readonly rate: number
+  readonly tokens: number
 }
+
+/** The factors of each dropout, drawn from a seed. */
+export const factorsOf = (dropped: readonly Dropped[], seed: number, firstRow = 0): Record<string, Plain> =>
+  Object.fromEntries(
+    dropped.map(({ name, of, place, dims, rate, tokens }) => [
+      name,
+      { dims, dtype: 'float32', data: dropoutFactors({ seed, of, place, firstRow }, dims, rate, tokens) },
+    ]),
+  )
 
 export const EMBEDS = { text: 'text_embeds', vision: 'image_embeds' } as const
 
@@ -82,9 +93,9 @@ export function writeSide(ops: OnnxOps, encoder: EncoderSpec, side: Side<Tensor>
 export const drawAsInputs =
   (ops: OnnxOps, dropped: Dropped[]) =>
   (of: DropoutOf) =>
-  (place: number, dims: readonly number[], rate: number): OnnxValue => {
+  (place: number, dims: readonly number[], rate: number, tokens: number): OnnxValue => {
     const name = `dropout.${of}.${place}`
-    dropped.push({ name, of, place, dims, rate })
+    dropped.push({ name, of, place, dims, rate, tokens })
     return ops.input(name, 'float32', dims)
   }
 

@@ -1,6 +1,5 @@
 import { BackendError, type TargetLike, type Tensor, tensor } from '@dual-encoder/core'
 import {
-  dropoutFactors,
   type DropoutOf,
   float32Of,
   joinRows,
@@ -25,7 +24,7 @@ import { runtime } from '#runtime'
 import type { ModelProto } from '../graph/proto'
 import type { OnnxOptions } from '../options'
 import { sessionFailed, sessionParts } from '../session'
-import { type Beside, type Dropped, namedBeside, namedInputs, plainOf, type Sides } from './loss-graph'
+import { type Beside, type Dropped, factorsOf, namedBeside, namedInputs, plainOf, type Sides } from './loss-graph'
 import {
   chunkEmbeds,
   chunkGradients,
@@ -57,11 +56,16 @@ function readOnce({ graph }: ModelProto): Set<string> {
   return new Set(graph.inputs.map(({ name }) => name).filter((name) => counts.get(name) === 1))
 }
 
+/** A plan of the memory of a whole run takes as much again, beside what the run without it took. */
+const NO_PATTERN = { enableMemPattern: false }
+
 /** Trains a model by graphs on ONNX Runtime: one for each size of batch. Parameters and slots stay in the engine. */
 export class OnnxTraining implements TrainingRun {
   readonly #opened = new Map<string, Promise<Opened>>()
   readonly #shapes: ReadonlyMap<string, readonly number[]>
   #store?: Promise<Store>
+  /** What the next step drops. */
+  #drawn?: { readonly of: Opened; readonly seed: number; readonly factors: Readonly<Record<string, Plain>> }
 
   constructor(
     private readonly model: LoadedModel,
@@ -84,7 +88,11 @@ export class OnnxTraining implements TrainingRun {
       : this.#whole(sides, beside, options)
   }
 
-  async #whole(sides: Sides, beside: Beside, { numbers, dropoutSeed }: StepOptions): Promise<StepResult> {
+  async #whole(
+    sides: Sides,
+    beside: Beside,
+    { numbers, dropoutSeed, nextDropoutSeed: next }: StepOptions,
+  ): Promise<StepResult> {
     const inputs = {
       ...namedInputs('text', sides.texts),
       ...namedInputs('vision', sides.images),
@@ -93,7 +101,7 @@ export class OnnxTraining implements TrainingRun {
     const opened = await this.#open(`step ${shapeKey(inputs)}`, dropoutSeed, (context) =>
       wholeStep(context, sides, beside),
     )
-    const results = await this.#run(opened, { ...inputs, ...numberInputs(numbers) }, { seed: dropoutSeed })
+    const results = await this.#run(opened, { ...inputs, ...numberInputs(numbers) }, { seed: dropoutSeed, next })
     return resultOf(results, results.norm)
   }
 
@@ -225,7 +233,7 @@ export class OnnxTraining implements TrainingRun {
       return graph.model
     })
     try {
-      const inputs = await store.open(name, parts.model, parts.settings)
+      const inputs = await store.open(name, parts.model, { ...NO_PATTERN, ...parts.settings })
       const { model: proto, dropped } = graph as StepGraph
       return {
         name,
@@ -242,17 +250,17 @@ export class OnnxTraining implements TrainingRun {
   }
 
   async #run(
-    { name, inputs, outputs, dropped, readOnce }: Opened,
+    opened: Opened,
     given: Readonly<Record<string, Plain>>,
-    { seed = 0, firstRow = 0, slot }: { seed?: number; firstRow?: number; slot?: string } = {},
+    { seed = 0, firstRow = 0, slot, next }: { seed?: number; firstRow?: number; slot?: string; next?: number } = {},
   ): Promise<Record<string, Plain>> {
     const store = await this.#prepared()
     const trained = new Set(this.plan.trained)
-    const factors = dropped.map(({ name, of, place, dims, rate }): [string, Plain] => [
-      name,
-      { dims, dtype: 'float32', data: dropoutFactors({ seed, of, place, firstRow }, dims, rate) },
-    ])
-    const all: Readonly<Record<string, Plain>> = { ...given, ...Object.fromEntries(factors) }
+    const { name, inputs, outputs, readOnce } = opened
+    const drawn = this.#drawn?.of === opened && this.#drawn.seed === seed && firstRow === 0 ? this.#drawn : undefined
+    this.#drawn = undefined
+    const factors = drawn?.factors ?? factorsOf(opened.dropped, seed, firstRow)
+    const all: Readonly<Record<string, Plain>> = { ...given, ...factors }
     const keyOf = (input: string) => (slot !== undefined && trained.has(input) ? slotKey(slot, input) : input)
     const feeds = Object.fromEntries(inputs.map((input) => [input, all[input] ?? keyOf(input)]))
     const kept = outputs.filter((output) => output.startsWith(nextOf('')))
@@ -260,16 +268,19 @@ export class OnnxTraining implements TrainingRun {
       const key = output.slice(nextOf('').length)
       return [output, { key, inPlace: readOnce.has(key) }]
     })
-    return store
+    const running = store
       .run({
         session: name,
         feeds,
         stores: Object.fromEntries(stores) as RunCall['stores'],
         returns: outputs.filter((output) => !kept.includes(output)),
+        owned: Object.keys(factors),
       })
       .catch((cause: unknown) => {
         throw new BackendError('engine-failed', `ONNX Runtime failed: ${(cause as Error).message}`, { cause })
       })
+    if (next !== undefined) this.#drawn = { of: opened, seed: next, factors: factorsOf(opened.dropped, next) }
+    return running
   }
 
   async state(): Promise<TrainingState> {

@@ -36,9 +36,7 @@ export function embedsOnTape<T>(
 ): Traced<T> {
   if ('embeds' in side) return side.embeds
   tape.dropBy(draw?.(encoder.kind))
-  // While training every token goes through the last layer, so that a seed drops the same wherever the model runs.
-  const { embeds } = encode(tape, encoder, side, { embeds: true, lastHiddenState: draw !== undefined })
-  return embeds as Traced<T>
+  return encode(tape, encoder, side, { embeds: true }).embeds as Traced<T>
 }
 
 /** Embeddings of a batch's rows, and how they belong together. */

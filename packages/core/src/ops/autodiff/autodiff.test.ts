@@ -3,6 +3,7 @@ import { sizeOf, type Tensor, tensor } from '../../base/tensor'
 import { ACTIVATIONS } from '../host/activations'
 import { HostOps, type HostValue } from '../host/host-ops'
 import type { Activation } from '../activations'
+import { dropoutFactors } from '../dropout'
 import { logitsOf, lossOfEmbeds, LOSSES } from '../losses/losses'
 import { lossOpsOf } from '../losses/of-ops'
 import type { Ops, Param } from '../ops'
@@ -341,4 +342,30 @@ it('drops values, paths of a batch, and their gradients, by the factors that it 
   const ones = tensor(new Float64Array(6).fill(1), [2, 3], 'float64')
   expect([...tape.gradients([[y, ones]], [x]).leaves[0]!.data]).toEqual([0, 0, 0, 4, 0, 4])
   expect([...y.value.data].map((value) => value === 0)).toEqual([true, true, true, false, true, false])
+})
+
+it('drops of the first token what it drops where all tokens are there', () => {
+  const factors = (dims: readonly number[], tokens: number, firstRow = 0): Float32Array =>
+    dropoutFactors({ seed: 5, of: 'text', place: 2, firstRow }, dims, 0.3, tokens)
+  const [rows, tokens, size] = [4, 3, 5]
+  const all = factors([rows, tokens, size], 1)
+  const firsts = [...all].filter((_, i) => i % (tokens * size) < size)
+  expect([...factors([rows, 1, size], tokens)]).toEqual(firsts)
+  expect([...factors([2, 1, size], tokens, 2)]).toEqual(firsts.slice(2 * size))
+  const tape = new Tape(host)
+  const drawn: unknown[] = []
+  tape.dropBy((place, dims, rate, of) => {
+    drawn.push([place, dims, of])
+    return values(dims, 1)
+  })
+  const x = tape.leaf(values([rows, tokens, size], 1))
+  const first = tape.firstTokens(tape.dropout(x, 0.1), 1)
+  tape.dropPath(tape.dropout(first, 0.1), 0.2)
+  tape.dropout(tape.token(first, 0), 0.1)
+  expect(drawn).toEqual([
+    [1, [4, 3, 5], 1],
+    [2, [4, 1, 5], 3],
+    [3, [4, 1, 1], 1],
+    [4, [4, 5], 1],
+  ])
 })

@@ -3,8 +3,11 @@ import type { Linear, Norm, Param } from '../ops'
 import { TracedPrimitives } from './primitives'
 import type { Traced } from './record'
 
-/** The factors of a dropout: `dims` of 0 (at `rate`) and 1 / (1 - rate). Places count from 1 on. */
-export type DrawFactors<T> = (place: number, dims: readonly number[], rate: number) => T
+/**
+ * The factors of a dropout: `dims` of 0 (at `rate`) and 1 / (1 - rate). Places count from 1 on. `tokens`: of how many the
+ * one along the last axis but one is the first.
+ */
+export type DrawFactors<T> = (place: number, dims: readonly number[], rate: number, tokens: number) => T
 
 /**
  * Ops that compute on other ops and note how, so that gradients can be had afterwards. What is not written here is
@@ -13,15 +16,25 @@ export type DrawFactors<T> = (place: number, dims: readonly number[], rate: numb
 export class Tape<T> extends TracedPrimitives<T> {
   #draw?: DrawFactors<T>
   #place = 0
+  /** Of how many the token of the last layer is the first, where that computes no others. */
+  #tokens = 1
 
   /** Drops from now on, counting places anew; nothing without `draw`. What depends on no variable is never dropped. */
   dropBy(draw: DrawFactors<T> | undefined): void {
     this.#draw = draw
     this.#place = 0
+    this.#tokens = 1
+  }
+
+  /** What is dropped of the first token does not depend on whether others are computed. */
+  firstTokens(x: Traced<T>, axis: number): Traced<T> {
+    if (axis === 1) this.#tokens = this.sizes(x)[1] as number
+    return this.slice(x, axis, 0, 1)
   }
 
   dropout(x: Traced<T>, rate: number): Traced<T> {
-    return this.#drop(x, rate, this.sizes(x))
+    const sizes = this.sizes(x)
+    return this.#drop(x, rate, sizes, sizes.length > 2 && sizes.at(-2) === 1 ? this.#tokens : 1)
   }
   dropPath(x: Traced<T>, rate: number): Traced<T> {
     return this.#drop(
@@ -30,10 +43,10 @@ export class Tape<T> extends TracedPrimitives<T> {
       this.sizes(x).map((size, axis) => (axis === 0 ? size : 1)),
     )
   }
-  #drop(x: Traced<T>, rate: number, dims: readonly number[]): Traced<T> {
+  #drop(x: Traced<T>, rate: number, dims: readonly number[], tokens = 1): Traced<T> {
     if (!this.#draw || rate === 0) return x
     const place = ++this.#place
-    return x.node ? this.mul(x, { value: this.#draw(place, dims, rate) }) : x
+    return x.node ? this.mul(x, { value: this.#draw(place, dims, rate, tokens) }) : x
   }
 
   override linear(x: Traced<T>, { weight, bias, scale }: Linear, activation: Activation = 'linear'): Traced<T> {
