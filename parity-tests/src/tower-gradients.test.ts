@@ -49,6 +49,9 @@ const FEW = /^(convnextv2-mean|deberta-talking-heads|resnet-early|swin-other-siz
 const casesOn = (backend: string) =>
   backend.startsWith('webgpu') && !process.env.PARITY_REPORT ? cases.filter(({ name }) => FEW.test(name)) : cases
 
+/** What `npm run proof` writes down: of each backend and case the largest difference, as a share of what is allowed. */
+export const SHARES: Record<string, Record<string, number>> = {}
+
 describe.each(BACKENDS.filter(({ name }) => name !== 'tfjs (cpu, float32)'))('$name', (backend) => {
   keepEngine((folder) => backend.Model.fromPretrained(folder))
   /** Issue 19's: of the norm (or of a hundredth of the largest), or of PyTorch's own float32. */
@@ -77,6 +80,7 @@ describe.each(BACKENDS.filter(({ name }) => name !== 'tfjs (cpu, float32)'))('$n
       expect([...grads.keys()].filter((key) => !wanted.has(key) && !NO_PARAMETER.test(key))).toEqual([])
       expect([...wanted].filter(([key, { norm }]) => norm > 0 && !grads.has(key))).toEqual([])
       const largest = Math.max(...[...wanted.values()].map((each) => each.norm))
+      let share = 0
       const far = [...wanted].flatMap(([key, { norm: size, error, values }]) => {
         const given = grads.get(key)?.data as Float32Array | undefined
         if (!given) return []
@@ -87,10 +91,12 @@ describe.each(BACKENDS.filter(({ name }) => name !== 'tfjs (cpu, float32)'))('$n
         const distance =
           norm(values.map((value, i) => value - given[i * stride]!)) * Math.sqrt(given.length / values.length)
         const off = Math.max(distance, Math.abs(norm(given) - size))
+        share = Math.max(share, off / limit)
         return off <= limit
           ? []
           : [`${key}: ${off.toExponential(2)} of ${size.toExponential(2)}, allowed ${limit.toExponential(2)}`]
       })
+      ;(SHARES[backend.name] ??= {})[`${group}/${name}`] = Number(share.toPrecision(2))
       expect(far).toEqual([])
     },
   )

@@ -60,7 +60,7 @@ export class TfjsPrimitives implements Primitives<tf.Tensor> {
     return tf.maximum(this.plain(a), this.plain(b))
   }
   greaterEqual(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
-    return tf.cast(tf.greaterEqual(this.plain(a), this.plain(b)), 'float32')
+    return this.float(tf.greaterEqual(this.plain(a), this.plain(b)))
   }
   float(x: tf.Tensor): tf.Tensor {
     return tf.cast(x, 'float32')
@@ -170,7 +170,7 @@ export class TfjsPrimitives implements Primitives<tf.Tensor> {
     return scatterAdd(flat, tf.cast(tf.reshape(index, [index.size]), 'int32'), count)
   }
   oneHot(index: tf.Tensor, like: tf.Tensor): tf.Tensor {
-    return tf.cast(tf.oneHot(tf.cast(index, 'int32') as tf.Tensor1D, sizeAt(like, 1)), 'float32')
+    return this.float(tf.oneHot(tf.cast(index, 'int32') as tf.Tensor1D, sizeAt(like, 1)))
   }
 
   conv2d(x: tf.Tensor, { weight, bias }: Projection, options: ConvolutionOptions = {}): tf.Tensor {
