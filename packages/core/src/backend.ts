@@ -103,3 +103,4 @@ export type { StorageType, WeightEntry, WeightLocation, Weights } from './weight
 export { readEntries, readInGroups } from './weights/read-entries'
 export { decode as decodeValues, encode as encodeValues, roundTo } from './weights/safetensors/dtypes'
 export { openWeights } from './weights/open'
+export { quantizedWeight, quantizeRows } from './weights/quantize'

@@ -13,6 +13,8 @@ import { traceEncoder, type TracedEncoder } from './graph/encoder-graph'
 import type { ModelProto, TensorProto } from './graph/proto'
 import { ALL_TOKENS, FIRST_ONLY } from './graph/run-ops'
 import { SizedGraph } from './graph/sized-graph'
+import { int8Plan } from './int8/plan'
+import { Int8Weights } from './int8/weights'
 import type { OnnxOptions } from './options'
 import { FIRST_TOKENS } from './primitives'
 import { kernelsFor, openSession, type OpenSession, runSession } from './session'
@@ -65,11 +67,18 @@ interface Prepared {
 export class EncoderSessions {
   readonly #slots: { main?: Prepared; tapped?: Prepared } = {}
 
+  private readonly int8?: Int8Weights
+
   constructor(
     private readonly encoder: EncoderSpec,
     private readonly weights: Weights,
     private readonly options: OnnxOptions,
-  ) {}
+  ) {
+    const plan = int8Plan(encoder, options.dtype)
+    if (!plan) return
+    this.int8 = new Int8Weights(weights, plan)
+    this.weights = this.int8.weights
+  }
 
   /** @param inputsOf what the graph reads of the batch, as the engine's tensors */
   async run(
@@ -109,7 +118,7 @@ export class EncoderSessions {
   }
 
   #trace({ request }: AskedGraph, imageSize: Size): TracedEncoder {
-    return traceEncoder(this.encoder, request, { imageSize, kernels: kernelsFor(this.options) })
+    return traceEncoder(this.encoder, request, { imageSize, kernels: kernelsFor(this.options), int8: this.int8 })
   }
 
   #open(asked: AskedGraph, traced: TracedEncoder, imageSize: Size): Prepared {

@@ -13,7 +13,7 @@ import {
 import { encoderGraph } from './graph/encoder-graph'
 import { serialize } from './graph/proto'
 import { placeParams } from './place-params'
-import { float32Bytes } from './runtime/weight-bytes'
+import { weightBytes } from './runtime/weight-bytes'
 
 export interface ExportOptions {
   /** What the vision graph is made for: `[height, width]`, or a number for both; the config's image size by default. */
@@ -49,7 +49,7 @@ export async function exportEncoders(
         offset += length
       }
       await writer.write(`${name}.data`, chunks(entries))
-    } else for (const entry of entries) values.set(entry.name, float32Bytes(await entry.read()))
+    } else for (const entry of entries) values.set(entry.name, weightBytes(await entry.read()))
     const place = placeParams(weights, (entry) => values.get(entry.name) as Uint8Array)
     const graphOptions = { imageSize: imageSizeOf(encoder, options), kernels: 'standard' as const }
     const request = { features: true, embeds: true, poolerOutput: true }
@@ -58,7 +58,7 @@ export async function exportEncoders(
 }
 
 async function* chunks(entries: readonly WeightEntry[]): AsyncGenerator<Uint8Array> {
-  for (const entry of entries) yield float32Bytes(await entry.read())
+  for (const entry of entries) yield weightBytes(await entry.read())
 }
 
 /** Before anything is written. Any size that the tower takes with `interpolatePosEncoding`. */

@@ -30,7 +30,9 @@ export abstract class OnnxModel extends DualEncoderModel {
   static readonly engineOptions: readonly string[] = ONNX_OPTIONS
   readonly #options: OnnxOptions
   #gradients?: OnnxGradients
-  readonly #below = new BelowCuts((encoder) => new OnnxRunner(encoder, this.loaded.weights, this.#options))
+  readonly #below = new BelowCuts(
+    (encoder) => new OnnxRunner(encoder, this.loaded.weights, { ...this.#options, dtype: undefined }),
+  )
   readonly #made: { vision?: OnnxRunner; text?: OnnxRunner } = {}
 
   constructor(loaded: LoadedModel, options: OnnxOptions = {}) {

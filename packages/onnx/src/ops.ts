@@ -10,6 +10,8 @@ import type {
 } from '@dual-encoder/core/backend'
 import { writeActivation } from './graph/activations'
 import { MICROSOFT } from './graph/builder'
+import { writeInt8Linear } from './int8/linear'
+import type { Int8Layer, Int8Part } from './int8/weights'
 import { canBeFlat, OnnxPrimitives, type OnnxValue } from './primitives'
 
 /** What transformers adds to the scores of padding: the lowest float32. */
@@ -28,10 +30,8 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
 
   linear(x: OnnxValue, { weight, bias, scale }: Linear, activation: Activation = 'linear'): OnnxValue {
     const [start, end] = weight.rows ?? [0, weight.shape[0] ?? 0]
-    const matrix = this.initializer(weight)
-    if (this.#isBetterUnpacked(x, end - start)) this.graph.keepUnpacked(matrix)
-    const inputs = [this.flat(x), matrix, ...(bias ? [this.initializer(bias)] : [])]
-    const y = this.graph.node('Gemm', inputs, { transB: 1 })
+    const int8 = this.int8?.layer(weight, bias, x.norm?.norm)
+    const y = int8 ? this.#multipliedInt8(x, weight, bias, int8) : this.#multiplied(x, weight, bias)
     const activated = writeActivation(this.graph, y, activation, this.kernels)
     const scaled = scale ? this.graph.node('Mul', [activated, this.initializer(scale)]) : activated
     const dims = [...x.dims.slice(0, -1), end - start]
@@ -39,6 +39,32 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     const leading = this.graph.node('Shape', [this.shaped(x)], { start: 0, end: -1 })
     const shape = this.graph.node('Concat', [leading, this.graph.ints([end - start])], { axis: 0 })
     return { dims, shaped: this.graph.node('Reshape', [scaled, shape]) }
+  }
+
+  #multiplied(x: OnnxValue, weight: Param, bias: Param | undefined): string {
+    const [start, end] = weight.rows ?? [0, weight.shape[0] ?? 0]
+    const matrix = this.initializer(weight)
+    if (this.#isBetterUnpacked(x, end - start)) this.graph.keepUnpacked(matrix)
+    const inputs = [this.flat(x), matrix, ...(bias ? [this.initializer(bias)] : [])]
+    return this.graph.node('Gemm', inputs, { transB: 1 })
+  }
+
+  #multipliedInt8(x: OnnxValue, weight: Param, bias: Param | undefined, { form, parts, normed }: Int8Layer): string {
+    const { shape, init } = weight
+    const [start, end] = weight.rows ?? [0, shape[0] ?? 0]
+    const whole = (part: Int8Part) => this.initializer({ ...part, init }, part.element)
+    const ofRows = (part: Int8Part) => this.initializer({ ...part, init, rows: weight.rows }, part.element)
+    return writeInt8Linear(
+      this.graph,
+      normed && x.norm ? this.#normed(x.norm.of, x.norm.norm, [whole(normed.gain)]) : this.flat(x),
+      {
+        form,
+        inputs: shape[1] ?? 0,
+        outputs: end - start,
+        parts: parts.map(ofRows),
+        bias: normed ? ofRows(normed.bias) : bias && this.initializer(bias),
+      },
+    )
   }
 
   /**
@@ -56,8 +82,12 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
   }
 
   layerNorm(x: OnnxValue, norm: Norm): OnnxValue {
-    const inputs = [this.flat(x), ...this.#norm(norm)]
-    return this.like(x.dims, this.graph.node('LayerNormalization', inputs, { axis: -1, epsilon: { float: norm.eps } }))
+    const y = this.like(x.dims, this.#normed(this.flat(x), norm, this.#norm(norm)))
+    return this.int8 ? { ...y, norm: { norm, of: this.flat(x) } } : y
+  }
+
+  #normed(x: string, { eps }: Norm, params: readonly string[]): string {
+    return this.graph.node('LayerNormalization', [x, ...params], { axis: -1, epsilon: { float: eps } })
   }
 
   addLayerNorm(x: OnnxValue, residual: OnnxValue, norm: Norm): { sum: OnnxValue; normed: OnnxValue } {

@@ -2,6 +2,7 @@ import { BackendError } from '@dual-encoder/core'
 import { sizeOf, type Param, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
 import type { TensorProto } from './graph/proto'
 import type { PlaceParam } from './primitives'
+import { bytesEach } from './runtime/weight-bytes'
 
 /** The bytes of a weight, or of some of its rows, from where the whole of it lies. */
 export function placeParams(weights: Weights, place: (entry: WeightEntry) => TensorProto['data']): PlaceParam {
@@ -10,7 +11,7 @@ export function placeParams(weights: Weights, place: (entry: WeightEntry) => Ten
     if (!entry) throw new BackendError('no-weight', `There is no weight "${name}".`)
     const whole = place(entry)
     if (!rows) return whole
-    const rowBytes = 4 * sizeOf(shape.slice(1))
+    const rowBytes = bytesEach(entry) * sizeOf(shape.slice(1))
     const [start, end] = rows
     if (whole instanceof Uint8Array) return whole.subarray(start * rowBytes, end * rowBytes)
     return { ...whole, offset: whole.offset + start * rowBytes, length: (end - start) * rowBytes }

@@ -1,5 +1,6 @@
 import type { Tensor } from '@dual-encoder/core'
 import type {
+  Norm,
   Activation,
   ConvolutionOptions,
   Dim,
@@ -12,6 +13,7 @@ import { writeActivation } from './graph/activations'
 import type { GraphBuilder } from './graph/builder'
 import { axisOf, broadcast, restOf } from './graph/dims'
 import type { Kernels } from './graph/kernels'
+import type { Int8Weights } from './int8/weights'
 import type { TensorProto } from './graph/proto'
 
 /**
@@ -22,6 +24,8 @@ export interface OnnxValue {
   readonly dims: readonly Dim[]
   shaped?: string
   flat?: string
+  /** Of what a norm gave: the norm, and the rows that it was given. */
+  readonly norm?: { readonly norm: Norm; readonly of: string }
 }
 
 /** Where the bytes of a weight are, for an initializer; or that the graph is given it. */
@@ -52,6 +56,7 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
     public graph: GraphBuilder,
     private readonly place: PlaceParam,
     protected readonly kernels: Kernels,
+    protected readonly int8?: Int8Weights,
   ) {}
 
   input(name: string, element: 'float32' | 'int64', dims: readonly Dim[]): OnnxValue {
@@ -83,7 +88,7 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
     return dims.length < 3 ? { dims, shaped: name } : { dims, flat: name }
   }
 
-  protected initializer(param: Param): string {
+  protected initializer(param: Param, element: 'float32' | 'int8' | 'uint8' = 'float32'): string {
     const [start, end] = param.rows ?? [0, param.shape[0] ?? 1]
     const dims = param.shape.length === 0 ? [] : [end - start, ...param.shape.slice(1)]
     const name = param.rows ? `${param.name}[${start}:${end}]` : param.name
@@ -92,7 +97,7 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
       const whole = this.#given(param)
       return param.rows ? this.graph.node('Slice', [whole, this.graph.ints([start]), this.graph.ints([end])]) : whole
     }
-    return this.graph.initializer({ name, element: 'float32', dims, data })
+    return this.graph.initializer({ name, element, dims, data })
   }
 
   #given({ name, shape }: Param): string {

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { leaveBackend, makeCurrent, startBackend } from './backend'
 import type { DropoutMasks } from './dropout'
 import { TfjsOps } from './ops'
-import type { TfjsOptions } from './options'
+import { checkTfjsOptions, type TfjsOptions } from './options'
 import { outOfMemory, weightTensor } from './wasm'
 import { KeptWeights, loadTensors, type TensorWeights } from './weights'
 
@@ -67,6 +67,7 @@ export abstract class Engine {
 export class TfjsEngine extends Engine {
   constructor(readonly options: TfjsOptions) {
     super()
+    checkTfjsOptions(options)
   }
 
   protected override begin(): Promise<string> {

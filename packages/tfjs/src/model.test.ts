@@ -170,3 +170,10 @@ it('towers run alone and join', async () => {
   expect((await model.forward(inputs)).imageEmbeds.dims).toEqual([3, 12])
   await Promise.all([vision.dispose(), text.dispose()])
 })
+
+it('asked for int8 says who computes in it', async () => {
+  const refused = { code: 'bad-dtype', message: expect.stringMatching(/"int8".*@dual-encoder\/onnx/) as string }
+  const options = { dtype: 'int8' as 'float32' }
+  await expect(VisionTextDualEncoderModel.fromPretrained(FOLDER, options)).rejects.toMatchObject(refused)
+  await expect(VisionTower.fromPretrained(FOLDER, options)).rejects.toMatchObject(refused)
+})

@@ -1,3 +1,5 @@
+import { OptionError } from '@dual-encoder/core'
+
 /** A backend of TensorFlow.js that this package starts itself. */
 export type TfBackend = 'cpu' | 'wasm' | 'webgl'
 export const BACKENDS: readonly TfBackend[] = ['cpu', 'wasm', 'webgl']
@@ -16,6 +18,23 @@ export interface TfjsOptions {
    * pages, and one in other pages. Settled by whichever model starts wasm.
    */
   threads?: number
+  /** What is computed in. Checkpoints of any other type are read as this. */
+  dtype?: 'float32'
 }
 
-export const TFJS_OPTIONS = ['backend', 'wasmPaths', 'threads'] as const satisfies readonly (keyof TfjsOptions)[]
+export const TFJS_OPTIONS = [
+  'backend',
+  'wasmPaths',
+  'threads',
+  'dtype',
+] as const satisfies readonly (keyof TfjsOptions)[]
+
+/** @throws OptionError for a type that others compute in */
+export function checkTfjsOptions({ dtype }: TfjsOptions): void {
+  if (dtype === undefined || dtype === 'float32') return
+  throw new OptionError(
+    'bad-dtype',
+    `dtype is ${JSON.stringify(dtype)}, and TensorFlow.js computes in float32. Leave it out: int8 and float16 checkpoints ` +
+      'are read all the same. @dual-encoder/onnx computes in int8, @dual-encoder/webgpu in float16.',
+  )
+}

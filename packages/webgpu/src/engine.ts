@@ -27,8 +27,11 @@ export class WebGpuEngine extends Engine {
   constructor(readonly options: WebGpuOptions) {
     super()
     const { dtype = 'float32' } = options
+    const advice = /^int8/.test(dtype)
+      ? ' int8 is computed by @dual-encoder/onnx on the processor; here float16 halves the memory.'
+      : ''
     if (!DTYPES.includes(dtype))
-      throw new OptionError('bad-dtype', `dtype "${String(dtype)}": allowed are ${DTYPES.join(', ')}.`)
+      throw new OptionError('bad-dtype', `dtype "${String(dtype)}": allowed are ${DTYPES.join(', ')}.${advice}`)
   }
 
   /** Undefined before it is open. */

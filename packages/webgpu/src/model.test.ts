@@ -164,6 +164,7 @@ describe('float16', () => {
     const options = { dtype: 'int8' as 'float16' }
     await expect(async () => VisionTextDualEncoderModel.fromConfig(config(), options)).rejects.toMatchObject({
       code: 'bad-dtype',
+      message: expect.stringMatching(/@dual-encoder\/onnx/) as string,
     })
   })
 })

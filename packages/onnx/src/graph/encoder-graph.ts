@@ -8,6 +8,7 @@ import {
   type Param,
   snakeCase,
 } from '@dual-encoder/core/backend'
+import type { Int8Weights } from '../int8/weights'
 import type { Kernels } from './kernels'
 import { OnnxOps } from '../ops'
 import type { OnnxValue, PlaceParam } from '../primitives'
@@ -19,6 +20,7 @@ export interface GraphOptions {
   /** `[height, width]` of the images; needed for a vision encoder. */
   readonly imageSize?: readonly [number, number]
   readonly kernels: Kernels
+  readonly int8?: Int8Weights
 }
 
 function write(
@@ -66,7 +68,7 @@ export interface TracedEncoder {
 export function traceEncoder(
   encoder: EncoderSpec,
   request: EncodeRequest,
-  { imageSize, kernels }: GraphOptions,
+  { imageSize, kernels, int8 }: GraphOptions,
 ): TracedEncoder {
   const params = new Map<TensorProto['data'], Param>()
   const noted = (param: Param): TensorProto['data'] => {
@@ -75,7 +77,7 @@ export function traceEncoder(
     return data
   }
   const graph = new GraphBuilder(encoder.config.modelType)
-  const ops = new RunOps(graph, noted, kernels)
+  const ops = new RunOps(graph, noted, kernels, int8)
   const model = graph.collect(write(ops, encoder, request, imageSize))
   return {
     model,

@@ -24,7 +24,7 @@ export interface NodeProto {
 /** A float attribute is wrapped, since 1 and 1.0 are one number here. */
 export type Attribute = number | string | readonly number[] | { readonly float: number }
 
-export const ELEMENT = { float32: 1, int32: 6, int64: 7, bool: 9 } as const
+export const ELEMENT = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9 } as const
 export type Element = keyof typeof ELEMENT
 
 export interface TensorProto {

@@ -4,7 +4,7 @@ import type { OnnxOptions } from '../options'
 import { settleThreads } from './browser-threads'
 import type { Engine, PlacedWeights, Runtime } from './runtime'
 import { TensorStore } from './tensor-store'
-import { float32Bytes, isRawFloat32 } from './weight-bytes'
+import { weightBytes, isRawFloat32 } from './weight-bytes'
 
 const PROVIDERS = ['wasm', 'webgpu']
 
@@ -43,7 +43,7 @@ async function load(providers: readonly string[], options: OnnxOptions): Promise
 async function placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeights> {
   const bytes = await readEntries(entries.filter(isRawFloat32))
   for await (const group of readInGroups(entries.filter(({ name }) => !bytes.has(name))))
-    for (const [{ name }, value] of group) bytes.set(name, float32Bytes(value))
+    for (const [{ name }, value] of group) bytes.set(name, weightBytes(value))
   const externalData = [...bytes].map(([path, data]) => ({ path, data }))
   return {
     place: ({ name }) => ({ location: name, offset: 0, length: bytes.get(name)?.length ?? 0 }),

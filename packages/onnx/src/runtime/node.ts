@@ -9,7 +9,7 @@ import type OrtNode from 'onnxruntime-node'
 import type { TensorProto } from '../graph/proto'
 import type { Engine, PlacedWeights, Runtime } from './runtime'
 import { openThreadStore } from './node-store'
-import { float32Bytes, isRawFloat32 } from './weight-bytes'
+import { bytesEach, weightBytes, isRawFloat32 } from './weight-bytes'
 
 /** onnxruntime-node is CommonJS: one copy for ESM and CJS callers. */
 async function loadOrt(): Promise<typeof OrtNode> {
@@ -60,12 +60,12 @@ async function placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeig
   const mapped = entries.filter((entry) => isRawFloat32(entry) && entry.location?.local)
   const folder = mapped[0]?.location?.local?.folder
   const rest = entries.filter((entry) => !mapped.includes(entry) || entry.location?.local?.folder !== folder)
-  const restBytes = rest.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0)
+  const restBytes = rest.reduce((sum, entry) => sum + bytesEach(entry) * sizeOf(entry.shape), 0)
   if (folder === undefined || restBytes > MAX_INLINE) return writeAside(entries)
   await checkUnchanged(mapped)
   const inline = new Map<string, Uint8Array>()
   for await (const group of readInGroups(rest))
-    for (const [{ name }, value] of group) inline.set(name, float32Bytes(value))
+    for (const [{ name }, value] of group) inline.set(name, weightBytes(value))
   return {
     place: ({ name, location }) =>
       inline.get(name) ?? {
@@ -97,7 +97,7 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<PlacedWeight
       let offset = 0
       for await (const group of readInGroups(entries))
         for (const [{ name }, value] of group) {
-          const bytes = float32Bytes(value)
+          const bytes = weightBytes(value)
           for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten
           places.set(name, { location: 'weights', offset, length: bytes.length })
           offset += bytes.length

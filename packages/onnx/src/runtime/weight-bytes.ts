@@ -1,11 +1,15 @@
 import { type Tensor } from '@dual-encoder/core'
 import { float32Of, type WeightEntry } from '@dual-encoder/core/backend'
 
-/** Little-endian float32 bytes of a weight's values. */
-export function float32Bytes(value: Tensor): Uint8Array {
-  const floats = float32Of(value)
-  return new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength)
+/** Little-endian bytes of a weight's values: bytes as they are, all else as float32. */
+export function weightBytes(value: Tensor): Uint8Array {
+  const isBytes = value.dtype === 'int8' || value.dtype === 'uint8'
+  const { buffer, byteOffset, byteLength } = isBytes ? (value.data as Uint8Array) : float32Of(value)
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }
+
+/** Bytes of a value in a graph. */
+export const bytesEach = ({ storage }: WeightEntry): number => (storage === 'I8' || storage === 'U8' ? 1 : 4)
 
 /** True where the stored bytes are the ones that a graph needs. */
 export const isRawFloat32 = (entry: WeightEntry): boolean => entry.storage === 'F32' && entry.location !== undefined

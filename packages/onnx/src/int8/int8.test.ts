@@ -1,0 +1,146 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { readSafetensors, type Tensor, tensor } from '@dual-encoder/core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { AutoModel, CLIPModel, VisionTextDualEncoderModel } from '../families'
+import type { OnnxModel } from '../model'
+import type { OnnxOptions } from '../options'
+import { blocksOf, rowsOf } from './forms'
+
+const fixture = (name: string) => resolve(import.meta.dirname, '../../../../parity-tests/fixtures', name)
+
+let scratch: string
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'dual-encoder-test-'))
+})
+afterAll(() => rm(scratch, { recursive: true, force: true }))
+
+async function inputsOf(name: string) {
+  const tensors = await readSafetensors(join(fixture(name), 'inputs.safetensors'))
+  return {
+    pixelValues: tensors.get('pixel_values') as Tensor,
+    inputIds: tensors.get('input_ids') as Tensor,
+    attentionMask: tensors.get('attention_mask'),
+  }
+}
+
+function rowsIn({ dims, data }: Tensor): number[][] {
+  const width = dims.at(-1) as number
+  return Array.from({ length: data.length / width }, (_, i) => [
+    ...(data as Float32Array).subarray(i * width, (i + 1) * width),
+  ])
+}
+const dot = (a: number[], b: number[]) => a.reduce((sum, value, i) => sum + value * (b[i] as number), 0)
+const cosines = (a: Tensor, b: Tensor) =>
+  rowsIn(a).map((x, i) => {
+    const y = rowsIn(b)[i] as number[]
+    return dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y))
+  })
+
+async function embeddings(source: string, name: string, options: OnnxOptions) {
+  await using model = (await AutoModel.fromPretrained(source, options)) as OnnxModel
+  const { imageEmbeds, textEmbeds } = await model.forward(await inputsOf(name))
+  return [imageEmbeds, textEmbeds]
+}
+
+describe.each(['int8', 'int8-fast'] as const)('%s', (dtype) => {
+  const least = { int8: 0.999, 'int8-fast': 0.997 }[dtype]
+
+  it.each([
+    'towers/vit-bert',
+    'towers/beit-roberta',
+    'towers/dinov2-registers',
+    'towers/convnext',
+    'families/clip',
+    'families/siglip',
+  ])('keeps the directions of %s, and is not float32', async (name) => {
+    const [whole, small] = [await embeddings(fixture(name), name, {}), await embeddings(fixture(name), name, { dtype })]
+    for (const [i, value] of small.entries()) {
+      expect(Math.min(...cosines(value, whole[i] as Tensor))).toBeGreaterThan(least)
+      expect(value.data).not.toEqual((whole[i] as Tensor).data)
+    }
+  })
+
+  it('gives a row what it gives alone, whatever else is in the batch', async () => {
+    const given = await inputsOf('towers/vit-bert')
+    await using model = await VisionTextDualEncoderModel.fromPretrained(fixture('towers/vit-bert'), { dtype })
+    const [count = 1, ...rest] = given.pixelValues.dims
+    const size = given.pixelValues.data.length / count
+    // A picture that is brighter than all others.
+    const pixels = Float32Array.from(given.pixelValues.data, (value, i) => Number(value) * (i < size ? 1 : 30))
+    const together = await model.getImageFeatures({ pixelValues: tensor(pixels, [count, ...rest]) })
+    const alone = await model.getImageFeatures({ pixelValues: tensor(pixels.slice(0, size), [1, ...rest]) })
+    alone.data.forEach((value, i) =>
+      expect(Math.abs((together.data[i] as number) - (value as number))).toBeLessThan(2e-6),
+    )
+  })
+
+  it('computes from an int8 checkpoint what its float32 values give', async () => {
+    const folder = join(scratch, dtype)
+    {
+      await using model = await CLIPModel.fromPretrained(fixture('families/clip'))
+      await model.savePretrained(folder, { dtype: 'int8' })
+    }
+    const [whole, small] = [
+      await embeddings(folder, 'families/clip', {}),
+      await embeddings(folder, 'families/clip', { dtype }),
+    ]
+    for (const [i, value] of small.entries())
+      expect(Math.min(...cosines(value, whole[i] as Tensor))).toBeGreaterThan(least)
+  })
+
+  it('gives hidden states as well, and runs with weights that are not packed', async () => {
+    const given = await inputsOf('towers/vit-bert')
+    await using model = await VisionTextDualEncoderModel.fromPretrained(fixture('towers/vit-bert'), { dtype })
+    await using low = await VisionTextDualEncoderModel.fromPretrained(fixture('towers/vit-bert'), {
+      dtype,
+      lowMemory: true,
+    })
+    const [a, b] = [await model.forward(given, { outputHiddenStates: true }), await low.forward(given)]
+    expect(a.textModelOutput.hiddenStates?.length).toBeGreaterThan(1)
+    expect(Math.min(...cosines(a.imageEmbeds, b.imageEmbeds))).toBeGreaterThan(0.999)
+  })
+})
+
+it.each([
+  [{ dtype: 'int4' }, /dtype is "int4"\. Should be one of: float32, int8, int8-fast/],
+  [{ dtype: 'int8', executionProviders: ['webgpu'] }, /"webgpu" does not have.*Leave one of them out/],
+])('refuses %o', async (options, says) => {
+  await expect(VisionTextDualEncoderModel.fromPretrained(fixture('towers/vit-bert'), options as OnnxOptions))
+    .rejects //
+    .toMatchObject({ code: 'bad-option', message: expect.stringMatching(says) as string })
+})
+
+const entry = (values: readonly number[], shape: readonly number[]) => ({
+  name: 'weight',
+  shape,
+  storage: 'F32' as const,
+  read: () => Promise.resolve(tensor(values, shape)),
+})
+
+it('cuts rows into blocks of bytes with a scale each, and fills the last', async () => {
+  const [bytes, scales] = await blocksOf(entry([127, -1, 2, 0, 0, 254], [2, 3]), 2)
+  expect(bytes?.dims).toEqual([2, 2, 2])
+  expect([...bytes!.data]).toEqual([255, 127, 255, 128, 128, 128, 255, 128])
+  expect([...scales!.data].map((scale) => Number(Number(scale).toFixed(4)))).toEqual([1, 0.0157, 1, 2])
+})
+
+it('takes the int8 of a file as it is where blocks allow it', async () => {
+  const stored = {
+    ...entry([], [1, 4]),
+    quantized: {
+      values: { ...entry([], [1, 4]), read: () => Promise.resolve(tensor(Int8Array.of(1, -2, 3, 4), [1, 4])) },
+      scales: entry([0.5, 0.25], [1, 2]),
+    },
+  }
+  const [bytes, scales] = await blocksOf(stored, 1)
+  expect([...bytes!.data]).toEqual([129, 126, 131, 132])
+  expect([...scales!.data]).toEqual([0.5, 0.5, 0.25, 0.25])
+})
+
+it('turns rows into columns, and adds them up', async () => {
+  const [values, scales, sums] = await rowsOf(entry([127, -1, 0, 254], [2, 2]))
+  expect([...values!.data]).toEqual([127, 0, -1, 127])
+  expect([...scales!.data, ...sums!.data]).toEqual([1, 2, 126, 254])
+})

@@ -1,0 +1,25 @@
+import type { EncoderSpec, Param } from '@dual-encoder/core/backend'
+import type { OnnxOptions } from '../options'
+
+/**
+ * How a linear layer computes in int8. `blocks`: weights and activations have a scale for each so many columns of a row.
+ * `rows`: a row of the weight has one scale, and a row of the activations the range between its least and largest value.
+ * Either way a row of the activations is rounded by itself, whatever else is in the batch.
+ */
+export type Int8Form = { readonly form: 'blocks'; readonly size: number } | { readonly form: 'rows' }
+
+/** The form of a layer's weight; undefined where it stays float32. */
+export type Int8Plan = (weight: Param) => Int8Form | undefined
+
+/** Columns of a block, chosen by what real towers lose (docs/int8.md): channels of text differ most. */
+const BLOCK = { vision: 64, text: 32 } as const
+
+export function int8Plan({ kind }: EncoderSpec, dtype: OnnxOptions['dtype'] = 'float32'): Int8Plan | undefined {
+  if (dtype === 'float32') return undefined
+  const blocks: Int8Form = { form: 'blocks', size: BLOCK[kind] }
+  return ({ shape, rows }) => {
+    if (shape.length !== 2) return undefined
+    // The rows of a weight lie apart once it is transposed: parts of one are cut from blocks.
+    return dtype === 'int8-fast' && !rows ? { form: 'rows' } : blocks
+  }
+}

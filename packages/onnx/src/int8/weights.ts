@@ -1,0 +1,139 @@
+import { type Tensor, tensor } from '@dual-encoder/core'
+import { float32Of, type Norm, type Param, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
+import { blocksOf, rowsOf } from './forms'
+import type { Int8Form, Int8Plan } from './plan'
+
+/** One of the tensors that a graph reads in place of a float32 weight `[out, in]`. */
+export interface Int8Part {
+  readonly name: string
+  readonly element: 'uint8' | 'int8' | 'float32'
+  readonly shape: readonly number[]
+}
+
+/** What a graph reads of a linear layer, and of the norm before it. */
+export interface Int8Layer {
+  readonly form: Int8Form
+  /**
+   * Of `blocks`: bytes `[out, blocks, size]`, 128 of which is 0, and scales `[out, blocks]`.
+   * Of `rows`: values `[in, out]`, scales `[out]`, and the sums of the weight's rows `[1, out]`.
+   */
+  readonly parts: readonly Int8Part[]
+  readonly normed?: {
+    /** With what the norm's bias adds. */
+    readonly bias: Int8Part
+    /** What the norm multiplies by, adding nothing. */
+    readonly gain: Int8Part
+  }
+}
+
+const STORAGE = { uint8: 'U8', int8: 'I8', float32: 'F32' } as const
+
+/** Gains and columns of zeros have no root to divide by. */
+const LEAST = 1e-5
+
+/**
+ * The int8 weights of one encoder, made when they are read. A norm's outlying channels would cost all others their
+ * precision: its bias goes into the bias of the layer behind it, and its gain is shared out between activations and
+ * weights, so that a channel is as far from its like in either (SmoothQuant's balance, arXiv 2211.10438, with the gain
+ * in place of what calibration would measure).
+ */
+export class Int8Weights {
+  /** All that graphs read: the checkpoint's weights, and what was made of them. */
+  readonly weights: Map<string, WeightEntry>
+  /** The parts of a layer are read one after another. */
+  #last?: { readonly prefix: string; readonly made: Promise<Tensor[]> }
+
+  constructor(
+    private readonly given: Weights,
+    private readonly plan: Int8Plan,
+  ) {
+    this.weights = new Map(given)
+  }
+
+  /**
+   * The layer's int8 form; undefined where it stays float32.
+   * @param norm what gave the layer's input
+   */
+  layer(weight: Param, bias: Param | undefined, norm: Norm | undefined): Int8Layer | undefined {
+    const entry = this.given.get(weight.name)
+    const form = entry && this.plan(weight)
+    if (!form) return undefined
+    const prefix = `${entry.name}.int8${norm ? '_normed' : ''}`
+    const [outputs = 0, inputs = 0] = entry.shape
+    const part = (name: string, element: Int8Part['element'], shape: readonly number[]): Int8Part => ({
+      name: `${prefix}_${name}`,
+      element,
+      shape,
+    })
+    const blocks = form.form === 'blocks' ? Math.ceil(inputs / form.size) : 1
+    const parts =
+      form.form === 'blocks'
+        ? [part('values', 'uint8', [outputs, blocks, form.size]), part('scales', 'float32', [outputs, blocks])]
+        : [
+            part('values', 'int8', [inputs, outputs]),
+            part('scales', 'float32', [outputs]),
+            part('sums', 'float32', [1, outputs]),
+          ]
+    const normed = norm && { bias: part('bias', 'float32', [outputs]), gain: part('gain', 'float32', [inputs]) }
+    const all = normed ? [...parts, normed.bias, normed.gain] : parts
+    const made = () => {
+      if (this.#last?.prefix !== prefix) this.#last = { prefix, made: this.#made(entry, form, bias, norm) }
+      return this.#last.made
+    }
+    for (const [i, { name, element, shape }] of all.entries())
+      this.weights.set(name, { name, shape, storage: STORAGE[element], read: async () => (await made())[i] as Tensor })
+    return { form, parts, normed }
+  }
+
+  async #values({ name }: Param): Promise<Float32Array> {
+    return float32Of(await (this.given.get(name) as WeightEntry).read())
+  }
+
+  async #made(entry: WeightEntry, form: Int8Form, bias: Param | undefined, norm: Norm | undefined): Promise<Tensor[]> {
+    const made = (source: WeightEntry) => (form.form === 'rows' ? rowsOf(source) : blocksOf(source, form.size))
+    if (!norm) return made(entry)
+    const [outputs = 0, inputs = 0] = entry.shape
+    const values = float32Of(await entry.read())
+    const gains = await this.#values(norm.weight)
+    const added = bias ? (await this.#values(bias)).slice() : new Float32Array(outputs)
+    if (norm.bias) addProducts(added, values, await this.#values(norm.bias))
+    const factors = balance(values, gains)
+    const scaled = tensor(timesColumns(values, factors), entry.shape)
+    const { name, shape } = entry
+    return [
+      ...(await made({ name, shape, storage: 'F32', read: () => Promise.resolve(scaled) })),
+      tensor(added, [outputs]),
+      tensor(
+        gains.map((gain, i) => gain / (factors[i] as number)),
+        [inputs],
+      ),
+    ]
+  }
+}
+
+/** `sums` `[out]` plus the values `[out, in]` times `x` `[in]`. */
+function addProducts(sums: Float32Array, values: Float32Array, x: Float32Array): void {
+  for (let row = 0, at = 0; row < sums.length; row++) {
+    let sum = sums[row] as number
+    for (let i = 0; i < x.length; i++, at++) sum += (values[at] as number) * (x[i] as number)
+    sums[row] = sum
+  }
+}
+
+/** What the columns of a weight `[out, in]` are multiplied by, and the gains divided. */
+function balance(values: Float32Array, gains: Float32Array): Float32Array {
+  const largest = new Float32Array(gains.length).fill(LEAST)
+  for (let at = 0; at < values.length;)
+    for (let i = 0; i < largest.length; i++, at++) {
+      const size = Math.abs(values[at] as number)
+      if (size > (largest[i] as number)) largest[i] = size
+    }
+  return gains.map((gain, i) => Math.sqrt(Math.max(Math.abs(gain), LEAST) / (largest[i] as number)))
+}
+
+function timesColumns(values: Float32Array, factors: Float32Array): Float32Array {
+  const products = new Float32Array(values.length)
+  for (let at = 0; at < values.length;)
+    for (let i = 0; i < factors.length; i++, at++) products[at] = (values[at] as number) * (factors[i] as number)
+  return products
+}
