@@ -19,7 +19,7 @@ export type { DirectoryHandle, Target, TargetLike, Writer } from './files/target
 export type { StagedFile } from './platform/platform'
 export type { ByteRange, FileReader, Progress, SourceLike, SourceOptions } from './files/types'
 export * from './images'
-export { modelCard, type ModelCardOptions } from './models/hub/card'
+export { modelCard, type ModelCardOptions, type QuantizationLoss, type QuantizationReport } from './models/hub/card'
 export { convert, type ConvertedWeight, type ConvertOptions, type ConvertReport } from './models/convert'
 export {
   AltCLIPConfig,

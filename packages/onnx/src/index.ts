@@ -9,5 +9,6 @@ export {
   SiglipModel,
   VisionTextDualEncoderModel,
 } from './families'
+export { quantizationReport } from './int8/report'
 export { type OnnxModel, TextTower, VisionTower } from './model'
 export type { OnnxOptions } from './options'

@@ -46,6 +46,12 @@ export abstract class OnnxModel extends DualEncoderModel {
     return batched(this.#made[encoder.kind] as OnnxRunner, encoder, this.#options)
   }
 
+  /** The same model in float32, whatever this one computes in; another to dispose of. */
+  inFloat32(): this {
+    const Same = this.constructor as new (loaded: LoadedModel, options: OnnxOptions) => this
+    return new Same(this.loaded, { ...this.#options, dtype: undefined })
+  }
+
   /** Execution providers of each encoder's sessions; empty before its first run. */
   get providers(): { readonly vision: readonly string[]; readonly text: readonly string[] } {
     const { vision, text } = this.#made

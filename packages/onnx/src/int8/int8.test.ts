@@ -1,12 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { readSafetensors, type Tensor, tensor } from '@dual-encoder/core'
+import { modelCard, readSafetensors, type Tensor, tensor } from '@dual-encoder/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AutoModel, CLIPModel, VisionTextDualEncoderModel } from '../families'
 import type { OnnxModel } from '../model'
 import type { OnnxOptions } from '../options'
 import { blocksOf, rowsOf } from './forms'
+import { quantizationReport } from './report'
 
 const fixture = (name: string) => resolve(import.meta.dirname, '../../../../parity-tests/fixtures', name)
 
@@ -143,4 +144,42 @@ it('turns rows into columns, and adds them up', async () => {
   const [values, scales, sums] = await rowsOf(entry([127, -1, 0, 254], [2, 2]))
   expect([...values!.data]).toEqual([127, 0, -1, 127])
   expect([...scales!.data, ...sums!.data]).toEqual([1, 2, 126, 254])
+})
+
+describe('the report', () => {
+  it('measures embeddings, searches and layers against float32, and a card carries it', async () => {
+    const { pixelValues, ...texts } = await inputsOf('towers/vit-bert')
+    await using model = await VisionTextDualEncoderModel.fromPretrained(fixture('towers/vit-bert'), {
+      dtype: 'int8-fast',
+    })
+    const { vision, text } = await quantizationReport(model, { pixelValues }, texts)
+    for (const { lowest, mean, top1, top10, layers } of [vision, text]) {
+      expect(lowest).toBeGreaterThan(0.997)
+      expect(lowest).toBeLessThanOrEqual(mean)
+      expect(mean).toBeLessThan(1 - 1e-9)
+      for (const part of [top1, top10]) expect(part >= 0 && part <= 1).toBe(true)
+      expect(top10).toBe(1)
+      expect(layers[0]).toBeLessThan(1e-6)
+      expect(layers.at(-1)).toBeGreaterThan(1e-5)
+      expect(layers.at(-1)).toBeLessThan(0.1)
+    }
+    const card = modelCard({ name: 'x', license: 'mit', quantization: { vision, text } })
+    expect(card).toContain(`| Texts | ${text.lowest.toFixed(5)} |`)
+  })
+
+  it('finds no loss in float32, and finds that of a checkpoint against what it was made from', async () => {
+    const { pixelValues, ...texts } = await inputsOf('families/clip')
+    await using whole = await CLIPModel.fromPretrained(fixture('families/clip'))
+    const same = await quantizationReport(whole, { pixelValues }, texts)
+    expect([same.vision.top1, same.text.top1, Math.max(...same.vision.layers, ...same.text.layers)]).toEqual([1, 1, 0])
+    const folder = join(scratch, 'report')
+    await whole.savePretrained(folder, { dtype: 'int8' })
+    await using small = await CLIPModel.fromPretrained(folder)
+    const [alone, against] = [
+      await quantizationReport(small, { pixelValues }, texts),
+      await quantizationReport(small, { pixelValues }, texts, whole),
+    ]
+    expect(alone.text.layers[0]).toBe(0)
+    expect(against.text.layers[0]).toBeGreaterThan(1e-4)
+  })
 })

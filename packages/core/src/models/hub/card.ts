@@ -1,5 +1,23 @@
 import { checkOptions, OptionError } from '../../base/errors'
 
+/** What one side of a model loses in int8 against itself in float32. */
+export interface QuantizationLoss {
+  /** Cosines of embeddings to their own in float32. */
+  readonly lowest: number
+  readonly mean: number
+  /** Of a search with these in the other side: how many of the nearest, and of the ten nearest, stay so (0 to 1). */
+  readonly top1: number
+  readonly top10: number
+  /** Of each hidden state, the embeddings first: the length of its difference as a part of its own. */
+  readonly layers: readonly number[]
+}
+
+/** What `quantizationReport` of a backend measures. */
+export interface QuantizationReport {
+  readonly vision: QuantizationLoss
+  readonly text: QuantizationLoss
+}
+
 export interface ModelCardOptions {
   /** The title, and the name in the metrics. */
   name: string
@@ -17,6 +35,8 @@ export interface ModelCardOptions {
   metrics?: readonly { readonly name: string; readonly value: number; readonly dataset: string }[]
   /** How it was trained, a row each. */
   trainedWith?: Readonly<Record<string, string | number | boolean>>
+  /** What it loses in int8. */
+  quantization?: QuantizationReport
   /** What it is bad at, and what it should not be used for. */
   limitations?: string
 }
@@ -31,6 +51,7 @@ const KEYS = [
   'tags',
   'metrics',
   'trainedWith',
+  'quantization',
   'limitations',
 ] as const satisfies readonly (keyof ModelCardOptions)[]
 
@@ -78,10 +99,26 @@ const table = (head: readonly string[], rows: readonly (readonly unknown[])[]): 
   ...rows.map((row) => `| ${row.map(cell).join(' | ')} |`),
 ]
 
+function lossTable({ vision, text }: QuantizationReport): string[] {
+  const percent = (part: number) => `${(100 * part).toFixed(1)}%`
+  const row = (name: string, { lowest, mean, top1, top10, layers }: QuantizationLoss) => {
+    const worst = layers.length > 0 ? percent(Math.max(...layers)) : ''
+    return [name, lowest.toFixed(5), mean.toFixed(5), percent(top1), percent(top10), worst]
+  }
+  return [
+    '',
+    '## int8',
+    ...table(
+      ['Side', 'Lowest cosine', 'Mean', 'Nearest kept', 'Of ten nearest', 'Worst layer'],
+      [row('Pictures', vision), row('Texts', text)],
+    ),
+  ]
+}
+
 /** `README.md` of a model on the hub: what the hub reads in front, what people read below. */
 export function modelCard(options: ModelCardOptions): string {
   checkOptions(options, KEYS, 'modelCard')
-  const { name, license, description, metrics = [], trainedWith = {}, limitations } = options
+  const { name, license, description, metrics = [], trainedWith = {}, quantization, limitations } = options
   for (const [key, value] of Object.entries({ name, license }))
     if (typeof value !== 'string' || value === '')
       throw new OptionError(
@@ -127,6 +164,7 @@ export function modelCard(options: ModelCardOptions): string {
     ...(Object.keys(trainedWith).length > 0
       ? ['', '## Training', ...table(['Setting', 'Value'], Object.entries(trainedWith))]
       : []),
+    ...(quantization ? lossTable(quantization) : []),
     ...(limitations ? ['', '## Limitations', '', limitations] : []),
     '',
   ].join('\n')
