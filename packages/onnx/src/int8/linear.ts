@@ -8,7 +8,7 @@ const LEAST_STEP = 1e-30
 /** Multiply in int8, activations rounded block by block. */
 const INT8 = 4
 
-export interface Int8Product {
+interface Int8Product {
   readonly form: Int8Form
   readonly inputs: number
   readonly outputs: number

@@ -12,14 +12,15 @@ export type Int8Form = { readonly form: 'blocks'; readonly size: number } | { re
 export type Int8Plan = (weight: Param) => Int8Form | undefined
 
 /** Columns of a block, chosen by what real towers lose (docs/int8.md): channels of text differ most. */
-const BLOCK = { vision: 64, text: 32 } as const
+const BLOCK = { int8: { vision: 32, text: 16 }, 'int8-fast': { vision: 32, text: 32 } } as const
 
 export function int8Plan({ kind }: EncoderSpec, dtype: OnnxOptions['dtype'] = 'float32'): Int8Plan | undefined {
   if (dtype === 'float32') return undefined
-  const blocks: Int8Form = { form: 'blocks', size: BLOCK[kind] }
+  const blocks: Int8Form = { form: 'blocks', size: BLOCK[dtype][kind] }
+  const inRows = dtype === 'int8-fast' && kind === 'vision'
   return ({ shape, rows }) => {
     if (shape.length !== 2) return undefined
     // The rows of a weight lie apart once it is transposed: parts of one are cut from blocks.
-    return dtype === 'int8-fast' && !rows ? { form: 'rows' } : blocks
+    return inRows && !rows ? { form: 'rows' } : blocks
   }
 }
