@@ -69,7 +69,7 @@ describe.each(['int8', 'int8-fast'] as const)('%s', (dtype) => {
     const [count = 1, ...rest] = given.pixelValues.dims
     const size = given.pixelValues.data.length / count
     // A picture that is brighter than all others.
-    const pixels = Float32Array.from(given.pixelValues.data, (value, i) => Number(value) * (i < size ? 1 : 30))
+    const pixels = Float32Array.from(given.pixelValues.data as Float32Array, (value, i) => value * (i < size ? 1 : 30))
     const together = await model.getImageFeatures({ pixelValues: tensor(pixels, [count, ...rest]) })
     const alone = await model.getImageFeatures({ pixelValues: tensor(pixels.slice(0, size), [1, ...rest]) })
     alone.data.forEach((value, i) =>

@@ -33,7 +33,7 @@ export async function quantizationReport(
       await embedded(model, whole, 'image', images),
       await embedded(model, whole, 'text', captions),
     ]
-    const layers = await layerErrors(model, whole, { ...images[0], ...captions[0] } as Inputs)
+    const layers = await layerErrors(model, whole, { ...images[0], ...captions[0] } as Rows & Inputs)
     return {
       vision: { ...cosines(vision), ...agreement(vision, text), layers: layers.vision },
       text: { ...cosines(text), ...agreement(text, vision), layers: layers.text },

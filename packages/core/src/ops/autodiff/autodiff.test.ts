@@ -121,7 +121,7 @@ it('drops of the first token what it drops where all tokens are there', () => {
   expect([...factors([2, 1, size], tokens, 2)]).toEqual(firsts.slice(2 * size))
   const tape = new Tape(host)
   const drawn: unknown[] = []
-  tape.dropBy((place, dims, rate, of) => {
+  tape.dropBy((place, dims, _rate, of) => {
     drawn.push([place, dims, of])
     return values(dims, 1)
   })

@@ -13,7 +13,7 @@ export function values(dims: readonly number[], seed: number): Tensor<'float64'>
   const data = Float64Array.from({ length: sizeOf(dims) }, (_, i) => 2 * (wave(i) - Math.floor(wave(i))) - 1)
   return tensor(data, dims, 'float64')
 }
-export const ids = (data: readonly number[], dims: readonly number[]): Tensor => tensor(Int32Array.from(data), dims)
+const ids = (data: readonly number[], dims: readonly number[]): Tensor => tensor(Int32Array.from(data), dims)
 export const param = (name: string, shape: readonly number[], rows?: readonly [number, number]): Param => ({
   name,
   shape,
