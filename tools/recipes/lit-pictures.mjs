@@ -45,6 +45,7 @@ const trainer = new train.Trainer({
     train.horizontalFlip,
     train.sometimes(0.4, train.randomBackground()),
     train.randomAffine({ degrees: 12, translate: 0.12, scale: [0.75, 1.3] }),
+    train.sometimes(0.25, train.randomResizedCrop({ scale: [0.3, 0.9] })),
     train.colorJitter({ brightness: 0.2, contrast: 0.3, saturation: 0.5 }),
   ],
   cache: { folder: `${cache}/lit-cache`, views: Number(values.views) },
