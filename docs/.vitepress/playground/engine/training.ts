@@ -73,7 +73,7 @@ export async function train(
     const rate = scheduleOf(steps, { kind: 'cosine', warmup: Math.min(5, Math.floor(steps / 5)) })
     const first = await judge(heldOut)
     told({ step: 0, steps, heldOut: first.accuracy, learned: (await judge(learned)).accuracy })
-    let step = 0
+    let [step, last] = [0, first]
     const perEpoch = Math.max(1, steps / epochs)
     for await (const batch of new DataLoader(data, padded, { batchSize, epochs, seed: 1, bad: 'error' })) {
       signal.throwIfAborted()
@@ -88,12 +88,12 @@ export async function train(
       )
       step++
       const isLooked = step === steps || step % perEpoch === 0
+      if (isLooked) last = await judge(heldOut)
       told({
         ...{ step, steps, loss },
-        ...(isLooked && { heldOut: (await judge(heldOut)).accuracy, learned: (await judge(learned)).accuracy }),
+        ...(isLooked && { heldOut: last.accuracy, learned: (await judge(learned)).accuracy }),
       })
     }
-    const last = await judge(heldOut)
     const folder = new MemoryFolder()
     await run.savePretrained(folder)
     await processor.savePretrained(folder)

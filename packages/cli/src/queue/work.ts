@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { randomUUID } from 'node:crypto'
-import { access, rename, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { embedImages } from '@dual-encoder/core'
 import { checkFingerprint, type Fingerprint, fingerprintOf } from '@dual-encoder/search'
@@ -49,13 +50,7 @@ async function embedShard(
   batchSize: number,
 ): Promise<number> {
   const target = resultOf(shard)
-  if (
-    await access(target).then(
-      () => true,
-      () => false,
-    )
-  )
-    return 0
+  if (existsSync(target)) return 0
   // The first worker says which model's these are.
   const recorded = await onceWritten(join(shard.out, 'model.json'), JSON.stringify({ source, fingerprint }))
   checkFingerprint((JSON.parse(recorded) as { fingerprint: Fingerprint }).fingerprint, fingerprint, shard.out)
@@ -72,11 +67,7 @@ async function embedShard(
     await rename(aside, failuresOf(shard))
   }
   const write = writerFor(target)
-  await write(aside, list(rows), rows.length, rows[0]?.embedding.length ?? 0)
+  await write(aside, rows, rows.length, rows[0]?.embedding.length ?? 0)
   await rename(aside, target)
   return rows.length
-}
-
-async function* list(rows: readonly EmbeddedRow[]): AsyncGenerator<EmbeddedRow> {
-  yield* rows
 }

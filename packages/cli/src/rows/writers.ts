@@ -8,7 +8,7 @@ export interface EmbeddedRow {
   /** `[D]` */
   readonly embedding: Float32Array
 }
-type Rows = AsyncIterable<EmbeddedRow>
+type Rows = AsyncIterable<EmbeddedRow> | Iterable<EmbeddedRow>
 /** Writes rows of `size` numbers each. */
 type WriteRows = (path: string, rows: Rows, count: number, size: number) => Promise<void>
 

@@ -24,16 +24,16 @@ export async function quantizationReport(
   texts: TextModelInputs,
   reference?: OnnxModel,
 ): Promise<QuantizationReport> {
-  const [images, captions] = [batchesOf({ ...pictures }), batchesOf({ ...texts })]
+  const [images, captions] = [batchesOf(pictures), batchesOf(texts)]
   if (images.length === 0 || captions.length === 0)
     throw new InputError('no-rows', 'quantizationReport: at least one picture and one text are needed.')
   const whole = reference ?? model.inFloat32()
   try {
     const [vision, text] = [
-      await embedded(model, whole, 'image', images),
-      await embedded(model, whole, 'text', captions),
+      await embedded(model, whole, images, (one, batch) => one.getImageFeatures(batch, { normalize: true })),
+      await embedded(model, whole, captions, (one, batch) => one.getTextFeatures(batch, { normalize: true })),
     ]
-    const layers = await layerErrors(model, whole, { ...images[0], ...captions[0] } as Rows & Inputs)
+    const layers = await layerErrors(model, whole, { ...images[0], ...captions[0] } as Inputs)
     return {
       vision: { ...cosines(vision), ...agreement(vision, text), layers: layers.vision },
       text: { ...cosines(text), ...agreement(text, vision), layers: layers.text },
@@ -44,7 +44,6 @@ export async function quantizationReport(
 }
 
 type Inputs = Parameters<OnnxModel['forward']>[0]
-type Rows = Record<string, Tensor>
 
 /** Normalised embeddings `[N, D]` of the same rows. */
 interface Embedded {
@@ -52,30 +51,24 @@ interface Embedded {
   readonly float32: Tensor
 }
 
-function batchesOf(inputs: object): Rows[] {
+function batchesOf<I extends object>(inputs: I): I[] {
   const tensors = Object.entries(inputs).filter((pair): pair is [string, Tensor] => pair[1] !== undefined)
   const count = tensors[0]?.[1].dims[0] ?? 0
-  return Array.from({ length: Math.ceil(count / BATCH) }, (_, i) =>
-    Object.fromEntries(
-      tensors.map(([name, value]) => [name, sliceRows(value, i * BATCH, Math.min(count, (i + 1) * BATCH))]),
-    ),
-  )
+  return Array.from({ length: Math.ceil(count / BATCH) }, (_, i) => {
+    const rows = tensors.map(([name, value]) => [name, sliceRows(value, i * BATCH, Math.min(count, (i + 1) * BATCH))])
+    return Object.fromEntries(rows) as I
+  })
 }
 
-async function embedded(
+async function embedded<B>(
   int8: OnnxModel,
   float32: OnnxModel,
-  kind: 'image' | 'text',
-  batches: Rows[],
+  batches: readonly B[],
+  embed: (model: OnnxModel, batch: B) => Promise<Tensor>,
 ): Promise<Embedded> {
   const of = async (model: OnnxModel) => {
     const rows: Tensor[] = []
-    for (const batch of batches)
-      rows.push(
-        kind === 'image'
-          ? await model.getImageFeatures(batch as never, { normalize: true })
-          : await model.getTextFeatures(batch as never, { normalize: true }),
-      )
+    for (const batch of batches) rows.push(await embed(model, batch))
     return joinRows(rows)
   }
   return { int8: await of(int8), float32: await of(float32) }

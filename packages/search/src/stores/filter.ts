@@ -89,7 +89,7 @@ class Parser {
     let left = this.#and()
     while (this.#takes('OR')) {
       const [a, b] = [left, this.#and()]
-      left = (columns) => not(both(not(a(columns)), not(b(columns))))
+      left = (columns) => either(a(columns), b(columns))
     }
     return left
   }
@@ -142,14 +142,14 @@ class Parser {
       const list = [this.#value()]
       while (this.#takes(',')) list.push(this.#value())
       this.#needs(')')
-      return (columns) =>
-        list.reduce<Truth>((found, one) => either(found, this.#compare('=', value, one)(columns)), false)
+      const equals = list.map((one) => this.#compare('=', value, one))
+      return (columns) => equals.reduce<Truth>((found, isEqual) => either(found, isEqual(columns)), false)
     }
     if (this.#takes('BETWEEN')) {
-      const from = this.#value()
+      const isFrom = this.#compare('>=', value, this.#value())
       this.#needs('AND')
-      const to = this.#value()
-      return (columns) => both(this.#compare('>=', value, from)(columns), this.#compare('<=', value, to)(columns))
+      const isTo = this.#compare('<=', value, this.#value())
+      return (columns) => both(isFrom(columns), isTo(columns))
     }
     const { kind, text } = this.#next
     if (negated) throw this.#bad(`LIKE, IN or BETWEEN was expected after NOT, not "${text}"`)
