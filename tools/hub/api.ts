@@ -40,7 +40,12 @@ export async function answerApi(
   if (pathname === '/api/whoami-v2') return out.json(200, { type: 'user', name: 'org', auth: {} })
   if (pathname === '/api/repos/create') return create(hub, JSON.parse(body), out)
   const lfs = /^\/(.+?)(?:\.git)?\/info\/lfs\/objects\/(batch|verify)$/.exec(pathname)
-  if (lfs) return out.json(200, lfs[2] === 'batch' ? batch(hub, body) : {})
+  if (lfs?.[2] === 'batch') return out.json(200, hub.uploads.batch(lfs[1]!, body))
+  if (lfs) return hub.uploads.verify(body, out)
+  if (pathname === '/api/complete_multipart') {
+    const { searchParams } = new URL(request.url ?? '', 'http://localhost')
+    return hub.uploads.complete(searchParams.get('uploadId'), body, out)
+  }
   const [, rawId = '', verb, rawRevision, rest = ''] =
     /^\/api\/models\/(.+?)(?:\/(revision|tree|paths-info|preupload|commit)\/([^/]+)(?:\/(.+))?)?$/.exec(pathname) ?? []
   const id = decodeURIComponent(rawId)
@@ -95,18 +100,6 @@ function create(
   out.json(200, { url: `${hub.url}/${full}`, name: full, id: full })
 }
 
-function batch(hub: FakeHub, body: string): object {
-  const { objects } = JSON.parse(body) as { objects: { oid: string; size: number }[] }
-  return {
-    transfer: 'basic',
-    objects: objects.map(({ oid, size }) => ({
-      oid,
-      size,
-      actions: { upload: { href: `${hub.cdn}/${oid}`, header: {} } },
-    })),
-  }
-}
-
 interface CommitLine {
   key: 'header' | 'file' | 'lfsFile' | 'deletedFile'
   value: { path: string; content: string; encoding?: BufferEncoding; oid: string }
@@ -120,7 +113,7 @@ function commit(hub: FakeHub, id: string, revision: string, body: string, out: H
     if (key === 'file') files[value.path] = Buffer.from(value.content, value.encoding ?? 'utf8')
     if (key === 'deletedFile') removed.push(value.path)
     if (key !== 'lfsFile') continue
-    const uploaded = hub.uploads.get(value.oid)
+    const uploaded = hub.uploads.get(value.oid) ?? hub.stored(value.oid)?.bytes
     if (!uploaded) return out.json(400, { error: `${value.path} was not uploaded` })
     files[value.path] = uploaded
   }

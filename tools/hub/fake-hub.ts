@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { answerApi } from './api'
 import { Repo, type StoredFile } from './repos'
+import { Uploads } from './uploads'
 
 /** What goes wrong with one answer. Bytes are counted in the answer's body. */
 export type Fault =
@@ -32,6 +33,8 @@ export interface FakeHubOptions {
   readonly tokens?: Readonly<Record<string, { readonly gated?: boolean }>>
   /** Answers ranges with the whole file. */
   readonly ranges?: boolean
+  /** Bytes of the parts in which larger files are uploaded; whole by default. */
+  readonly partSize?: number
 }
 
 const CORS = {
@@ -50,8 +53,7 @@ export class FakeHub implements AsyncDisposable {
   readonly repos = new Map<string, Repo>()
   readonly requests: HubRequest[] = []
   fault: ((request: HubRequest) => Fault | undefined) | undefined
-  /** Uploads that wait for their commit, by sha256. */
-  readonly uploads = new Map<string, Buffer>()
+  readonly uploads: Uploads
   readonly #servers: readonly Server[]
 
   private constructor(
@@ -59,6 +61,7 @@ export class FakeHub implements AsyncDisposable {
     servers: readonly Server[],
   ) {
     this.#servers = servers
+    this.uploads = new Uploads(this, options.partSize)
     servers[0]!.on('request', (request, response) => this.#answer('hub', request, response))
     servers[1]!.on('request', (request, response) => this.#answer('cdn', request, response))
   }
@@ -97,6 +100,13 @@ export class FakeHub implements AsyncDisposable {
   fileOf(id: string, name: string): StoredFile | undefined {
     const repo = this.repo(id)
     return repo.commits.get(repo.resolve('main') ?? '')?.get(name)
+  }
+
+  /** A large file of any commit, by its sha256. */
+  stored(sha: string): StoredFile | undefined {
+    for (const repo of this.repos.values())
+      for (const tree of repo.commits.values()) for (const file of tree.values()) if (file.lfs === sha) return file
+    return undefined
   }
 
   async close(): Promise<void> {
@@ -171,21 +181,18 @@ export class FakeHub implements AsyncDisposable {
   }
 
   #cdn(pathname: string, request: IncomingMessage, out: HubResponse): void {
-    const sha = pathname.slice(1)
     if (request.method === 'PUT') {
       const parts: Buffer[] = []
       request.on('data', (part: Buffer) => parts.push(part))
       request.on('end', () => {
-        this.uploads.set(sha, Buffer.concat(parts))
-        out.text(200, '')
+        this.uploads.put(pathname, Buffer.concat(parts), out)
       })
       return
     }
-    for (const repo of this.repos.values())
-      for (const tree of repo.commits.values())
-        for (const stored of tree.values())
-          if (stored.lfs === sha) return out.file(stored, { etag: `"cdn-${sha.slice(0, 8)}"` }, this.options.ranges)
-    out.text(404, 'Not Found')
+    const sha = pathname.slice(1)
+    const stored = this.stored(sha)
+    if (stored) out.file(stored, { etag: `"cdn-${sha.slice(0, 8)}"` }, this.options.ranges)
+    else out.text(404, 'Not Found')
   }
 }
 

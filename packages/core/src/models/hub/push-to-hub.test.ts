@@ -67,6 +67,53 @@ it('puts all files in one commit, which loads by its name', async () => {
   expect(new TextDecoder().decode(await (await openSource('org/new')).read('config.json'))).toBe('{"b":2}')
 })
 
+it('a large file goes in parts, which are asked for again; where one is lost nothing is committed', async () => {
+  await hub.close()
+  hub = await FakeHub.start({ tokens: { write: {} }, partSize: 16_384 })
+  vi.stubEnv('HF_ENDPOINT', hub.url)
+  const isPart = ({ path }: { path: string }) => path.startsWith('/parts/')
+  const told: number[] = []
+  const onProgress = ({ loaded }: { loaded: number }) => void told.push(loaded)
+  let busy = 2
+  hub.fault = (request) =>
+    isPart(request) && request.path.endsWith('/3') && busy-- > 0
+      ? { kind: 'status', status: 503, headers: { 'retry-after': '0' } }
+      : undefined
+  await pushToHub('org/new', model, { token: 'write', onProgress })
+  expect(told).toEqual([16_384, 32_768, 49_152, 65_536, 70_000])
+  expect(hub.requests.filter(isPart).map(({ path, status }) => `${path.slice(-1)} ${status}`)).toEqual([
+    '1 200',
+    '2 200',
+    '3 503',
+    '3 503',
+    '3 200',
+    '4 200',
+    '5 200',
+  ])
+  expect(JSON.stringify(hub.requests.filter(({ host }) => host === 'cdn'))).not.toContain('write')
+  expect(Buffer.from(large).equals((await (await openSource('org/new')).read('model.safetensors'))!)).toBe(true)
+
+  const before = hub.repo('org/new').refs.get('main')
+  const other = saves({ 'model.safetensors': large.map((byte) => byte ^ 1) })
+  hub.fault = (request) =>
+    isPart(request) && request.path.endsWith('/4') ? { kind: 'status', status: 403 } : undefined
+  await expect(pushToHub('org/new', other, { token: 'write' })).rejects.toMatchObject({ code: 'no-access' })
+  hub.fault = undefined
+  const leaving = new AbortController()
+  const leave = ({ loaded }: { loaded: number }) => loaded > 40_000 && leaving.abort(new Error('enough'))
+  await expect(
+    pushToHub('org/new', other, { token: 'write', onProgress: leave, signal: leaving.signal }),
+  ).rejects.toThrow('enough')
+  expect(hub.repo('org/new').refs.get('main')).toBe(before)
+  expect((await pushToHub('org/new', other, { token: 'write' })).commit).not.toBe(before)
+
+  // What the hub has already is not sent again.
+  hub.requests.length = 0
+  await pushToHub('org/second', model, { token: 'write' })
+  expect(hub.requests.filter(({ host }) => host === 'cdn')).toEqual([])
+  expect(hub.fileOf('org/second', 'model.safetensors')?.bytes.equals(large)).toBe(true)
+})
+
 it('a busy hub is asked again; a failed upload commits nothing', async () => {
   let first = true
   hub.fault = ({ host, method }) => {
@@ -78,7 +125,9 @@ it('a busy hub is asked again; a failed upload commits nothing', async () => {
   expect(first).toBe(false)
   const before = hub.repo('org/new').refs.get('main')
   hub.fault = ({ host }) => (host === 'cdn' ? { kind: 'status', status: 403 } : undefined)
-  await expect(pushToHub('org/new', model, { token: 'write' })).rejects.toMatchObject({ code: 'no-access' })
+  await expect(
+    pushToHub('org/new', saves({ 'a.safetensors': large.slice(1) }), { token: 'write' }),
+  ).rejects.toMatchObject({ code: 'no-access' })
   expect(hub.repo('org/new').refs.get('main')).toBe(before)
 })
 
