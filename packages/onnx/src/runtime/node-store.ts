@@ -48,6 +48,9 @@ class ThreadStore implements Store {
   open(...args: Parameters<Store['open']>): ReturnType<Store['open']> {
     return this.#ask('open', args)
   }
+  close(...args: Parameters<Store['close']>): ReturnType<Store['close']> {
+    return this.#ask('close', args)
+  }
   put(...args: Parameters<Store['put']>): ReturnType<Store['put']> {
     return this.#ask('put', args)
   }

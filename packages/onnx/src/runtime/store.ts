@@ -22,6 +22,8 @@ export interface RunCall {
 export interface Store {
   /** @returns names of the inputs that the engine wants */
   open(name: string, model: Uint8Array, settings: InferenceSession.SessionOptions): Promise<readonly string[]>
+  /** Frees what a session holds: its arena is as large as all that one run computes. */
+  close(name: string): Promise<void>
   put(values: Readonly<Record<string, Plain>>): Promise<void>
   zero(keys: readonly string[]): Promise<void>
   read(keys: readonly string[]): Promise<Record<string, Plain>>

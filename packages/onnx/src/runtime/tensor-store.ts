@@ -23,6 +23,12 @@ export class TensorStore implements Store {
     return session.inputNames
   }
 
+  async close(name: string): Promise<void> {
+    const session = this.#sessions.get(name)
+    this.#sessions.delete(name)
+    await session?.release()
+  }
+
   #tensor({ dtype, data, dims }: Plain): OrtTensor {
     return new this.engine.Tensor(dtype as 'float32', data as Float32Array, dims)
   }

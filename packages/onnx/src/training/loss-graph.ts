@@ -70,6 +70,20 @@ export const writeBeside = (ops: OnnxOps, beside: Beside): Beside<Traced<OnnxVal
 
 export const plainOf = ({ dims, dtype, data }: Tensor): Plain => ({ dims, dtype, data: data as Float32Array })
 
+export const numberInputs = (numbers: Readonly<Record<string, number>>): Record<string, Plain> =>
+  Object.fromEntries(
+    Object.entries(numbers).map(([name, value]) => [
+      `number.${name}`,
+      { dims: [], dtype: 'float32', data: Float32Array.of(value) },
+    ]),
+  )
+
+/** What a graph is for, of all that is sized as these are. */
+export const shapeKey = (inputs: Readonly<Record<string, Plain>>): string =>
+  Object.entries(inputs)
+    .map(([name, { dims }]) => `${name}[${dims.join()}]`)
+    .join(' ')
+
 /** Inputs of a graph for one side, of the sizes that it has here. */
 export function writeSide(ops: OnnxOps, encoder: EncoderSpec, side: Side<Tensor>): Side<Traced<OnnxValue>> {
   const { kind } = encoder

@@ -4,6 +4,7 @@ import {
   float32Of,
   joinRows,
   type LoadedModel,
+  MemoMap,
   rowsAt,
   rowsOf,
   saveModel,
@@ -24,7 +25,17 @@ import { runtime } from '#runtime'
 import type { ModelProto } from '../graph/proto'
 import type { OnnxOptions } from '../options'
 import { sessionFailed, sessionParts } from '../session'
-import { type Beside, type Dropped, factorsOf, namedBeside, namedInputs, plainOf, type Sides } from './loss-graph'
+import {
+  type Beside,
+  type Dropped,
+  factorsOf,
+  namedBeside,
+  namedInputs,
+  numberInputs,
+  plainOf,
+  shapeKey,
+  type Sides,
+} from './loss-graph'
 import {
   chunkEmbeds,
   chunkGradients,
@@ -59,9 +70,14 @@ function readOnce({ graph }: ModelProto): Set<string> {
 /** A plan of the memory of a whole run takes as much again, beside what the run without it took. */
 const NO_PATTERN = { enableMemPattern: false }
 
+/** Graphs kept open, unless one call needs more: one for each size of batch, each with an arena of one or two GB. */
+const MAX_GRAPHS = 4
+
 /** Trains a model by graphs on ONNX Runtime: one for each size of batch. Parameters and slots stay in the engine. */
 export class OnnxTraining implements TrainingRun {
-  readonly #opened = new Map<string, Promise<Opened>>()
+  readonly #opened = new MemoMap<string, Opened>()
+  /** Names of the graphs of the call that runs. */
+  readonly #used = new Set<string>()
   readonly #shapes: ReadonlyMap<string, readonly number[]>
   #store?: Promise<Store>
   /** What the next step drops. */
@@ -79,6 +95,7 @@ export class OnnxTraining implements TrainingRun {
 
   async step(inputs: TrainingInputs, options: StepOptions): Promise<StepResult> {
     options.signal?.throwIfAborted()
+    this.#used.clear()
     const sides = sidesOf(this.model, inputs)
     const { chunkSize = Infinity } = options
     const { positives, weights } = inputs
@@ -108,6 +125,7 @@ export class OnnxTraining implements TrainingRun {
   async embed(kind: DropoutOf, inputs: TrainingInputs, slot?: string): Promise<Tensor<'float32'>> {
     const side = sideOf(this.model[kind], inputs)
     if ('embeds' in side) return side.embeds as Tensor<'float32'>
+    this.#used.clear()
     const given = namedInputs(kind, side)
     const opened = await this.#open(`embeds ${kind} ${shapeKey(given)}`, undefined, (context) =>
       chunkEmbeds(context, kind, side),
@@ -215,17 +233,15 @@ export class OnnxTraining implements TrainingRun {
   #open(key: string, seed: number | undefined, write: (context: GraphContext) => StepGraph): Promise<Opened> {
     const drops = seed !== undefined
     const name = `${key}${drops ? ' dropping' : ''}`
-    const known = this.#opened.get(name)
-    if (known) return known
-    const opening = this.#create(name, drops, write)
-    this.#opened.set(name, opening)
-    opening.catch(() => this.#opened.delete(name))
-    return opening
+    this.#used.add(name)
+    return this.#opened.get(name, () => this.#create(name, drops, write))
   }
 
   async #create(name: string, drops: boolean, write: (context: GraphContext) => StepGraph): Promise<Opened> {
     const { model, weights, plan, options } = this
+    const leastUsed = this.#opened.dropBeyond(Math.max(MAX_GRAPHS, this.#used.size) - 1)
     const store = await this.#prepared()
+    for (const old of await Promise.all(leastUsed)) await store.close(old.name)
     const locked = [...weights.values()].filter((entry) => !plan.trained.includes(entry.name))
     let graph: StepGraph | undefined
     const parts = await sessionParts(locked, weights, options, (place, kernels) => {
@@ -314,19 +330,6 @@ export class OnnxTraining implements TrainingRun {
     await (await this.#store?.catch(() => undefined))?.dispose()
   }
 }
-
-const numberInputs = (numbers: Readonly<Record<string, number>>): Record<string, Plain> =>
-  Object.fromEntries(
-    Object.entries(numbers).map(([name, value]) => [
-      `number.${name}`,
-      { dims: [], dtype: 'float32', data: Float32Array.of(value) },
-    ]),
-  )
-
-const shapeKey = (inputs: Readonly<Record<string, Plain>>): string =>
-  Object.entries(inputs)
-    .map(([name, { dims }]) => `${name}[${dims.join()}]`)
-    .join(' ')
 
 const resultOf = ({ loss, scale }: Record<string, Plain>, norm: Plain | undefined): StepResult => ({
   loss: scalarOf(loss),

@@ -1,0 +1,80 @@
+import { resolve } from 'node:path'
+import { readSafetensors, type Tensor } from '@dual-encoder/core'
+import type { TrainingPlan } from '@dual-encoder/core/backend'
+import ort from 'onnxruntime-node'
+import { expect, it, vi } from 'vitest'
+import { VisionTextDualEncoderModel } from '../families'
+import type * as node from '../runtime/node'
+import type { Store } from '../runtime/store'
+
+/** Graphs that are open in the engine, and how many were at most. */
+const open = { names: new Set<string>(), most: 0, made: 0 }
+
+vi.mock('#runtime', async (original) => {
+  const { runtime } = await original<typeof node>()
+  const { TensorStore } = await import('../runtime/tensor-store')
+  class CountedStore extends TensorStore {
+    override async open(...given: Parameters<Store['open']>) {
+      open.names.add(given[0])
+      open.most = Math.max(open.most, open.names.size)
+      open.made++
+      return super.open(...given)
+    }
+    override async close(name: string) {
+      open.names.delete(name)
+      return super.close(name)
+    }
+  }
+  const engine = { create: ort.InferenceSession.create.bind(ort.InferenceSession), Tensor: ort.Tensor }
+  return { runtime: { ...runtime, openStore: () => Promise.resolve(new CountedStore(engine)) } }
+})
+
+const FOLDER = resolve(import.meta.dirname, '../../../../parity-tests/fixtures/towers/vit-bert')
+
+/** Gradient descent without anything. */
+const plan: TrainingPlan = {
+  trained: ['text_projection.weight'],
+  rule: {
+    slots: [],
+    numbers: ['lr'],
+    update(ops, given, { lr }) {
+      const params = [...given].map(([name, { param, grad }]) => {
+        return [name, { param: ops.sub(param, ops.mul(grad, lr!)), state: {} }] as const
+      })
+      return { params: new Map(params), norm: ops.scalar(0) }
+    },
+  },
+}
+
+it('keeps few graphs open where texts are of many lengths, and as many as a step in chunks needs', async () => {
+  await using model = await VisionTextDualEncoderModel.fromPretrained(FOLDER)
+  const tensors = await readSafetensors(`${FOLDER}/inputs.safetensors`)
+  const pixelValues = tensors.get('pixel_values') as Tensor
+  const rows = pixelValues.dims[0]!
+  const step = async (length: number, chunkSize?: number) => {
+    const inputIds: Tensor = {
+      dims: [rows, length],
+      dtype: 'int64',
+      data: BigInt64Array.from({ length: rows * length }, (_, i) => BigInt(i % 7)),
+    }
+    const { loss } = await run.step({ pixelValues, inputIds }, { numbers: { lr: 0.1 }, chunkSize })
+    return loss
+  }
+  const run = model.train(plan)
+  const lengths = [2, 3, 4, 5, 6, 7]
+  const losses: number[] = []
+  for (const length of lengths) losses.push(await step(length))
+  expect(open).toMatchObject({ most: 4, made: 6 })
+  // The last used are still there; the first was given back, and is made again.
+  for (const length of [7, 6, 5, 4]) await step(length)
+  expect(open.made).toBe(6)
+  await step(2)
+  expect(open).toMatchObject({ most: 4, made: 7 })
+  expect(losses.every(Number.isFinite)).toBe(true)
+  await step(4, 2)
+  const made = open.made
+  expect(made - 7).toBeGreaterThan(4)
+  await step(4, 2)
+  expect(open.made).toBe(made)
+  await run.dispose()
+})
