@@ -39,8 +39,8 @@ interface Work extends Omit<Row, 'vector'> {
   readonly image?: ImageSource
 }
 
-/** Rows that are kept at a time: what a kill can cost. */
-const ROWS = 64
+/** Rows are kept when so many have come or so many milliseconds have passed, which is what a kill can cost. */
+const KEPT = { rows: 1024, every: 2000 }
 
 /** One addition to an index. */
 export class Adding {
@@ -52,6 +52,7 @@ export class Adding {
   readonly #byHash = new Map<string, string>()
   readonly #report: AddReport = { added: 0, changed: 0, copied: 0, unchanged: 0, removed: 0, failed: [], skipped: [] }
   #rows: Row[] = []
+  #flushed = performance.now()
   #touched: RowState[] = []
   #texts: Work[] = []
   #total: number | undefined
@@ -185,7 +186,7 @@ export class Adding {
 
   async #keep({ image: _, ...row }: Work, vector: Float32Array): Promise<void> {
     this.#rows.push({ ...row, vector })
-    if (this.#rows.length >= ROWS) await this.#flush()
+    if (this.#rows.length >= KEPT.rows || performance.now() - this.#flushed >= KEPT.every) await this.#flush()
     this.#progress()
   }
 
@@ -196,6 +197,7 @@ export class Adding {
     // Of an id that came twice, the last.
     await this.#store.put([...new Map(rows.map((row) => [row.id, row])).values()])
     await this.#store.touch(touched)
+    this.#flushed = performance.now()
   }
 
   /** A row says what its content is, or is none. */

@@ -1,7 +1,8 @@
 import { checkOptions } from '@dual-encoder/core/backend'
-import { InputError, OptionError, SourceError } from '@dual-encoder/core'
+import { embedTexts, InputError, OptionError, SourceError } from '@dual-encoder/core'
 import { platform } from '#platform'
 import { Adding, type AddOptions, type AddReport, type Item } from './adding'
+import { ASKED } from './asked'
 import { checkFingerprint, fingerprintOf, type PairEncoder, type PairProcessor } from './fingerprint'
 import { type Query, queryVector } from './query'
 import type { Found, Recorded, Store } from './stores/store'
@@ -97,7 +98,7 @@ export class SearchIndex {
     const adding = new Adding(this.#store, this.#options.model, this.#options.processor, options)
     const report = typeof source === 'string' ? await adding.path(source) : await adding.items(source)
     if (report.added + report.changed + report.copied + report.removed > 0)
-      await this.#store.settle(this.#options.exactBelow ?? 20_000)
+      await this.#store.settle(this.#options.exactBelow ?? 20_000, () => this.#askedTexts())
     return report
   }
 
@@ -153,6 +154,16 @@ export class SearchIndex {
     const byRoot = new Map<string, string[]>()
     for (const id of ids) byRoot.set(rootOf(id), [...(byRoot.get(rootOf(id)) ?? []), id])
     return [...byRoot.values()].filter(({ length }) => length > 1).sort((a, b) => b.length - a.length)
+  }
+
+  /** Embeddings of texts as people ask them. */
+  async #askedTexts(): Promise<Float32Array[]> {
+    const { model, processor } = this.#options
+    const vectors: Float32Array[] = []
+    const texts = ASKED.map((text, id) => ({ id, text }))
+    const prepare = (text: string) => processor({ text: [text] })
+    for await (const { embedding } of embedTexts(model, prepare, texts)) vectors.push(embedding)
+    return vectors
   }
 
   async close(): Promise<void> {

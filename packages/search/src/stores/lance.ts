@@ -8,10 +8,14 @@ type Lance = typeof lancedb
 type Arrow = typeof apacheArrow
 
 const COLUMNS = ['id', 'kind', 'size', 'mtime', 'hash', 'text']
+/** Each column that is read makes a query slower. */
+const UNTOLD = ['vector', 'size', 'mtime', 'hash']
 /** Rows above this share that the approximate index has not seen make it anew. */
 const STALE = 0.2
-/** Of the approximate index: its recall, measured over so many of its rows. */
-const RECALL = { least: 0.98, samples: 200, k: 10 }
+/** Of the approximate index: its recall, of texts and of so many of its rows. */
+const RECALL = { least: 0.99, samples: 200, k: 10 }
+/** Milliseconds for which files that are no longer of the table are kept: a query may still read them. */
+const GRACE = 600_000
 
 /** LanceDB and Arrow, which are installed by those who keep an index in a folder. */
 async function load(): Promise<{ lance: Lance; arrow: Arrow }> {
@@ -41,6 +45,8 @@ export class LanceStore implements Store {
   readonly #db: Connection
   #items: Table | undefined
   #recorded: Recorded | undefined
+  /** Columns of the table's version that was seen last. */
+  #columns: { readonly version: number; readonly names: readonly string[] } | undefined
 
   private constructor(place: string, lance: Lance, arrow: Arrow, db: Connection) {
     this.#place = place
@@ -118,7 +124,7 @@ export class LanceStore implements Store {
     const table = this.#items
     if (!table) return []
     const approximate = exact ? undefined : (await this.recorded())?.approximate
-    const names = (await table.schema()).fields.map(({ name }) => name).filter((name) => name !== 'vector')
+    const names = await this.#told(table)
     return this.#filtered(where, async () => {
       const query = table
         .vectorSearch(vector)
@@ -133,15 +139,15 @@ export class LanceStore implements Store {
     })
   }
 
-  async settle(exactBelow: number): Promise<void> {
+  async settle(exactBelow: number, texts: () => Promise<Float32Array[]>): Promise<void> {
     const table = this.#items
     if (!table) return
-    await table.optimize()
+    await table.optimize({ cleanupOlderThan: new Date(Date.now() - GRACE) })
     const [rows, recorded] = [await table.countRows(), await this.recorded()]
     if (!recorded || rows < exactBelow) return
     const made = recorded.approximate
     if (made && rows < made.rows * (1 + STALE)) return
-    await this.record({ ...recorded, approximate: await this.#approximate(table, rows) })
+    await this.record({ ...recorded, approximate: await this.#approximate(table, rows, await texts()) })
   }
 
   async close(): Promise<void> {
@@ -151,31 +157,37 @@ export class LanceStore implements Store {
   }
 
   /**
-   * Makes an index, and looks through more and more of it until it finds enough. Its vectors are whole: coded ones
-   * (IVF_PQ) found 92% however much was looked through, where rows are much alike.
+   * Makes an index, and looks through more and more of it until it finds enough: of rows, and of texts, which lie aside of
+   * pictures and whose nearest are spread over more of its parts. Its vectors are whole: to look at more of them costs less
+   * than to take coded ones' rows and compare again.
    */
-  async #approximate(table: Table, rows: number): Promise<Approximate> {
+  async #approximate(table: Table, rows: number, texts: readonly Float32Array[]): Promise<Approximate> {
     const numPartitions = Math.max(1, Math.round(Math.sqrt(rows)))
     const config = this.#lance.Index.ivfFlat({ distanceType: 'dot', numPartitions })
     await table.createIndex('vector', { config, replace: true })
     const step = Math.max(1, Math.floor(rows / RECALL.samples))
     const places = Array.from({ length: Math.min(rows, RECALL.samples) }, (_, i) => i * step)
     const samples = (await table.takeOffsets(places).select(['vector']).toArray()) as { vector: Iterable<number> }[]
-    const queries = samples.map(({ vector }) => Float32Array.from(vector))
-    const distances = async (query: Float32Array, probes?: number): Promise<number[]> => {
-      const search = table.vectorSearch(query).distanceType('dot').limit(RECALL.k).select(['_distance'])
-      if (probes === undefined) search.bypassVectorIndex()
-      else search.nprobes(probes)
-      return ((await search.toArray()) as { _distance: number }[]).map(({ _distance }) => _distance)
-    }
-    const wanted = await Promise.all(queries.map((query) => distances(query)))
+    const ofItems = await recallOf(
+      table,
+      samples.map(({ vector }) => Float32Array.from(vector)),
+    )
+    const ofTexts = await recallOf(table, texts)
     for (let probes = 8; ; probes *= 2) {
-      const found = await Promise.all(queries.map((query) => distances(query, probes)))
-      // By distance: of rows that are equally near, any will do.
-      const hits = found.map((list, i) => list.filter((distance) => distance <= wanted[i]!.at(-1)! + 1e-6).length)
-      const recall = hits.reduce((sum, n) => sum + n, 0) / wanted.reduce((sum, list) => sum + list.length, 0)
-      if (recall >= RECALL.least || probes >= numPartitions) return { kind: 'IVF_FLAT', rows, recall, probes }
+      const recall = { items: await ofItems(probes), texts: await ofTexts(probes) }
+      if (Math.min(recall.items, recall.texts) >= RECALL.least || probes >= numPartitions)
+        return { kind: 'IVF_FLAT', rows, recall, probes }
     }
+  }
+
+  /** Columns that hits are told with. */
+  async #told(table: Table): Promise<readonly string[]> {
+    const version = await table.version()
+    if (this.#columns?.version !== version) {
+      const names = (await table.schema()).fields.map(({ name }) => name)
+      this.#columns = { version, names: names.filter((name) => !UNTOLD.includes(name)) }
+    }
+    return this.#columns.names
   }
 
   async #table(size: number): Promise<Table> {
@@ -219,6 +231,23 @@ export class LanceStore implements Store {
         cause: error,
       })
     }
+  }
+}
+
+/** Measures, by how much is looked through, the share of the true nearest that the table's index finds. */
+async function recallOf(table: Table, queries: readonly Float32Array[]): Promise<(probes: number) => Promise<number>> {
+  const distances = async (query: Float32Array, probes?: number): Promise<number[]> => {
+    const search = table.vectorSearch(query).distanceType('dot').limit(RECALL.k).select(['_distance'])
+    if (probes === undefined) search.bypassVectorIndex()
+    else search.nprobes(probes)
+    return ((await search.toArray()) as { _distance: number }[]).map(({ _distance }) => _distance)
+  }
+  const wanted = await Promise.all(queries.map((query) => distances(query)))
+  return async (probes) => {
+    const found = await Promise.all(queries.map((query) => distances(query, probes)))
+    // By distance: of rows that are equally near, any will do.
+    const hits = found.map((list, i) => list.filter((distance) => distance <= wanted[i]!.at(-1)! + 1e-6).length)
+    return hits.reduce((sum, n) => sum + n, 0) / wanted.reduce((sum, list) => sum + list.length, 0)
   }
 }
 

@@ -39,8 +39,8 @@ export interface Approximate {
   readonly kind: string
   /** Rows when it was made. */
   readonly rows: number
-  /** Share of the true ten nearest that it finds, of vectors that it holds. */
-  readonly recall: number
+  /** Share of the true ten nearest that it finds: of its own items, and of texts as people ask them. */
+  readonly recall: { readonly items: number; readonly texts: number }
   /** Parts that are looked through for a query. */
   readonly probes: number
 }
@@ -68,8 +68,11 @@ export interface Store {
   remove(ids: readonly string[]): Promise<void>
   vectors(ids: readonly string[]): Promise<Map<string, Float32Array>>
   nearest(vector: Float32Array, options: Nearest): Promise<Found[]>
-  /** After many changes: puts small files together; makes or renews an approximate index from `exactBelow` rows on. */
-  settle(exactBelow: number): Promise<void>
+  /**
+   * After many changes: puts small files together; makes or renews an approximate index from `exactBelow` rows on.
+   * @param texts unit vectors of texts as people ask them, which the index is tried with
+   */
+  settle(exactBelow: number, texts: () => Promise<Float32Array[]>): Promise<void>
   close(): Promise<void>
 }
 
