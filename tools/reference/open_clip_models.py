@@ -5,9 +5,11 @@
 Models are open_clip's own classes with drawn weights; pixels, ids and cleaned texts come from its transforms and tokenizers.
 """
 
+import base64
 import copy
 import gzip
 import hashlib
+import io
 import json
 import shutil
 import sys
@@ -151,9 +153,73 @@ STRINGS = [
 ]
 
 
+SENTENCES = [
+    "l\u2019\u00e9t\u00e9 \u00e0 la plage, d\u00e9j\u00e0 vu \u2013 \u00ab No\u00ebl \u00bb", "\u201cquoted\u201d it\u2019s \u2014 fine\u2026 \u2022 list",
+    "Stra\u00dfe in M\u00fcnchen, K\u00f6ln & D\u00fcsseldorf", "a\u00e7\u00e3o, p\u00e3es e \u00e0s vezes \u00e0quela f\u00e1cil", "\u00bfQu\u00e9 ni\u00f1o? \u00a1S\u00ed, ma\u00f1ana!",
+    "\u043a\u0440\u0430\u0441\u043d\u0430\u044f \u043c\u0430\u0448\u0438\u043d\u0430 \u2014 \u0432 \u0433\u043e\u0440\u043e\u0434\u0435", "\u4e00\u53ea\u732b\u5728\u6c99\u53d1\u4e0a", "\u72ac\u3068\u732b\u306e\u5199\u771f", "\ud55c\uad6d\uc5b4 \uac15\uc544\uc9c0",
+    "\u03bc\u03b9\u03b1 \u03b3\u03ac\u03c4\u03b1 \u03ba\u03b1\u03b9 \u03ad\u03bd\u03b1\u03c2 \u03c3\u03ba\u03cd\u03bb\u03bf\u03c2", "\u0635\u0648\u0631\u0629 \u0642\u0637\u0629 \u0639\u0644\u0649 \u0627\u0644\u0623\u0631\u064a\u0643\u0629", "\u0e41\u0e21\u0e27\u0e1a\u0e19\u0e42\u0e0b\u0e1f\u0e32",
+    "za\u017c\u00f3\u0142\u0107 g\u0119\u015bl\u0105 ja\u017a\u0144", "p\u0159\u00edli\u0161 \u017elu\u0165ou\u010dk\u00fd k\u016f\u0148", "\u00e7ok g\u00fczel bir \u015fehir \u0130stanbul \u0131\u011fd\u0131r", "\u010detri ka\u0137i \u016bden\u012b",
+    "\U0001f600 happy \u2764\ufe0f dog \U0001f436", "5\u20ac or \u00a37, 20\u00a0\u00b0C \u00b1 \u00bd \u00d7 2", "\u0938\u0902\u0926\u0930 \u092a\u0939\u093e\u095c", "na\u00efve caf\u00e9 \u00ae\u2122 \u00a9 2020",
+    "\u0153uvre d\u2019art \u00c0 Paris", "\u00c5land, \u00d8rsted, sm\u00f8rrebr\u00f8d \u00e6\u00f8\u00e5", "(\u0ca0_\u0ca0) \u00af\\_(\u30c4)_/\u00af", "\ud558\ub298 \ucf69",
+]
+WRONG = ["latin-1", "sloppy-windows-1252", "sloppy-windows-1251", "sloppy-windows-1250", "sloppy-windows-1253", "sloppy-windows-1254", "sloppy-windows-1257", "iso-8859-2", "macroman", "cp437"]
+
+
+def garbled():
+    """Sentences, and what is left of them when their UTF-8 is read as something else, once, twice, in part, or with losses."""
+    made = list(SENTENCES)
+    for at, sentence in enumerate(SENTENCES):
+        for encoding in WRONG:
+            once = sentence.encode("utf-8").decode(encoding)
+            made.append(once)
+            if encoding in WRONG[:3]:
+                made += [f"caf\u00e9 \u201cok\u201d {once}", once.replace("\u00a0", " "), once.encode("utf-8").decode("sloppy-windows-1252")]
+        made.append(sentence.encode("utf-8").decode("windows-1252", "replace"))
+        made.append(sentence.encode("utf-16", "surrogatepass").decode("latin-1")[2:] if at % 5 == 0 else sentence.encode("utf-8").decode("latin-1") + "\n<b>&eacute;\u00c3\u00a9</b>\n&EACUTE; &#59;")
+        made.append(sentence + "\n" + sentence.encode("utf-8").decode("sloppy-windows-1252"))
+    cesu = "".join(chr(b) for c in "\U0001f436" for u in [c.encode("utf-16-be")[:2], c.encode("utf-16-be")[2:]] for b in chr(int.from_bytes(u, "big")).encode("utf-8", "surrogatepass"))
+    made += [f"a dog {cesu} here", "null \u00c0\u0080 byte \u00c3\u00a9", "\u00c2 \u00c2 sold", "a\u00c2 lot, yes!\u00c2 \u00a0", "M\u00c3\u203ANCHEN", "voil\u00c3 le travail", "l\u00c3\u00a0 l\u00e0", "&NTILDE; &Ntilde; &ntilde;"]
+    return list(dict.fromkeys(made))
+
+
+def write_cleaning():
+    texts = garbled()
+    clean = open_clip.tokenizer.get_clean_fn("whitespace")
+    out = [[text, clean(text)] for text in texts]
+    (ROOT / "cleaning.json").write_text(json.dumps(out, ensure_ascii=True, indent=0) + "\n")
+    print(len(out), "texts,", sum(a != b for a, b in out), "mended")
+
+
 def picture(height, width):
     data = (np.arange(height * width * 3) * 7 + np.arange(height * width * 3) // (3 * width) * 31) % 256
     return Image.fromarray(data.astype(np.uint8).reshape(height, width, 3))
+
+
+def picture_files():
+    """Pictures as files of each mode that open_clip, which converts to RGB after resizing, does not resize as RGB."""
+    rgb = picture(31, 47)
+    alpha = Image.fromarray(((np.arange(31 * 47) * 5 + np.arange(31 * 47) // 47 * 3) % 256).astype(np.uint8).reshape(31, 47))
+    rgba = rgb.copy()
+    rgba.putalpha(alpha)
+    grey = rgb.convert("L")
+    pale = grey.copy()
+    pale.putalpha(alpha)
+    palette = rgb.quantize(16)
+    files = {
+        "palette.png": (palette, {}), "seen-through-palette.png": (palette, dict(transparency=bytes(range(0, 160, 10)))), "rgba.png": (rgba, {}), "grey-alpha.png": (pale, {}),
+        "grey.png": (grey, {}), "bits.png": (rgb.convert("1"), {}), "rgba.webp": (rgba, dict(lossless=True, exact=True)), "palette.gif": (palette, {}), "palette.bmp": (palette, {}),
+        "grey.gif": (grey, {}), "grey.bmp": (grey, {}), "rgba.bmp": (rgba, {}), "bits.bmp": (rgb.convert("1"), {}),
+    }
+    made = {}
+    for name, (image, options) in files.items():
+        buffer = io.BytesIO()
+        image.save(buffer, name.split(".")[1].upper(), **options)
+        made[name] = buffer.getvalue()
+    return made
+
+
+def hash_of(pixels):
+    return {"dims": list(pixels.shape), "sha256": hashlib.sha256(pixels.tobytes()).hexdigest()}
 
 
 def tokenizer_files(folder):
@@ -171,6 +237,9 @@ def tokenizer_files(folder):
     return simple
 
 
+CLIPS_TOKENS = dict(bos_token="[UNK]", eos_token="[MASK]")
+
+
 def write_processing():
     folder = ROOT / "tokenizer"
     shutil.rmtree(folder, ignore_errors=True)
@@ -179,14 +248,27 @@ def write_processing():
     for given in TRANSFORMS:
         transform = image_transform_v2(PreprocessCfg(**given), is_train=False)
         pixels = [transform(picture(*size)).numpy() for size in PICTURES]
-        images.append({"preprocess_cfg": given, "pixels": [{"dims": list(p.shape), "sha256": hashlib.sha256(p.tobytes()).hexdigest()} for p in pixels]})
+        images.append({"preprocess_cfg": given, "pixels": [hash_of(p) for p in pixels]})
+    files = []
+    for name, data in picture_files().items():
+        kept = [hash_of(image_transform_v2(PreprocessCfg(**given), is_train=False)(Image.open(io.BytesIO(data))).numpy()) for given in TRANSFORMS[:3] + TRANSFORMS[4:6]]
+        files.append({"name": name, "mode": Image.open(io.BytesIO(data)).mode, "base64": base64.b64encode(data).decode(), "pixels": kept})
+    print([(f["name"], f["mode"]) for f in files])
     cleaned = {name: [open_clip.tokenizer.get_clean_fn(name)(text) for text in STRINGS] for name in ("whitespace", "lower", "canonicalize")}
     simple = tokenizer_files(folder)
     ids = [{"tokenizer": "simple", "clean": "lower", "ids": simple(STRINGS).tolist()}]
     for clean in ("whitespace", "canonicalize"):
         hf = open_clip.tokenizer.HFTokenizer(str(TEXTS / "xlm-roberta"), context_length=LENGTH, clean=clean)
         ids.append({"tokenizer": "xlm-roberta", "clean": clean, "ids": hf(STRINGS).tolist()})
-    out = {"pictures": PICTURES, "images": images, "texts": STRINGS, "cleaned": cleaned, "ids": ids}
+    special = folder.parent / "special"
+    shutil.copytree(TEXTS / "bert", special)
+    settings = json.loads((special / "tokenizer_config.json").read_text())
+    (special / "tokenizer_config.json").write_text(json.dumps({**settings, **CLIPS_TOKENS}))
+    for kwargs in (dict(strip_sep_token=True), dict(tokenizer_mode="clips")):
+        hf = open_clip.tokenizer.HFTokenizer(str(special), context_length=LENGTH, **kwargs)
+        ids.append({"tokenizer": "bert", "clean": "whitespace", **kwargs, "ids": hf(STRINGS).tolist()})
+    shutil.rmtree(special)
+    out = {"pictures": PICTURES, "images": images, "transforms_of_files": TRANSFORMS[:3] + TRANSFORMS[4:6], "files": files, "texts": STRINGS, "cleaned": cleaned, "ids": ids}
     (ROOT / "processing.json").write_text(json.dumps(out, indent=1) + "\n")
 
 
@@ -196,3 +278,5 @@ if __name__ == "__main__":
             write(index, name, case)
     if len(sys.argv) < 2 or "processing" in sys.argv[1:]:
         write_processing()
+    if len(sys.argv) < 2 or "cleaning" in sys.argv[1:]:
+        write_cleaning()

@@ -6,7 +6,7 @@ import { formatOf } from './decode/header'
 import { fetchPicture, type FetchOptions } from './fetch'
 import type { DecodeOptions, RawImage } from './raw-image'
 import { checkPixels, pixelLimit } from './limits'
-import { backgroundOf, putOn, type Rgb, type Transparency } from './transparency'
+import { alphaOf, backgroundOf, putOn, type Transparency } from './transparency'
 import { shortened } from './shortened'
 
 /** Pixels as a caller may hold them: row-major, interleaved; 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels. */
@@ -62,22 +62,22 @@ export const LOAD_OPTIONS: readonly (keyof LoadImageOptions)[] = [
 export async function loadImage(source: ImageSource, options: LoadImageOptions = {}): Promise<RawImage> {
   checkOptions(options, LOAD_OPTIONS, 'loadImage')
   const background = backgroundOf(options.transparency)
-  const found = await readSource(source, options, background)
+  const found = await readSource(source, options, { background })
   if (!(found instanceof Uint8Array)) return found
   return decoder.decodeImage(found, { maxPixels: pixelLimit(options.maxPixels), background })
 }
 
 /**
  * The bytes of a file that is yet to be decoded, or pixels.
- * @param background what transparent pixels are put on
+ * @param how what becomes of transparent pixels
  */
 export async function readSource(
   source: ImageSource,
   options: LoadImageOptions,
-  background: Rgb | undefined,
+  how: Pick<DecodeOptions, 'background' | 'asStored'>,
 ): Promise<Uint8Array | RawImage> {
   options.signal?.throwIfAborted()
-  const limits = { maxPixels: pixelLimit(options.maxPixels), background }
+  const limits = { maxPixels: pixelLimit(options.maxPixels), ...how }
   if (isRawPixels(source)) return fromPixels(source, limits)
   const bytes = await bytesOf(source, options)
   if (bytes) {
@@ -182,7 +182,7 @@ function isRawPixels(source: unknown): source is Omit<RawPixels, 'channels'> & P
 /** Grey is repeated, as Pillow's `convert('RGB')` does. `ImageData` does not name its four channels. */
 function fromPixels(
   source: Omit<RawPixels, 'channels'> & Partial<RawPixels>,
-  { maxPixels, background }: DecodeOptions,
+  { maxPixels, background, asStored }: DecodeOptions,
 ): RawImage {
   const { data, width, height, channels = 4 } = source
   if (![1, 2, 3, 4].includes(channels))
@@ -204,5 +204,6 @@ function fromPixels(
     rgb[to++] = data[from + blue]!
   }
   if (background && channels !== 1) putOn(background, rgb, data, channels)
-  return { data: rgb, width, height, channels: 3 }
+  const alpha = asStored && channels !== 1 ? alphaOf(data, channels) : undefined
+  return { data: rgb, width, height, channels: 3, alpha }
 }

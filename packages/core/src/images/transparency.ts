@@ -20,6 +20,13 @@ export function backgroundOf(transparency: Transparency | undefined): Rgb | unde
   )
 }
 
+/** The last of the `channels` of samples as a plane; undefined where it is opaque throughout. */
+export function alphaOf(samples: Uint8Array | Uint8ClampedArray, channels: number): Uint8Array | undefined {
+  const alpha = new Uint8Array(samples.length / channels)
+  for (let i = 0; i < alpha.length; i++) alpha[i] = samples[(i + 1) * channels - 1]!
+  return alpha.every((value) => value === 255) ? undefined : alpha
+}
+
 /**
  * Puts a picture on a colour, in place, as Pillow's `alpha_composite` does.
  * @param rgb `[pixels, 3]`

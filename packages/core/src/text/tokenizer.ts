@@ -209,6 +209,12 @@ export class Tokenizer
     }
   }
 
+  /** The id of a special token by its kind (`sep_token`); undefined where this tokenizer has none. */
+  specialTokenId(kind: string): number | undefined {
+    const token = this.#files.tokens.get(kind)
+    return token && this.#engine.idOf(token.content)
+  }
+
   #padId(): number {
     const id = this.padToken === undefined ? undefined : this.#engine.idOf(this.padToken)
     if (id !== undefined) return id

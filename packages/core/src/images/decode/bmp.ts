@@ -1,8 +1,8 @@
 import { ImageError } from '../../base/errors'
 import { checkPixels } from '../limits'
 import type { DecodeOptions, RawImage } from '../raw-image'
-import { putOn, type Rgb } from '../transparency'
-import { applyPalette, greyPalette } from './palette'
+import { alphaOf, putOn } from '../transparency'
+import { applyPalette, greyPalette, isGrey } from './palette'
 
 const damaged = (why: string) => new ImageError('image-corrupt', `The BMP image is damaged or incomplete: ${why}.`)
 const unsupported = (what: string) =>
@@ -35,8 +35,16 @@ export function decodeBmp(bytes: Uint8Array, options: DecodeOptions): RawImage {
     const header = readHeader(bytes, view)
     const { width, height } = header
     checkPixels(width, height, options.maxPixels, 'The BMP image')
-    const pixels = header.bits <= 8 ? indexed(bytes, view, header) : direct(view, header, options.background)
-    return { data: header.topDown ? pixels : flipped(pixels, width * 3), width, height, channels: 3 }
+    const rows = (pixels: Uint8Array, channels: number) => (header.topDown ? pixels : flipped(pixels, width * channels))
+    if (header.bits <= 8) {
+      const { palette } = header
+      const kept = options.asStored && !isGrey(palette)
+      const data = rows(indexed(bytes, view, header), 3)
+      return { data, width, height, channels: 3, ...(kept && { palette }) }
+    }
+    const { rgb, alphas } = direct(view, header, options)
+    const alpha = options.asStored && alphas ? alphaOf(rows(alphas, 1), 1) : undefined
+    return { data: rows(rgb, 3), width, height, channels: 3, alpha }
   } catch (error) {
     if (error instanceof RangeError) throw damaged('it ends too early')
     throw error
@@ -149,7 +157,11 @@ function runLengths(bytes: Uint8Array, { width, height, offset, compression }: H
 }
 
 /** 16, 24 and 32 bits: colours themselves. */
-function direct(view: DataView, header: Header, background: Rgb | undefined): Uint8Array {
+function direct(
+  view: DataView,
+  header: Header,
+  { background, asStored }: DecodeOptions,
+): { rgb: Uint8Array; alphas: Uint8Array | undefined } {
   const { width, height, bits, offset, masks, alphaShift, compression } = header
   if (compression === RLE8 || compression === RLE4) throw unsupported(`run lengths at ${bits} bits per pixel`)
   const rgb = new Uint8Array(width * height * 3)
@@ -158,7 +170,7 @@ function direct(view: DataView, header: Header, background: Rgb | undefined): Ui
     throw damaged('it ends too early')
   const fields = fieldsOf(bits, masks)
   const bytesPerPixel = bits / 8
-  const alphas = background && alphaShift !== undefined ? new Uint8Array(width * height) : undefined
+  const alphas = (background || asStored) && alphaShift !== undefined ? new Uint8Array(width * height) : undefined
   for (let y = 0, to = 0; y < height; y++) {
     let from = offset + y * stride
     for (let x = 0; x < width; x++, from += bytesPerPixel) {
@@ -176,7 +188,7 @@ function direct(view: DataView, header: Header, background: Rgb | undefined): Ui
     }
   }
   if (background && alphas) putOn(background, rgb, alphas, 1)
-  return rgb
+  return { rgb, alphas }
 }
 
 function fieldsOf(bits: number, masks: Header['masks']): { shift: number; max: number }[] {

@@ -3,6 +3,7 @@ import { checkPixels } from '../limits'
 import type { DecodeOptions, RawImage } from '../raw-image'
 import { checkComplete } from './complete'
 import { readHeader } from './header'
+import { paletteOfPng } from './palette'
 import { decodeGrey16 } from './png-grey16'
 import { orient } from './orient'
 import { readBitmap } from './webgl'
@@ -37,13 +38,15 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
       { cause },
     )
   }
-  return orient(pixelsOf(bitmap, options), orientation)
+  const image = orient(pixelsOf(bitmap, options), orientation)
+  const palette = options.asStored ? paletteOfPng(bytes, header) : undefined
+  return palette ? { ...image, palette, alpha: undefined } : image
 }
 
 function pixelsOf(bitmap: ImageBitmap, options: DecodeOptions): RawImage {
   try {
     checkPixels(bitmap.width, bitmap.height, options.maxPixels, 'The image')
-    return readBitmap(bitmap, options.background)
+    return readBitmap(bitmap, options)
   } finally {
     bitmap.close()
   }

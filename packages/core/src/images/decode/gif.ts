@@ -1,7 +1,7 @@
 import { ImageError } from '../../base/errors'
 import { checkPixels } from '../limits'
 import type { DecodeOptions, RawImage } from '../raw-image'
-import { applyPalette, greyPalette } from './palette'
+import { applyPalette, greyPalette, isGrey } from './palette'
 
 const damaged = (why: string) => new ImageError('image-corrupt', `The GIF image is damaged or incomplete: ${why}.`)
 
@@ -63,7 +63,8 @@ function decode(bytes: Uint8Array, view: DataView, options: DecodeOptions): RawI
     indices.set(frame.subarray(i * frameWidth, (i + 1) * frameWidth), (top + y) * width + left)
   })
   if (options.background && transparent !== undefined) palette.set(options.background, transparent * 3)
-  return { data: applyPalette(indices, palette), width, height, channels: 3 }
+  const kept = options.asStored && !isGrey(palette)
+  return { data: applyPalette(indices, palette), width, height, channels: 3, ...(kept && { palette }) }
 }
 
 function interlacedRows(height: number): number[] {

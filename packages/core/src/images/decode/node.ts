@@ -3,9 +3,10 @@ import type { Sharp, SharpOptions } from 'sharp'
 import { ImageError } from '../../base/errors'
 import { checkPixels } from '../limits'
 import type { DecodeOptions, ImageLimits, RawImage } from '../raw-image'
-import { putOn, type Rgb } from '../transparency'
+import { alphaOf, putOn, type Rgb } from '../transparency'
 import { mulDiv255 } from './colors'
 import { readHeader, type ImageHeader } from './header'
+import { paletteOfPng } from './palette'
 import type { Orientation } from './orient'
 import { turnOf } from './orientation'
 
@@ -54,7 +55,7 @@ async function withSharp(
   sharp: SharpModule,
   bytes: Uint8Array,
   header: ImageHeader,
-  { maxPixels, background }: DecodeOptions,
+  { maxPixels, ...how }: DecodeOptions,
 ): Promise<RawImage> {
   const picture = sharp(header.format === 'avif' ? asStill(bytes) : bytes, {
     ignoreIcc: true,
@@ -66,7 +67,9 @@ async function withSharp(
   const { cmyk, grey16 } = kindOf(header)
   if (cmyk) return fromCmyk(turned)
   if (grey16) return fromGrey16(turned)
-  return rgb(turned, background)
+  const image = await rgb(turned, how)
+  const palette = how.asStored ? paletteOfPng(bytes, header) : undefined
+  return palette ? { ...image, palette, alpha: undefined } : image
 }
 
 /** libvips refuses the brand of animations, whose first frame is a picture like others. */
@@ -95,21 +98,24 @@ const kindOf = ({ components, bitDepth, colorType }: ImageHeader): Kind => ({
   grey16: bitDepth === 16 && colorType === 0,
 })
 
-async function rgb(picture: Sharp, background: Rgb | undefined): Promise<RawImage> {
+type How = Pick<DecodeOptions, 'background' | 'asStored'>
+
+async function rgb(picture: Sharp, { background, asStored }: How): Promise<RawImage> {
   const colors = picture.toColourspace('srgb')
-  const { data, info } = await (background ? colors.ensureAlpha() : colors.removeAlpha())
+  const { data, info } = await (background || asStored ? colors.ensureAlpha() : colors.removeAlpha())
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
   const { width, height } = info
-  return { data: background ? onto(background, data) : data, width, height, channels: 3 }
+  if (info.channels === 3) return { data, width, height, channels: 3 }
+  return { data: onto(background, data), width, height, channels: 3, alpha: asStored ? alphaOf(data, 4) : undefined }
 }
 
-/** `[pixels, 4]` RGBA on a colour: `[pixels, 3]`. */
-function onto(background: Rgb, rgba: Uint8Array): Uint8Array {
+/** `[pixels, 4]` RGBA on a colour, or without alpha: `[pixels, 3]`. */
+function onto(background: Rgb | undefined, rgba: Uint8Array): Uint8Array {
   const target = new Uint8Array((rgba.length / 4) * 3)
   for (let from = 0, to = 0; to < target.length; from += 4)
     for (let color = 0; color < 3; color++) target[to++] = rgba[from + color]!
-  putOn(background, target, rgba, 4)
+  if (background) putOn(background, target, rgba, 4)
   return target
 }
 
@@ -165,7 +171,7 @@ export async function readPixels(source: object, options: DecodeOptions): Promis
   try {
     const { width, height } = await source.metadata()
     checkPixels(width, height, options.maxPixels, 'The image')
-    return await rgb(source.clone(), options.background)
+    return await rgb(source.clone(), options)
   } catch (cause) {
     throw decodingError(cause, 'sharp', options)
   }

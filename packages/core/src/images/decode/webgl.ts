@@ -1,6 +1,6 @@
 import { ImageError } from '../../base/errors'
-import type { RawImage } from '../raw-image'
-import { putOn, type Rgb } from '../transparency'
+import type { DecodeOptions, RawImage } from '../raw-image'
+import { alphaOf, putOn } from '../transparency'
 
 /** Pixels read back at a time, so that a large picture is not held a second time as RGBA. */
 const STRIP = 1 << 22
@@ -26,12 +26,13 @@ function webgl(): WebGL2RenderingContext | undefined {
 }
 
 /** The pixels of a bitmap as they are, or on a background. */
-export function readBitmap(bitmap: ImageBitmap, background: Rgb | undefined): RawImage {
+export function readBitmap(bitmap: ImageBitmap, { background, asStored }: DecodeOptions): RawImage {
   const { width, height } = bitmap
   const gl = webgl()
   const side = gl ? (gl.getParameter(gl.MAX_TEXTURE_SIZE) as number) : 0
   const read = gl && Math.max(width, height) <= side ? throughWebgl(gl, bitmap) : throughCanvas(bitmap)
   const data = new Uint8Array(width * height * 3)
+  const alphas = asStored ? new Uint8Array(width * height) : undefined
   const rows = Math.max(1, Math.min(height, Math.floor(STRIP / width)))
   for (let y = 0, to = 0; y < height; y += rows) {
     const count = Math.min(rows, height - y)
@@ -43,8 +44,9 @@ export function readBitmap(bitmap: ImageBitmap, background: Rgb | undefined): Ra
       data[to++] = strip[from + 2]!
     }
     if (background) putOn(background, data.subarray(start, to), strip, 4)
+    for (let i = 0; alphas && i < count * width; i++) alphas[y * width + i] = strip[i * 4 + 3]!
   }
-  return { data, width, height, channels: 3 }
+  return { data, width, height, channels: 3, alpha: alphas && alphaOf(alphas, 1) }
 }
 
 /** RGBA of the rows from `y`. */

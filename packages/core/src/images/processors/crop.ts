@@ -1,6 +1,7 @@
 import type { RawImage } from '../raw-image'
 import type { Rounding } from '../resize/coefficients'
 import type { ImageWindow } from '../resize/resize'
+import type { Rgb } from '../transparency'
 import { type HeightWidth, roundHalfEven } from './size'
 
 /**
@@ -26,12 +27,15 @@ export function insideOf(window: ImageWindow, { height, width }: HeightWidth): I
   }
 }
 
+const BLACK: Rgb = [0, 0, 0]
+
 /** Sets `image`, whose top left pixel lies at (x, y), into `window`; the rest is `fill`. */
-export function onFill(image: RawImage, x: number, y: number, window: ImageWindow, fill = 0): RawImage {
+export function onFill(image: RawImage, x: number, y: number, window: ImageWindow, fill: Rgb = BLACK): RawImage {
   const width = window.x1 - window.x0
   const height = window.y1 - window.y0
   if (image.width === width && image.height === height) return image
-  const data = new Uint8Array(width * height * 3).fill(fill)
+  const data = new Uint8Array(width * height * 3)
+  if (fill.some((value) => value !== 0)) for (let i = 0; i < data.length; i++) data[i] = fill[i % 3]!
   for (let row = 0; row < image.height; row++) {
     const from = row * image.width * 3
     data.set(image.data.subarray(from, from + image.width * 3), ((y - window.y0 + row) * width + x - window.x0) * 3)

@@ -1,10 +1,12 @@
 import { OptionError } from '../../base/errors'
+import { mulDiv255 } from '../decode/colors'
 import type { DecodeOptions, RawImage } from '../raw-image'
 import { checkPixels, checkSides } from '../limits'
 import type { Rounding } from '../resize/coefficients'
 import { resize, type Algorithm, type ImageWindow } from '../resize/resize'
 import { centerWindow, insideOf, onFill } from './crop'
 import type { Settings } from './settings'
+import type { Rgb } from '../transparency'
 import { fitShortestEdge, keepRatio, targetSize, type HeightWidth } from './size'
 
 /** What is done to each picture of a call. */
@@ -22,7 +24,7 @@ export function prepare(image: RawImage, task: Task): RawImage {
   const kept = insideOf(first, plan.size)
   checkPixels(first.x1 - first.x0, first.y1 - first.y0, maxPixels, 'The resized image')
 
-  const resample = settings.resize?.resample ?? 'nearest'
+  const resample = image.palette ? 'nearest' : (settings.resize?.resample ?? 'nearest')
   const resizes = plan.size.width !== image.width || plan.size.height !== image.height
   // As in Python, where a picture that has its size already never meets the filter.
   if (resizes && backend === 'torchvision' && (resample === 'box' || resample === 'hamming'))
@@ -30,12 +32,31 @@ export function prepare(image: RawImage, task: Task): RawImage {
       'image-resample',
       `resample "${resample}" does not exist in torchvision. Use backend: 'pil', or nearest, lanczos, bilinear, bicubic.`,
     )
-  const resized = resize(image, plan.size.width, plan.size.height, resample, task, kept)
+  const withAlpha = resizes && resample !== 'nearest' && image.alpha
+  const resizedTo = (of: RawImage) => resize(of, plan.size.width, plan.size.height, resample, task, kept)
+  const resized = withAlpha ? throughAlpha(image, withAlpha, resizedTo) : resizedTo(image)
   const [, ...crops] = plan.windows
   return crops.reduce(
     (result, window) => cut(result, window, task),
-    onFill(resized, kept.x0, kept.y0, first, settings.openClip?.fill),
+    onFill(resized, kept.x0, kept.y0, first, fillOf(image, settings.openClip?.fill)),
   )
+}
+
+/** The color of what lies beside a picture: `fill` is an entry of its palette, where it has one. */
+const fillOf = ({ palette }: RawImage, fill = 0): Rgb =>
+  palette ? [palette[fill * 3]!, palette[fill * 3 + 1]!, palette[fill * 3 + 2]!] : [fill, fill, fill]
+
+/** As Pillow resizes pictures with alpha: the colours multiplied by it, and divided by the resized one. */
+function throughAlpha(image: RawImage, alpha: Uint8Array, resized: (of: RawImage) => RawImage): RawImage {
+  const spread = new Uint8Array(image.data.length)
+  for (let i = 0; i < spread.length; i++) spread[i] = alpha[Math.floor(i / 3)]!
+  const colors = resized({ ...image, data: spread.map((value, i) => mulDiv255(image.data[i]!, value)) })
+  const { data: alphas } = resized({ ...image, data: spread })
+  const data = Uint8Array.from(colors.data, (value, i) => {
+    const by = alphas[i]!
+    return by === 0 || by === 255 ? value : Math.min(255, Math.floor((255 * value) / by))
+  })
+  return { ...colors, data }
 }
 
 /** The size to resize to, and the crops that follow one another. */

@@ -192,13 +192,18 @@ export class ImageProcessor
     const { backend, pillow } = this
     const { transparency = this.transparency } = options
     const background = backgroundOf(transparency)
-    const ofObjects = transparency === undefined && fields.do_convert_rgb ? WHITE : background
-    const task = { settings, backend, pillow, background, maxPixels: pixelLimit(options.maxPixels) }
+    // open_clip resizes pictures as they are stored, and drops alpha thereafter.
+    const asStored = settings.openClip !== undefined && background === undefined
+    const ofObjects = transparency === undefined && fields.do_convert_rgb && !asStored ? WHITE : background
+    const task = { settings, backend, pillow, background, asStored, maxPixels: pixelLimit(options.maxPixels) }
     const errors: ImageFailure[] = []
     if (list.length > 1) await workersStarted()
     const prepared = await mapConcurrently(list, concurrency, async (source, index) => {
       try {
-        return { index, planes: await planesOf(await readSource(source, load, ofObjects), task) }
+        return {
+          index,
+          planes: await planesOf(await readSource(source, load, { background: ofObjects, asStored }), task),
+        }
       } catch (error) {
         const failure = named(error, index, list.length)
         if (onError === 'throw') throw failure

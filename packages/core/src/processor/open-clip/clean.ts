@@ -1,4 +1,6 @@
 import { PYTHON_SPACE } from '../../text/engine/unicode'
+import { WINDOWS_1252 } from './code-pages'
+import { mendControls, mendEncoding } from './mojibake'
 
 /** Entities from U+00A0 on, which HTML also takes without a semicolon. */
 const LATIN =
@@ -29,13 +31,8 @@ function entities(): { readonly bare: ReadonlyMap<string, string>; readonly all:
 
 let table: ReturnType<typeof entities> | undefined
 
-/** What bytes 0x80 to 0x9f are in Windows-1252, as HTML and ftfy read such characters. */
-// Node's TextDecoder takes that encoding for Latin-1.
-const WINDOWS_1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ'
-const windows1252 = (code: number): string => WINDOWS_1252.charAt(code - 0x80)
-
 function character(code: number): string {
-  if (code >= 0x80 && code <= 0x9f) return windows1252(code)
+  if (code >= 0x80 && code <= 0x9f) return WINDOWS_1252.charAt(code - 0x80)
   if (code === 0 || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return '\ufffd'
   const isNothing = (code < 32 && ![9, 10, 12, 13].includes(code)) || code === 0x7f || (code & 0xfffe) === 0xfffe
   return isNothing || (code >= 0xfdd0 && code <= 0xfdef) ? '' : String.fromCodePoint(code)
@@ -61,12 +58,16 @@ function unescaped(text: string): string {
   )
 }
 
-/** ftfy's own, which takes whole entities only. */
+/** ftfy's own, which takes whole entities only, and their names also in capitals. */
 const unescapedEntities = (text: string): string =>
   text.replace(/&#?[\da-zA-Z]{1,24};/g, (entity) => {
-    if (entity.startsWith('&#')) return unescaped(entity)
     const { all } = (table ??= entities())
-    return all.get(entity.slice(1, -1)) ?? entity
+    const name = entity.slice(1, -1)
+    const found =
+      all.get(name) ?? (name === name.toUpperCase() ? all.get(name.toLowerCase())?.toUpperCase() : undefined)
+    if (found !== undefined) return found
+    const number = entity.startsWith('&#') ? unescaped(entity) : entity
+    return number.includes(';') ? entity : number
   })
 
 const LIGATURES: Readonly<Record<string, string>> = {
@@ -94,19 +95,18 @@ const LIGATURES: Readonly<Record<string, string>> = {
   ﬆ: 'st',
 }
 
-/** One line as ftfy's `fix_text` mends it, but for mojibake, which stays. */
-function mended(line: string): string {
-  const html = !line.includes('<')
+/** One line, with its end, as ftfy's `fix_text` mends it. */
+function mended(line: string, entities: boolean): string {
   let [text, before] = [line, '']
   while (text !== before) {
     before = text
-    text = (html ? unescapedEntities(text) : text)
-      .replace(/[\x80-\x9f]/g, (one) => windows1252(one.charCodeAt(0)))
+    text = mendControls(mendEncoding(entities ? unescapedEntities(text) : text))
       .replace(/[ĲĳŉǱ-ǳǄ-ǌﬀ-ﬆ]/g, (one) => LIGATURES[one] ?? one)
       .replace(/[\u3000\uff01-\uffef]/g, (one) => (one === '\u3000' ? ' ' : one.normalize('NFKC')))
       .replace(/[\u02bc\u2018-\u201b]/g, "'")
       .replace(/[\u201c-\u201f]/g, '"')
       .replace(/\r\n|[\r\u2028\u2029\x85]/g, '\n')
+      .replace(/\p{Surrogate}/gu, '\ufffd')
 
       .replace(/\x1b\[[\d;]*[a-zA-Z]/g, '')
 
@@ -116,7 +116,13 @@ function mended(line: string): string {
   return text
 }
 
-const basic = (text: string): string => unescaped(unescaped(text.split('\n').map(mended).join('\n')))
+/** ftfy's `fix_text`: from the first line that has a "<" on, entities are taken for HTML's and stay. */
+function fixed(text: string): string {
+  let html = false
+  return (text.match(/[^\n]*\n|[^\n]+/g) ?? []).map((line) => mended(line, !(html ||= line.includes('<')))).join('')
+}
+
+const basic = (text: string): string => unescaped(unescaped(fixed(text)))
 
 const SPACES = new RegExp(`(?:${PYTHON_SPACE.source})+`, 'g')
 const joined = (text: string): string => text.replace(SPACES, ' ').replace(/^ | $/g, '')

@@ -11,9 +11,9 @@ export async function openClipProcessor(
   json: JsonObject,
   options: ProcessorOptions,
 ): Promise<VisionTextDualEncoderProcessor> {
-  const { imagesOf, textsOf } = await import('./settings')
+  const { imagesOf, textsOf, tokenizerNameOf } = await import('./settings')
   const { source: sourceOptions, rest } = splitOptions(options)
-  const { imageProcessor, tokenizer = source, ...image } = rest
+  const { imageProcessor, tokenizer = await tokenizerAt(source, opened, tokenizerNameOf(json)), ...image } = rest
   const isOwn = imageProcessor === undefined && !(await opened.read('preprocessor_config.json', [0, 1]))
   const [images, texts] = await Promise.all([
     isOwn
@@ -21,5 +21,14 @@ export async function openClipProcessor(
       : ImageProcessor.fromPretrained(imageProcessor ?? source, { ...image, ...sourceOptions }),
     Tokenizer.fromPretrained(tokenizer, sourceOptions),
   ])
-  return new VisionTextDualEncoderProcessor(images, texts, textsOf(json))
+  return new VisionTextDualEncoderProcessor(images, texts, textsOf(json, texts))
 }
+
+/** The folder itself, or where its `hf_tokenizer_name` says, which is where open_clip looks. */
+async function tokenizerAt(source: SourceLike, opened: Source, name: string | undefined): Promise<SourceLike> {
+  if (name === undefined) return source
+  const found = await Promise.all(TOKENIZER_FILES.map((file) => opened.read(file, [0, 1])))
+  return found.some((bytes) => bytes !== undefined) ? source : name
+}
+
+const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'vocab.json', 'vocab.txt']
