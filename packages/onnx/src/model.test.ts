@@ -395,6 +395,20 @@ describe('new models', () => {
     expect(await logits(1)).not.toEqual(await logits(2))
   })
 
+  it('can be had of one tower, of a model that stays as it is', async () => {
+    await using model = await VisionTextDualEncoderModel.fromConfig(config, { seed: 1 })
+    await using other = await VisionTextDualEncoderModel.fromConfig(config, { seed: 2 })
+    const before = (await model.forward(inputs)).logitsPerImage
+    const folder = await mkdtemp(join(scratch, 'redrawn-'))
+    await other.savePretrained(folder)
+    const wanted = [...(await readSafetensors(`${folder}/model.safetensors`))]
+    const ofText = wanted.filter(([name]) => name.startsWith('text_model.'))
+    const drawn = model.redrawn('text', 2)
+    expect([...drawn.keys()].sort()).toEqual(ofText.map(([name]) => name).sort())
+    for (const [name, { data }] of ofText) expect(drawn.get(name)!.data, name).toEqual(data)
+    expect((await model.forward(inputs)).logitsPerImage).toEqual(before)
+  })
+
   it('come from two towers, and give back what they are made of', async () => {
     const vision = await VisionTower.fromPretrained(FOLDER, { onWarning: () => undefined })
     const text = await TextTower.fromPretrained(FOLDER, { onWarning: () => undefined })

@@ -1,6 +1,7 @@
 import type { ForwardInputs, GradientOptions, TargetLike, Tensor } from '@dual-encoder/core'
 import {
   checkOptions,
+  drawnTower,
   DualEncoderModel,
   GRADIENT_OPTIONS,
   type EncoderRunner,
@@ -82,6 +83,11 @@ export abstract class OnnxModel extends DualEncoderModel {
   /** A tower's layers, and by weight the first that reads it. */
   layersOf(kind: 'vision' | 'text'): EncoderLayers {
     return encoderLayers(this.loaded[kind])
+  }
+
+  /** A tower's weights drawn anew. The model's own stay as they are. */
+  redrawn(kind: 'vision' | 'text', seed: number): ReadonlyMap<string, Tensor<'float32'>> {
+    return drawnTower(this.loaded[kind], seed)
   }
 
   /** What enters layer `at` of a tower (counted from 0; behind the last: what leaves it), or its pooled output. */

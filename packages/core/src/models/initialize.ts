@@ -41,7 +41,7 @@ function fill(data: Float32Array, init: Init, seed: number): void {
 }
 
 /** Values of a new weight: the same for the same name and seed. */
-function drawParam(param: Param, seed: number): Tensor<'float32'> {
+export function drawParam(param: Param, seed: number): Tensor<'float32'> {
   const data = new Float32Array(sizeOf(param.shape))
   fill(data, param.init, hash(param.name, seed))
   const { init, shape } = param

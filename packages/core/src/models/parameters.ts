@@ -1,6 +1,8 @@
+import type { Tensor } from '../base/tensor'
 import { pairOf } from '../towers/grid'
 import type { EncoderSpec } from './encoder'
 import { ENCODER_NAMES, encode } from './encoder'
+import { drawParam } from './initialize'
 import type { Linear, Norm, Ops, Param } from '../ops/ops'
 import { Scope } from '../ops/scope'
 
@@ -72,6 +74,12 @@ export function encoderLayers(encoder: EncoderSpec): EncoderLayers {
 
 /** Every weight of an encoder in the order of its computation, by its name in a dual encoder's checkpoint. */
 export const encoderParams = (encoder: EncoderSpec): Map<string, Param> => trace(encoder).params
+
+/** A tower's weights drawn anew, without its projection. */
+export function drawnTower(encoder: EncoderSpec, seed: number): Map<string, Tensor<'float32'>> {
+  const own = [...encoderParams(encoder)].filter(([name]) => name.startsWith(`${ENCODER_NAMES[encoder.kind].tower}.`))
+  return new Map(own.map(([name, param]) => [name, drawParam(param, seed)]))
+}
 
 /** Names of an encoder's weights that may be int8: matrices of linear layers, and tables of embeddings. */
 export function quantizableParams(encoder: EncoderSpec): Set<string> {

@@ -11,7 +11,7 @@ export type LitLetter = 'L' | 'U' | 'u'
 
 export interface LitPreset {
   readonly rules: readonly Rule[]
-  /** Towers to be drawn anew before the first step. */
+  /** Towers to be drawn anew before the first step: for the trainer's option of that name. */
   readonly redraw: readonly TowerName[]
 }
 

@@ -1,4 +1,10 @@
-import { type ModelCardOptions, OptionError, type TargetLike, type WarningListener } from '@dual-encoder/core'
+import {
+  type ModelCardOptions,
+  OptionError,
+  type TargetLike,
+  type Tensor,
+  type WarningListener,
+} from '@dual-encoder/core'
 import type { EncoderLayers, LossName, TrainingLoss, TrainingPlan, TrainingRun } from '@dual-encoder/core/backend'
 import type { Augmentation } from '../augment/augment'
 import type { CutModel } from '../cache/sides'
@@ -8,6 +14,7 @@ import { batchesOf } from '../data/samplers'
 import type { BatchProcessor } from '../data/sides'
 import type { Folder } from '../files'
 import type { OptimizerOptions } from '../optimizers/optimizers'
+import type { TowerName } from '../rules/layers'
 import type { Rules } from '../rules/rules'
 import type { ScheduleOptions } from '../schedules'
 
@@ -22,6 +29,8 @@ export interface TrainableModel extends CutModel {
     readonly textConfig: object
   }
   layersOf(kind: 'vision' | 'text'): EncoderLayers
+  /** A tower's weights drawn anew. */
+  redrawn(kind: 'vision' | 'text', seed: number): ReadonlyMap<string, Tensor<'float32'>>
   train(plan: TrainingPlan): TrainingRun
 }
 export interface PatchConfig {
@@ -66,6 +75,8 @@ export interface TrainerOptions {
   readonly schedule?: ScheduleOptions
   /** Which parameters learn, and how fast; all unless given. */
   readonly rules?: Rules
+  /** Towers that begin with weights drawn anew, from `seed`: `lit`'s `u`. Their rules have to train all of them. */
+  readonly redraw?: readonly TowerName[]
   /** The longest that all gradients together may be. Default: 1. */
   readonly clip?: number
   /**
@@ -116,6 +127,7 @@ export const TRAINER_OPTIONS = [
   'optimizer',
   'schedule',
   'rules',
+  'redraw',
   'clip',
   'average',
   'dropout',

@@ -1,4 +1,4 @@
-import { printWarning, type Tensor, tensor } from '@dual-encoder/core'
+import { OptionError, printWarning, type Tensor, tensor } from '@dual-encoder/core'
 import {
   checkOptions,
   lossOf,
@@ -44,12 +44,13 @@ export class Trainer {
     this.#lr = lr
     this.#optimizer = optimizerOf(rule)
     this.#schedule = scheduleOf(this.#steps, options.schedule)
-    const initial = ownLogits(options)
-    const own = [...initial.keys()].filter((name) => !model.parameterShapes.has(name))
+    const logits = ownLogits(options)
+    const own = [...logits.keys()].filter((name) => !model.parameterShapes.has(name))
     const trained = [
       ...planOf(model.parameterShapes, rules).trained,
       ...own.map((name) => ({ name, factor: 1, decay: false })),
     ]
+    const initial = new Map([...redrawn(options, new Set(trained.map(({ name }) => name))), ...logits])
     const loss = lossOf(options.loss ?? model.config.loss)
     this.#plan = {
       loss: options.dims ? matryoshkaLoss(loss, options.dims) : loss,
@@ -136,6 +137,18 @@ const picked = <O extends object, K extends keyof O>(options: O, names: readonly
   Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))) as Partial<
     Pick<O, K>
   >
+
+/** What the towers that are drawn anew begin as. @throws OptionError where a rule locks some of one */
+function redrawn({ model, redraw = [], seed = 0 }: TrainerOptions, trained: ReadonlySet<string>) {
+  const drawn = redraw.flatMap((tower) => [...model.redrawn(tower, seed)])
+  const locked = drawn.find(([name]) => !trained.has(name))
+  if (locked)
+    throw new OptionError(
+      'bad-option',
+      `redraw: ${redraw.join(', ')} given, and rules lock ${locked[0]}: what is drawn anew has to be trained. Leave the tower out of redraw, or train all of it.`,
+    )
+  return drawn
+}
 
 /** SigLIP's loss needs a bias: where the model has none, the run has one of its own. */
 function ownLogits({ model, loss, onWarning = printWarning }: TrainerOptions): Map<string, Tensor<'float32'>> {
