@@ -1,3 +1,4 @@
+import vue from 'eslint-plugin-vue'
 import tseslint from 'typescript-eslint'
 import { FLOORS } from './tools/lint/floors.mjs'
 
@@ -46,6 +47,7 @@ export default tseslint.config(
   },
   tseslint.configs.recommended,
   tseslint.configs.stylistic,
+  vue.configs['flat/recommended'],
   {
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
@@ -98,6 +100,22 @@ export default tseslint.config(
       { files: inNode, rules: restrict(...rules, ...(NODE_FOLDERS.includes(folder) ? [] : [nodeModules])) },
     ]
   }),
+  {
+    files: ['**/*.vue'],
+    languageOptions: { parserOptions: { parser: tseslint.parser } },
+    rules: {
+      // Prettier's part.
+      'vue/max-attributes-per-line': 'off',
+      'vue/singleline-html-element-content-newline': 'off',
+      'vue/html-self-closing': 'off',
+      'vue/html-indent': 'off',
+      'vue/html-closing-bracket-newline': 'off',
+      // A folder of its own says whose they are.
+      'vue/multi-word-component-names': 'off',
+      // TypeScript's part.
+      'no-undef': 'off',
+    },
+  },
   { files: ['**/*.cjs'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
   { files: ['tools/**', '**/*.test.ts', 'parity-tests/**'], rules: { 'no-console': 'off' } },
 )

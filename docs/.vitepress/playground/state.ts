@@ -39,7 +39,7 @@ export class Playground {
   /** Of the download, from 0 to 1. */
   progress = 0
   busy = 'Starting'
-  error?: { readonly message: string; readonly code?: string }
+  error?: { readonly message: string; readonly docs?: string }
   weights: 'shipped' | 'trained' = 'shipped'
   /** Counts what makes answers stale: another model, other weights. */
   turn = 0
@@ -67,8 +67,8 @@ export class Playground {
       if (!live) this.error = undefined
       return await action()
     } catch (error) {
-      const { message, code } = error as { message: string; code?: string }
-      this.error = { message, ...(code === undefined ? {} : { code }) }
+      const { message, docs } = error as { message: string; docs?: string }
+      this.error = { message, docs }
       return undefined
     }
   }

@@ -16,9 +16,10 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
       return EXIT.interrupted
     }
     const named = error instanceof DualEncoderError || (error as NodeJS.ErrnoException).syscall !== undefined
-    const { code: kind = 'error', message, stack } = error as Error & { code?: string }
-    if (args.includes('--json')) terminal.err(`${JSON.stringify({ error: { code: kind, message } })}\n`)
-    else terminal.err(`${named ? `${kind}: ${message}` : (stack ?? message)}\n`)
+    const { code: kind = 'error', message, docs, stack } = error as Error & { code?: string; docs?: string }
+    if (args.includes('--json')) terminal.err(`${JSON.stringify({ error: { code: kind, message, docs } })}\n`)
+    else
+      terminal.err(`${named ? `${kind}: ${message}` : (stack ?? message)}\n${docs ? `Documentation: ${docs}\n` : ''}`)
     return EXIT.failed
   }
 }

@@ -108,7 +108,9 @@ describe('the command line', () => {
   it('fails with an error that has a code: 1', async () => {
     expect(await cli('classify', '/nowhere.png', '--labels', 'a')).toMatchObject({ code: 1, out: '' })
     const { err } = await cli('classify', '/nowhere.png', '--labels', 'a', '--json')
-    expect(JSON.parse(err)).toEqual({ error: { code: 'source-not-found', message: expect.any(String) as string } })
+    expect(JSON.parse(err)).toEqual({
+      error: { code: 'source-not-found', message: expect.any(String) as string, docs: 'errors.html#source-not-found' },
+    })
   })
 
   it('shows examples in the help of each command', async () => {

@@ -88,6 +88,7 @@ export { type Hit, topK } from './retrieval/top-k'
 export { type Accuracy, topKAccuracy } from './evaluation/accuracy'
 export type { BlockOptions } from './evaluation/blocks'
 export { ensembleEmbeds } from './evaluation/ensemble'
+export { labelProbabilities, type LogitModel } from './evaluation/label-probabilities'
 export { LinearProbe, type LinearProbeOptions } from './evaluation/linear-probe'
 export {
   type RetrievalOptions,
@@ -98,6 +99,7 @@ export {
 export {
   type Classification,
   type PromptTemplate,
+  sentenceOf,
   type TextEncoder,
   type TextProcessor,
   ZeroShotClassifier,

@@ -47,6 +47,7 @@ export type {
   TrainerOptions,
 } from './trainer/options'
 export { type Callback, compile, type CompileOptions, type FitOptions, type History } from './trainer/fit'
+export { fewLengths } from './trainer/sides'
 export { Trainer } from './trainer/trainer'
 export { type Augmentation, augmented, sometimes } from './augment/augment'
 export {

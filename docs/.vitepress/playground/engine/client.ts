@@ -7,11 +7,12 @@ interface Waiting {
   told?(value: unknown): void
 }
 
-/** An error of the engine, with the code that the page of errors explains. */
+/** An error of the engine, with where this site explains it. */
 export class EngineError extends Error {
   constructor(
     message: string,
-    readonly code?: string,
+    /** The heading about it, on this site. */
+    readonly docs?: string,
   ) {
     super(message)
   }
@@ -29,7 +30,7 @@ export class Engine {
       const waiting = this.#waiting.get(data.id)
       if ('told' in data) return waiting?.told?.(data.told)
       this.#waiting.delete(data.id)
-      if ('error' in data) waiting?.reject(new EngineError(data.error.message, data.error.code))
+      if ('error' in data) waiting?.reject(new EngineError(data.error.message, data.error.docs))
       else waiting?.resolve(data.result)
     }
     this.#worker.onerror = ({ message }) => {

@@ -25,12 +25,10 @@ const OPENERS: Readonly<Record<Backend, (files: readonly File[]) => Promise<unkn
   webgpu: async (files) => (await import('@dual-encoder/webgpu')).AutoModel.fromPretrained(files),
 }
 
-/** As the backends count by themselves. */
-function threadsOf(backend: Backend): number {
-  const cores = navigator.hardwareConcurrency || 1
-  if (!globalThis.crossOriginIsolated) return 1
-  if (backend === 'onnx-wasm') return Math.min(4, Math.ceil(cores / 2))
-  return backend === 'tfjs' ? Math.min(8, cores) : 1
+/** As the engines say themselves, once they have started. */
+const THREADS: Readonly<Partial<Record<Backend, () => Promise<number>>>> = {
+  'onnx-wasm': async () => (await import('onnxruntime-web/wasm')).env.wasm.numThreads ?? 1,
+  tfjs: async () => (await import('@tensorflow/tfjs-backend-wasm')).getThreadsCount(),
 }
 
 /** Files in memory, as a checkpoint is written. */
@@ -97,5 +95,6 @@ export async function open(
     throw error
   }
   const ms = performance.now() - start
-  return { model, loaded: { backend, precision, ms, threads: threadsOf(backend), bytes: bytesOf(files) } }
+  const threads = (await THREADS[backend]?.()) ?? 1
+  return { model, loaded: { backend, precision, ms, threads, bytes: bytesOf(files) } }
 }

@@ -116,5 +116,5 @@ export interface Request {
 export type Reply = { readonly id: number } & (
   | { readonly told: unknown }
   | { readonly result: unknown }
-  | { readonly error: { readonly message: string; readonly code?: string } }
+  | { readonly error: { readonly message: string; readonly docs?: string } }
 )

@@ -1,9 +1,9 @@
-import { topK, type VisionTextDualEncoderProcessor } from '@dual-encoder/core'
-import type { TrainingRun } from '@dual-encoder/core/backend'
+import { sentenceOf, topK, type VisionTextDualEncoderProcessor } from '@dual-encoder/core'
+import type { TrainingInputs, TrainingRun } from '@dual-encoder/core/backend'
 import type { OnnxModel } from '@dual-encoder/onnx'
 import {
-  type BatchProcessor,
   DataLoader,
+  fewLengths,
   lit,
   optimizerOf,
   planOf,
@@ -55,17 +55,23 @@ export async function train(
   const { AutoModel } = await import('@dual-encoder/onnx')
   const { learned, heldOut } = split(items)
   const labels = [...new Set(items.map(({ label }) => label))]
-  const sentence = (label: string) => template.replaceAll('{}', label)
+  const sentence = (label: string) => sentenceOf(template, label)
   const started = performance.now()
   const model = (await AutoModel.fromPretrained(files)) as OnnxModel
   const optimizer = optimizerOf({ name: 'adamw', weightDecay: 0.05 })
   const { trained } = planOf(model.parameterShapes, RULES[learns])
   const rule = updateRule({ optimizer, trained, clip: 1 })
   const run = model.train({ trained: trained.map(({ name }) => name), rule })
-  // Few lengths of text, since each makes a graph of its own.
-  const padded: BatchProcessor = (inputs) =>
-    processor('text' in inputs ? ({ ...inputs, padToMultipleOf: 8 } as typeof inputs) : inputs)
-  const judge = (some: readonly Item[]) => judgement(run, processor, pictureOf, labels, sentence, some)
+  const padded = fewLengths({ processor, model })
+  const pictures = (some: readonly Item[]) => processor({ images: some.map(({ id }) => pictureOf(id)) })
+  const judge = async (some: readonly Item[]) =>
+    judgement(
+      run,
+      await padded({ text: labels.map(sentence), padding: true, truncation: true }),
+      await pictures(some),
+      labels,
+      some,
+    )
   try {
     const data = learned.map(({ id, label }) => ({ image: pictureOf(id), text: sentence(label), key: id }))
     const batchSize = Math.min(BATCH, learned.length)
@@ -114,17 +120,12 @@ export async function train(
 /** Which label each picture gets, by the weights as they are now. */
 async function judgement(
   run: TrainingRun,
-  processor: VisionTextDualEncoderProcessor,
-  pictureOf: (id: string) => Blob,
+  sentences: TrainingInputs,
+  pictures: TrainingInputs,
   labels: readonly string[],
-  sentence: (label: string) => string,
   items: readonly Item[],
 ): Promise<{ accuracy: number; given: number[] }> {
-  const texts = await run.embed(
-    'text',
-    await processor({ text: labels.map(sentence), padding: true, padToMultipleOf: 8 }),
-  )
-  const images = await run.embed('vision', await processor({ images: items.map(({ id }) => pictureOf(id)) }))
+  const [texts, images] = [await run.embed('text', sentences), await run.embed('vision', pictures)]
   const given = topK(images, texts, 1).map(([best]) => best!.index)
   return { accuracy: given.filter((at, i) => labels[at] === items[i]!.label).length / items.length, given }
 }

@@ -1,9 +1,11 @@
 import {
   AutoProcessor,
+  labelProbabilities,
   loadImage,
-  probabilitiesOf,
+  sentenceOf,
   type Tensor,
   tensor,
+  topK,
   type VisionTextDualEncoderProcessor,
 } from '@dual-encoder/core'
 import type { DualEncoderModel } from '@dual-encoder/core/backend'
@@ -100,24 +102,21 @@ async function embedTexts(texts: readonly string[]): Promise<Tensor[]> {
   return texts.map((text) => known.texts.get(text)!)
 }
 
-const dot = (a: Tensor, b: Tensor): number => {
-  let sum = 0
-  for (let i = 0; i < a.data.length; i++) sum += Number(a.data[i]) * Number(b.data[i])
-  return sum
-}
+/** Rows `[1, D]` as `[N, D]`. */
+const stacked = (rows: readonly Tensor[]): Tensor =>
+  tensor(
+    rows.flatMap(({ data }) => [...(data as Float32Array)]),
+    [rows.length, rows[0]?.data.length ?? 0],
+  )
 
 async function labelled(picture: string | FrameLike, labels: readonly string[], template: string): Promise<Labelled> {
   const start = performance.now()
   const image = await embedPicture(picture)
   const middle = performance.now()
-  const texts = await embedTexts(labels.map((label) => template.replaceAll('{}', label)))
+  const texts = await embedTexts(labels.map((label) => sentenceOf(template, label)))
   const end = performance.now()
-  const scale = Math.exp(Number((await model().logitScale()).data[0]))
-  const bias = Number((await model().logitBias())?.data[0] ?? 0)
-  const logits = Float32Array.from(texts, (text) => scale * dot(image, text) + bias)
-  const { loss } = model().config
-  const shares = [...probabilitiesOf(tensor(logits, [1, labels.length]), loss).data]
-  return { shares, sumToOne: loss === 'clip', pictureMs: middle - start, wordsMs: end - middle }
+  const shares = [...(await labelProbabilities(model(), image, stacked(texts))).data]
+  return { shares, sumToOne: model().config.loss === 'clip', pictureMs: middle - start, wordsMs: end - middle }
 }
 
 const COMPARED: readonly (readonly [Backend, Precision])[] = [
@@ -146,7 +145,7 @@ async function compare(
   template: string,
   told: (row: Compared) => void,
 ): Promise<void> {
-  const text = labels.map((label) => template.replaceAll('{}', label))
+  const text = labels.map((label) => sentenceOf(template, label))
   const inputs = await processor({ images: ids.map(pictureOf), text, padding: true })
   let wanted: Tensor | undefined
   for (const [backend, precision] of COMPARED) {
@@ -203,9 +202,10 @@ const answers: Answers = {
   async find([query, ids]) {
     const start = performance.now()
     const [text] = await embedTexts([query])
-    const scores: { id: string; score: number }[] = []
-    for (const id of ids) scores.push({ id, score: dot(text!, await embedPicture(id)) })
-    return { scores: scores.sort((a, b) => b.score - a.score), ms: performance.now() - start }
+    const images: Tensor[] = []
+    for (const id of ids) images.push(await embedPicture(id))
+    const [hits = []] = images.length > 0 ? topK(text!, stacked(images), images.length) : []
+    return { scores: hits.map(({ index, score }) => ({ id: ids[index]!, score })), ms: performance.now() - start }
   },
   async attention([id]) {
     const inputs = await processor({ images: [pictureOf(id)], text: ['a'] })
@@ -254,6 +254,6 @@ globalThis.onmessage = ({ data: { id, call, args } }: MessageEvent<Request>) => 
   const answered = (ASIDE.includes(call) ? answer() : (last = last.then(answer, answer))) as Promise<unknown>
   answered.then(
     (result) => reply({ id, result }),
-    (error: Error & { code?: string }) => reply({ id, error: { message: error.message, code: error.code } }),
+    ({ message, docs }: Error & { docs?: string }) => reply({ id, error: { message, docs } }),
   )
 }

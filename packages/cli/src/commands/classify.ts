@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { embedImages, OptionError, tensor, ZeroShotClassifier } from '@dual-encoder/core'
+import { embedImages, labelProbabilities, OptionError, tensor, ZeroShotClassifier } from '@dual-encoder/core'
 import type { Context, LoadFlags } from '../context'
 import { loadModel } from '../model'
 import { findPictures, skippedLine } from '../pictures'
@@ -23,7 +23,6 @@ export async function classify(given: readonly string[], flags: ClassifyFlags, c
   const { signal } = context
   const templates = flags.template ? { templates: flags.template } : {}
   const classifier = await ZeroShotClassifier.create(model, processor, { labels, signal, ...templates })
-  const [scale, bias] = [(await model.logitScale()).data[0]!, (await model.logitBias())?.data[0] ?? 0]
   const progress = context.progress('classify')
   const items = pictures.map((picture) => ({ id: picture, image: picture }))
   let [done, failed] = [0, 0]
@@ -37,12 +36,11 @@ export async function classify(given: readonly string[], flags: ClassifyFlags, c
       context.print(`${id}: ${error.message}`, { picture: id, error: errorOf(error) })
       continue
     }
-    const [ranked] = classifier.classify(tensor(embedding, [1, embedding.length]), labels.length)
-    const logits = ranked!.map(({ score }) => Math.exp(scale) * score + bias)
-    const shares = processor.postProcess({ logitsPerImage: tensor(logits, [1, logits.length]) }).data
-    const best = ranked!
-      .map(({ label, score }, i) => ({ label, probability: round(shares[i]!), score: round(score) }))
-      .slice(0, flags.top)
+    const image = tensor(embedding, [1, embedding.length])
+    const shares = (await labelProbabilities(model, image, classifier.weights)).data
+    const best = classifier
+      .classify(image, flags.top)[0]!
+      .map(({ label, index, score }) => ({ label, probability: round(shares[index]!), score: round(score) }))
     const line = best.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(1)}%`).join(', ')
     context.print(`${id}: ${line}`, { picture: id, labels: best })
   }

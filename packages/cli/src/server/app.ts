@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { ImageError, InputError, OptionError, probabilitiesOf, tensor, TokenizerError } from '@dual-encoder/core'
+import { ImageError, InputError, OptionError, sentenceOf, TokenizerError } from '@dual-encoder/core'
 import { type Context, Hono } from 'hono'
 import { type BodyLimits, type Body, readBody } from './body'
 import type { Answer, Engine } from './engine'
@@ -117,15 +117,10 @@ export function createApp(engine: Engine, options: ServerOptions, metrics = new 
       throw new Refused(400, 'bad-input', 'labels: a list of texts.')
     const sentence = oneOf(template) ?? 'a photo of a {}.'
     if (typeof sentence !== 'string') throw new Refused(400, 'bad-option', 'template: a text with {} in it.')
-    const texts = labels.map((label) => sentence.replaceAll('{}', () => label as string))
+    const texts = labels.map((label) => sentenceOf(sentence, label as string))
     const { vectors } = await embed(context, [{ image }, ...texts])
     const [picture, ...sentences] = vectors as [Float32Array, ...Float32Array[]]
-    const { scale, bias, loss } = await engine.logits()
-    const logits = Float32Array.from(
-      sentences,
-      (vector) => scale * vector.reduce((sum, x, d) => sum + x * picture[d]!, 0) + bias,
-    )
-    const { data: shares } = probabilitiesOf(tensor(logits, [1, logits.length]), loss)
+    const shares = await engine.probabilities(picture, sentences)
     const ranked = labels.map((label, i) => ({ label: label as string, probability: shares[i]! }))
     return context.json({ labels: ranked.sort((a, b) => b.probability - a.probability) })
   })

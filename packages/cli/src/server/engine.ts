@@ -1,4 +1,4 @@
-import { ImageError, InputError, type LossType, OptionError } from '@dual-encoder/core'
+import { ImageError, InputError, labelProbabilities, OptionError, tensor } from '@dual-encoder/core'
 import type { Query, SearchIndex } from '@dual-encoder/search'
 import type { Loaded } from '../model'
 import type { Input } from './inputs'
@@ -24,8 +24,8 @@ export interface HitOptions {
 export interface Engine {
   embed(inputs: readonly Input[], signal?: AbortSignal): Promise<Answers>
   search(query: Query, options: HitOptions, signal?: AbortSignal): Promise<Hits>
-  /** What cosines are multiplied with, what is added, and what tells probabilities from that. */
-  logits(): Promise<{ readonly scale: number; readonly bias: number; readonly loss: LossType }>
+  /** Of labels for a picture, by what `embed` made of each. */
+  probabilities(picture: Float32Array, labels: readonly Float32Array[]): Promise<readonly number[]>
   close(): Promise<void>
 }
 
@@ -72,9 +72,13 @@ export function localEngine({ model, processor, index, maxPixels }: EngineParts)
       if (!index) throw new OptionError('no-index', 'The server was started without an index.')
       return slots.during(() => index.search(query, options), signal)
     },
-    async logits() {
-      const [scale, bias] = [await model.logitScale(), await model.logitBias()]
-      return { scale: Math.exp(scale.data[0]!), bias: bias?.data[0] ?? 0, loss: model.config.loss }
+    async probabilities(picture, labels) {
+      const size = picture.length
+      const texts = new Float32Array(labels.length * size)
+      labels.forEach((label, i) => texts.set(label, i * size))
+      return [
+        ...(await labelProbabilities(model, tensor(picture, [1, size]), tensor(texts, [labels.length, size]))).data,
+      ]
     },
     async close() {
       await index?.close()

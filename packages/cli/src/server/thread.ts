@@ -91,7 +91,7 @@ export function threadEngine(file: string, flags: object): Engine {
   return {
     embed: (inputs, signal) => ask('embed', [inputs], signal),
     search: (query, options, signal) => ask('search', [query, options], signal),
-    logits: () => ask('logits', []),
+    probabilities: (picture, labels) => ask('probabilities', [picture, labels]),
     close: () => ask('close', []),
   }
 }

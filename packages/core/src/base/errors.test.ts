@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { checkOptions } from './errors'
+import { checkOptions, InputError } from './errors'
+
+it('names the heading that explains it, beside what it prints', () => {
+  const error = new InputError('bad-shape', 'No.')
+  expect(error.docs).toBe('errors.html#bad-shape')
+  expect(Object.keys(error)).not.toContain('docs')
+})
 
 const ALLOWED = ['normalize', 'signal', 'dropoutSeed', 'onProgress', 'doResize', 'batchSize']
 

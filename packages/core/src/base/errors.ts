@@ -7,6 +7,9 @@ import { describe } from './describe'
  */
 const BRAND: unique symbol = Symbol.for('dual-encoder.error')
 
+/** The page with a heading for every code. Below the site's address, once it has one. */
+const DOCS = 'errors.html'
+
 export class DualEncoderError extends Error {
   static readonly kind: string = 'DualEncoderError'
   readonly code: string
@@ -26,6 +29,11 @@ export class DualEncoderError extends Error {
     }
     this[BRAND] = kinds
     this.name = kinds.at(-1) ?? 'DualEncoderError'
+  }
+
+  /** Where the documentation's site explains this code. */
+  get docs(): string {
+    return `${DOCS}#${this.code}`
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {

@@ -4,6 +4,7 @@ import { type Tensor, tensor } from '../base/tensor'
 import { topKAccuracy } from './accuracy'
 import { ensembleEmbeds } from './ensemble'
 import { minimise } from './lbfgs'
+import { labelProbabilities } from './label-probabilities'
 import { LinearProbe } from './linear-probe'
 import { retrievalScores } from './retrieval'
 import { ZeroShotClassifier } from './zero-shot'
@@ -221,5 +222,32 @@ describe('linear probe', () => {
     [() => LinearProbe.fit(circle(0, 1), [0, 1], { C: 0 }), /C is 0/],
   ])('refuses what it cannot fit', async (call, message) => {
     await expect(call()).rejects.toThrow(message)
+  })
+})
+
+describe('label probabilities', () => {
+  const model = (loss: 'clip' | 'siglip', bias?: number) => ({
+    config: { loss },
+    logitScale: () => Promise.resolve(tensor([Math.log(10)], [])),
+    logitBias: () => Promise.resolve(bias === undefined ? undefined : tensor([bias], [])),
+  })
+
+  it('are softmax or sigmoid of scaled cosines, whatever the lengths of rows', async () => {
+    // Two pictures, at 0 degrees (of length 3) and 90; labels at 0 and 60 degrees.
+    const images = tensor([3, 0, 0, 1], [2, 2])
+    const [near, far] = [Math.exp(10), Math.exp(5)]
+    const shared = await labelProbabilities(model('clip'), images, circle(0, 60))
+    expect(shared.dims).toEqual([2, 2])
+    expect(shared.data[0]).toBeCloseTo(near / (near + far), 6)
+    expect(shared.data[2]! + shared.data[3]!).toBeCloseTo(1, 6)
+    const own = await labelProbabilities(model('siglip', -5), images, circle(0, 60))
+    expect(own.data[0]).toBeCloseTo(1 / (1 + Math.exp(-5)), 6)
+    expect(own.data[1]).toBeCloseTo(0.5, 6)
+  })
+
+  it('refuse rows of other sizes', async () => {
+    await expect(labelProbabilities(model('clip'), random(1, 3, 1), random(2, 4, 2))).rejects.toMatchObject({
+      code: 'bad-shape',
+    })
   })
 })

@@ -72,7 +72,7 @@ export class ZeroShotClassifier {
       throw new OptionError('bad-option', `batchSize is ${batchSize}; a positive integer is needed.`)
     if (!(labels?.length > 0) || templates.length === 0)
       throw new OptionError('bad-option', 'ZeroShotClassifier.create: give at least one label and one template.')
-    const texts = templates.flatMap((template) => labels.map((label) => sentence(template, label)))
+    const texts = templates.flatMap((template) => labels.map((label) => sentenceOf(template, label)))
     const rows: Float32Array[] = []
     for (let start = 0; start < texts.length; start += batchSize) {
       signal?.throwIfAborted()
@@ -144,7 +144,8 @@ export class ZeroShotClassifier {
   }
 }
 
-function sentence(template: PromptTemplate, label: string): string {
+/** @throws OptionError for a text without `{}` */
+export function sentenceOf(template: PromptTemplate, label: string): string {
   if (typeof template === 'function') return template(label)
   if (template.includes('{}')) return template.replaceAll('{}', () => label)
   throw new OptionError('bad-template', `The template "${template}" has no {} where the label goes.`)

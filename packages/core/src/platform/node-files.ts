@@ -5,16 +5,21 @@ import { basename, dirname, join, relative, sep } from 'node:path'
 import { SourceError } from '../base/errors'
 import type { LocalFile, Platform, Spooled, StagedFile } from './platform'
 
+const READ = { code: 'not-readable' }
+const WRITE = { code: 'not-writable' }
+
 /** What the file system says, as a typed error; whatever else went wrong passes unchanged. */
-const failed = (what: string, path: string) => (error: unknown) => {
-  if (!(error as NodeJS.ErrnoException).syscall) throw error
-  throw new SourceError(`not-${what}`, `${path} cannot be ${what}: ${(error as Error).message}.`, { cause: error })
-}
+const failed =
+  ({ code }: { readonly code: string }, path: string) =>
+  (error: unknown) => {
+    if (!(error as NodeJS.ErrnoException).syscall) throw error
+    throw new SourceError(code, `${path} is ${code.replace('-', ' ')}: ${(error as Error).message}.`, { cause: error })
+  }
 
 const unlessAbsent = (path: string) => (error: unknown) =>
   ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? '')
     ? undefined
-    : failed('readable', path)(error)
+    : failed(READ, path)(error)
 
 async function readFile(path: string, range?: readonly [number, number]): Promise<Uint8Array | undefined> {
   const file = await open(path).catch(unlessAbsent(path))
@@ -23,7 +28,7 @@ async function readFile(path: string, range?: readonly [number, number]): Promis
     if (!range) return await file.readFile()
     return await readPart(file, range[0], Math.min(range[1], (await file.stat()).size))
   } catch (error) {
-    return failed('readable', path)(error)
+    return failed(READ, path)(error)
   } finally {
     await file.close()
   }
@@ -56,7 +61,7 @@ const spools = new FinalizationRegistry<FileHandle>((file) => void file.close().
 /** A file without a name, whose space is given back when it is closed, or when the process ends. */
 async function spool(chunks: AsyncIterable<Uint8Array>): Promise<Spooled> {
   const path = join(tmpdir(), `dual-encoder-${randomUUID()}`)
-  const file = await open(path, 'wx+', 0o600).catch(failed('writable', path))
+  const file = await open(path, 'wx+', 0o600).catch(failed(WRITE, path))
   try {
     await rm(path)
     const size = await writeAll(file, chunks)
@@ -65,7 +70,7 @@ async function spool(chunks: AsyncIterable<Uint8Array>): Promise<Spooled> {
     return spooled
   } catch (error) {
     await file.close()
-    return failed('writable', path)(error)
+    return failed(WRITE, path)(error)
   }
 }
 
@@ -77,7 +82,7 @@ async function locateFile(path: string): Promise<LocalFile | undefined> {
 }
 
 async function listFolder(path: string): Promise<string[]> {
-  const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch(failed('readable', path))
+  const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch(failed(READ, path))
   return entries
     .filter((entry) => !entry.isDirectory())
     .map(({ parentPath, name }) => relative(path, join(parentPath, name)).replaceAll(sep, '/'))
@@ -94,7 +99,7 @@ async function stageFile(path: string, chunks: Iterable<Uint8Array> | AsyncItera
   const commit = () =>
     rename(aside, path).catch(async (error: unknown) => {
       await discard()
-      failed('writable', path)(error)
+      failed(WRITE, path)(error)
     })
   try {
     await mkdir(dirname(path), { recursive: true })
@@ -106,13 +111,13 @@ async function stageFile(path: string, chunks: Iterable<Uint8Array> | AsyncItera
     }
   } catch (error) {
     await discard().catch(() => undefined)
-    failed('writable', path)(error)
+    failed(WRITE, path)(error)
   }
   return { commit, discard }
 }
 
 const removeFile = (path: string): Promise<void> =>
-  rm(path, { force: true, recursive: true }).catch(failed('writable', path))
+  rm(path, { force: true, recursive: true }).catch(failed(WRITE, path))
 
 /** The file half of the platform, on Node's file system. */
 export const nodeFiles = {

@@ -49,8 +49,8 @@ function dropped(
   }
 }
 
-/** Texts padded to few lengths, since each makes a graph of its own. */
-function fewLengths({ processor, model }: TrainerOptions): BatchProcessor {
+/** A processor whose texts are padded to few lengths, since each makes a graph of its own. */
+export function fewLengths({ processor, model }: Pick<TrainerOptions, 'processor' | 'model'>): BatchProcessor {
   const { maxPositionEmbeddings: most = 0 } = model.config.textConfig as { readonly maxPositionEmbeddings?: number }
   // A function of the user's has options of its own.
   return 'tokenizer' in processor && most % 8 === 0

@@ -202,13 +202,13 @@ function hashesFor(etag: string, size: number): Hash[] {
   return [createHash('sha1').update(`blob ${size}\0`), createHash('sha1')]
 }
 
-const ADVICE: Readonly<Record<string, readonly [code: string, what: string]>> = {
-  ENOSPC: ['disk-full', 'the disk is full'],
-  EDQUOT: ['disk-full', 'the quota is used up'],
-  EFBIG: ['disk-full', 'the file system takes no file of this size'],
-  EROFS: ['cache-not-writable', 'it lies on a read-only disk'],
-  EACCES: ['cache-not-writable', 'this user may not write there'],
-  EPERM: ['cache-not-writable', 'this user may not write there'],
+const ADVICE: Readonly<Record<string, { readonly code: string; readonly what: string }>> = {
+  ENOSPC: { code: 'disk-full', what: 'the disk is full' },
+  EDQUOT: { code: 'disk-full', what: 'the quota is used up' },
+  EFBIG: { code: 'disk-full', what: 'the file system takes no file of this size' },
+  EROFS: { code: 'cache-not-writable', what: 'it lies on a read-only disk' },
+  EACCES: { code: 'cache-not-writable', what: 'this user may not write there' },
+  EPERM: { code: 'cache-not-writable', what: 'this user may not write there' },
 }
 
 /** What the file system says, as a typed error; whatever else went wrong passes unchanged. */
@@ -216,7 +216,7 @@ const failed =
   (folder: string) =>
   (error: unknown): never => {
     if (!(error as NodeJS.ErrnoException).syscall) throw error
-    const [code, what] = ADVICE[codeOf(error)] ?? ['cache-not-writable', 'it failed']
+    const { code, what } = ADVICE[codeOf(error)] ?? { code: 'cache-not-writable', what: 'it failed' }
     throw new SourceError(
       code,
       `A download cannot be kept in ${folder}: ${what} (${(error as Error).message}). Make room or give another folder: ` +
