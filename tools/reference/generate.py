@@ -1,10 +1,11 @@
 """Makes the fixtures again, and parity-tests/fixtures/manifest.json: what made them, and their checksums.
 
-    python tools/reference/generate.py [--originals PYTHON] [group ...]
+    python tools/reference/generate.py [--originals PYTHON] [--jax PYTHON] [group ...]
     python tools/reference/generate.py --checksums
 
 The Python that runs this needs requirements.txt, the one after --originals requirements-originals.txt; without the
-latter the groups of Flax and TensorFlow are left as they are. --checksums makes nothing and writes the manifest anew.
+latter the groups of Flax and TensorFlow are left as they are. The one after --jax needs jax, flax, scipy, safetensors and
+absl-py, and in PYTHONPATH a checkout of big_vision. --checksums makes nothing and writes the manifest anew.
 """
 
 import argparse
@@ -22,6 +23,7 @@ GROUPS = {
     "towers": [("towers.py", False)],
     "families": [("families.py", False)],
     "open-clip": [("open_clip_models.py", False)],
+    "big-vision": [("big_vision_models.py", False)],
     "gradients": [("gradients.py", False), ("tower_gradients.py", False)],
     "int8": [("int8.py", False)],
     "state-dicts": [("state_dict_names.py", False)],
@@ -42,6 +44,7 @@ GROUPS = {
     "formats": [("formats.py", True)],
 }
 OF_ORIGINALS = {"originals", "formats"}
+OF_JAX = {"big-vision"}
 PACKAGES = ["torch", "torchvision", "transformers", "safetensors", "compressed-tensors", "numpy", "pillow", "pillow-heif", "tokenizers", "sentencepiece", "scikit-learn", "timm", "open_clip_torch", "ftfy", "pyarrow", "flax", "jax", "tensorflow-cpu", "h5py"]
 VERSIONS = """
 import importlib.metadata, json, platform, sys
@@ -78,6 +81,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("groups", nargs="*", help=", ".join(GROUPS))
     parser.add_argument("--originals", metavar="PYTHON")
+    parser.add_argument("--jax", metavar="PYTHON")
     parser.add_argument("--checksums", action="store_true")
     arguments = parser.parse_args()
     for group in arguments.groups:
@@ -87,7 +91,7 @@ def main():
     known = json.loads(file.read_text()) if file.exists() else {}
     manifest = {}
     for group in GROUPS:
-        python = arguments.originals if group in OF_ORIGINALS else sys.executable
+        python = arguments.originals if group in OF_ORIGINALS else arguments.jax if group in OF_JAX else sys.executable
         wanted = not arguments.checksums and group in (arguments.groups or GROUPS)
         if wanted and python:
             make(group, python)

@@ -18,6 +18,12 @@ function folderSource(folder: string): Source {
   }
 }
 
+/** A folder of which one file alone is listed: a checkpoint beside others. */
+function fileSource(path: string): Source {
+  const [, folder = '.', name = path] = /^(.*)[\\/]([^\\/]+)$/.exec(path) ?? []
+  return { ...folderSource(folder || '/'), list: () => Promise.resolve([name]) }
+}
+
 function fileListSource(files: readonly File[]): Source {
   // A picked folder's files carry paths that begin with the folder; files picked one by one only their names.
   const path = ({ name, webkitRelativePath }: File): string =>
@@ -139,6 +145,7 @@ async function openUnwatched(source: SourceLike, options: SourceOptions): Promis
 /** A folder where there is one, else a name on the hub. */
 async function openPath(path: string, options: SourceOptions): Promise<Source> {
   if (await platform.isFolder(path)) return folderSource(path)
+  if (path.endsWith('.npz') && (await platform.locateFile(path))) return fileSource(path)
   // Only who loads from the hub loads what that takes.
   if (isHubName(path) && !(await platform.locateFile(path)))
     return (await import('./hub/hub-source')).hubSource(path, options)

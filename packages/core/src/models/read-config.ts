@@ -2,9 +2,13 @@ import { ConfigError } from '../base/errors'
 import type { JsonObject } from '../base/pretrained-config'
 import { readJson } from '../files/source'
 import type { Source } from '../files/types'
+import { npzOf } from '../weights/open'
 import { settleConfig } from './tower-configs'
 
-/** What a folder says of its model: `config.json`, or `open_clip_config.json` where that is not one of transformers. */
+/**
+ * What a folder says of its model: `config.json`, `open_clip_config.json` where that is not one of transformers, or where
+ * there is neither the shapes of big_vision's `.npz`.
+ */
 export async function configFiles(
   source: Source,
 ): Promise<{ readonly json?: JsonObject; readonly openClip?: JsonObject }> {
@@ -12,7 +16,9 @@ export async function configFiles(
   // timm's config.json names no model_type.
   if (json?.model_type !== undefined) return { json: settleConfig(json) }
   const openClip = await readJson(source, 'open_clip_config.json')
-  return openClip ? { openClip } : { json }
+  if (openClip) return { openClip }
+  const npz = json ? undefined : await npzOf(source)
+  return { json: npz ? await (await import('./big-vision/config')).configOfBigVision(source, npz) : json }
 }
 
 /**

@@ -3,7 +3,7 @@ import { openTarget, type TargetLike } from '../files/target'
 import type { WeightEntry } from '../weights/entry'
 import type { JsonObject } from '../base/pretrained-config'
 import { pythonJson } from '../base/python-json'
-import { checkOptions, OptionError } from '../base/errors'
+import { checkOptions } from '../base/errors'
 import { ENCODER_NAMES } from './encoder'
 import { OPEN_CLIP } from './families'
 import type { LoadedModel } from './load'
@@ -68,9 +68,9 @@ export async function saveModel(target: TargetLike, model: LoadedModel, options:
   checkOptions(options, ['dtype', 'maxShardSize'], 'savePretrained')
   const { dtype = 'float32' } = options
   const opened = await openTarget(target)
-  if (model.config.family === OPEN_CLIP && dtype === 'int8')
-    throw new OptionError('bad-dtype', 'open_clip reads no int8. Should be one of: float32, float16, bfloat16.')
-  if (model.config.family === OPEN_CLIP) return (await import('./open-clip/save')).saveOpenClip(opened, model, options)
+  // What open_clip does not read (int8, a model of big_vision's) is written as we read it.
+  if (model.config.family === OPEN_CLIP && model.config.extra.open_clip && dtype !== 'int8')
+    return (await import('./open-clip/save')).saveOpenClip(opened, model, options)
   const { dtype: _, torch_dtype: __, quantization_config: ___, ...config } = model.config.toJSON()
   const quantized = dtype === 'int8' ? quantization(model) : undefined
   const floats = quantized ? 'float32' : dtype

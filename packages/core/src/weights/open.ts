@@ -10,7 +10,7 @@ import type { WeightEntry } from './entry'
 import { joinScales } from './quantize'
 
 /** What a checkpoint's weights are stored as; `auto` takes what lies in the folder. */
-export type WeightFormat = 'auto' | 'safetensors' | 'flax' | 'tensorflow' | 'pytorch' | 'open_clip'
+export type WeightFormat = 'auto' | 'safetensors' | 'flax' | 'tensorflow' | 'pytorch' | 'open_clip' | 'big_vision'
 
 export interface OpenedWeights {
   /** By PyTorch's names and in its layouts. */
@@ -28,6 +28,8 @@ interface OpenedFile {
 interface Format {
   readonly name: Exclude<WeightFormat, 'auto'>
   readonly file: string
+  /** Where it may have any name. */
+  find?(source: Source): Promise<string | undefined>
   open(source: Source, file: string): Promise<OpenedFile | undefined>
 }
 
@@ -76,7 +78,24 @@ const FORMATS: readonly Format[] = [
     file: 'open_clip_pytorch_model.bin',
     open: async (source, file) => openClip(await (await import('./formats/pytorch-bin')).openPyTorch(source, file)),
   },
+  {
+    name: 'big_vision',
+    file: 'big_vision.npz',
+    find: (source) => npzOf(source),
+    async open(source, file) {
+      const { fromBigVision, openTwoTowers } = await import('./formats/big-vision')
+      const params = await openTwoTowers(source, file)
+      return params && as('pytorch', fromBigVision(params))
+    },
+  },
 ]
+
+/** The name of the one `.npz` of a source. */
+export async function npzOf(source: Source): Promise<string | undefined> {
+  // Who lists no `.npz` loads nothing that reads them.
+  if (source.list && !(await source.list()).some((name) => name.endsWith('.npz'))) return undefined
+  return (await import('./formats/big-vision')).npzIn(source)
+}
 
 const indexOf = ({ file }: Format): string => `${file}.index.json`
 
@@ -92,10 +111,11 @@ export async function openWeights(source: Source, format: WeightFormat = 'auto')
     )
   for (const candidate of formats) {
     if (candidate.name !== 'safetensors' && !(await has(source, candidate))) continue
-    const whole = await candidate.open(source, candidate.file)
+    const name = (await candidate.find?.(source)) ?? candidate.file
+    const whole = await candidate.open(source, name)
     const opened = whole ?? (await openShards(source, candidate))
     if (!opened || (insisted && opened.framework !== insisted)) continue
-    const file = whole ? candidate.file : indexOf(candidate)
+    const file = whole ? name : indexOf(candidate)
     if (opened.framework === 'pytorch')
       return { ...opened, file, weights: joinScales(opened.weights, `${file} of ${source.describe}`) }
     const { toPyTorch } = await import('./formats/names')
@@ -106,6 +126,7 @@ export async function openWeights(source: Source, format: WeightFormat = 'auto')
 }
 
 async function has(source: Source, format: Format): Promise<boolean> {
+  if (format.find) return (await format.find(source)) !== undefined
   for (const file of [format.file, indexOf(format)]) if (await source.read(file, [0, 1])) return true
   return false
 }

@@ -64,7 +64,8 @@ function centralRecords(view: FileView, directory: DataView, count: number): Cen
     const name = text(new DataView(directory.buffer, directory.byteOffset + at + 46, nameLength))
     if (names.has(name)) view.fail('duplicate-names', `it holds "${name}" twice`)
     names.add(name)
-    if (method !== 0) view.fail('unsupported-zip', `"${name}" is compressed; torch.save stores its members plainly`)
+    if (method !== 0)
+      view.fail('unsupported-zip', `"${name}" is compressed; torch.save and np.savez store their members plainly`)
     const wide = zip64Values(directory, at + 46 + nameLength, extraLength)
     const value = (field: number): number => {
       const small = directory.getUint32(at + field, true)
