@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { AutoProcessor, embedImages } from '@dual-encoder/core'
 import { AutoModel, type OnnxModel } from '@dual-encoder/onnx'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -58,28 +61,23 @@ const memory = async () => {
   return Math.round(Number(/^dual_encoder_resident_bytes (\d+)/m.exec(text)![1]) / 2 ** 20)
 }
 
-/** Clients that each send a picture as soon as they have the answer to the last one. */
-async function load(more: () => boolean, times: number[]): Promise<number> {
-  const urls = pictures.map((bytes) =>
-    JSON.stringify({ input: { image: `data:image/png;base64,${bytes.toString('base64')}` } }),
-  )
-  let answered = 0
-  const client = async (first: number) => {
-    for (let i = first; more(); i++) {
-      const sent = performance.now()
-      const response = await server.post('/v1/embeddings', urls[i % urls.length]!).catch(() => undefined)
-      if (!response) return
-      await response.arrayBuffer()
-      if (response.status !== 200) throw new Error(`${response.status}`)
-      times.push(performance.now() - sent)
-      answered++
-    }
-  }
-  const ended = await Promise.allSettled(Array.from({ length: CLIENTS }, (_, i) => client(i)))
-  const failed = ended.find((one) => one.status === 'rejected')
-  if (failed) throw failed.reason as Error
-  return answered
+interface Asked {
+  readonly milliseconds: number[]
+  readonly seconds: number
+  readonly statuses: readonly number[]
 }
+/** Asks from another process: what answers here would wait for what asks here. */
+async function clients(options: object): Promise<Asked> {
+  const script = fileURLToPath(new URL('clients.mjs', import.meta.url))
+  const args = [script, JSON.stringify({ url: server.url, ...options })]
+  const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 28 })
+  const asked = JSON.parse(stdout) as Asked
+  expect(asked.statuses).toEqual([200])
+  return asked
+}
+/** Clients that each send a picture as soon as they have the answer to the last one. */
+const load = (seconds: number) => clients({ path: '/v1/embeddings', clients: CLIENTS, seconds, pictures: SAMPLES })
+const watch = (seconds: number) => clients({ path: '/healthz', clients: 1, seconds, pause: 100 })
 
 const results: Record<string, unknown> = {
   what: 'dual-encoder serve, one model, pictures of 64 clients',
@@ -89,18 +87,8 @@ const results: Record<string, unknown> = {
 it(`answers ${CLIENTS} clients at 0.9 of the library's own rate, and its health at once`, async () => {
   await alone(2)
   const before = await alone(ALONE)
-  const [times, health, more]: [number[], number[], () => boolean] = [[], [], until(SECONDS)]
-  const started = performance.now()
-  const watch = async () => {
-    while (more()) {
-      const sent = performance.now()
-      await (await fetch(`${server.url}/healthz`)).arrayBuffer()
-      health.push(performance.now() - sent)
-      await new Promise((done) => setTimeout(done, 100))
-    }
-  }
-  const [answered] = await Promise.all([load(more, times), watch()])
-  const rate = answered / ((performance.now() - started) / 1000)
+  const [answers, health] = await Promise.all([load(SECONDS), watch(SECONDS)])
+  const rate = answers.milliseconds.length / answers.seconds
   const after = await alone(ALONE)
   const ratio = rate / ((before + after) / 2)
   Object.assign(results, {
@@ -113,13 +101,13 @@ it(`answers ${CLIENTS} clients at 0.9 of the library's own rate, and its health 
         libraryAfter: Math.round(after),
       },
       ratio: Number(ratio.toFixed(3)),
-      milliseconds: milliseconds(times),
-      healthMilliseconds: milliseconds(health),
+      milliseconds: milliseconds(answers.milliseconds),
+      healthMilliseconds: milliseconds(health.milliseconds),
     },
   })
   await record(NAME, results)
   expect(ratio).toBeGreaterThanOrEqual(0.9)
-  expect(quantile(health, 0.99)).toBeLessThan(50)
+  expect(quantile(health.milliseconds, 0.99)).toBeLessThan(50)
 }, 600_000)
 
 it('has typed answers to 10,000 random bodies, in flat memory', async () => {
@@ -137,14 +125,11 @@ it('has typed answers to 10,000 random bodies, in flat memory', async () => {
 }, 1_200_000)
 
 it('drops nothing that it has accepted when it is ended under load', async () => {
-  let running = true
-  const times: number[] = []
   const before = Number(/requests_total (\d+)/.exec(await (await fetch(`${server.url}/metrics`)).text())![1])
-  const clients = load(() => running, times)
+  const asking = load(60)
   await new Promise((done) => setTimeout(done, 3000))
   const { code, accepted, answered } = await server.stop()
-  running = false
-  const received = await clients
+  const received = (await asking).milliseconds.length
   Object.assign(results, {
     sigterm: { clients: CLIENTS, accepted: accepted - before, answered: answered - before, received },
   })

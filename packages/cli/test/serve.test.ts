@@ -9,6 +9,8 @@ import OpenAI from 'openai'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createApp } from '../src/server/app'
 import { localEngine } from '../src/server/engine'
+import { listen } from '../src/server/listen'
+import { Metrics } from '../src/server/metrics'
 import { openapi } from '../src/server/openapi'
 import { cli, fixture, SAMPLES } from './cli'
 import { fuzz } from './fuzz'
@@ -124,14 +126,17 @@ it("tells labels apart by the model's own loss: SigLIP's probabilities are of ea
   const processor = await AutoProcessor.fromPretrained(fixture('models/emoji-vit-bert'))
   const options = { model: 'siglip', queue: 8, maxBody: 1e6, maxInputs: 8, timeout: 10_000 }
   const app = createApp(localEngine({ model, processor }), options)
+  const socket = { host: '127.0.0.1', port: 0, timeout: 10_000 }
+  const { url, stop } = await listen(app, socket, new Metrics())
   const body = JSON.stringify({ image: picture, labels: ['dog', 'pizza'], template: '{}' })
-  const answer = await app.request('/classify', { method: 'POST', body })
+  const answer = await fetch(`${url}/classify`, { method: 'POST', body, headers: { connection: 'close' } })
   const { labels } = (await answer.json()) as { labels: { label: string; probability: number }[] }
   const inputs = await processor({ text: ['dog', 'pizza'], images: [join(SAMPLES, 'pizza.png')] })
   const { logitsPerImage } = await model.forward(inputs)
   const wanted = probabilitiesOf(logitsPerImage, 'siglip').data
   for (const { label, probability } of labels) expect(probability).toBeCloseTo(wanted[label === 'dog' ? 0 : 1]!, 5)
   expect(labels[0]!.probability + labels[1]!.probability).not.toBeCloseTo(1, 1)
+  await stop()
 })
 
 /** The start of a PNG file of so many pixels. */

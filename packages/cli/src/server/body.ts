@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { Refused } from './refused'
 import type { Room } from './room'
 
@@ -16,41 +17,43 @@ export type Body = Readonly<Record<string, unknown>>
  * @param room of all bodies that are read at a time, in bytes
  * @throws Refused
  */
-export async function readBody(request: Request, { maxBody, timeout }: BodyLimits, room: Room): Promise<Body> {
-  const tooLarge = () => new Refused(413, 'body-too-large', `A body may have ${maxBody} bytes.`)
-  const named = request.headers.get('content-length')
-  if (Number(named) > maxBody) throw tooLarge()
+export async function readBody(incoming: IncomingMessage, { maxBody, timeout }: BodyLimits, room: Room): Promise<Body> {
+  const { 'content-length': named, 'content-type': type = '' } = incoming.headers
+  if (Number(named) > maxBody) throw tooLarge(maxBody)
   // A length that is not told may be any.
-  const bytes = await room.during(named === null ? maxBody : Number(named), () =>
-    bytesOf(request, maxBody, timeout, tooLarge),
+  const bytes = await room.during(named === undefined ? maxBody : Number(named), () =>
+    bytesOf(incoming, maxBody, timeout),
   )
-  const type = request.headers.get('content-type') ?? ''
   return /^multipart\/form-data\b/i.test(type) ? formOf(bytes, type) : jsonOf(bytes)
 }
 
-async function bytesOf(request: Request, most: number, timeout: number, tooLarge: () => Refused): Promise<Buffer> {
-  const reader = request.body?.getReader()
-  if (!reader) return Buffer.alloc(0)
-  const chunks: Uint8Array[] = []
-  let [size, timer] = [0, undefined as NodeJS.Timeout | undefined]
-  const late = new Promise<never>((_, fail) => {
-    const message = `The body did not come within ${timeout / 1000} s.`
-    timer = setTimeout(() => fail(new Refused(408, 'too-slow', message)), timeout)
-  })
-  try {
-    for (;;) {
-      const { done, value } = await Promise.race([reader.read(), late])
-      if (done) return Buffer.concat(chunks)
-      chunks.push(value)
-      if ((size += value.length) > most) throw tooLarge()
+const tooLarge = (most: number) => new Refused(413, 'body-too-large', `A body may have ${most} bytes.`)
+
+/** The socket's own stream: as a stream of the web it takes a fifth of what a request takes. */
+function bytesOf(incoming: IncomingMessage, most: number, timeout: number): Promise<Buffer> {
+  return new Promise((done, fail) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    const late = `The body did not come within ${timeout / 1000} s.`
+    const timer = setTimeout(() => refuse(new Refused(408, 'too-slow', late)), timeout)
+    const take = (chunk: Buffer) => {
+      chunks.push(chunk)
+      if ((size += chunk.length) > most) refuse(tooLarge(most))
     }
-  } catch (error) {
-    void reader.cancel().catch(() => undefined)
-    if (error instanceof Refused) throw error
-    throw new Refused(400, 'bad-body', 'The body did not come whole.')
-  } finally {
-    clearTimeout(timer)
-  }
+    const refuse = (error: Refused) => {
+      clearTimeout(timer)
+      incoming.off('data', take).pause()
+      fail(error)
+    }
+    incoming.on('data', take)
+    incoming.on('end', () => {
+      clearTimeout(timer)
+      done(Buffer.concat(chunks))
+    })
+    const cut = () => refuse(new Refused(400, 'bad-body', 'The body did not come whole.'))
+    incoming.on('error', cut)
+    incoming.on('close', cut)
+  })
 }
 
 function jsonOf(bytes: Buffer): Body {

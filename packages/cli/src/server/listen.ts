@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
-import type { Hono } from 'hono'
+import type { createApp } from './app'
 import type { Metrics } from './metrics'
 
 export interface ListenOptions {
@@ -19,7 +19,11 @@ export interface Listening {
 }
 
 /** Opens a socket for a server's answers. Clients that dawdle are cut off. */
-export async function listen(app: Hono, options: ListenOptions, metrics: Metrics): Promise<Listening> {
+export async function listen(
+  app: ReturnType<typeof createApp>,
+  options: ListenOptions,
+  metrics: Metrics,
+): Promise<Listening> {
   const { host, port, timeout } = options
   const serverOptions = {
     headersTimeout: Math.min(timeout, 10_000),
