@@ -45,6 +45,10 @@ export default defineConfig(() => {
     // `import.meta.url` in the CommonJS build.
     shims: true,
     sourcemap: true,
+    // The sources are in the package as well.
+    esbuildOptions(options) {
+      options.sourcesContent = false
+    },
     clean: true,
     silent: true,
     removeNodeProtocol: false,

@@ -16,7 +16,7 @@ async function evaluate(node: string, folder: string, file: string, ...args: str
 }
 
 beforeAll(async () => {
-  const tarballs = pack(resolve(import.meta.dirname, '../../.cache/tarballs'))
+  const tarballs = pack(resolve(import.meta.dirname, '../../.cache/tarballs')).map(({ tarball }) => tarball)
   const core = JSON.parse(await readFile(resolve(import.meta.dirname, '../../packages/core/package.json'), 'utf8')) as {
     devDependencies: { sharp: string }
   }

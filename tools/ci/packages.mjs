@@ -12,7 +12,7 @@ export const packages = readdirSync(`${root}/packages`).map((folder) => ({
 /**
  * Packs every built package as `npm publish` would.
  * @param {string} folder where the tarballs go; emptied first
- * @returns {string[]} their paths
+ * @returns {{ tarball: string, files: string[] }[]} in the order of `packages`
  */
 export function pack(folder) {
   rmSync(folder, { recursive: true, force: true })
@@ -23,6 +23,9 @@ export function pack(folder) {
       env: environment,
       encoding: 'utf8',
     })
-    return `${folder}/${JSON.parse(output)[0].filename}`
+    /** @type {{ filename: string, files: { path: string }[] }[]} */
+    const [packed] = JSON.parse(output)
+    if (!packed) throw new Error(`npm packed nothing in ${cwd}.`)
+    return { tarball: `${folder}/${packed.filename}`, files: packed.files.map(({ path }) => path) }
   })
 }
