@@ -24,6 +24,8 @@ export interface OnnxValue {
   readonly dims: readonly Dim[]
   shaped?: string
   flat?: string
+  /** Of a product of a value with itself: that. */
+  readonly root?: OnnxValue
   /** Of what a norm gave: the norm, and the rows that it was given. */
   readonly norm?: { readonly norm: Norm; readonly of: string }
 }
@@ -127,7 +129,8 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
     return this.#elementwise('Sub', a, b)
   }
   mul(a: OnnxValue, b: OnnxValue): OnnxValue {
-    return this.#elementwise('Mul', a, b)
+    const product = this.#elementwise('Mul', a, b)
+    return a === b ? { ...product, root: a } : product
   }
   div(a: OnnxValue, b: OnnxValue): OnnxValue {
     return this.#elementwise('Div', a, b)
@@ -201,6 +204,8 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
 
   sum(x: OnnxValue, axes: readonly number[], keepDims = false): OnnxValue {
     const attributes = { keepdims: keepDims ? 1 : 0 }
+    // In one pass, where nobody else reads the squares.
+    if (x.root && axes.length > 0) return this.#reduce('ReduceSumSquare', x.root, axes, keepDims)
     const shaped = this.graph.node('ReduceSum', [this.shaped(x), this.graph.ints(axes)], attributes)
     return { dims: this.#reduced(x, axes, keepDims), shaped }
   }

@@ -12,7 +12,7 @@ export {
 } from '@dual-encoder/core/backend'
 export { type PairKeys, positivesOf } from './positives'
 export { averageWeights, ema, emaShare } from './optimizers/average'
-export { clampLogitScale, clipByNorm, globalNorm } from './optimizers/gradients'
+export { clampLogitScale, clipByNorm, clipScale, globalNorm } from './optimizers/gradients'
 export {
   adamw,
   type AdamWOptions,

@@ -1,6 +1,6 @@
 import type { Optimizer, UpdateRule } from '@dual-encoder/core/backend'
 import { ema } from './optimizers/average'
-import { clampLogitScale, clipByNorm, globalNorm } from './optimizers/gradients'
+import { clampLogitScale, clipScale, globalNorm } from './optimizers/gradients'
 import type { TrainedParameter } from './rules/rules'
 
 export interface UpdateOptions {
@@ -26,16 +26,17 @@ export function updateRule({ optimizer, trained, clip, average = false }: Update
     update(ops, given, numbers) {
       const names = [...given.keys()]
       const grads = [...given.values()].map(({ grad }) => grad)
-      const clipped = clip === undefined ? { grads, norm: globalNorm(ops, grads) } : clipByNorm(ops, grads, clip)
-      const params = names.map((name, i) => {
-        const { param, state } = given.get(name)!
+      const norm = globalNorm(ops, grads)
+      const gradScale = clip === undefined ? undefined : clipScale(ops, norm, clip)
+      const params = names.map((name) => {
+        const { param, grad, state } = given.get(name)!
         const { factor, decay } = settings.get(name)!
-        const next = optimizer.update(ops, { param, grad: clipped.grads[i]!, state, numbers, factor, decay })
+        const next = optimizer.update(ops, { param, grad, gradScale, state, numbers, factor, decay })
         const bounded = name === 'logit_scale' ? clampLogitScale(ops, next.param) : next.param
         const mean = average ? { [AVERAGE]: ema(ops, state[AVERAGE]!, bounded, numbers[AVERAGE_SHARE]!) } : undefined
         return [name, { param: bounded, state: { ...next.state, ...mean } }] as const
       })
-      return { params: new Map(params), norm: clipped.norm }
+      return { params: new Map(params), norm }
     },
   }
 }

@@ -3,8 +3,10 @@ import type { Primitives } from './ops'
 /** One parameter in one step. `N` are the names of the step's numbers, `S` those of what is kept between steps. */
 export interface ParameterStep<T, N extends string = string, S extends string = string> {
   readonly param: T
-  /** Of the loss, clipped; of the shape of `param`. */
+  /** Of the loss; of the shape of `param`. */
   readonly grad: T
+  /** A scalar that multiplies the gradient, where it is clipped; 1 unless given. */
+  readonly gradScale?: T
   /** Of the shape of `param`; zero before the first step. */
   readonly state: Readonly<Record<S, T>>
   /** Scalars. */

@@ -11,6 +11,7 @@ import {
 } from '@dual-encoder/core/backend'
 import { GraphBuilder } from '../graph/builder'
 import type { Kernels } from '../graph/kernels'
+import { withoutLastCopies } from '../graph/outputs'
 import type { ModelProto } from '../graph/proto'
 import { OnnxOps } from '../ops'
 import type { OnnxValue, PlaceParam } from '../primitives'
@@ -120,7 +121,7 @@ class Writer {
   }
   finish(): StepGraph {
     const outputs = [...this.#outputs].map(([name, x]) => [name, { value: this.ops.shaped(x), dims: x.dims }] as const)
-    return { model: this.graph.build(new Map(outputs)), dropped: this.dropped }
+    return { model: withoutLastCopies(this.graph.build(new Map(outputs))), dropped: this.dropped }
   }
 }
 

@@ -6,9 +6,9 @@ import { adamw, optimizerOf, sgd } from './optimizers'
 // Their numbers are held to PyTorch's in parity-tests/src/optimizers.test.ts.
 describe('optimizers', () => {
   it("corrects AdamW's means for their start at zero", () => {
-    const { stepSize, correction, decay } = adamw({ weightDecay: 0.5 }).numbers(1, 0.1)
-    expect(stepSize).toBeCloseTo(1, 12)
-    expect(correction).toBeCloseTo(Math.sqrt(1000), 9)
+    const { rate, floor, decay } = adamw({ weightDecay: 0.5 }).numbers(1, 0.1)
+    expect(rate).toBeCloseTo(Math.sqrt(0.001), 12)
+    expect(floor).toBeCloseTo(1e-8 * Math.sqrt(0.001), 20)
     expect(decay).toBe(0.05)
   })
 

@@ -2,6 +2,10 @@ import { OptionError } from '@dual-encoder/core'
 import { checkOptions, type Optimizer, type Primitives } from '@dual-encoder/core/backend'
 import { scaled } from './scalars'
 
+/** The gradient, clipped. */
+const clipped = <T>(ops: Primitives<T>, grad: T, scale: T | undefined): T =>
+  scale === undefined ? grad : ops.mul(grad, scale)
+
 /** `(1 - share) a + share b`, a running mean. */
 const blend = <T>(ops: Primitives<T>, a: T, b: T, share: number): T =>
   ops.add(scaled(ops, a, 1 - share), scaled(ops, b, share))
@@ -15,31 +19,39 @@ export interface AdamWOptions {
   weightDecay?: number
 }
 
-/** AdamW (Loshchilov and Hutter), as PyTorch computes it. */
-export function adamw(options: AdamWOptions = {}): Optimizer<'stepSize' | 'correction' | 'decay', 'mean' | 'square'> {
+/**
+ * AdamW (Loshchilov and Hutter), as PyTorch computes it. Each line is a pass over all parameters, which takes memory's
+ * time: scalars are multiplied with each other first, and the gradient by no more than one.
+ */
+export function adamw(options: AdamWOptions = {}): Optimizer<'rate' | 'floor' | 'decay', 'mean' | 'square'> {
   checkOptions(options, ['betas', 'eps', 'weightDecay'], 'adamw')
   const { betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01 } = options
   checkRates('adamw', betas, { eps, weightDecay })
   return {
     name: 'adamw',
     slots: ['mean', 'square'],
-    numbers: (step, lr) => ({
-      stepSize: lr / (1 - betas[0] ** step),
-      correction: 1 / Math.sqrt(1 - betas[1] ** step),
-      decay: lr * weightDecay,
-    }),
-    update(ops, { param, grad, state, numbers, factor = 1, decay = true }) {
-      const mean = blend(ops, state.mean, grad, 1 - betas[0])
-      const square = blend(ops, state.square, ops.mul(grad, grad), 1 - betas[1])
-      const root = ops.add(ops.mul(ops.sqrt(square), numbers.correction), ops.scalar(eps))
-      const change = ops.mul(ops.div(mean, root), scaled(ops, numbers.stepSize, factor))
+    numbers(step, lr) {
+      // What makes up for the start at zero is taken out of the root.
+      const correction = Math.sqrt(1 - betas[1] ** step)
+      return { rate: (lr * correction) / (1 - betas[0] ** step), floor: eps * correction, decay: lr * weightDecay }
+    },
+    update(ops, { param, grad, gradScale, state, numbers, factor = 1, decay = true }) {
+      const share = 1 - betas[0]
+      const part = ops.mul(grad, gradScale === undefined ? ops.scalar(share) : scaled(ops, gradScale, share))
+      const mean = ops.add(scaled(ops, state.mean, betas[0]), part)
+      const news = scaled(ops, ops.mul(part, part), (1 - betas[1]) / share ** 2)
+      const square = ops.add(scaled(ops, state.square, betas[1]), news)
+      const direction = ops.div(mean, ops.add(ops.sqrt(square), numbers.floor))
       const shrunk = decay && weightDecay > 0 ? shrink(ops, param, scaled(ops, numbers.decay, factor)) : param
-      return { param: ops.sub(shrunk, change), state: { mean, square } }
+      return {
+        param: ops.sub(shrunk, ops.mul(direction, scaled(ops, numbers.rate, factor))),
+        state: { mean, square },
+      }
     },
   }
 }
 
-const shrink = <T>(ops: Primitives<T>, param: T, by: T): T => ops.sub(param, ops.mul(param, by))
+const shrink = <T>(ops: Primitives<T>, param: T, by: T): T => ops.mul(param, ops.sub(ops.scalar(1), by))
 
 export interface LionOptions {
   /** Default: [0.9, 0.99]. */
@@ -57,7 +69,8 @@ export function lion(options: LionOptions = {}): Optimizer<'lr' | 'decay', 'mean
     name: 'lion',
     slots: ['mean'],
     numbers: (_step, lr) => ({ lr, decay: lr * weightDecay }),
-    update(ops, { param, grad, state, numbers, factor = 1, decay = true }) {
+    update(ops, { param, grad: given, gradScale, state, numbers, factor = 1, decay = true }) {
+      const grad = clipped(ops, given, gradScale)
       const direction = sign(ops, blend(ops, state.mean, grad, 1 - betas[0]))
       const shrunk = decay && weightDecay > 0 ? shrink(ops, param, scaled(ops, numbers.decay, factor)) : param
       return {
@@ -92,7 +105,8 @@ export function sgd(options: SGDOptions = {}): Optimizer<'lr', 'velocity'> {
     name: 'sgd',
     slots: ['velocity'],
     numbers: (_step, lr) => ({ lr }),
-    update(ops, { param, grad, state, numbers, factor = 1, decay = true }) {
+    update(ops, { param, grad: given, gradScale, state, numbers, factor = 1, decay = true }) {
+      const grad = clipped(ops, given, gradScale)
       const whole = decay && weightDecay > 0 ? ops.add(grad, scaled(ops, param, weightDecay)) : grad
       const velocity = ops.add(scaled(ops, state.velocity, momentum), whole)
       const direction = nesterov ? ops.add(whole, scaled(ops, velocity, momentum)) : velocity

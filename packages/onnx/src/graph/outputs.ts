@@ -1,0 +1,24 @@
+import type { ModelProto, NodeProto } from './proto'
+
+/**
+ * The model with outputs named where they are computed, not by an Identity behind: the engine copies there. What is an
+ * input, a constant or two outputs at once keeps it.
+ */
+export function withoutLastCopies({ graph, opsets }: ModelProto): ModelProto {
+  const outputs = new Set(graph.outputs.map(({ name }) => name))
+  const isEnd = ({ op, outputs: [name] }: NodeProto) => op === 'Identity' && outputs.has(name as string)
+  const computed = new Set(graph.nodes.filter((node) => !isEnd(node)).flatMap((node) => node.outputs))
+  const names = new Map<string, string>()
+  const gone = new Set<NodeProto>()
+  for (const node of graph.nodes.filter(isEnd)) {
+    const [source, name] = [node.inputs[0] as string, node.outputs[0] as string]
+    if (!computed.has(source) || names.has(source)) continue
+    names.set(source, name)
+    gone.add(node)
+  }
+  const named = (all: readonly string[]) => all.map((name) => names.get(name) ?? name)
+  const nodes = graph.nodes
+    .filter((node) => !gone.has(node))
+    .map((node) => ({ ...node, inputs: named(node.inputs), outputs: named(node.outputs) }))
+  return { opsets, graph: { ...graph, nodes } }
+}
