@@ -13,7 +13,7 @@ export {
 export { type Json, type JsonObject, PretrainedConfig } from './base/pretrained-config'
 export { type DType, type DTypeOf, type Tensor, tensor, type TensorData } from './base/tensor'
 export { printWarning, type Warning, type WarningListener } from './base/warnings'
-export { cachedModels, type CacheOptions, removeCachedModel } from './files/hub/cached'
+export { cachedModels, type CacheOptions, clearCachedModels, removeCachedModel } from './files/hub/cached'
 export type { CachedModel } from './files/hub/store'
 export type { DirectoryHandle, Target, TargetLike, Writer } from './files/target'
 export type { StagedFile } from './platform/platform'

@@ -77,6 +77,45 @@ it('finds nothing offline that was never loaded, or was cleared', { timeout: TIM
   expect(await load({ localFilesOnly: true })).toEqual({ code: 'not-cached', wrong: [] })
 })
 
+it('what the quota has no room for is used and not kept, and downloadModel says so', { timeout: TIMEOUT }, async () => {
+  // Of another profile: what was thrown away may still count here.
+  await using context = await bundled.browser.newContext()
+  const page = await context.newPage()
+  await page.goto(`${bundled.server.url}/index.html`)
+  const inPage = <T>(call: keyof HubPage, ...args: unknown[]) =>
+    page.evaluate(
+      ({ call, args }) => ((globalThis as unknown as { hub: HubPage }).hub[call] as (...args: unknown[]) => T)(...args),
+      { call, args },
+    )
+  const load = (more = {}) => inPage('load', { endpoint: hub.url, token: 'secret', hashes, ...more })
+  const list = () => inPage<Promise<{ size: number }[]>>('list', hub.url)
+  const cdp = await context.newCDPSession(page)
+  const setQuota = (quotaSize?: number) =>
+    cdp.send('Storage.overrideQuotaForOrigin', { origin: bundled.server.url, quotaSize })
+  const warnings: string[] = []
+  page.on('console', (message) => warnings.push(message.text()))
+  await setQuota(200_000)
+  expect(await load()).toEqual(ok)
+  expect(warnings.join()).toMatch(
+    /model\.safetensors is not kept .*300000 bytes are needed, and \d+ of 200000 are free/,
+  )
+  // The small file is there, and nothing of the large one.
+  const kept = await list()
+  expect(kept.map(({ size }) => size)).toEqual([FILES['config.json'].length])
+  hub.requests.length = 0
+  expect(await inPage('download', hub.url, 'secret')).toMatch(
+    /^disk-full: model\.safetensors .*300000 bytes are needed, and \d+ of 200000 are free/,
+  )
+  expect(await list()).toEqual(kept)
+  await setQuota()
+  expect(await inPage('empty', hub.url)).toEqual(['org/model'])
+  expect(await list()).toEqual([])
+  expect(await load()).toEqual(ok)
+  hub.requests.length = 0
+  expect(await load({ localFilesOnly: true })).toEqual(ok)
+  expect(hub.requests).toEqual([])
+})
+
 it.each(['swapped', 'shorter', 'longer', 'html'] as const)(
   'a body that is %s is never kept, and the next call works',
   { timeout: TIMEOUT },

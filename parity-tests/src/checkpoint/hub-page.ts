@@ -1,4 +1,4 @@
-import { cachedModels, DualEncoderError, removeCachedModel } from '@dual-encoder/core'
+import { cachedModels, clearCachedModels, downloadModel, DualEncoderError, removeCachedModel } from '@dual-encoder/core'
 import { openSource } from '../../../packages/core/src/files/source'
 
 export interface Attempt {
@@ -66,6 +66,16 @@ const clear = async () => {
 const list = (endpoint: string) => cachedModels({ endpoint })
 const remove = (endpoint: string) => removeCachedModel('org/model', { endpoint })
 
-const hub = { load, clear, list, remove }
+const empty = (endpoint: string) => clearCachedModels({ endpoint })
+
+/** What `downloadModel` says when it fails. */
+const download = (endpoint: string, token: string) =>
+  downloadModel('org/model', { endpoint, token }).then(
+    () => 'ok',
+    (error: unknown) =>
+      error instanceof DualEncoderError ? `${error.code}: ${error.message}` : `untyped ${String(error)}`,
+  )
+
+const hub = { load, clear, list, remove, empty, download }
 export type HubPage = typeof hub
 Object.assign(globalThis, { hub })

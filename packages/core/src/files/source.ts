@@ -60,9 +60,9 @@ function readerSource(reader: FileReader): Source {
 }
 
 /** @throws SourceError for what is neither a folder, a URL, files nor a reader. */
-export async function openSource(source: SourceLike, options: SourceOptions = {}): Promise<Source> {
+export async function openSource(source: SourceLike, options: SourceOptions = {}, mustKeep = false): Promise<Source> {
   options.signal?.throwIfAborted()
-  const whole = await openUnwatched(source, options)
+  const whole = await openUnwatched(source, options, mustKeep)
   const opened = options.subfolder ? folderWithin(whole, checkName(options.subfolder)) : whole
   return opened instanceof HttpFiles || !options.signal ? opened : watched(opened, options.signal)
 }
@@ -123,17 +123,17 @@ export async function loadFrom<T>(
   }
 }
 
-async function openUnwatched(source: SourceLike, options: SourceOptions): Promise<Source> {
+async function openUnwatched(source: SourceLike, options: SourceOptions, mustKeep: boolean): Promise<Source> {
   if (source instanceof URL || (typeof source === 'string' && isUrl(source))) {
     const url = new URL(source)
     // `/C:/folder` is how Windows' drives stand in a URL.
     if (url.protocol === 'file:')
-      return openPath(decodeURIComponent(url.pathname).replace(/^\/(?=[a-z]:)/i, ''), options)
+      return openPath(decodeURIComponent(url.pathname).replace(/^\/(?=[a-z]:)/i, ''), options, mustKeep)
     if (!/^https?:$/.test(url.protocol))
       throw new SourceError('bad-source', `A source cannot be a ${url.protocol} URL. Give http(s): or file:.`)
     return new HttpFiles(url, options)
   }
-  if (typeof source === 'string') return openPath(source, options)
+  if (typeof source === 'string') return openPath(source, options, mustKeep)
   if (Array.isArray(source)) return fileListSource(source as readonly File[])
   if (typeof (source as FileReader | undefined)?.read === 'function') return readerSource(source as FileReader)
   throw new SourceError(
@@ -143,12 +143,12 @@ async function openUnwatched(source: SourceLike, options: SourceOptions): Promis
 }
 
 /** A folder where there is one, else a name on the hub. */
-async function openPath(path: string, options: SourceOptions): Promise<Source> {
+async function openPath(path: string, options: SourceOptions, mustKeep: boolean): Promise<Source> {
   if (await platform.isFolder(path)) return folderSource(path)
   if (path.endsWith('.npz') && (await platform.locateFile(path))) return fileSource(path)
   // Only who loads from the hub loads what that takes.
   if (isHubName(path) && !(await platform.locateFile(path)))
-    return (await import('./hub/hub-source')).hubSource(path, options)
+    return (await import('./hub/hub-source')).hubSource(path, options, mustKeep)
   if (platform.name === 'browser')
     throw new SourceError(
       'no-file-system',

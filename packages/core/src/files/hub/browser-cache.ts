@@ -1,4 +1,5 @@
 import { platform } from '#platform'
+import { SourceError } from '../../base/errors'
 import { printWarning } from '../../base/warnings'
 import type { Spooled } from '../../platform/platform'
 import { badDownload } from './errors'
@@ -31,7 +32,12 @@ export class BrowserCache implements HubStore {
   readonly describe = "this browser's cache"
   readonly #base: string
 
-  constructor(name: string, endpoint: URL) {
+  /** @param mustKeep whether a file that the browser does not keep is an error, and not used all the same */
+  constructor(
+    name: string,
+    endpoint: URL,
+    private readonly mustKeep: boolean,
+  ) {
     this.#base = `${endpoint.href}${name}/`
   }
 
@@ -72,12 +78,57 @@ export class BrowserCache implements HubStore {
         await cache?.put(key, new Response(null, { status: 404 })).catch(() => undefined)
         return undefined
       }
-      const file = await platform.spool(coming.chunks)
-      await check(name, file, coming)
-      if (cache && (await hasRoom(file.size)) && (await put(cache, key, file)))
-        return (await this.find(commit, name)) as StoredFile
-      return stored(file)
+      try {
+        // Before it is fetched, where its size is known.
+        if (this.mustKeep) await this.#keeps(coming.size ?? 0, name, cache)
+        const file = await platform.spool(coming.chunks)
+        await check(name, file, coming)
+        const kept = (await this.#keeps(file.size, name, cache)) && (await this.#put(cache, key, file, name))
+        return kept ? ((await this.find(commit, name)) as StoredFile) : stored(file)
+      } finally {
+        await coming.stop()
+      }
     })
+  }
+
+  /** Whether there is a cache, and room in it. */
+  async #keeps(size: number, name: string, cache: Cache | undefined): Promise<boolean> {
+    if (!cache) {
+      if (this.mustKeep) this.#full(name, 'this page has no cache, which needs TLS or the local host')
+      return false
+    }
+    const { quota, usage } = await space()
+    if (quota === undefined || usage === undefined || usage + size <= quota) return true
+    return this.#full(name, `${size} bytes are needed, and ${Math.max(0, quota - usage)} of ${quota} are free`)
+  }
+
+  /** All of it, or nothing. */
+  async #put(cache: Cache | undefined, key: string, file: Spooled, name: string): Promise<boolean> {
+    try {
+      await cache?.put(key, new Response(streamOf(file), { headers: { 'content-length': `${file.size}` } }))
+      return true
+    } catch (error) {
+      const { quota = 0, usage = 0 } = await space()
+      return this.#full(
+        name,
+        `${file.size} bytes are needed, and ${Math.max(0, quota - usage)} of ${quota} are free (${(error as Error).message})`,
+      )
+    }
+  }
+
+  /** @throws SourceError where it must be kept */
+  #full(name: string, what: string): false {
+    const advice = 'removeCachedModel and clearCachedModels make room'
+    if (this.mustKeep)
+      throw new SourceError(
+        'disk-full',
+        `${name} cannot be kept in ${this.describe}: ${what}. ${advice}; fromPretrained uses a model without keeping it.`,
+      )
+    printWarning({
+      code: 'cache-full',
+      message: `${name} is not kept in ${this.describe}: ${what}. It is used all the same, and fetched again next time. ${advice}.`,
+    })
+    return false
   }
 }
 
@@ -126,40 +177,23 @@ function alone<T>(key: string, signal: AbortSignal | undefined, action: () => Pr
   return locks ? (locks.request(key, { signal }, action) as Promise<T>) : action()
 }
 
-/** Asks the browser to keep what it is given, and whether it would fit. */
-async function hasRoom(size: number): Promise<boolean> {
+/** Asks the browser to keep what it is given, and what it has room for. */
+async function space(): Promise<StorageEstimate> {
   const storage = globalThis.navigator?.storage as StorageManager | undefined
   await storage?.persist?.().catch(() => false)
-  const { quota, usage } = (await storage?.estimate?.().catch(() => undefined)) ?? {}
-  if (quota === undefined || usage === undefined || usage + size <= quota) return true
-  warnFull(`${size} bytes are needed and ${quota - usage} are free`)
-  return false
+  return (await storage?.estimate?.().catch(() => undefined)) ?? {}
 }
 
-/** @returns false where the quota is used up */
-async function put(cache: Cache, key: string, file: Spooled): Promise<boolean> {
+function streamOf(file: Spooled): ReadableStream<Uint8Array<ArrayBuffer>> {
   let at = 0
-  const body = new ReadableStream<Uint8Array>({
+  return new ReadableStream({
     async pull(controller) {
       if (at >= file.size) return controller.close()
-      controller.enqueue(await file.read(at, Math.min(at + PIECE, file.size)))
+      controller.enqueue((await file.read(at, Math.min(at + PIECE, file.size))) as Uint8Array<ArrayBuffer>)
       at += PIECE
     },
   })
-  try {
-    await cache.put(key, new Response(body, { headers: { 'content-length': `${file.size}` } }))
-    return true
-  } catch (error) {
-    warnFull((error as Error).message)
-    return false
-  }
 }
-
-const warnFull = (what: string): void =>
-  printWarning({
-    code: 'cache-full',
-    message: `A download is not kept: ${what}. It is used all the same, and fetched again next time. removeCachedModel makes room.`,
-  })
 
 /** @throws SourceError for other bytes than the hub announced */
 async function check(name: string, file: Spooled, { etag, size }: FileInfo): Promise<void> {

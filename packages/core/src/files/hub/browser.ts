@@ -10,7 +10,7 @@ export const hub: HubPlatform = {
       offline: localFilesOnly ? 'localFilesOnly is set' : undefined,
       cacheDir: '',
     }),
-  store: (name, { endpoint }) => new BrowserCache(name, endpoint),
+  store: (name, { endpoint }, mustKeep) => new BrowserCache(name, endpoint, mustKeep),
   cached: ({ endpoint }) => cached(endpoint),
   remove: (name, { endpoint }) => remove(name, endpoint),
 }

@@ -15,6 +15,15 @@ export async function cachedModels(options: CacheOptions = {}): Promise<CachedMo
   return hub.cached(await hub.settings({ ...options, token: false }))
 }
 
+/** Throws all kept models away: in Node those that Python has downloaded too. @returns their names */
+export async function clearCachedModels(options: CacheOptions = {}): Promise<string[]> {
+  checkOptions(options, KEYS, 'clearCachedModels')
+  const settings = await hub.settings({ ...options, token: false })
+  const names = (await hub.cached(settings)).map(({ name }) => name)
+  for (const name of names) await hub.remove(name, settings)
+  return names
+}
+
 /** Throws a model's kept files away. Models that were loaded from them must not be in use. */
 export async function removeCachedModel(name: string, options: CacheOptions = {}): Promise<boolean> {
   checkOptions(options, KEYS, 'removeCachedModel')

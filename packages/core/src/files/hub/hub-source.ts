@@ -9,10 +9,14 @@ import { checkRevision, isCommit } from './names'
 import { HubRemote, type RemoteFile } from './remote'
 import type { Arriving, HubSettings, HubStore, StoredFile } from './store'
 
-/** `name` or `org/name` on the hub, kept in the cache. */
-export async function hubSource(name: string, options: SourceOptions): Promise<Source> {
+/**
+ * `name` or `org/name` on the hub, kept in the cache.
+ * @param mustKeep whether what a browser has no room for is an error
+ */
+export async function hubSource(name: string, options: SourceOptions, mustKeep = false): Promise<Source> {
   const settings = await hub.settings(options)
-  return new HubFiles(name, checkRevision(options.revision ?? 'main'), settings, options).asSource()
+  const store = hub.store(name, settings, mustKeep)
+  return new HubFiles(name, checkRevision(options.revision ?? 'main'), settings, options, store).asSource()
 }
 
 /** What the cache may stand in for: a hub that cannot be reached or lets nobody in. A revision that is gone is gone. */
@@ -33,12 +37,12 @@ class HubFiles {
   readonly #sizes = new Map<string, number | undefined>()
   #remembered = false
 
-  constructor(name: string, revision: string, settings: HubSettings, options: SourceOptions) {
+  constructor(name: string, revision: string, settings: HubSettings, options: SourceOptions, store: HubStore) {
     this.#name = name
     this.#revision = revision
     this.#settings = settings
     this.#options = options
-    this.#store = hub.store(name, settings)
+    this.#store = store
     this.#remote = new HubRemote(name, settings, options)
   }
 

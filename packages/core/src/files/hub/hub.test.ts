@@ -6,7 +6,7 @@ import { FakeHub } from '../../../../../tools/hub/fake-hub'
 import { SourceError } from '../../base/errors'
 import { openSource } from '../source'
 import type { SourceOptions } from '../types'
-import { cachedModels, removeCachedModel } from './cached'
+import { cachedModels, clearCachedModels, removeCachedModel } from './cached'
 import { isHubName } from './names'
 
 const text = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes)
@@ -215,6 +215,10 @@ describe('the cache', () => {
     expect(await removeCachedModel('org/other')).toBe(false)
     expect(await removeCachedModel('org/model')).toBe(true)
     expect(await cachedModels()).toEqual([])
+    expect(await all(home)).toEqual([])
+    await (await open()).read('config.json')
+    await (await open('org/model', { revision: commit })).read('sub/x.json')
+    expect(await clearCachedModels()).toEqual(['org/model'])
     expect(await all(home)).toEqual([])
   })
 })

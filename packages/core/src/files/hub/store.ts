@@ -56,7 +56,8 @@ export interface HubStore {
 /** What differs between Node and browsers. Chosen by package conditions: `#hub`. */
 export interface HubPlatform {
   settings(options: SourceOptions): Promise<HubSettings>
-  store(name: string, settings: HubSettings): HubStore
+  /** @param mustKeep whether a file that cannot be kept is an error; in Node it always is */
+  store(name: string, settings: HubSettings, mustKeep: boolean): HubStore
   cached(settings: HubSettings): Promise<CachedModel[]>
   /** @returns whether there was one */
   remove(name: string, settings: HubSettings): Promise<boolean>

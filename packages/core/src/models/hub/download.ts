@@ -24,7 +24,7 @@ export async function downloadModel(name: string, options: SourceOptions = {}): 
   checkOptions(options, SOURCE_OPTIONS, 'downloadModel')
   if (typeof name !== 'string' || !isHubName(name))
     throw new OptionError('bad-name', `downloadModel: "${String(name)}" is no model's name on the hub. Give org/name.`)
-  const source = await openSource(name, options)
+  const source = await openSource(name, options, true)
   const found = new Set<string>()
   const fetchAll = async (files: readonly string[]) => {
     for (const file of files) if ((await source.size?.(file)) !== undefined) found.add(file)
