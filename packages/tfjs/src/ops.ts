@@ -132,8 +132,14 @@ export class TfjsOps extends TfjsPrimitives implements Ops<tf.Tensor> {
     return tf.mul(x, this.masks.next([sizeAt(x, 0), ...x.shape.slice(1).map(() => 1)], rate))
   }
 
-  resized(table: Param, size: string, compute: () => tf.Tensor): tf.Tensor {
-    return this.weights.resized?.(table, size, compute) ?? compute()
+  resized(
+    table: Param,
+    size: string,
+    compute: () => tf.Tensor,
+    unfold: (small: tf.Tensor) => tf.Tensor = (small) => small,
+  ): tf.Tensor {
+    const whole = () => unfold(compute())
+    return this.weights.resized?.(table, size, whole) ?? whole()
   }
   layer<R extends Readonly<Record<string, tf.Tensor | undefined>>>(
     compute: () => R,

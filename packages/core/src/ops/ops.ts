@@ -193,8 +193,9 @@ export interface Ops<T> extends Primitives<T> {
   /**
    * Computes what a table of weights is for images of one size, and nothing else decides. A backend may keep it for the
    * next image of that `size`.
+   * @param unfold makes something far larger of it, which takes longer to keep than to make: a backend keeps either
    */
-  resized?(table: Param, size: string, compute: () => T): T
+  resized?(table: Param, size: string, compute: () => T, unfold?: (small: T) => T): T
   /** Set while an encoder runs, by who runs it: what becomes of that which enters layer `index` (behind the last: its end). */
   entering?: (index: number) => ((x: T) => T) | undefined
   /** Set where some tokens were left out: of a table `[L, ...]` the rows of those that are there, `[B, K, ...]`. */

@@ -3,8 +3,14 @@ import type { Grid } from './grid'
 import type { Ops, Param } from '../ops/ops'
 
 /** What `compute` makes of a table for images of `size`, as far as the backend keeps it. */
-export function resized<T>(ops: Ops<T>, table: Param, size: readonly number[], compute: () => T): T {
-  return ops.resized ? ops.resized(table, size.join('x'), compute) : compute()
+export function resized<T>(
+  ops: Ops<T>,
+  table: Param,
+  size: readonly number[],
+  compute: () => T,
+  unfold: (small: T) => T = (small) => small,
+): T {
+  return ops.resized ? ops.resized(table, size.join('x'), compute, unfold) : unfold(compute())
 }
 
 /** The `size` of a table that stays as it is. */

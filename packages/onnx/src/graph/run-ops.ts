@@ -26,17 +26,24 @@ export class RunOps extends OnnxOps {
     return { dims: x.dims.map((dim, i) => (i === at ? FIRST_TOKENS : dim)), shaped }
   }
 
-  resized(table: Param, _size: string, compute: () => OnnxValue): OnnxValue {
+  resized(
+    table: Param,
+    _size: string,
+    compute: () => OnnxValue,
+    unfold: (small: OnnxValue) => OnnxValue = (small) => small,
+  ): OnnxValue {
     const main = this.graph
     this.graph = this.#aside ??= new GraphBuilder(main.name)
+    let value: OnnxValue
     try {
-      const value = compute()
+      value = compute()
       const name = `table.${table.name}`
       this.#tables.set(name, { value: this.shaped(value), dims: value.dims })
-      return { dims: value.dims, shaped: main.input(name, 'float32', value.dims) }
+      value = { dims: value.dims, shaped: main.input(name, 'float32', value.dims) }
     } finally {
       this.graph = main
     }
+    return unfold(value)
   }
 
   /** Computes the tables, by the names of the inputs that they become; undefined where there are none. */

@@ -12,7 +12,7 @@ import { BEIT_STATE_DICT } from './state-dict-names'
 
 type BeitLike = typeof BEIT_DEFAULTS & VisionConfig
 
-/** `[area + 1, area + 1]` rows of the bias table for each pair of tokens; the last three rows belong to the class token. */
+/** `[(area + 1) ** 2]` rows of the bias table for each pair of tokens; the last three rows belong to the class token. */
 function relativePositionIndex([height, width]: Grid): Tensor<'int32'> {
   const area = height * width
   const distances = (2 * height - 1) * (2 * width - 1)
@@ -30,7 +30,7 @@ function relativePositionIndex([height, width]: Grid): Tensor<'int32'> {
     index[i * size] = distances + 1
   }
   index[0] = distances + 2
-  return tensor(index, [size, size])
+  return tensor(index, [size * size])
 }
 
 /** What the biases of all layers have in common: made once, when the first asks. */
@@ -56,20 +56,32 @@ class Geometry {
     return (this.#matrix ??= resizeMatrix(from, to, 'bilinear', { after: 3 }))
   }
 
+  /** Patches and the class token. */
+  get length(): number {
+    return this.wanted[0] * this.wanted[1] + 1
+  }
+
   get index(): Tensor {
     return (this.#index ??= relativePositionIndex(this.wanted))
   }
 }
 
-/** Bias `[heads, L, L]` from the table at `w`, resized where the image is of another size. */
+/**
+ * Bias `[heads, L, L]` from the table at `w`, resized where the image is of another size. For all layers together it is
+ * tens of megabytes: what is computed ahead is `[heads, rows]`.
+ */
 function relativePositionBias<T>(ops: Ops<T>, w: Scope, heads: number, geometry: Geometry): T {
   const param = w.param('relative_position_bias_table', [geometry.rows, heads], { kind: 'zeros' })
-  return resized(ops, param, geometry.wanted, () => {
-    const { matrix, index } = geometry
+  const compute = () => {
+    const { matrix } = geometry
     const trained = ops.param(param)
-    const table = matrix ? ops.matMul(ops.constant(matrix), trained) : trained
-    return ops.transpose(ops.gather(table, ops.constant(index)), [2, 0, 1])
-  })
+    return ops.transpose(matrix ? ops.matMul(ops.constant(matrix), trained) : trained, [1, 0])
+  }
+  const unfold = (table: T) => {
+    const { index, length } = geometry
+    return ops.reshape(ops.gather(table, ops.constant(index), 1), [heads, length, length])
+  }
+  return resized(ops, param, geometry.wanted, compute, unfold)
 }
 
 const TABLE_SCOPE = 'relative_position_bias'
