@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readFile, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { readSafetensors, type Tensor } from '@dual-encoder/core'
+import { convert, readSafetensors, type Tensor } from '@dual-encoder/core'
 import type { DualEncoderModel } from '@dual-encoder/core/backend'
 import * as onnx from '@dual-encoder/onnx'
 import { describe, expect, it } from 'vitest'
@@ -41,6 +41,90 @@ describe.each(CASES)('%s', (name) => {
     const sizes = [ofInt8(name), original(name)].map(async (folder) => (await stat(join(folder, FILES[1]!))).size)
     const [small = 0, whole = 0] = await Promise.all(sizes)
     expect(small / whole).toBeLessThan(0.6)
+  })
+})
+
+/* Towers on their own, those under a head and those of a whole model among them. */
+const TOWERS: Readonly<Record<string, 'vision' | 'text'>> = {
+  vit: 'vision',
+  siglip: 'vision',
+  clip: 'vision',
+  bert: 'text',
+  'bert-for-sequence-classification': 'text',
+}
+const ofTower = (name: string) => join(FIXTURES, 'int8', `tower-${name}`)
+const standalone = (name: string) => join(FIXTURES, 'standalone', name)
+const quiet = { onWarning: () => undefined }
+
+describe.each(Object.entries(TOWERS))('the tower of %s', (name, kind) => {
+  const Tower = kind === 'vision' ? onnx.VisionTower : onnx.TextTower
+
+  it('is saved as the int8 that Python loaded, and saved again to the same bytes', async () => {
+    const [once, twice] = [await mkdtemp(join(tmpdir(), 'int8-')), await mkdtemp(join(tmpdir(), 'int8-'))]
+    await using tower = await Tower.fromPretrained(standalone(name), quiet)
+    await tower.savePretrained(once, { dtype: 'int8' })
+    if (process.env.DUAL_ENCODER_RECORD)
+      for (const file of FILES) await cp(join(once, file), join(ofTower(name), file), { recursive: true })
+    await using again = (await onnx.AutoModel.fromPretrained(once)) as onnx.VisionTower
+    expect(again).toBeInstanceOf(Tower)
+    await again.savePretrained(twice, { dtype: 'int8' })
+    for (const file of FILES) {
+      const given = await readFile(join(ofTower(name), file))
+      expect(await readFile(join(once, file))).toEqual(given)
+      expect(await readFile(join(twice, file))).toEqual(given)
+    }
+  })
+
+  it("gives Python's outputs from int8, and those of the original when saved as float32", async () => {
+    const wanted = await readSafetensors(join(ofTower(name), 'expected.safetensors'))
+    const whole = await readSafetensors(join(standalone(name), 'expected.safetensors'))
+    const inputs = {
+      pixelValues: whole.get('pixel_values') as Tensor,
+      inputIds: whole.get('input_ids') as Tensor,
+      attentionMask: whole.get('attention_mask') as Tensor,
+    }
+    const target = await mkdtemp(join(tmpdir(), 'int8-'))
+    await using original = await Tower.fromPretrained(standalone(name), quiet)
+    await original.savePretrained(target)
+    for (const [folder, values] of [
+      [ofTower(name), wanted],
+      [target, whole],
+    ] as const) {
+      await using tower = (await onnx.AutoModel.fromPretrained(folder)) as onnx.TextTower
+      const output = await tower.forward(inputs)
+      for (const [key, ours] of Object.entries({ last_hidden_state: 'lastHiddenState', pooler_output: 'poolerOutput' }))
+        expect(difference(output[ours as 'poolerOutput'], values.get(key) as Tensor).relative).toBeLessThan(1e-5)
+    }
+  })
+
+  it('is converted to the same bytes', async () => {
+    const target = await mkdtemp(join(tmpdir(), 'int8-'))
+    // A whole model is converted as one.
+    if (['siglip', 'clip'].includes(name)) return
+    await convert(standalone(name), target, { dtype: 'int8' })
+    for (const file of FILES)
+      expect(await readFile(join(target, file))).toEqual(await readFile(join(ofTower(name), file)))
+  })
+})
+
+describe('a model of the family open_clip', () => {
+  it.each(['xlm-roberta-mlp', 'gap-mlp-last'])('is saved and loaded as int8: %s', async (name) => {
+    const folder = join(FIXTURES, 'open-clip', name)
+    const [once, twice] = [await mkdtemp(join(tmpdir(), 'int8-')), await mkdtemp(join(tmpdir(), 'int8-'))]
+    await using whole = (await onnx.AutoModel.fromPretrained(folder)) as DualEncoderModel
+    await whole.savePretrained(once, { dtype: 'int8' })
+    await using small = (await onnx.AutoModel.fromPretrained(once)) as DualEncoderModel
+    expect(small.config.modelType).toBe('open_clip')
+    await small.savePretrained(twice, { dtype: 'int8' })
+    for (const file of FILES) expect(await readFile(join(twice, file))).toEqual(await readFile(join(once, file)))
+    const inputs = await inputsOf(folder)
+    const [a, b] = await Promise.all([whole.forward(inputs), small.forward(inputs)])
+    const { absolute } = difference(a.imageEmbeds, b.imageEmbeds)
+    expect(absolute).toBeGreaterThan(0)
+    expect(absolute).toBeLessThan(0.05)
+    // As float32 it goes back to open_clip.
+    await small.savePretrained(twice)
+    expect(existsSync(join(twice, 'open_clip_model.safetensors'))).toBe(true)
   })
 })
 

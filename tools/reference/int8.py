@@ -15,15 +15,31 @@ FIXTURES = Path(__file__).resolve().parents[2] / "parity-tests" / "fixtures"
 transformers.logging.set_verbosity_error()
 
 
+def loaded(folder):
+    model, info = transformers.AutoModel.from_pretrained(folder, output_loading_info=True)
+    left = {kind: keys for kind, keys in info.items() if keys}
+    if left:
+        raise SystemExit(f"{folder.name}: {left}")
+    return model.float().eval()
+
+
+def write_tower(folder):
+    given = load_file(FIXTURES / "standalone" / folder.name.removeprefix("tower-") / "expected.safetensors")
+    inputs = {name: given[name] for name in ("pixel_values", "input_ids", "attention_mask") if name in given}
+    with torch.inference_mode():
+        output = loaded(folder)(**inputs)
+    values = {name: output[name].contiguous() for name in ("last_hidden_state", "pooler_output")}
+    save_file(values, folder / "expected.safetensors")
+
+
 def main():
     for folder in sorted(path.parent for path in (FIXTURES / "int8").glob("*/config.json")):
+        if folder.name.startswith("tower-"):
+            write_tower(folder)
+            continue
         group = next(group for group in ("towers", "families") if (FIXTURES / group / folder.name).exists())
-        model, info = transformers.AutoModel.from_pretrained(folder, output_loading_info=True)
-        left = {kind: keys for kind, keys in info.items() if keys}
-        if left:
-            raise SystemExit(f"{folder.name}: {left}")
         with torch.inference_mode():
-            logits = model.float().eval()(**load_file(FIXTURES / group / folder.name / "inputs.safetensors")).logits_per_image
+            logits = loaded(folder)(**load_file(FIXTURES / group / folder.name / "inputs.safetensors")).logits_per_image
         save_file({"logits_per_image": logits.contiguous()}, folder / "expected.safetensors")
 
 

@@ -1,9 +1,9 @@
 import { configClassOf } from './dual-encoder-config'
 import { readConfig } from './read-config'
-import { checkOptions, OptionError } from '../base/errors'
-import { loadModel } from './load'
-import { saveModel, type SaveOptions, savedWeights } from './save'
-import { VISION_TOWERS, visionTowerOf } from '../towers/registry'
+import { checkOptions } from '../base/errors'
+import { loadModel, loadTower } from './load'
+import { saveModel, type SaveOptions, saveTower, savedTowerWeights, savedWeights } from './save'
+import { isVisionTower, VISION_TOWERS, visionTowerOf } from '../towers/registry'
 import { asFlaxComputes } from './checkpoint/as-flax-computes'
 import type { Framework } from '../weights/formats/names'
 import { openWeights, type WeightFormat } from '../weights/open'
@@ -75,14 +75,12 @@ export async function convert(
     weights = savedWeights(model)
     dtype = wanted ?? storedDtype(weights)
     await saveModel(writer, model, { dtype, maxShardSize })
+  } else if (dtype === 'int8') {
+    const tower = await loadTower(isVisionTower(config.model_type) ? 'vision' : 'text', opened, { format })
+    weights = savedTowerWeights(tower)
+    await saveTower(writer, tower, { dtype, maxShardSize })
   } else {
     const type = String(config.model_type)
-    if (dtype === 'int8')
-      throw new OptionError(
-        'bad-dtype',
-        `convert: ${opened.describe} holds a "${type}", and int8 is made of whole models of two towers only. ` +
-          'Join it with its other tower first, or leave dtype out.',
-      )
     if (framework === 'flax' && Object.hasOwn(VISION_TOWERS, type)) {
       const entry = visionTowerOf(type)
       const encoder = { kind: 'vision', tower: await entry.load(), config: entry.config.fromJSON(config) } as const

@@ -1,12 +1,12 @@
 import { saveWeights } from '../weights/save'
-import { openTarget, type TargetLike } from '../files/target'
-import type { WeightEntry } from '../weights/entry'
+import { openTarget, type Target, type TargetLike } from '../files/target'
+import type { WeightEntry, Weights } from '../weights/entry'
 import type { JsonObject } from '../base/pretrained-config'
 import { pythonJson } from '../base/python-json'
 import { checkOptions } from '../base/errors'
-import { ENCODER_NAMES } from './encoder'
+import { ENCODER_NAMES, type EncoderSpec } from './encoder'
 import { OPEN_CLIP } from './families'
-import type { LoadedModel } from './load'
+import type { LoadedModel, LoadedTower } from './load'
 import { quantizableParams } from './parameters'
 import { savedName } from './checkpoint/settle-names'
 
@@ -43,21 +43,25 @@ const leafOf = (name: string): string => name.split('.').at(-2) ?? name
  * What becomes int8, by the names under which it is written, and compressed-tensors' record of it. Python knows modules
  * by name: one that stays float must not be called as one that is int8.
  */
-function quantization(model: LoadedModel): { readonly names: ReadonlySet<string>; readonly config: JsonObject } {
-  const wanted = new Set([...quantizableParams(model.vision), ...quantizableParams(model.text)])
-  const floats = [...model.weights.values()].filter(
+function quantization(
+  encoders: readonly EncoderSpec[],
+  weights: Weights,
+  written: (name: string) => string,
+): { readonly names: ReadonlySet<string>; readonly config: JsonObject } {
+  const wanted = new Set(encoders.flatMap((encoder) => [...quantizableParams(encoder)]))
+  const floats = [...weights.values()].filter(
     ({ name, shape }) => name.endsWith('.weight') && shape.length === 2 && !wanted.has(name),
   )
   const ignored = new Set(floats.map(({ name }) => leafOf(name)))
-  const names = [...wanted].filter((name) => !ignored.has(leafOf(name))).map((name) => writtenName(model, name))
-  const weights = { num_bits: 8, type: 'int', symmetric: true, strategy: 'channel', dynamic: false }
+  const names = [...wanted].filter((name) => !ignored.has(leafOf(name))).map(written)
+  const scheme = { num_bits: 8, type: 'int', symmetric: true, strategy: 'channel', dynamic: false }
   const config = {
     quant_method: 'compressed-tensors',
     format: 'int-quantized',
     quantization_status: 'compressed',
     // Python computes in float32 with the dequantised weights.
     run_compressed: false,
-    config_groups: { group_0: { targets: ['Linear', 'Embedding'], weights } },
+    config_groups: { group_0: { targets: ['Linear', 'Embedding'], weights: scheme } },
     ignore: [...ignored].map((leaf) => `re:.*${leaf}$`),
   }
   return { names: new Set(names), config }
@@ -71,8 +75,43 @@ export async function saveModel(target: TargetLike, model: LoadedModel, options:
   // What open_clip does not read (int8, a model of big_vision's) is written as we read it.
   if (model.config.family === OPEN_CLIP && model.config.extra.open_clip && dtype !== 'int8')
     return (await import('./open-clip/save')).saveOpenClip(opened, model, options)
-  const { dtype: _, torch_dtype: __, quantization_config: ___, ...config } = model.config.toJSON()
-  const quantized = dtype === 'int8' ? quantization(model) : undefined
+  const { vision, text, weights } = model
+  const quantized =
+    dtype === 'int8' ? quantization([vision, text], weights, (name) => writtenName(model, name)) : undefined
+  await write(opened, model.config.toJSON(), savedWeights(model), options, quantized)
+}
+
+/** A tower's weights by the names under which they are written: those of its base model. */
+export const savedTowerWeights = (tower: LoadedTower): WeightEntry[] =>
+  [...tower.weights.values()].map((entry) => ({
+    ...entry,
+    name: writtenTowerName(tower, entry.name),
+    read: () => entry.read(),
+  }))
+
+function writtenTowerName({ encoder: { kind, tower } }: LoadedTower, name: string): string {
+  const prefix = `${ENCODER_NAMES[kind].tower}.`
+  return savedName(name, prefix, tower).slice(prefix.length)
+}
+
+/** Writes a tower on its own as transformers writes a base model. */
+export async function saveTower(target: TargetLike, tower: LoadedTower, options: SaveOptions): Promise<void> {
+  checkOptions(options, ['dtype', 'maxShardSize'], 'savePretrained')
+  const { encoder, weights } = tower
+  const written = (name: string) => writtenTowerName(tower, name)
+  const quantized = options.dtype === 'int8' ? quantization([encoder], weights, written) : undefined
+  // Of the model with a head that it may come from.
+  const { architectures: _, ...config } = encoder.config.toJSON()
+  await write(await openTarget(target), config, savedTowerWeights(tower), options, quantized)
+}
+
+async function write(
+  target: Target,
+  { dtype: _, torch_dtype: __, quantization_config: ___, ...config }: JsonObject,
+  weights: readonly WeightEntry[],
+  { dtype = 'float32', ...rest }: SaveOptions,
+  quantized: ReturnType<typeof quantization> | undefined,
+): Promise<void> {
   const floats = quantized ? 'float32' : dtype
   const json = pythonJson({
     ...config,
@@ -80,7 +119,6 @@ export async function saveModel(target: TargetLike, model: LoadedModel, options:
     torch_dtype: floats,
     ...(quantized ? { quantization_config: quantized.config } : {}),
   })
-  const settings = { ...options, dtype, quantize: quantized?.names, metadata: { format: 'pt' } }
-  await saveWeights(opened, savedWeights(model), settings)
-  await opened.write('config.json', [new TextEncoder().encode(`${json}\n`)])
+  await saveWeights(target, weights, { ...rest, dtype, quantize: quantized?.names, metadata: { format: 'pt' } })
+  await target.write('config.json', [new TextEncoder().encode(`${json}\n`)])
 }

@@ -1,3 +1,4 @@
+import type { TargetLike } from '../files/target'
 import type { SourceLike } from '../files/types'
 import type { TowerOverrides } from './tower-values'
 import { BackendError, checkOptions, ConfigError } from '../base/errors'
@@ -14,6 +15,7 @@ import type {
 import { type TextModelInputs, textBatch, type VisionModelInputs, visionBatch } from './inputs'
 import { CHECKPOINT_OPTIONS, type CheckpointOptions, type LoadedTower, loadTower } from './load'
 import type { TowerModelOutput } from './outputs'
+import { type SaveOptions, saveTower } from './save'
 
 export interface TowerForwardOptions {
   outputAttentions?: boolean
@@ -91,6 +93,11 @@ export abstract class TowerBase {
     options.signal?.throwIfAborted()
     this.#runner ??= this.createRunner(encoder, weights)
     return towerOutput(await this.#runner.run(batch, request, { signal: options.signal }))
+  }
+
+  /** Writes `config.json` and `model.safetensors` as Python's `save_pretrained` of the base model. */
+  async savePretrained(target: TargetLike, options: SaveOptions = {}): Promise<void> {
+    await saveTower(target, this.loaded, options)
   }
 
   async dispose(): Promise<void> {
