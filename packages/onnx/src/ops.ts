@@ -115,8 +115,13 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
   }
 
   embedding(ids: OnnxValue, table: Param): OnnxValue {
-    const shaped = this.graph.node('Gather', [this.initializer(table), this.shaped(ids)], { axis: 0 })
-    return { dims: [...ids.dims, table.shape[1] as number], shaped }
+    const { graph } = this
+    const rowsOf = (from: string) => graph.node('Gather', [from, this.shaped(ids)], { axis: 0 })
+    const dims = [...ids.dims, table.shape[1] as number]
+    const int8 = this.int8?.table(table)
+    if (!int8) return { dims, shaped: rowsOf(this.initializer(table)) }
+    const [values, scales] = int8.map((part) => rowsOf(this.initializer({ ...part, init: table.init }, part.element)))
+    return { dims, shaped: graph.node('Mul', [graph.node('Cast', [values as string], { to: 1 }), scales as string]) }
   }
 
   patchEmbed(pixels: OnnxValue, { weight, bias }: Projection): OnnxValue {

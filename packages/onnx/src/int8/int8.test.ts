@@ -91,6 +91,24 @@ describe.each(['int8', 'int8-fast'] as const)('%s', (dtype) => {
       expect(Math.min(...cosines(value, whole[i] as Tensor))).toBeGreaterThan(least)
   })
 
+  it('looks words up in a table of bytes, and finds what the float32 table holds', async () => {
+    const folder = join(scratch, `table-${dtype}`)
+    {
+      await using model = await VisionTextDualEncoderModel.fromPretrained(fixture('towers/vit-bert'))
+      await model.savePretrained(folder, { dtype: 'int8' })
+    }
+    const given = await inputsOf('towers/vit-bert')
+    // What enters the first layer: words, positions and types, normed, and no linear layer.
+    const [whole, small] = await Promise.all(
+      [{}, { dtype }].map(async (options) => {
+        await using model = await VisionTextDualEncoderModel.fromPretrained(folder, options)
+        const { textModelOutput } = await model.forward(given, { outputHiddenStates: true })
+        return textModelOutput.hiddenStates?.[0]?.data
+      }),
+    )
+    expect(small).toEqual(whole)
+  })
+
   it('gives hidden states as well, and runs with weights that are not packed', async () => {
     const given = await inputsOf('towers/vit-bert')
     await using model = await VisionTextDualEncoderModel.fromPretrained(fixture('towers/vit-bert'), { dtype })

@@ -85,6 +85,21 @@ export class Int8Weights {
     return { form, parts, normed }
   }
 
+  /**
+   * Values `[rows, columns]` and scales `[rows, 1]` of a table that the checkpoint holds as int8: looked up so, a row is
+   * the float32 that the whole table would have had there. Others stay float32.
+   */
+  table({ name }: Param): readonly [values: Int8Part, scales: Int8Part] | undefined {
+    const stored = this.given.get(name)?.quantized
+    if (!stored || stored.scales.shape[1] !== 1) return undefined
+    const part = (entry: WeightEntry, kind: string, element: Int8Part['element']): Int8Part => {
+      const made = { name: `${name}.int8_${kind}`, shape: entry.shape, storage: STORAGE[element] }
+      this.weights.set(made.name, { ...made, read: () => entry.read() })
+      return { ...made, element }
+    }
+    return [part(stored.values, 'table', 'int8'), part(stored.scales, 'table_scales', 'float32')]
+  }
+
   async #values({ name }: Param): Promise<Float32Array> {
     return float32Of(await (this.given.get(name) as WeightEntry).read())
   }

@@ -1,0 +1,69 @@
+// From files to the first embeddings of a picture and a text, and the process's peak memory: float32 against int8, ViT-B/16
+// and BERT-base of random weights, each in a process of its own, interleaved.
+// `npm run build && node tools/bench/int8-load.mjs`; THREADS (2) and ROUNDS (5) are variables.
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { BertConfig, convert, tensor, ViTConfig, VisionTextDualEncoderConfig } from '@dual-encoder/core'
+import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+
+const { THREADS = '2', ROUNDS = '5' } = process.env
+const [, script = '', given, dtype] = process.argv
+
+/** In a process of its own: milliseconds to the first embeddings, and the largest resident set in MB. */
+async function measure(/** @type {string} */ folder) {
+  const start = performance.now()
+  const options = { threads: Number(THREADS), ...(dtype === 'float32' ? {} : { dtype: /** @type {'int8'} */ (dtype) }) }
+  const model = await VisionTextDualEncoderModel.fromPretrained(folder, options)
+  const size = 3 * 224 * 224
+  const pixelValues = tensor(
+    Float32Array.from({ length: size }, (_, i) => Math.sin(i * 12.9898)),
+    [1, 3, 224, 224],
+  )
+  const inputIds = tensor(
+    BigInt64Array.from({ length: 16 }, (_, i) => BigInt((i * 7919) % 30522)),
+    [1, 16],
+  )
+  await model.getImageFeatures({ pixelValues })
+  await model.getTextFeatures({ inputIds })
+  const time = performance.now() - start
+  console.log(JSON.stringify({ time, memory: process.resourceUsage().maxRSS / 1024 }))
+  await model.dispose()
+}
+
+async function compare() {
+  const root = await mkdtemp(join(tmpdir(), 'dual-encoder-bench-'))
+  const [whole, small] = [join(root, 'float32'), join(root, 'int8')]
+  const config = VisionTextDualEncoderConfig.fromVisionTextConfigs(new ViTConfig(), new BertConfig())
+  const drawn = await VisionTextDualEncoderModel.fromConfig(config)
+  await drawn.savePretrained(whole)
+  await drawn.dispose()
+  await convert(whole, small, { dtype: 'int8' })
+  const [a, b] = await Promise.all([whole, small].map(async (at) => (await stat(join(at, 'model.safetensors'))).size))
+  console.log(
+    `files ${((a ?? 0) / 1e6).toFixed(0)} MB, ${((b ?? 0) / 1e6).toFixed(0)} MB (${((b ?? 0) / (a ?? 1)).toFixed(3)}x)`,
+  )
+  const sides = [
+    ['float32 file', whole, 'float32'],
+    ['int8 file, int8', small, 'int8'],
+    ['int8 file, int8-fast', small, 'int8-fast'],
+    ['int8 file, float32', small, 'float32'],
+  ]
+  /** @type {{ time: number, memory: number }[][]} */
+  const results = sides.map(() => [])
+  for (let round = 0; round < Number(ROUNDS); round++)
+    for (const [i, [, folder = '', as = '']] of sides.entries())
+      results[i]?.push(JSON.parse(execFileSync(process.execPath, [script, folder, as], { encoding: 'utf8' })))
+  const median = (/** @type {number[]} */ values) => values.toSorted((x, y) => x - y)[values.length >> 1] ?? NaN
+  const of = (/** @type {number} */ side, /** @type {'time' | 'memory'} */ what) =>
+    median((results[side] ?? []).map((result) => result[what]))
+  for (const [i, [name = '']] of sides.entries())
+    console.log(
+      `${name.padEnd(22)} ${of(i, 'time').toFixed(0)} ms (${(of(i, 'time') / of(0, 'time')).toFixed(2)}x)   ` +
+        `${of(i, 'memory').toFixed(0)} MB (${(of(i, 'memory') / of(0, 'memory')).toFixed(2)}x)`,
+    )
+  await rm(root, { recursive: true })
+}
+
+await (given === undefined ? compare() : measure(given))
