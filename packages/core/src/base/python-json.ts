@@ -3,6 +3,9 @@ import type { JsonObject } from './pretrained-config'
 /** Config values that transformers 5 takes as Python floats only: `1` in place of `1.0` is refused there. */
 const FLOATS = new Set([
   'auxiliary_loss_weight',
+  'batch_norm_eps',
+  'batch_norm_momentum',
+  'depth_coefficient',
   'initializer_factor',
   'initializer_range',
   'layer_norm_eps',
@@ -13,6 +16,8 @@ const FLOATS = new Set([
   'pos_embed_rescale',
   'pos_embed_shift',
   'rope_theta',
+  'squeeze_expansion_ratio',
+  'width_coefficient',
 ])
 /** The same of one model's config, where another's takes whole numbers only (DINOv2 has its `mlp_ratio` as one). */
 const FLOATS_OF: Readonly<Record<string, readonly string[]>> = { swinv2: ['mlp_ratio'] }

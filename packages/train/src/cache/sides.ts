@@ -1,4 +1,4 @@
-import { loadImage, type RawImage, type Tensor, tensor } from '@dual-encoder/core'
+import { loadImage, OptionError, type RawImage, type Tensor, tensor } from '@dual-encoder/core'
 import type { CutAt, TrainingInputs } from '@dual-encoder/core/backend'
 import { augmented, type Augmentation } from '../augment/augment'
 import { captionsOf, type IndexedData, type Sample } from '../data/sample'
@@ -56,11 +56,23 @@ async function inGroups<T>(all: readonly T[], make: (some: readonly T[]) => Prom
 }
 
 /** What says that a sample has the picture that it had. */
-function pictureOf({ image }: Sample): string {
+function pictureOf({ image, pooled }: Sample): string {
+  if (pooled) return digest(Float32Array.from(pooled))
   if (typeof image === 'string' || image instanceof URL) return String(image)
   if (image instanceof Uint8Array) return digest(image)
   const raw = image as RawImage | undefined
   return raw && ArrayBuffer.isView(raw.data) ? digest(`${raw.width}`, raw.data) : 'unknown'
+}
+
+/** @throws OptionError where the tower is not locked as a whole, or gives another number of values */
+function pooledRow({ key = 'A sample', pooled = [] }: Sample, at: CutAt, size: number): Row {
+  if (at === 'pooled' && pooled.length === size) return { tokens: 1, data: Float32Array.from(pooled) }
+  throw new OptionError(
+    'bad-pooled',
+    at === 'pooled'
+      ? `${key} has ${pooled.length} values as pooled; the image tower gives ${size}.`
+      : `${key} has pooled, what a locked image tower gives, but layers of that are trained. Lock it, or give pictures.`,
+  )
 }
 
 /** The tokens of a picture that stay, drawn from seed, epoch and sample: those before the patches, and some of these. */
@@ -111,21 +123,25 @@ export async function cachedPictures(
       make: (rows) =>
         inGroups(rows, async (some) => {
           const read = await Promise.all(
-            some.map(async (row): Promise<RawImage | Error> => {
+            some.map(async (row): Promise<RawImage | Row | Error> => {
               try {
-                const sample = Math.floor(row / views)
-                const image = await loadImage(imageOf(await data.get(sample)))
-                return augmented(image, augment, { seed, epoch: row % views, sample })
+                const number = Math.floor(row / views)
+                const sample = await data.get(number)
+                if (sample.pooled) return pooledRow(sample, at, size)
+                const image = await loadImage(imageOf(sample))
+                return augmented(image, augment, { seed, epoch: row % views, sample: number })
               } catch (error) {
                 return error as Error
               }
             }),
           )
-          const images = read.filter((image): image is RawImage => !(image instanceof Error))
-          if (images.length === 0) return read as Error[]
-          const { pixelValues } = (await processor({ images })) as { pixelValues: Tensor }
-          const made = rowsOf(await model.outputBelow('vision', { pixelValues }, at, fill.signal))
-          return read.map((image) => (image instanceof Error ? image : made.shift()!))
+          const images = read.filter((one) => 'width' in one)
+          const made: Row[] = []
+          if (images.length > 0) {
+            const { pixelValues } = (await processor({ images })) as { pixelValues: Tensor }
+            made.push(...rowsOf(await model.outputBelow('vision', { pixelValues }, at, fill.signal)))
+          }
+          return read.map((one) => ('width' in one ? made.shift()! : one))
         }),
     },
     fill,

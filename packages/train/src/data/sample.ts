@@ -6,6 +6,8 @@ export interface Sample {
   readonly text: string | readonly string[]
   /** Texts that are wrong for the picture: as many of each sample. */
   readonly negatives?: readonly string[]
+  /** In place of a picture what the locked image tower gives of it, its pooled output (with `cache`). */
+  readonly pooled?: Float32Array | readonly number[]
   /** In place of a picture its embedding, or (loss 'distillation') another model's of the text. */
   readonly vector?: Float32Array | readonly number[]
   /** Samples of one group are positives of each other. */

@@ -55,8 +55,12 @@ export const pictures = (
   },
 })
 
-export function imageOf({ image, key }: Sample): NonNullable<Sample['image']> {
-  if (image === undefined) throw new InputError('no-image', `${key ?? 'A sample'} has no picture.`)
+export function imageOf({ image, key, pooled }: Sample): NonNullable<Sample['image']> {
+  if (image === undefined)
+    throw new InputError(
+      'no-image',
+      `${key ?? 'A sample'} has no picture${pooled ? '; pooled is for a tower that is locked, with cache' : ''}.`,
+    )
   return image
 }
 
