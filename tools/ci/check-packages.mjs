@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs'
 import { packages, pack } from './packages.mjs'
 import { root, run } from './run.mjs'
 
-/** What may lie in a package; the command line's has a model besides. */
+/** What may lie in a package; that of the model has its files besides. */
 const ALLOWED = [
   /^(LICENSE|README\.md|package\.json)$/,
   /^dist\/([\w-]+\/)*[\w.-]+\.(js|cjs)(\.map)?$/,
   /^dist\/([\w-]+\/)*[\w.-]+\.d\.c?ts$/,
   /^src\/([\w-]+\/)*[\w.-]+\.ts$/,
 ]
-const MODEL = /^dist\/model\/[\w.]+\.(json|safetensors)$/
+const MODEL = /^model\/[\w.]+\.(json|safetensors)$/
 const FORBIDDEN = /\.test\.|\.spec\.|fixtures|op-cases/
 const NEEDED = ['LICENSE', 'README.md', 'package.json']
 
@@ -20,7 +20,7 @@ const NEEDED = ['LICENSE', 'README.md', 'package.json']
  * @param {readonly string[]} files
  */
 function faultsOf({ name, folder }, files) {
-  const allowed = name === 'dual-encoder' ? [...ALLOWED, MODEL] : ALLOWED
+  const allowed = name === '@dual-encoder/model-pictures' ? [...ALLOWED, MODEL] : ALLOWED
   const faults = files
     .filter((file) => FORBIDDEN.test(file) || !allowed.some((pattern) => pattern.test(file)))
     .map((file) => `${file} has no place in it`)

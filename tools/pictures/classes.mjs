@@ -16,7 +16,7 @@ const CAPTIONS = ['a photo of a {}', 'a picture of a {}', 'this is a {}', 'a {}'
 /** @param {readonly Float32Array[]} rows */
 function meanOf(rows) {
   const mean = new Float64Array(rows[0]?.length ?? 0)
-  for (const row of rows) for (let i = 0; i < mean.length; i++) mean[i] += (row[i] ?? 0) / rows.length
+  for (const row of rows) for (let i = 0; i < mean.length; i++) mean[i] = (mean[i] ?? 0) + (row[i] ?? 0) / rows.length
   return mean
 }
 /** @param {ArrayLike<number>} a @param {ArrayLike<number>} b */
@@ -59,7 +59,7 @@ export async function classSamples(folder, pictures) {
     const along = new Float32Array(size)
     for (const offset of offsets) {
       const share = dot(offset, own)
-      for (let i = 0; i < size; i++) along[i] += share * (offset[i] ?? 0)
+      for (let i = 0; i < size; i++) along[i] = (along[i] ?? 0) + share * (offset[i] ?? 0)
     }
     const scale = length / Math.sqrt(dot(along, along))
     return Array.from({ length: DRAWS }, (_, draw) => {

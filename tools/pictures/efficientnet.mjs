@@ -7,7 +7,7 @@ import { tensor, writeSafetensors } from '@dual-encoder/core'
 import { openSource, openWeights } from '@dual-encoder/core/backend'
 import { pythonPackage } from './packages.mjs'
 
-/** Of the package's names of a block, and of its stem and head, those of transformers. */
+/** Of the package's names of a block those of transformers. @type {Record<string, string>} */
 const BLOCK = {
   _expand_conv: 'expansion.expand_conv',
   _bn0: 'expansion.expand_bn',
@@ -16,6 +16,7 @@ const BLOCK = {
   _project_conv: 'projection.project_conv',
   _bn2: 'projection.project_bn',
 }
+/** The same of its stem and head. @type {Record<string, string>} */
 const ENDS = {
   _conv_stem: 'embeddings.convolution',
   _bn0: 'embeddings.batchnorm',
@@ -98,7 +99,9 @@ export async function efficientNetLite0() {
     throw new Error(
       `296 weights and 1000 classes are needed, found ${found.size} and ${classes.length}. Other versions?`,
     )
-  const classifier = new Map(['weight', 'bias'].map((own) => [own, found.get(`_fc.${own}`)]))
+  const classifier = new Map(
+    [...found].filter(([name]) => name.startsWith('_fc.')).map(([name, value]) => [name.slice(4), value]),
+  )
   return {
     'model.safetensors': writeSafetensors(weights, { format: 'pt' }),
     'config.json': config,

@@ -1,4 +1,4 @@
-// LiT on two real towers, on two cores: npm run model:pictures [-- --steps 900 --views 4 --pictures 100000 --output FOLDER]
+// LiT on two real towers, on two cores: npm run model:pictures [-- --steps 600 --views 3 --pictures 100000 --output FOLDER]
 // The image tower is locked: what it gives of each picture is computed once, and beside that stands what its own classifier
 // knows of photographs. Goes on where it was interrupted, and ends with FOLDER/judgement.json.
 import { parseArgs } from 'node:util'
@@ -12,8 +12,8 @@ import { readShards } from '../pictures/read.mjs'
 
 const { values } = parseArgs({
   options: {
-    steps: { type: 'string', default: '900' },
-    views: { type: 'string', default: '4' },
+    steps: { type: 'string', default: '600' },
+    views: { type: 'string', default: '3' },
     pictures: { type: 'string', default: '100000' },
     batch: { type: 'string', default: '512' },
     output: { type: 'string', default: `${cache}/lit` },

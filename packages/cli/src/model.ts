@@ -1,21 +1,12 @@
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { AutoProcessor, OptionError, SourceError, type VisionTextDualEncoderProcessor } from '@dual-encoder/core'
+import { AutoProcessor, OptionError, type VisionTextDualEncoderProcessor } from '@dual-encoder/core'
+import { folder } from '@dual-encoder/model-pictures'
 import { AutoModel, TextTower, VisionTower, type OnnxModel, type OnnxOptions } from '@dual-encoder/onnx'
 import type { Context, LoadFlags } from './context'
 
-/** Beside the build, and in the repository. */
-const SHIPPED = ['./model', '../../../parity-tests/models/emoji-vit-bert']
-
-/** The model that is named, else that of the environment, else the one that comes with this package. */
-export function modelSource(named: string | undefined): string {
-  const source = named ?? process.env.DUAL_ENCODER_MODEL
-  if (source) return source
-  const shipped = SHIPPED.map((path) => fileURLToPath(new URL(path, import.meta.url)))
-  const folder = shipped.find((path) => existsSync(path))
-  if (folder) return folder
-  throw new SourceError('no-model', 'No model was named, and none came with this package. Give --model.')
-}
+/** The model that is named, else that of the environment, else the one that ships. */
+export const modelSource = (named: string | undefined): string =>
+  named ?? (process.env.DUAL_ENCODER_MODEL || fileURLToPath(folder))
 
 export interface Loaded extends AsyncDisposable {
   readonly source: string

@@ -5,6 +5,9 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 export const fixture = (path: string): string => `${ROOT}parity-tests/${path}`
 export const SAMPLES = fixture('models/emoji-vit-bert/samples')
 
+// The small model, unless a test takes the one that ships.
+process.env.DUAL_ENCODER_MODEL ??= fixture('models/emoji-vit-bert')
+
 export interface Ran {
   readonly code: number
   readonly out: string

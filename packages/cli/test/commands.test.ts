@@ -11,17 +11,19 @@ afterEach(() => vi.unstubAllEnvs())
 
 describe('info', () => {
   it('says what the built-in model is', async () => {
+    vi.stubEnv('DUAL_ENCODER_MODEL', '')
     const { code, values } = await cli('info', '--json')
+    vi.unstubAllEnvs()
     expect(code).toBe(0)
     expect(values).toEqual([
       expect.objectContaining({
         modelType: 'vision-text-dual-encoder',
         towers: [
-          expect.objectContaining({ name: 'vision', modelType: 'vit' }),
+          expect.objectContaining({ name: 'vision', modelType: 'efficientnet' }),
           expect.objectContaining({ name: 'text', modelType: 'bert' }),
         ],
         weights: expect.objectContaining({ file: 'model.safetensors', framework: 'pytorch' }) as object,
-        processor: expect.objectContaining({ imageProcessor: 'ViTImageProcessor' }) as object,
+        processor: expect.objectContaining({ imageProcessor: 'CLIPImageProcessor' }) as object,
       }),
     ])
   })
