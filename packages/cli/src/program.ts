@@ -4,6 +4,7 @@ import { classify } from './commands/classify'
 import { embed } from './commands/embed'
 import { evaluate } from './commands/evaluate'
 import { info } from './commands/info'
+import { quantize } from './commands/quantize'
 import { addToIndex, search } from './commands/search'
 import { serve } from './commands/serve'
 import { train } from './commands/train'
@@ -262,6 +263,23 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     .addOption(new Option('--dtype <type>', 'of the floats').choices(['float32', 'float16', 'bfloat16', 'int8']))
     .option('--max-shard-size <bytes>', 'of a file before weights are split over several', whole)
     .addOption(new Option('--format <name>', 'what to read').choices(['safetensors', 'flax', 'tensorflow', 'pytorch']))
+
+  fetched(
+    command(
+      program,
+      'quantize <source> <target>',
+      'a checkpoint in int8, a quarter of the size; with pictures and texts like yours, what it loses',
+      [
+        'dual-encoder quantize ./my-model ./small',
+        'dual-encoder quantize org/model ./small --pictures ./pictures --texts captions.txt',
+      ],
+      ([source, target]: [string, string], flags: Flags<typeof quantize>, context) =>
+        quantize(source, target, flags, context),
+    ),
+  )
+    .option('--pictures <places...>', 'to measure the loss with: files, folders, URLs; 256 of them at most')
+    .option('--texts <file>', 'likewise, a text on each line')
+    .option('--fast', 'measure "int8-fast", which is quicker and loses more')
 
   fetched(
     command(

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -64,6 +64,24 @@ describe('checkpoints', () => {
     expect(code).toBe(0)
     expect(out).toMatch(/flax_model\.msgpack \(flax\) -> .*weights as float32/)
     expect(await readdir(target)).toContain('model.safetensors')
+  })
+
+  it('makes int8 of a checkpoint, and says what it loses', async () => {
+    const [target, texts] = [join(folder, 'small'), join(folder, 'texts.txt')]
+    await writeFile(texts, 'a pizza\n\nan airplane\na dog\n')
+    const source = fixture('models/emoji-vit-bert')
+    const { values } = await cli('quantize', source, target, '--pictures', SAMPLES, '--texts', texts, '--json')
+    const whole = (await stat(join(source, 'model.safetensors'))).size
+    expect((values[0]!.size as number) / whole).toBeLessThan(0.3)
+    for (const side of ['vision', 'text'] as const) {
+      const { lowest, top1 } = values[0]![side] as { lowest: number; top1: number }
+      expect(lowest).toBeGreaterThan(0.99)
+      expect(lowest).toBeLessThan(1 - 1e-6)
+      expect(top1).toBeGreaterThan(0.8)
+    }
+    const again = await cli('quantize', target, join(folder, 'smaller'))
+    expect(again.out).toMatch(/int8, .*B of weights\n$/)
+    expect(await cli('quantize', source, target, '--texts', texts)).toMatchObject({ code: 1 })
   })
 
   it('exports ONNX files', async () => {

@@ -72,8 +72,12 @@ async function pictureItems(given: readonly string[], context: Context): Promise
 }
 
 async function textItems(file: string): Promise<Item[]> {
-  const lines = (await readFile(file, 'utf8')).split(/\r?\n/).filter((line) => line.trim() !== '')
-  return lines.map((text) => ({ id: text, key: text }))
+  return (await linesOf(file)).map((text) => ({ id: text, key: text }))
+}
+
+/** The lines of a file, without empty ones. */
+export async function linesOf(file: string): Promise<string[]> {
+  return (await readFile(file, 'utf8')).split(/\r?\n/).filter((line) => line.trim() !== '')
 }
 
 interface Answer {
