@@ -40,3 +40,27 @@ it("next-route's handler answers texts and uploads", async () => {
   expect(await best(await POST(new Request(url, { method: 'POST', body })))).toBe(join(SAMPLES, 'airplane.png'))
   expect((await POST(new Request(url, { method: 'POST', body: new FormData() }))).status).toBe(400)
 })
+
+it("electron's main process answers its page", async () => {
+  const { answerSearches } = (await example('electron/searches.mjs')) as {
+    answerSearches(ipc: object, options: object): { close(): Promise<void> }
+  }
+  const channels = new Map<string, (event: unknown, ...given: unknown[]) => Promise<unknown>>()
+  const ipc = { handle: (channel: string, listener: never) => void channels.set(channel, listener) }
+  let [chosen, shown] = [undefined as string | undefined, 0]
+  const searches = answerSearches(ipc, {
+    model: MODEL,
+    index: join(folder, 'electron'),
+    chooseFolder: () => Promise.resolve(chosen),
+    onProgress: ({ done }: { done: number }) => (shown = done),
+  })
+  const ask = (channel: string, ...given: unknown[]) => channels.get(channel)!({}, ...given)
+  expect(await ask('add')).toBeUndefined()
+  chosen = SAMPLES
+  expect(await ask('add')).toEqual({ added: 12, unchanged: 0, removed: 0, failed: [] })
+  expect(shown).toBe(12)
+  const [best] = (await ask('search', 'a slice of pizza')) as { id: string }[]
+  expect(best!.id).toBe(join(SAMPLES, 'pizza.png'))
+  for (const text of ['', { image: '/etc/passwd' }]) expect(await ask('search', text)).toEqual([])
+  await searches.close()
+})
