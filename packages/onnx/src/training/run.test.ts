@@ -8,7 +8,7 @@ import type * as node from '../runtime/node'
 import type { Store } from '../runtime/store'
 
 /** Graphs that are open in the engine, and how many were at most. */
-const open = { names: new Set<string>(), most: 0, made: 0 }
+const open = { names: new Set<string>(), most: 0, made: 0, bytes: 0 }
 
 vi.mock('#runtime', async (original) => {
   const { runtime } = await original<typeof node>()
@@ -18,6 +18,7 @@ vi.mock('#runtime', async (original) => {
       open.names.add(given[0])
       open.most = Math.max(open.most, open.names.size)
       open.made++
+      open.bytes = given[1].length
       return super.open(...given)
     }
     override async close(name: string) {
@@ -46,10 +47,38 @@ const plan: TrainingPlan = {
   },
 }
 
+async function inputsOf() {
+  const tensors = await readSafetensors(`${FOLDER}/inputs.safetensors`)
+  return { pixelValues: tensors.get('pixel_values') as Tensor, inputIds: tensors.get('input_ids') as Tensor }
+}
+
+it('computes layers again for their gradients, to the same numbers', async () => {
+  await using model = await VisionTextDualEncoderModel.fromPretrained(FOLDER)
+  const { pixelValues, inputIds } = await inputsOf()
+  const rows = pixelValues.dims[0]!
+  const length = inputIds.dims[1]!
+  const first: Tensor = { ...inputIds, dims: [rows, length], data: inputIds.data.slice(0, rows * length) as never }
+  const inputs = { pixelValues, inputIds: first }
+  const trained = [...model.parameterShapes.keys()]
+  const trainedBy = async (recompute?: 'layers') => {
+    const run = model.train({ ...plan, trained, recompute })
+    const losses: number[] = []
+    for (let i = 0; i < 3; i++) losses.push((await run.step(inputs, { numbers: { lr: 0.1 }, dropoutSeed: i })).loss)
+    const { params } = await run.state()
+    await run.dispose()
+    return { losses, params, bytes: open.bytes }
+  }
+  const [plain, again] = [await trainedBy(), await trainedBy('layers')]
+  expect(again.bytes).toBeGreaterThan(1.1 * plain.bytes)
+  again.losses.forEach((loss, i) => expect(Math.abs(loss - plain.losses[i]!)).toBeLessThan(1e-6))
+  expect(plain.losses[2]).not.toBe(plain.losses[0])
+  for (const [name, { data }] of plain.params)
+    data.forEach((value, i) => expect(Math.abs(again.params.get(name)!.data[i]! - value), name).toBeLessThan(1e-6))
+})
+
 it('keeps few graphs open where texts are of many lengths, and as many as a step in chunks needs', async () => {
   await using model = await VisionTextDualEncoderModel.fromPretrained(FOLDER)
-  const tensors = await readSafetensors(`${FOLDER}/inputs.safetensors`)
-  const pixelValues = tensors.get('pixel_values') as Tensor
+  const { pixelValues } = await inputsOf()
   const rows = pixelValues.dims[0]!
   const step = async (length: number, chunkSize?: number) => {
     const inputIds: Tensor = {
@@ -60,6 +89,8 @@ it('keeps few graphs open where texts are of many lengths, and as many as a step
     const { loss } = await run.step({ pixelValues, inputIds }, { numbers: { lr: 0.1 }, chunkSize })
     return loss
   }
+  Object.assign(open, { most: 0, made: 0 })
+  open.names.clear()
   const run = model.train(plan)
   const lengths = [2, 3, 4, 5, 6, 7]
   const losses: number[] = []

@@ -71,7 +71,7 @@ class Writer {
     const trained = new Set(plan.trained)
     this.graph = new GraphBuilder(name)
     this.ops = new OnnxOps(this.graph, (param) => (trained.has(param.name) ? 'input' : place(param)), kernels)
-    this.tape = new Tape(this.ops, (name) => trained.has(name))
+    this.tape = new Tape(this.ops, (name) => trained.has(name), plan)
   }
 
   get drops(): Dropped[] | undefined {

@@ -68,6 +68,11 @@ export interface TrainerOptions {
   readonly batchSize: number
   /** Rows that go through an encoder at a time: less memory, the same gradients, a third more time. */
   readonly chunkSize?: number
+  /**
+   * 'layers': of the towers' forward pass only what enters each layer is kept, and the rest computed again for its
+   * gradients: the same numbers in less memory, and the time of a second forward pass.
+   */
+  readonly recompute?: 'layers'
   /** How long: one of the two. */
   readonly steps?: number
   readonly epochs?: number
@@ -122,6 +127,7 @@ export const TRAINER_OPTIONS = [
   'dims',
   'batchSize',
   'chunkSize',
+  'recompute',
   'steps',
   'epochs',
   'optimizer',

@@ -56,6 +56,7 @@ export class Trainer {
       loss: options.dims ? matryoshkaLoss(loss, options.dims) : loss,
       initial,
       trained: trained.map(({ name }) => name),
+      recompute: options.recompute,
       rule: updateRule({ optimizer: this.#optimizer, trained, clip, average: typeof average === 'number' }),
     }
   }

@@ -49,6 +49,8 @@ export interface TrainingPlan {
   /** Names of the parameters that change. All others stay where they are, and their towers run in evaluation mode. */
   readonly trained: readonly string[]
   readonly rule: UpdateRule
+  /** 'layers': of the forward pass only what enters layers is kept, the rest computed again: less memory, more time. */
+  readonly recompute?: 'layers'
 }
 
 /** What enters a layer, of a tower that is locked below it. */

@@ -3,6 +3,7 @@ import type { Activation } from '../activations'
 import { ComposedOps } from '../composed'
 import type { Ops, Param } from '../ops'
 import { SLOPES } from './activations'
+import { LayerMemory } from './recompute'
 import { type Edge, type Node, Record, type Traced } from './record'
 
 const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis)
@@ -12,12 +13,21 @@ export abstract class TracedPrimitives<T> extends ComposedOps<Traced<T>> {
   readonly #record = new Record<T>()
   readonly #params = new Map<string, { readonly param: Param; readonly traced: Traced<T> & { node: Node<T> } }>()
 
+  protected readonly ops: Ops<T>
+  protected readonly memory?: LayerMemory<T>
+
+  /**
+   * @param wanted whether the gradient of a parameter is wanted. What is not is a constant.
+   * @param recompute 'layers': what a layer computes is computed again for its gradients, and not kept until then
+   */
   constructor(
-    protected readonly ops: Ops<T>,
-    /** Whether the gradient of a parameter is wanted. What is not is a constant. */
+    ops: Ops<T>,
     private readonly wanted: (name: string) => boolean = () => true,
+    { recompute }: { readonly recompute?: 'layers' } = {},
   ) {
     super()
+    if (recompute) this.memory = new LayerMemory(ops)
+    this.ops = this.memory?.ops ?? ops
   }
 
   /** A value whose gradient `gradients` gives by this object. */
@@ -37,7 +47,7 @@ export abstract class TracedPrimitives<T> extends ComposedOps<Traced<T>> {
     ends: readonly (readonly [value: Traced<T>, gradient: T])[],
     leaves: readonly Traced<T>[] = [],
   ): { readonly params: Map<string, T>; readonly leaves: (T | undefined)[] } {
-    const found = this.#record.backward(this.ops, ends)
+    const found = this.#record.backward(this.ops, ends, (layer, gradient) => this.memory?.enter(layer, gradient))
     const params = [...this.#params].flatMap(([name, { traced }]): [string, T][] => {
       const gradient = found.get(traced.node)
       return gradient === undefined ? [] : [[name, gradient]]
@@ -58,7 +68,10 @@ export abstract class TracedPrimitives<T> extends ComposedOps<Traced<T>> {
     return offset > 0 ? this.ops.reshape(sum, to) : sum
   }
   protected note(value: T, ...edges: readonly Edge<T>[]): Traced<T> {
-    return this.#record.add(value, edges)
+    const { memory } = this
+    const traced = this.#record.add(value, edges, memory?.layer)
+    if (traced.node) memory?.trace(value)
+    return traced
   }
   protected rows(x: T): T {
     const dims = this.ops.dims(x)

@@ -7,6 +7,8 @@ export interface Traced<T> {
 }
 
 export interface Node<T> {
+  /** The layer that it is of, where those are computed again; 0 elsewhere. */
+  readonly layer: number
   readonly edges: readonly { readonly to: Node<T>; readonly pull: (gradient: T) => T }[]
 }
 
@@ -22,19 +24,24 @@ export class Record<T> {
     return { value, node: this.#node([]) }
   }
 
-  add(value: T, edges: readonly Edge<T>[]): Traced<T> {
+  add(value: T, edges: readonly Edge<T>[], layer = 0): Traced<T> {
     const live = edges.flatMap(([{ node }, pull]) => (node ? [{ to: node, pull }] : []))
-    return live.length === 0 ? { value } : { value, node: this.#node(live) }
+    return live.length === 0 ? { value } : { value, node: this.#node(live, layer) }
   }
 
-  #node(edges: Node<T>['edges']): Node<T> {
-    const node = { edges }
+  #node(edges: Node<T>['edges'], layer = 0): Node<T> {
+    const node = { edges, layer }
     this.#nodes.push(node)
     return node
   }
 
-  /** The gradients of all nodes from those of the last. */
-  backward(ops: Primitives<T>, ends: readonly (readonly [Traced<T>, T])[]): ReadonlyMap<Node<T>, T> {
+  /** The gradients of all nodes from those of the last. `enter` hears of each layer before its first gradient. */
+  backward(
+    ops: Primitives<T>,
+    ends: readonly (readonly [Traced<T>, T])[],
+    enter?: (layer: number, gradient: T) => void,
+  ): ReadonlyMap<Node<T>, T> {
+    let layer = 0
     const gradients = new Map<Node<T>, T>()
     const give = (node: Node<T>, gradient: T): void => {
       const sum = gradients.get(node)
@@ -44,6 +51,7 @@ export class Record<T> {
     for (const node of this.#nodes.toReversed()) {
       const gradient = gradients.get(node)
       if (gradient === undefined) continue
+      if (node.layer !== layer && node.edges.length > 0) enter?.((layer = node.layer), gradient)
       for (const { to, pull } of node.edges) give(to, pull(gradient))
     }
     return gradients

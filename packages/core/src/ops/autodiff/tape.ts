@@ -32,6 +32,10 @@ export class Tape<T> extends TracedPrimitives<T> {
     return this.slice(x, axis, 0, 1)
   }
 
+  layer<R>(compute: () => R): R {
+    return this.memory ? this.memory.within(compute) : compute()
+  }
+
   dropout(x: Traced<T>, rate: number): Traced<T> {
     const sizes = this.sizes(x)
     return this.#drop(x, rate, sizes, sizes.length > 2 && sizes.at(-2) === 1 ? this.#tokens : 1)
