@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -46,4 +46,17 @@ it('looks through as much as texts need, which lie aside of pictures', async () 
     (await store.nearest(vector, { k: 10, exact })).map(({ score }) => score.toFixed(5))
   for (const vector of aside.slice(0, 10)) expect(await scores(vector, false)).toEqual(await scores(vector, true))
   await store.close()
+})
+
+it('is begun anew where a kill has left folders without a version', async () => {
+  for (const name of ['index', 'items']) await mkdir(join(folder, `${name}.lance`, 'data'), { recursive: true })
+  const recorded = { version: 1, size: SIZE, fingerprint: { image: [1], text: [1] } } as const
+  for (const before of [undefined, recorded]) {
+    const store = await LanceStore.open(folder)
+    expect(await store.recorded()).toEqual(before)
+    await store.record(recorded)
+    await store.put([row(new Float32Array(SIZE).fill(0.25), 1)])
+    expect(await store.count()).toBe(1)
+    await store.close()
+  }
 })

@@ -61,15 +61,15 @@ export class LanceStore implements Store {
     const options = { readConsistencyInterval: 0, ...(storage ? { storageOptions: { ...storage } } : {}) }
     const db = await lance.connect(place, options)
     const store = new LanceStore(place, lance, arrow, db)
-    const names = await db.tableNames()
-    if (names.includes('items')) store.#items = await db.openTable('items')
+    store.#items = await store.#begun('items')
     return store
   }
 
   async recorded(): Promise<Recorded | undefined> {
     if (this.#recorded) return this.#recorded
-    if (!(await this.#db.tableNames()).includes('index')) return undefined
-    const [row] = (await (await this.#db.openTable('index')).query().toArray()) as { json: string }[]
+    const table = await this.#begun('index')
+    if (!table) return undefined
+    const [row] = (await table.query().toArray()) as { json: string }[]
     return (this.#recorded = row && (JSON.parse(row.json) as Recorded))
   }
 
@@ -188,6 +188,14 @@ export class LanceStore implements Store {
       this.#columns = { version, names: names.filter((name) => !UNTOLD.includes(name)) }
     }
     return this.#columns.names
+  }
+
+  /** A table, if there is one: a kill can leave a folder without its first version, where the table is begun anew. */
+  async #begun(name: string): Promise<Table | undefined> {
+    return this.#db.openTable(name).catch((error: Error) => {
+      if (/was not found/.test(error.message)) return undefined
+      throw error
+    })
   }
 
   async #table(size: number): Promise<Table> {
