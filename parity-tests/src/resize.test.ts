@@ -3,14 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readSafetensors, tensor } from '@dual-encoder/core'
+import type { TowerBase } from '@dual-encoder/core/backend'
 import { describe, expect, it } from 'vitest'
 import { BACKENDS } from './backends'
 
 const FOLDER = fileURLToPath(new URL('../fixtures/towers/vit-bert', import.meta.url))
+const LONE = fileURLToPath(new URL('../fixtures/standalone/bert', import.meta.url))
 const TABLE = 'text_model.embeddings.word_embeddings.weight'
 const idsOf = (...ids: number[]) => ({ inputIds: tensor(Int32Array.from(ids), [1, ids.length]) })
 
-describe.each(BACKENDS)('$name', ({ Model }) => {
+describe.each(BACKENDS)('$name', ({ Model, loadAuto }) => {
   const saved = async (model: { savePretrained(target: string): Promise<void> }) => {
     const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-'))
     await model.savePretrained(folder)
@@ -50,5 +52,23 @@ describe.each(BACKENDS)('$name', ({ Model }) => {
     expect(Math.hypot(...drawn) / Math.sqrt(30)).toBeLessThan(0.03)
     await expect(again.resizeTokenEmbeddings(0)).rejects.toMatchObject({ code: 'bad-option' })
     await Promise.all([model.dispose(), again.dispose()])
+  })
+  it('does so for a text tower alone, which is saved as one', async () => {
+    await using tower = (await loadAuto(LONE)) as TowerBase
+    const known = await tower.forward(idsOf(5, 95, 7))
+    await expect(tower.forward(idsOf(105))).rejects.toMatchObject({ code: 'id-out-of-range' })
+    await tower.resizeTokenEmbeddings(110)
+    expect(await tower.forward(idsOf(5, 95, 7))).toEqual(known)
+    const added = await tower.forward(idsOf(5, 109))
+    const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-'))
+    await tower.savePretrained(folder)
+    const [before, after] = await Promise.all(
+      [LONE, folder].map((at) => readSafetensors(join(at, 'model.safetensors'))),
+    )
+    expect([...after!.keys()].toSorted()).toEqual([...before!.keys()].toSorted())
+    await using again = (await loadAuto(folder)) as TowerBase
+    expect(again.config).toMatchObject({ modelType: 'bert', vocabSize: 110 })
+    expect(await again.forward(idsOf(5, 109))).toEqual(added)
+    await expect(tower.savePretrained(folder, { dtype: 'int8' })).rejects.toMatchObject({ code: 'bad-dtype' })
   })
 })

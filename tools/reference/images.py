@@ -37,6 +37,8 @@ CLASSES = {
     "SiglipImageProcessor": "siglip",
     "ConvNextImageProcessor": "convnext",
     "BlipImageProcessor": "blip",
+    "EfficientNetImageProcessor": "efficientnet",
+    "DINOv3ViTImageProcessor": "dinov3_vit",
 }
 
 
@@ -108,6 +110,20 @@ CONVNEXT = [
     for edge in (97, 224, 383, 384, 400)
     for extra in ({}, {"crop_pct": 0.95}, {"resample": 2}, {"crop_pct": 1.0, "resample": 1})
 ]
+EFFICIENTNET = [
+    {"size": size, **extra}
+    for size in ({"height": 46, "width": 46}, {"height": 61, "width": 40})
+    for extra in ({}, {"resample": 0, "do_center_crop": True, "crop_size": {"height": 39, "width": 43}}, {"rescale_offset": True, "rescale_factor": 1 / 127.5},
+                  {"include_top": False}, {"do_normalize": False, "rescale_offset": True}, {"do_rescale": False, "rescale_offset": True},
+                  {"rescale_offset": True, "include_top": False, "image_mean": [0.1, 0.2, 0.3]}, {"do_pad": True, "resample": 2})
+] + [{}]
+DINOV3 = [
+    {"size": size, **extra}
+    for size in ({"height": 46, "width": 46}, {"height": 61, "width": 40}, {"shortest_edge": 50})
+    for extra in ({}, {"resample": 3}, {"resample": 0}, {"do_normalize": False, "rescale_factor": 0.5}, {"do_rescale": False, "resample": 3},
+                  {"do_center_crop": True, "crop_size": {"height": 39, "width": 63}})
+] + [{}, {"do_resize": False}, {"resample": 4}]
+OWN = {"EfficientNetImageProcessor": EFFICIENTNET, "DINOv3ViTImageProcessor": DINOV3}
 OLD = {  # configs as older versions wrote them
     "ViTImageProcessor": [{"feature_extractor_type": "ViTFeatureExtractor", "size": 48}],
     "CLIPImageProcessor": [{"feature_extractor_type": "CLIPFeatureExtractor", "size": 60, "crop_size": 56}],
@@ -122,6 +138,11 @@ OLD = {  # configs as older versions wrote them
 def cases():
     rng = random.Random(20)
     for name in CLASSES:
+        if name in OWN:
+            for config in OWN[name]:
+                height, width = rng.choice(SHAPES)
+                yield name, config, rng.choice(["noise", "smooth", "blocks"]), height, width, rng.randrange(2**32)
+            continue
         own = CONVNEXT if name == "ConvNextImageProcessor" else SIZES
         for config in COMMON + own + OLD.get(name, []):
             for height, width in rng.sample(SHAPES, 2 if config in COMMON or name != "ConvNextImageProcessor" else 3):
@@ -132,6 +153,8 @@ def cases():
 def run(name, backend, config, image):
     module = CLASSES[name]
     path = f"transformers.models.{module}.image_processing_{'pil_' if backend == 'pil' else ''}{module}"
+    if backend == "pil" and name == "DINOv3ViTImageProcessor":
+        return {"error": "no such class"}
     cls = getattr(__import__(path, fromlist=["x"]), name + ("Pil" if backend == "pil" else ""))
     values = {k: v for k, v in config.items() if k != "feature_extractor_type"}
     try:

@@ -28,6 +28,7 @@ from vision_cases import (
     dinov2_with_registers,
     dinov3,
     efficientnet,
+    hiera,
     mlcd,
     resnet,
     swin,
@@ -78,6 +79,7 @@ CASES = {
     "mlcd-bert": (mlcd(**VISION, initializer_factor=0.5), bert(**TEXT)),
     "swin-bert": (swin(initializer_range=0.03, use_absolute_embeddings=True), bert(**TEXT)),
     "swinv2-bert": (swinv2(initializer_range=0.03), bert(**TEXT)),
+    "hiera-bert": (hiera(initializer_range=0.03, embed_dim=16, layer_norm_init=0.5), bert(**TEXT)),
     "aimv2-bert": (aimv2(**VISION, mlp_bias=True), bert(**TEXT)),
 }
 # Pairs that Python's dual encoder does not take.

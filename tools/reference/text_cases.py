@@ -4,6 +4,7 @@ from zlib import crc32
 
 from transformers import (
     AlbertConfig,
+    CLIPTextConfig,
     Data2VecTextConfig,
     DebertaConfig,
     DebertaV2Config,
@@ -15,6 +16,7 @@ from transformers import (
     MPNetConfig,
     NomicBertConfig,
     RemBertConfig,
+    SiglipTextConfig,
     ViTConfig,
     XLMRobertaXLConfig,
 )
@@ -45,6 +47,16 @@ deberta_v2 = build(DebertaV2Config, pooling="cls", relative_attention=True, pos_
 nomic_bert = build(NomicBertConfig, pooling="mean")
 
 
+def plain(config_class, **defaults):
+    """Of the towers of whole models: their dropouts have other names."""
+    sizes = {key: value for key, value in TEXT.items() if "dropout" not in key}
+    return lambda **kw: config_class(**{**sizes, **defaults, **kw})
+
+
+clip_text = plain(CLIPTextConfig, eos_token_id=49, pad_token_id=1)
+siglip_text = plain(SiglipTextConfig)
+
+
 def modernbert(**kw):
     return ModernBertConfig(**{**dict(
         vocab_size=50, hidden_size=24, intermediate_size=20, num_hidden_layers=3, num_attention_heads=3,
@@ -65,25 +77,25 @@ def case(name, text, **notes):
 
 TEXT_CASES = [
     case("ernie", ernie()),
-    case("ernie-task", ernie(use_task_id=True, hidden_act="relu", layer_norm_eps=0.1)),
+    case("ernie-task", ernie(use_task_id=True, task_type_vocab_size=5, type_vocab_size=4, hidden_act="relu", layer_norm_eps=0.1)),
     case("data2vec-text", data2vec(), position_ids=True),
-    case("data2vec-text-left-padding", data2vec(pooling="max", pad_token_id=3, type_vocab_size=2), padding="left"),
+    case("data2vec-text-left-padding", data2vec(pooling="max", pad_token_id=3, type_vocab_size=2, hidden_act="gelu_new", layer_norm_eps=0.1), padding="left"),
     case("xlm-roberta-xl", xlm_roberta_xl()),
-    case("xlm-roberta-xl-mean", xlm_roberta_xl(pooling="mean", hidden_act="gelu_new", layer_norm_eps=0.1)),
+    case("xlm-roberta-xl-mean", xlm_roberta_xl(pooling="mean", type_vocab_size=2, hidden_act="gelu_new", layer_norm_eps=0.1)),
     case("electra", electra()),
     case("electra-mean", electra(embedding_size=18, pooling="mean"), position_ids=True),
-    case("electra-max", electra(pooling="max", type_vocab_size=3)),
+    case("electra-max", electra(pooling="max", type_vocab_size=3, hidden_act="relu", layer_norm_eps=0.1)),
     case("albert", albert()),
     case("albert-groups", albert(num_hidden_layers=3, num_hidden_groups=2, inner_group_num=2, hidden_act="gelu")),
-    case("albert-mean", albert(pooling="mean", layer_norm_eps=0.1), position_ids=True),
+    case("albert-mean", albert(pooling="mean", type_vocab_size=3, layer_norm_eps=0.1), position_ids=True),
     case("rembert", rembert()),
-    case("rembert-cls", rembert(input_embedding_size=18, pooling="cls", hidden_act="silu")),
+    case("rembert-cls", rembert(input_embedding_size=18, pooling="cls", type_vocab_size=3, layer_norm_eps=0.1, hidden_act="silu")),
     case("distilbert", distilbert()),
     case("distilbert-mean", distilbert(pooling="mean", activation="relu"), position_ids=True),
     case("distilbert-max", distilbert(pooling="max", sinusoidal_pos_embds=True), padding="left"),
     case("mpnet", mpnet()),
     case("mpnet-long", mpnet(relative_attention_num_buckets=33, pooling="mean"), length=22),
-    case("mpnet-position-ids", mpnet(pad_token_id=0, layer_norm_eps=0.1), position_ids=True),
+    case("mpnet-position-ids", mpnet(pad_token_id=0, hidden_act="relu", layer_norm_eps=0.1), position_ids=True),
     # Without norms, float32 itself is off by 3e-5 after two layers.
     case("mobilebert", mobilebert(num_hidden_layers=1), seed=5007),
     case("mobilebert-wide", mobilebert(use_bottleneck=False, trigram_input=False, num_feedforward_networks=1)),
@@ -91,11 +103,11 @@ TEXT_CASES = [
         normalization_type="layer_norm", layer_norm_eps=0.1, use_bottleneck_attention=True, classifier_activation=False,
         hidden_act="gelu"), position_ids=True),
     case("mobilebert-unshared", mobilebert(
-        key_query_shared_bottleneck=False, intra_bottleneck_size=18, embedding_size=18, trigram_input=False, pooling="mean")),
+        key_query_shared_bottleneck=False, intra_bottleneck_size=18, embedding_size=18, trigram_input=False, type_vocab_size=3, pooling="mean")),
     case("deberta", deberta()),
     case("deberta-absolute", deberta(relative_attention=False, pos_att_type="c2p|p2c", type_vocab_size=2, embedding_size=14,
                                      pooling="mean"), position_ids=True),
-    case("deberta-far", deberta(max_relative_positions=4, position_biased_input=False, pos_att_type=["c2p"], pooling="max"),
+    case("deberta-far", deberta(max_relative_positions=4, position_biased_input=False, pos_att_type=["c2p"], hidden_act="gelu_new", pooling="max"),
          length=12),
     case("deberta-talking-heads", deberta(talking_head=True, pos_att_type=["p2c"], layer_norm_eps=0.1)),
     case("deberta-v2", deberta_v2()),
@@ -105,7 +117,7 @@ TEXT_CASES = [
                                               max_relative_positions=4)),
     case("deberta-v2-grouped", deberta_v2(conv_kernel_size=5, conv_groups=3, pos_att_type=["c2p"], embedding_size=14,
                                           pooling="max"), padding="left"),
-    case("deberta-v2-absolute", deberta_v2(relative_attention=False, pos_att_type=None), position_ids=True),
+    case("deberta-v2-absolute", deberta_v2(relative_attention=False, pos_att_type=None, hidden_act="silu", layer_norm_eps=0.1), position_ids=True),
     case("modernbert", modernbert(), seed=5000),
     case("modernbert-biases", modernbert(norm_bias=True, attention_bias=True, mlp_bias=True, hidden_activation="relu",
                                          norm_eps=0.1, pooling="mean"), position_ids=True),
@@ -114,6 +126,10 @@ TEXT_CASES = [
         rope_parameters={"full_attention": {"rope_type": "linear", "factor": 2.0, "rope_theta": 100.0},
                          "sliding_attention": {"rope_type": "default", "rope_theta": 50.0}}), length=16, padding="left"),
     case("nomic-bert", nomic_bert()),
-    case("nomic-bert-cls", nomic_bert(pooling="cls", hidden_act="gelu", head_dim=4, layer_norm_eps=0.1,
+    case("nomic-bert-cls", nomic_bert(pooling="cls", type_vocab_size=3, hidden_act="gelu", head_dim=4, layer_norm_eps=0.1,
                                       rope_parameters={"rope_type": "default", "rope_theta": 100.0}), position_ids=True),
+    case("clip-text", clip_text(hidden_act="gelu"), end=49),
+    case("clip-text-old", clip_text(eos_token_id=2, pad_token_id=0, layer_norm_eps=0.1), end=49, position_ids=True),
+    case("siglip-text", siglip_text(), pair=True),
+    case("siglip-text-projected", siglip_text(projection_size=14, hidden_act="relu", layer_norm_eps=0.1), pair=True, position_ids=True),
 ]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel, VisionTextDualEncoderConfig, VisionTextDualEncoderModel
+from transformers import AutoModel, SiglipTextModel, VisionTextDualEncoderConfig, VisionTextDualEncoderModel
 
 from cases import CASES
 from text_cases import TEXT_CASES
@@ -82,6 +82,8 @@ def inputs_of(case, generator):
             ids[row, : longest - length] = pad
             mask[row, : longest - length] = 0
         else:
+            if "end" in case:
+                ids[row, length - 1] = case["end"]
             ids[row, length:] = pad
             mask[row, length:] = 0
     inputs = {"pixel_values": pixels, "input_ids": ids, "attention_mask": mask}
@@ -101,7 +103,9 @@ class Pair(torch.nn.Module):
         super().__init__()
         self.case = case
         self.vision_model = AutoModel.from_config(case["vision"], attn_implementation=attention_of(case["vision"]))
-        self.text_model = AutoModel.from_config(case["text"], attn_implementation=attention_of(case["text"]))
+        # SigLIP's text tower is no AutoModel.
+        of_text = SiglipTextModel._from_config if case["text"].model_type == "siglip_text_model" else AutoModel.from_config
+        self.text_model = of_text(case["text"], attn_implementation=attention_of(case["text"]))
         self.visual_projection = torch.nn.Linear(size_of(case["vision"]), 32, bias=False)
         self.text_projection = torch.nn.Linear(size_of(case["text"]), 32, bias=False)
         self.logit_scale = torch.nn.Parameter(torch.tensor(2.0))
@@ -127,7 +131,7 @@ def attention_of(config):
 
 
 def size_of(config):
-    own = [getattr(config, name) for name in ("hidden_size", "hidden_dim") if hasattr(config, name)]
+    own = [getattr(config, name) for name in ("projection_size", "hidden_size", "hidden_dim") if hasattr(config, name)]
     return own[0] if own else config.hidden_sizes[-1]
 
 
@@ -156,14 +160,18 @@ def outputs_of(case, model, inputs, interpolate):
         # Of a masked autoencoder's patches all, in their order.
         patches = math.prod(n // case["vision"].patch_size for n in inputs["pixel_values"].shape[2:])
         extra["noise"] = torch.arange(patches).expand(len(inputs["pixel_values"]), -1)
+    if case.get("unrolled"):
+        # Hiera's maps beside the hidden states, for which it takes every picture to be of the trained size.
+        model.vision_model.encoder.reroll = lambda hidden, **_: hidden
     text_inputs = {k: v for k, v in inputs.items() if k != "pixel_values"}
     vision = model.vision_model(pixel_values=inputs["pixel_values"], **extra, **options)
     text = model.text_model(**text_inputs, **options)
     text_pooling = case.get("text_pooling") or getattr(case["text"], "pooling", None)
     image_pooled = pooled_of(vision, case.get("vision_pooling"), case.get("skipped", 0))
     if case.get("norm_pooled"):
-        # The final norm of ConvNeXt is its pooler's.
-        image_pooled = model.vision_model.layernorm(image_pooled)
+        # The final norm of ConvNeXt and Hiera is their pooler's.
+        pooler = model.vision_model.pooler if case["vision"].model_type == "hiera" else model.vision_model
+        image_pooled = pooler.layernorm(image_pooled)
     text_pooled = pooled_of(text, text_pooling, mask=inputs["attention_mask"])
     image_features = model.visual_projection(image_pooled.flatten(1))
     text_features = model.text_projection(text_pooled)

@@ -138,6 +138,7 @@ export { ConvNextConfig, ConvNextV2Config } from './towers/vision/convnext.confi
 export { DeiTConfig } from './towers/vision/deit.config'
 export { Dinov2Config, Dinov2WithRegistersConfig } from './towers/vision/dinov2.config'
 export { DINOv3ViTConfig } from './towers/vision/dinov3.config'
+export { HieraConfig } from './towers/vision/hiera.config'
 export { MLCDVisionConfig } from './towers/vision/mlcd.config'
 export { EfficientNetConfig } from './towers/vision/efficientnet.config'
 export { ResNetConfig } from './towers/vision/resnet.config'

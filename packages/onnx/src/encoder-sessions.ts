@@ -201,10 +201,11 @@ export class EncoderSessions {
   }
 }
 
-/** Another size that the tower takes, by which what depends on the size is seen: whole patches more, in either direction. */
-function probeSize({ config }: VisionEncoderSpec, [height, width]: readonly [number, number]): [number, number] {
+/** Another size that the tower takes, by which what depends on the size is seen: whole units of it more, in either direction. */
+function probeSize({ tower, config }: VisionEncoderSpec, [height, width]: readonly [number, number]): [number, number] {
   const { patchSize } = config
-  const [down, across] = typeof patchSize === 'number' ? [patchSize, patchSize] : patchSize
+  const patch = typeof patchSize === 'number' ? ([patchSize, patchSize] as const) : patchSize
+  const [down, across] = tower.smallestImage?.(config) ?? patch
   return [height + down * Math.ceil(32 / down), width + across * Math.ceil(64 / across)]
 }
 

@@ -16,6 +16,7 @@ import { type TextModelInputs, textBatch, type VisionModelInputs, visionBatch } 
 import { CHECKPOINT_OPTIONS, type CheckpointOptions, type LoadedTower, loadTower } from './load'
 import type { TowerModelOutput } from './outputs'
 import { type SaveOptions, saveTower } from './save'
+import { type ResizeOptions, resizedTokens } from './vocabulary/resize'
 
 export interface TowerForwardOptions {
   outputAttentions?: boolean
@@ -34,7 +35,7 @@ export interface TowerClass<M, O extends object> {
 
 /** One pretrained tower on its own (transformers' `AutoModel` of its kind), without an engine. */
 export abstract class TowerBase {
-  protected readonly loaded: LoadedTower
+  protected loaded: LoadedTower
   #runner?: EncoderRunner
   #disposed = false
 
@@ -93,6 +94,19 @@ export abstract class TowerBase {
     options.signal?.throwIfAborted()
     this.#runner ??= this.createRunner(encoder, weights)
     return towerOutput(await this.#runner.run(batch, request, { signal: options.signal }))
+  }
+
+  /**
+   * Gives a text tower `count` tokens: rows that stay are kept, new ones drawn (transformers' `resize_token_embeddings`).
+   * Changes this tower, after the calls that run. @returns the tower
+   */
+  async resizeTokenEmbeddings(count: number, options: ResizeOptions = {}): Promise<this> {
+    const { encoder, weights } = this.loadedAs('text')
+    const runner = this.#runner
+    this.loaded = { ...this.loaded, ...resizedTokens(encoder, weights, count, options) }
+    this.#runner = undefined
+    await runner?.dispose()
+    return this
   }
 
   /** Writes `config.json` and `model.safetensors` as Python's `save_pretrained` of the base model. */

@@ -31,6 +31,7 @@ import { DeiTConfig } from './vision/deit.config'
 import { Dinov2Config, Dinov2WithRegistersConfig } from './vision/dinov2.config'
 import { DINOv3ViTConfig } from './vision/dinov3.config'
 import { EfficientNetConfig } from './vision/efficientnet.config'
+import { HieraConfig } from './vision/hiera.config'
 import { MLCDVisionConfig } from './vision/mlcd.config'
 import { ResNetConfig } from './vision/resnet.config'
 import { SiglipVisionConfig } from './vision/siglip.config'
@@ -78,6 +79,7 @@ export const VISION_TOWERS: Towers<VisionTowerModule> = {
   convnextv2: { config: ConvNextV2Config, load: async () => (await import('./vision/convnext')).convnextv2 },
   resnet: { config: ResNetConfig, load: async () => (await import('./vision/resnet')).resnet },
   efficientnet: { config: EfficientNetConfig, load: async () => (await import('./vision/efficientnet')).efficientnet },
+  hiera: { config: HieraConfig, load: async () => (await import('./vision/hiera')).hiera },
   vit_msn: { config: ViTMSNConfig, load: async () => (await import('./vision/vit-unpooled')).vitMsn },
   vit_mae: { config: ViTMAEConfig, load: async () => (await import('./vision/vit-unpooled')).vitMae },
   'data2vec-vision': { config: Data2VecVisionConfig, load: async () => (await import('./vision/beit')).data2vecVision },

@@ -19,6 +19,10 @@ export interface ProcessorFields {
   pad_size?: unknown
   /** ConvNeXT only: the share of the shortest edge that is kept below 384 pixels. */
   crop_pct?: number | null
+  /** EfficientNet only: 1 is taken off what is rescaled. */
+  rescale_offset?: boolean | null
+  /** EfficientNet only: divided by the deviations once more. */
+  include_top?: boolean | null
   /** open_clip only: how a picture becomes that size. */
   resize_mode?: unknown
   /** open_clip only: the byte that a picture is padded with. */
@@ -80,6 +84,22 @@ const DEFAULTS: Readonly<Record<string, ProcessorFields>> = {
     size: { height: 384, width: 384 },
     do_convert_rgb: true,
   },
+  EfficientNetImageProcessor: {
+    ...half,
+    resample: 3,
+    size: { height: 346, width: 346 },
+    crop_size: { height: 289, width: 289 },
+    do_center_crop: false,
+    rescale_offset: false,
+    include_top: true,
+  },
+  DINOv3ViTImageProcessor: {
+    ...always,
+    resample: 2,
+    image_mean: [0.485, 0.456, 0.406],
+    image_std: [0.229, 0.224, 0.225],
+    size: SQUARE,
+  },
 }
 
 /** The processor class that transformers takes for a model type when the config names none. */
@@ -104,10 +124,17 @@ const BY_MODEL_TYPE: Readonly<Record<string, string>> = {
   siglip: 'SiglipImageProcessor',
   siglip_vision_model: 'SiglipImageProcessor',
   bit: 'BitImageProcessor',
+  hiera: 'BitImageProcessor',
   dinov2: 'BitImageProcessor',
   convnext: 'ConvNextImageProcessor',
   convnextv2: 'ConvNextImageProcessor',
+  resnet: 'ConvNextImageProcessor',
   blip: 'BlipImageProcessor',
+  aimv2_vision_model: 'CLIPImageProcessor',
+  mlcd: 'CLIPImageProcessor',
+  dinov3_vit: 'DINOv3ViTImageProcessor',
+  efficientnet: 'EfficientNetImageProcessor',
+  align: 'EfficientNetImageProcessor',
 }
 
 const PROCESSOR_CLASSES: readonly string[] = Object.keys(DEFAULTS)

@@ -2,13 +2,38 @@ import type { RawImage } from '../raw-image'
 import type { Rounding } from '../resize/coefficients'
 import { Places, simd } from '../resize/simd-memory'
 
+/** A prepared picture: `[3, height, width]`. */
+export interface Planes {
+  readonly data: Float32Array<ArrayBuffer>
+  readonly height: number
+  readonly width: number
+}
+
 export interface Normalization {
   /** Undefined: not rescaled. */
   readonly factor?: number
   /** Undefined: not normalised. */
   readonly mean?: readonly [number, number, number]
   readonly std?: readonly [number, number, number]
+  /** Set where 1 is taken off what is rescaled (EfficientNet's `rescale_offset`). */
+  readonly offset?: boolean
+  /** What all is divided by in the end (EfficientNet's `include_top`). */
+  readonly divisor?: readonly [number, number, number]
+  /** Set where torchvision's processor does one after the other (DINOv3). */
+  readonly apart?: boolean
 }
+
+const f = Math.fround
+
+/** What becomes of a byte before it is normalised: Pillow's processors rescale in float64. */
+export function rescaled(byte: number, { factor, offset }: Normalization, backend: Rounding): number {
+  if (factor === undefined) return byte
+  const value = f(byte * (backend === 'pil' ? factor : f(factor)))
+  return offset ? f(value - 1) : value
+}
+
+export const normalized = (value: number, channel: number, { mean, std }: Normalization): number =>
+  mean && std ? f(f(value - f(mean[channel]!)) / f(std[channel]!)) : value
 
 /**
  * What each of the 256 byte values becomes in each channel: `[3][256]`.
@@ -23,20 +48,18 @@ export function byteTables(normalization: Normalization, backend: Rounding): rea
 /** One model's pictures are all normalised in the same way. */
 let last: { readonly key: string; readonly tables: readonly Float32Array[] } | undefined
 
-function makeTables({ factor, mean, std }: Normalization, backend: Rounding): Float32Array[] {
-  const f = Math.fround
+function makeTables(normalization: Normalization, backend: Rounding): Float32Array[] {
+  const { factor, mean, std, offset, divisor, apart } = normalization
+  const folds = backend === 'torchvision' && factor !== undefined && !offset && !apart
+  const valueOf = (byte: number, channel: number): number => {
+    if (!folds || !mean || !std) return normalized(rescaled(byte, normalization, backend), channel, normalization)
+    const unit = f(1 / factor)
+    return f(f(byte - f(f(mean[channel]!) * unit)) / f(f(std[channel]!) * unit))
+  }
   return [0, 1, 2].map((channel) =>
     Float32Array.from({ length: 256 }, (_, byte) => {
-      if (!mean || !std) {
-        if (factor === undefined) return byte
-        return backend === 'pil' ? byte * factor : byte * f(factor)
-      }
-      if (backend === 'torchvision' && factor !== undefined) {
-        const unit = f(1 / factor)
-        return f(byte - f(f(mean[channel]!) * unit)) / f(f(std[channel]!) * unit)
-      }
-      const value = factor === undefined ? byte : f(byte * factor)
-      return f(value - f(mean[channel]!)) / f(std[channel]!)
+      const value = valueOf(byte, channel)
+      return divisor ? value / f(divisor[channel]!) : value
     }),
   )
 }

@@ -28,5 +28,17 @@ export function placementIn(image: HeightWidth, settings: Settings, backend: Rou
     { x0: 0, y0: 0, x1: size.width, y1: size.height },
   )
   const { resize, normalization } = settings
-  return { size, resample: resize?.resample ?? 'nearest', window, normalization }
+  return { size, resample: resize?.resample ?? 'nearest', window, normalization: folded(normalization) }
+}
+
+/** The same values from factor, mean and deviation alone. */
+function folded({ factor, mean, std, offset, divisor }: Normalization): Normalization {
+  if (!offset && !divisor) return { factor, mean, std }
+  const [means, stds] = [mean ?? [0, 0, 0], std ?? [1, 1, 1]]
+  const of = (value: (channel: 0 | 1 | 2) => number) => [value(0), value(1), value(2)] as const
+  return {
+    factor,
+    mean: of((channel) => means[channel] + (offset && factor !== undefined ? 1 : 0)),
+    std: of((channel) => stds[channel] * (divisor?.[channel] ?? 1)),
+  }
 }

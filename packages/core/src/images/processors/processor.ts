@@ -98,6 +98,8 @@ export class ImageProcessor
     if (!BACKENDS.includes(backend))
       throw new OptionError('image-backend', `backend: got "${String(backend)}". Allowed: ${BACKENDS.join(', ')}.`)
     const type = processorClass(given, modelType)
+    if (backend === 'pil' && type === 'DINOv3ViTImageProcessor')
+      throw new OptionError('image-backend', `backend "pil": transformers has no ${type} of Pillow. Leave backend out.`)
     const fields: Record<string, unknown> = { ...processorDefaults(type) }
     for (const key of new Set([...Object.keys(fields), ...FIELDS]))
       if (given[key] !== undefined) fields[key] = given[key]

@@ -24,6 +24,10 @@ export interface ImageOverrides {
   padSize?: SizeLike | null
   /** ConvNeXT only. */
   cropPct?: number | null
+  /** EfficientNet only. */
+  rescaleOffset?: boolean | null
+  /** EfficientNet only. */
+  includeTop?: boolean | null
 }
 
 export const OVERRIDES: readonly (keyof ImageOverrides)[] = [
@@ -42,11 +46,28 @@ export const OVERRIDES: readonly (keyof ImageOverrides)[] = [
   'doPad',
   'padSize',
   'cropPct',
+  'rescaleOffset',
+  'includeTop',
 ]
+
+/** Classes of processors that do not pad. */
+const NEVER_PADS: readonly string[] = [
+  'BeitImageProcessor',
+  'ConvNextImageProcessor',
+  'EfficientNetImageProcessor',
+  'DINOv3ViTImageProcessor',
+]
+const DINOV3 = 'DINOv3ViTImageProcessor'
 
 /** Fields and overrides, checked: what is done to every image of a call. */
 export interface Settings {
-  readonly resize?: { readonly size: Size; readonly resample: ResampleName; readonly cropPct?: number }
+  readonly resize?: {
+    readonly size: Size
+    readonly resample: ResampleName
+    readonly cropPct?: number
+    /** Pixels are rescaled by then, and float32 (DINOv3). */
+    readonly floats?: boolean
+  }
   readonly crop?: HeightWidth
   /** How open_clip's transforms place a picture, which is not how transformers' processors do. */
   readonly openClip?: { readonly mode: string; readonly fill: number }
@@ -73,14 +94,14 @@ const snakeKeys = (value: Record<string, unknown>): Record<string, unknown> =>
 
 /**
  * Checks what transformers' `validate_preprocess_arguments` checks, and the values themselves.
- * @param name the processor class: ConvNeXT resizes by its own rule, BEiT and ConvNeXT never pad
+ * @param name the processor class: ConvNeXT resizes by its own rule, DINOv3 rescales before that
  */
 export function settingsOf(name: string, fields: ProcessorFields): Settings {
   const square = fields.default_to_square ?? false
   const size = sizeDict(fields.size, square, 'size')
   const crop = heightWidth(sizeDict(fields.crop_size, true, 'cropSize'), 'cropSize')
   const pad = heightWidth(sizeDict(fields.pad_size, true, 'padSize'), 'padSize')
-  const pads = fields.do_pad && name !== 'BeitImageProcessor' && name !== 'ConvNextImageProcessor'
+  const pads = fields.do_pad && !NEVER_PADS.includes(name)
   const needs = (value: unknown, field: string, step: string) => {
     if (value === null || value === undefined)
       throw new OptionError(
@@ -93,6 +114,11 @@ export function settingsOf(name: string, fields: ProcessorFields): Settings {
   if (fields.do_normalize) {
     needs(fields.image_mean, 'imageMean', 'doNormalize')
     needs(fields.image_std, 'imageStd', 'doNormalize')
+    if (name === DINOV3 && !fields.do_rescale)
+      throw new OptionError(
+        'image-setting',
+        'doRescale is false: DINOv3 normalises no bytes. Set doNormalize: false too.',
+      )
   }
   if (fields.do_center_crop) needs(crop, 'cropSize', 'doCenterCrop')
   if (fields.do_resize) {
@@ -104,6 +130,7 @@ export function settingsOf(name: string, fields: ProcessorFields): Settings {
       resize: {
         size: size!,
         resample: resampleName(fields.resample),
+        ...(name === DINOV3 && fields.do_rescale && resampleName(fields.resample) !== 'nearest' && { floats: true }),
         ...(name === 'ConvNextImageProcessor' && { cropPct: cropPct(fields, size!) }),
       },
     }),
@@ -115,6 +142,9 @@ export function settingsOf(name: string, fields: ProcessorFields): Settings {
         mean: perChannel(fields.image_mean, 'imageMean'),
         std: perChannel(fields.image_std, 'imageStd', true),
       }),
+      ...(name === DINOV3 && { apart: true }),
+      ...(fields.rescale_offset && { offset: true }),
+      ...(fields.include_top && { divisor: perChannel(fields.image_std, 'imageStd', true) }),
     },
     ...(pads && { pad: pad ?? 'batch' }),
   }

@@ -1,14 +1,10 @@
 import type { RawImage } from '../raw-image'
 import type { Decoder } from '../decoder'
-import { byteTables, toPlanes } from '../processors/normalize'
+import { floatPlanes } from '../processors/floats'
+import { byteTables, type Planes, toPlanes } from '../processors/normalize'
 import { prepare, type Task } from '../processors/prepare'
 
-/** A prepared picture: `[3, height, width]`. */
-export interface Planes {
-  readonly data: Float32Array<ArrayBuffer>
-  readonly height: number
-  readonly width: number
-}
+export type { Planes }
 
 /** A file or pixels to planes: the one job that workers do, and the caller's thread where there are none. */
 export async function runJob(
@@ -16,7 +12,9 @@ export async function runJob(
   task: Task,
   decode: Decoder['decodeImage'],
 ): Promise<Planes> {
-  const image = prepare(source instanceof Uint8Array ? await decode(source, task) : source, task)
+  const raw = source instanceof Uint8Array ? await decode(source, task) : source
+  if (task.settings.resize?.floats) return floatPlanes(raw, task)
+  const image = prepare(raw, task)
   const { height, width } = image
   return { data: toPlanes(image, byteTables(task.settings.normalization, task.backend)), height, width }
 }
