@@ -69,6 +69,5 @@ describe.each(BACKENDS)('$name', ({ Model, loadAuto }) => {
     await using again = (await loadAuto(folder)) as TowerBase
     expect(again.config).toMatchObject({ modelType: 'bert', vocabSize: 110 })
     expect(await again.forward(idsOf(5, 109))).toEqual(added)
-    await expect(tower.savePretrained(folder, { dtype: 'int8' })).rejects.toMatchObject({ code: 'bad-dtype' })
   })
 })
