@@ -103,7 +103,7 @@ TEXT_CASES = [
         normalization_type="layer_norm", layer_norm_eps=0.1, use_bottleneck_attention=True, classifier_activation=False,
         hidden_act="gelu"), position_ids=True),
     case("mobilebert-unshared", mobilebert(
-        key_query_shared_bottleneck=False, intra_bottleneck_size=18, embedding_size=18, trigram_input=False, type_vocab_size=3, pooling="mean")),
+        key_query_shared_bottleneck=False, intra_bottleneck_size=18, embedding_size=18, trigram_input=False, pooling="mean")),
     case("deberta", deberta()),
     case("deberta-absolute", deberta(relative_attention=False, pos_att_type="c2p|p2c", type_vocab_size=2, embedding_size=14,
                                      pooling="mean"), position_ids=True),
