@@ -14,7 +14,8 @@ const PAGES: Readonly<Record<string, string>> = { '../README.md': 'start.md', '.
 function inlined(svg: string, alt: string): string {
   const label = alt.replaceAll('&', '&amp;').replaceAll('"', '&quot;')
   const one = svg.replace(/<\?xml.*?\?>/, '').replace(/\n\s*/g, ' ')
-  return `<span class="figure" v-pre>${one.replace('<svg', `<svg role="img" aria-label="${label}"`)}</span>`
+  // Wider than a phone, it scrolls: also by keyboard.
+  return `<span class="figure" tabindex="0" v-pre>${one.replace('<svg', `<svg role="img" aria-label="${label}"`)}</span>`
 }
 
 /**
@@ -36,6 +37,7 @@ export function withFigures(markdown: Markdown): void {
     if (source.endsWith('.svg') && existsSync(file)) return inlined(readFileSync(file, 'utf8'), token.content)
     return self.renderToken(tokens, index, options)
   }
+  markdown.renderer.rules['table_open'] = () => '<table tabindex="0">\n'
   markdown.core.ruler.push('outward', ({ tokens, env }) => {
     // A title in the front matter has no path.
     const folder = dirname((env as { path?: string }).path ?? DOCS)

@@ -9,7 +9,7 @@ import { bundle } from './bundle'
 import { FakeHub } from '../../tools/hub/fake-hub'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-/** The folders that the pages speak of. */
+/** The folders and files that the pages speak of. */
 const FOLDERS = {
   clip: 'parity-tests/fixtures/families/clip',
   siglip: 'parity-tests/fixtures/families/siglip',
@@ -17,6 +17,8 @@ const FOLDERS = {
   'flax-clip-roberta': 'parity-tests/fixtures/originals/flax-clip-roberta',
   'hybrid-clip-roberta': 'parity-tests/fixtures/originals/hybrid-clip-roberta',
   'tf-vit-bert': 'parity-tests/fixtures/originals/tf-vit-bert',
+  pictures: 'parity-tests/models/emoji-vit-bert/samples',
+  'pizza.png': 'parity-tests/models/emoji-vit-bert/samples/pizza.png',
 }
 
 const PAGES = [
