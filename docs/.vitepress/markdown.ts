@@ -46,6 +46,11 @@ export function withFigures(markdown: Markdown): void {
       if (!href || /^[a-z]+:|^#|^\//.test(href)) continue
       const [path = '', anchor] = href.split('#')
       const file = relative(DOCS, join(folder, path))
+      // CONTRIBUTING.md is included here, but its links begin at the repository's root.
+      if (file.startsWith('docs/')) {
+        token.attrSet('href', `/${file.slice('docs/'.length)}${anchor ? `#${anchor}` : ''}`)
+        continue
+      }
       if (!file.startsWith('..') && ['.md', '.html'].includes(extname(file))) continue
       const page = PAGES[file]
       if (!existsSync(join(DOCS, file))) throw new Error(`${(env as { path: string }).path}: ${href} is not there.`)
