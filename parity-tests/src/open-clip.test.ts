@@ -91,6 +91,9 @@ describe('an open_clip checkpoint', () => {
     await expect(reads('vision_cfg', { layers: [3, 4, 6, 3] })).rejects.toMatchObject(unread)
     await expect(reads('vision_cfg', { attentional_pool: true })).rejects.toMatchObject(unread)
     await expect(reads('vision_cfg', { timm_model_name: 'vitamin_base_224' })).rejects.toMatchObject(unread)
+    const plain = { timm_model_name: 'vit_base_patch16_224', timm_pool: 'avg', timm_proj: 'none' }
+    await expect(reads('vision_cfg', plain)).rejects.toMatchObject(unread)
+    await expect(reads('vision_cfg', { ...plain, timm_proj: 'linear', timm_pool: 'map' })).rejects.toMatchObject(unread)
     await expect(reads('text_cfg', { ls_init_value: 0.1 })).rejects.toMatchObject(unread)
     await expect(reads('text_cfg', { embed_cls: true })).rejects.toMatchObject(unread)
     await expect(reads('text_cfg', { hf_model_name: './not-there' })).rejects.toMatchObject({ code: 'no-text-config' })

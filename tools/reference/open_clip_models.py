@@ -52,6 +52,7 @@ def tiny(name, **options):
 
 
 tiny("vit_nano_patch6_siglip_24", global_pool="map")
+tiny("vit_nano_patch6_24", class_token=True)
 tiny("vit_nano_patch6_siglip_gap_24", global_pool="avg", fc_norm=False)
 
 # The family that a checkpoint is read as, its config, what holds its weights.
@@ -73,6 +74,10 @@ CASES = {
     "bias-none": ("open_clip", "safetensors", dict(
         embed_dim=30, vision_cfg=dict(**TIMM, timm_model_name="vit_nano_patch6_siglip_24", timm_model_pretrained=False, timm_pool="map", timm_proj="linear", timm_proj_bias=True),
         text_cfg={**TEXT, "proj_type": "none"})),
+    "timm-token": ("open_clip", "safetensors", dict(
+        embed_dim=20, vision_cfg=dict(**TIMM, timm_model_name="vit_nano_patch6_24", timm_model_pretrained=False, timm_pool="token", timm_proj="linear"), text_cfg=TEXT)),
+    "timm-avg-mlp": ("open_clip", "bin", dict(
+        embed_dim=20, vision_cfg=dict(**TIMM, timm_model_name="vit_nano_patch6_24", timm_model_pretrained=False, timm_pool="avg", timm_proj="mlp"), text_cfg=TEXT)),
 }
 PREPROCESS = dict(mean=[0.48, 0.45, 0.40], std=[0.26, 0.27, 0.28], interpolation="bicubic", resize_mode="shortest")
 

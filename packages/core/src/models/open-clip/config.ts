@@ -5,7 +5,7 @@ import type { Source } from '../../files/types'
 import { isTextTower } from '../../towers/registry'
 import type { ProjectionForm } from '../encoder'
 import { CLIP, METACLIP_2, OPEN_CLIP, SIGLIP } from '../families'
-import { siglipOfTimm } from './timm'
+import { siglipOfTimm, vitOfTimm } from './timm'
 
 /** A tower by transformers' names, and the projection behind it. */
 interface Side {
@@ -87,13 +87,23 @@ function visionOf(config: JsonObject, quick: boolean): Side {
 }
 
 function timmOf(config: JsonObject, name: string): Side {
-  const tower = siglipOfTimm(name, config)
-  if (!tower)
-    throw unsupported(`vision_cfg.timm_model_name is "${name}"`, "Of timm's towers SigLIP's are read (vit_*_siglip_*).")
   const [pool, projection] = [textIn(config, 'timm_pool', 'avg'), textIn(config, 'timm_proj', 'linear')]
-  // timm's own pool is the one that the name says, where open_clip's config does not say another.
-  const own = tower.pooling === 'mean' ? 'avg' : 'map'
-  if (pool !== own && pool !== '') throw unsupported(`vision_cfg.timm_pool is "${pool}"`, `Of ${name}: "${own}".`)
+  const plain = vitOfTimm(name, config, pool)
+  const tower = plain ?? siglipOfTimm(name, config)
+  if (!tower)
+    throw unsupported(
+      `vision_cfg.timm_model_name is "${name}"`,
+      "Of timm's towers SigLIP's (vit_*_siglip_*) and plain ones with a class token (vit_base_patch16_224) are read.",
+    )
+  // timm's own pool is the one that the name says, where open_clip's config does not say another. A plain tower that is
+  // averaged and has nothing behind it has its last norm behind the mean.
+  const own = plain
+    ? projection === 'none'
+      ? ['token']
+      : ['token', 'avg']
+    : [tower.pooling === 'mean' ? 'avg' : 'map']
+  if (!own.includes(pool) && pool !== '')
+    throw unsupported(`vision_cfg.timm_pool is "${pool}"`, `Of ${name}: ${own.map((one) => `"${one}"`).join(', ')}.`)
   const bias = config.timm_proj_bias === true
   const forms: Readonly<Record<string, ProjectionForm>> = {
     none: 'none',

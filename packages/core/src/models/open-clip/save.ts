@@ -19,7 +19,7 @@ export async function saveOpenClip(
   const json = jsonOf(model.config)
   const { vision_cfg: vision, text_cfg: text } = json.model_cfg
   const parts = {
-    vision: vision.timm_model_name ? 'timm' : 'vit',
+    vision: !vision.timm_model_name ? 'vit' : model.config.visionConfig.modelType === 'vit' ? 'timm-vit' : 'timm',
     text: text.hf_model_name ? 'hf' : json.model_cfg.custom_text === true ? 'custom' : 'own',
   } as const
   if (options.maxShardSize !== undefined)

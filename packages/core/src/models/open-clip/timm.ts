@@ -8,6 +8,15 @@ const SIZES: Readonly<Record<string, readonly [number, number, number, number]>>
   giantopt: [1536, 40, 16, 6144],
 }
 
+/** The same of its plain towers. */
+const PLAIN: typeof SIZES = {
+  tiny: [192, 12, 3, 768],
+  small: [384, 12, 6, 1536],
+  base: [768, 12, 12, 3072],
+  large: [1024, 24, 16, 4096],
+  huge: [1280, 32, 16, 5120],
+}
+
 const count = (config: JsonObject, name: string): number | undefined =>
   typeof config[name] === 'number' ? config[name] : undefined
 
@@ -39,5 +48,25 @@ export function siglipOfTimm(name: string, config: JsonObject): JsonObject | und
     hidden_act: word === 'giantopt' ? 'gelu_pytorch_tanh' : 'gelu',
     layer_norm_eps: 1e-6,
     ...(gap && { pooling: 'mean', vision_use_head: false }),
+  }
+}
+
+/** A plain tower of timm with a class token (`vit_base_patch16_224`) as transformers' `ViTConfig` without its pooler. */
+export function vitOfTimm(name: string, config: JsonObject, pool: string): JsonObject | undefined {
+  const [, word = '', patch, size] = /^vit_([a-z0-9]+)_patch(\d+)_(\d+)(?:\.|$)/.exec(name) ?? []
+  const sizes = Object.hasOwn(PLAIN, word) ? PLAIN[word] : sizesIn(config)
+  if (!patch || !sizes) return undefined
+  const [hidden_size, num_hidden_layers, num_attention_heads, intermediate_size] = sizes
+  return {
+    model_type: 'vit',
+    hidden_size,
+    num_hidden_layers,
+    num_attention_heads,
+    intermediate_size,
+    patch_size: Number(patch),
+    image_size: Number(size),
+    hidden_act: 'gelu',
+    layer_norm_eps: 1e-6,
+    pooling: pool === 'avg' ? 'mean' : 'cls',
   }
 }

@@ -24,10 +24,11 @@ const one = (theirs: string, ours: string, rest: Partial<Rule> = {}): Rule => ({
   ours: [ours],
   ...rest,
 })
-const packed = (theirs: (part: string) => string, ours: string): Rule[] =>
+const VIT_PARTS = ['query', 'key', 'value']
+const packed = (theirs: (part: string) => string, ours: string, parts = ['q_proj', 'k_proj', 'v_proj']): Rule[] =>
   ['weight', 'bias'].map((part) => ({
     theirs: [theirs(part)],
-    ours: ['q_proj', 'k_proj', 'v_proj'].map((name) => `${ours}.${name}.${part}`),
+    ours: parts.map((name) => `${ours}.${name}.${part}`),
   }))
 
 /** open_clip's own transformer; `#` stands for a layer's number. */
@@ -80,6 +81,24 @@ const TIMM: readonly Rule[] = [
   ...both('visual.head.mlp.fc2', 'visual_projection.fc2'),
 ]
 
+const PLAIN_LAYER = ['visual.trunk.blocks.#', 'vision_model.encoder.layer.#'] as const
+/** timm's plain towers with a class token, which are transformers' ViT. */
+const TIMM_VIT: readonly Rule[] = [
+  ...both('visual.trunk.patch_embed.proj', 'vision_model.embeddings.patch_embeddings.projection'),
+  one('visual.trunk.cls_token', 'vision_model.embeddings.cls_token'),
+  one('visual.trunk.pos_embed', 'vision_model.embeddings.position_embeddings'),
+  ...both(`${PLAIN_LAYER[0]}.norm1`, `${PLAIN_LAYER[1]}.layernorm_before`),
+  ...both(`${PLAIN_LAYER[0]}.norm2`, `${PLAIN_LAYER[1]}.layernorm_after`),
+  ...packed((part) => `${PLAIN_LAYER[0]}.attn.qkv.${part}`, `${PLAIN_LAYER[1]}.attention.attention`, VIT_PARTS),
+  ...both(`${PLAIN_LAYER[0]}.attn.proj`, `${PLAIN_LAYER[1]}.attention.output.dense`),
+  ...both(`${PLAIN_LAYER[0]}.mlp.fc1`, `${PLAIN_LAYER[1]}.intermediate.dense`),
+  ...both(`${PLAIN_LAYER[0]}.mlp.fc2`, `${PLAIN_LAYER[1]}.output.dense`),
+  ...both('visual.trunk.norm', 'vision_model.layernorm'),
+  ...both('visual.head.proj', 'visual_projection'),
+  ...both('visual.head.mlp.fc1', 'visual_projection.fc1'),
+  ...both('visual.head.mlp.fc2', 'visual_projection.fc2'),
+]
+
 /** open_clip's text transformer, in the model itself or under `text.`. */
 const text = (under: string): readonly Rule[] => [
   ...both(`${under}token_embedding`, 'text_model.embeddings.token_embedding').slice(0, 1),
@@ -103,20 +122,20 @@ const HF: readonly Rule[] = [
 
 /** What an open_clip model is made of, as far as the names of its weights depend on it. */
 export interface OpenClipParts {
-  readonly vision: 'vit' | 'timm'
+  readonly vision: 'vit' | 'timm' | 'timm-vit'
   readonly text: 'own' | 'custom' | 'hf'
 }
 
 const rulesOf = ({ vision, text: kind }: OpenClipParts): readonly Rule[] => [
   ...LOGITS,
-  ...(vision === 'timm' ? TIMM : VIT),
+  ...{ vit: VIT, timm: TIMM, 'timm-vit': TIMM_VIT }[vision],
   ...(kind === 'hf' ? HF : text(kind === 'own' ? '' : 'text.')),
 ]
 
 const partsIn = (weights: Weights): OpenClipParts => {
   const has = (start: string) => [...weights.keys()].some((name) => name.startsWith(start))
   return {
-    vision: has('visual.trunk.') ? 'timm' : 'vit',
+    vision: has('visual.trunk.cls_token') ? 'timm-vit' : has('visual.trunk.') ? 'timm' : 'vit',
     text: has('text.transformer.resblocks.') ? 'custom' : has('text.') ? 'hf' : 'own',
   }
 }
