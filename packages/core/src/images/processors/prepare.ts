@@ -81,7 +81,10 @@ export function planOf(
     else {
       // ConvNeXT: below 384 pixels a larger resize and a crop, from there on a square without regard to the ratio.
       const edge = asked.shortest_edge!
-      current = size = edge < 384 ? fitShortestEdge(image, Math.trunc(edge / cropPct)) : { height: edge, width: edge }
+      const larger = Math.trunc(edge / cropPct)
+      if (edge < 384 && larger < 1)
+        throw new OptionError('image-setting', `cropPct: got ${cropPct}, which leaves nothing of an edge of ${edge}.`)
+      current = size = edge < 384 ? fitShortestEdge(image, larger) : { height: edge, width: edge }
       if (edge < 384) crop({ height: edge, width: edge })
     }
   }
