@@ -1,60 +1,27 @@
-import { readFileSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readSafetensors, type Tensor } from '@dual-encoder/core'
 import type { DualEncoderModel } from '@dual-encoder/core/backend'
 import * as onnx from '@dual-encoder/onnx'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { expectAsOriginal } from './as-original'
 import { BACKENDS } from './backends'
-import { difference } from './compare'
-import { casesIn, inputsOf } from './fixtures'
-import { violation } from './tolerances'
+import { casesIn } from './fixtures'
+import { keepEngine } from './keep-engine'
 
 const cases = casesIn('big-vision')
 const folderOf = (name: string) => cases.find((given) => given.name === name)!.folder
-const familyOf = (folder: string) =>
-  (JSON.parse(readFileSync(join(folder, 'family.json'), 'utf8')) as { family: string }).family
-const OUTPUTS = {
-  image_embeds: 'imageEmbeds',
-  text_embeds: 'textEmbeds',
-  logits_per_image: 'logitsPerImage',
-  logits_per_text: 'logitsPerText',
-} as const
 
 let target: string
 beforeEach(async () => (target = await mkdtemp(join(tmpdir(), 'dual-encoder-'))))
 afterEach(() => rm(target, { recursive: true }))
 
-describe.each(BACKENDS)('$name', ({ loadAuto, tolerances }) => {
-  /** An engine, with all that it has compiled, ends with its last model: this one keeps it. */
-  let keeper: DualEncoderModel
-  beforeAll(async () => {
-    keeper = (await loadAuto(cases[0]!.folder)) as DualEncoderModel
-    await keeper.forward(await inputsOf(cases[0]!.folder))
-  })
-  afterAll(() => keeper.dispose())
+describe.each(BACKENDS)('$name', (backend) => {
+  keepEngine(async (folder) => (await backend.loadAuto(folder)) as DualEncoderModel)
 
-  it.each(cases)("gives big_vision's embeddings and logits, and saves what gives them again: $name", async (given) => {
-    const { folder } = given
-    const expected = await readSafetensors(join(folder, 'expected.safetensors'))
-    const inputs = await inputsOf(folder)
-    const far = async (model: DualEncoderModel) => {
-      const output = await model.forward(inputs)
-      return Object.entries(OUTPUTS).flatMap(([name, ours]) => {
-        const [wanted, value] = [expected.get(name) as Tensor, output[ours]]
-        expect(value.dims).toEqual(wanted.dims)
-        return violation(name, difference(value, wanted), tolerances) ?? []
-      })
-    }
-    await using model = (await loadAuto(folder)) as DualEncoderModel
-    expect(model.config.modelType).toBe(familyOf(folder))
-    expect(await far(model)).toEqual([])
-    await model.savePretrained(target)
-    await using again = (await loadAuto(target)) as DualEncoderModel
-    expect(again.config.modelType).toBe(familyOf(folder))
-    expect(await far(again)).toEqual([])
-  })
+  it.each(cases)("gives big_vision's embeddings and logits, and saves what gives them again: $name", ({ folder }) =>
+    expectAsOriginal(backend, folder, target),
+  )
 })
 
 describe('an .npz of big_vision', () => {

@@ -1,53 +1,26 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readSafetensors, type Tensor } from '@dual-encoder/core'
+import { readSafetensors } from '@dual-encoder/core'
 import type { DualEncoderModel } from '@dual-encoder/core/backend'
 import * as onnx from '@dual-encoder/onnx'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { expectAsOriginal, familyOf } from './as-original'
 import { BACKENDS } from './backends'
-import { difference } from './compare'
-import { casesIn, inputsOf } from './fixtures'
-import { violation } from './tolerances'
+import { casesIn } from './fixtures'
+import { keepEngine } from './keep-engine'
 
 const cases = casesIn('open-clip')
 const folderOf = (name: string) => cases.find((given) => given.name === name)!.folder
-const familyOf = (folder: string) =>
-  (JSON.parse(readFileSync(join(folder, 'family.json'), 'utf8')) as { family: string }).family
-const NAMES = { image_embeds: 'imageEmbeds', text_embeds: 'textEmbeds' } as const
-const LOGITS = { logits_per_image: 'logitsPerImage', logits_per_text: 'logitsPerText' } as const
 
-describe.each(BACKENDS)('$name', ({ loadAuto, tolerances }) => {
-  /** An engine, with all that it has compiled, ends with its last model: this one keeps it. */
-  let keeper: DualEncoderModel
-  beforeAll(async () => {
-    keeper = (await loadAuto(cases[0]!.folder)) as DualEncoderModel
-    await keeper.forward(await inputsOf(cases[0]!.folder))
-  })
-  afterAll(() => keeper.dispose())
+describe.each(BACKENDS)('$name', (backend) => {
+  keepEngine(async (folder) => (await backend.loadAuto(folder)) as DualEncoderModel)
 
   it.each(cases)("gives open_clip's embeddings and logits, and saves what gives them again: $name", async (given) => {
     const { folder } = given
-    const expected = await readSafetensors(join(folder, 'expected.safetensors'))
-    const inputs = await inputsOf(folder)
-    const far = async (model: DualEncoderModel) => {
-      const output = await model.forward(inputs)
-      return Object.entries({ ...NAMES, ...LOGITS }).flatMap(([name, ours]) => {
-        const [wanted, value] = [expected.get(name) as Tensor, output[ours]]
-        expect(value.dims).toEqual(wanted.dims)
-        return violation(name, difference(value, wanted), tolerances) ?? []
-      })
-    }
-    await using model = (await loadAuto(folder)) as DualEncoderModel
-    expect(model.config.modelType).toBe(familyOf(folder))
-    expect(await far(model)).toEqual([])
-
     const target = await mkdtemp(join(tmpdir(), 'dual-encoder-'))
-    await model.savePretrained(target)
-    await using again = (await loadAuto(target)) as DualEncoderModel
-    expect(again.config.modelType).toBe(familyOf(folder))
-    expect(await far(again)).toEqual([])
+    await expectAsOriginal(backend, folder, target)
     if (familyOf(folder) === 'open_clip' && existsSync(join(folder, 'open_clip_model.safetensors'))) {
       const [ours, theirs] = await Promise.all(
         [target, folder].map((at) => readSafetensors(join(at, 'open_clip_model.safetensors'))),

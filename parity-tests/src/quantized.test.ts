@@ -19,6 +19,14 @@ const original = (name: string) =>
 
 const FILES = ['config.json', 'model.safetensors']
 
+/** Holds what was saved, and saved again, to the bytes that Python loaded. */
+async function expectSameFiles(recorded: string, ...saved: readonly string[]): Promise<void> {
+  for (const file of FILES) {
+    const given = await readFile(join(recorded, file))
+    for (const folder of saved) expect(await readFile(join(folder, file))).toEqual(given)
+  }
+}
+
 describe.each(CASES)('%s', (name) => {
   it('is saved as the int8 that Python loaded, and saved again to the same bytes', async () => {
     const [once, twice] = [await mkdtemp(join(tmpdir(), 'int8-')), await mkdtemp(join(tmpdir(), 'int8-'))]
@@ -30,11 +38,7 @@ describe.each(CASES)('%s', (name) => {
       for (const file of FILES) await cp(join(once, file), join(ofInt8(name), file), { recursive: true })
     await using model = (await onnx.AutoModel.fromPretrained(once)) as DualEncoderModel
     await model.savePretrained(twice, { dtype: 'int8' })
-    for (const file of FILES) {
-      const given = await readFile(join(ofInt8(name), file))
-      expect(await readFile(join(once, file))).toEqual(given)
-      expect(await readFile(join(twice, file))).toEqual(given)
-    }
+    await expectSameFiles(ofInt8(name), once, twice)
   })
 
   it('is far smaller', async () => {
@@ -68,11 +72,7 @@ describe.each(Object.entries(TOWERS))('the tower of %s', (name, kind) => {
     await using again = (await onnx.AutoModel.fromPretrained(once)) as onnx.VisionTower
     expect(again).toBeInstanceOf(Tower)
     await again.savePretrained(twice, { dtype: 'int8' })
-    for (const file of FILES) {
-      const given = await readFile(join(ofTower(name), file))
-      expect(await readFile(join(once, file))).toEqual(given)
-      expect(await readFile(join(twice, file))).toEqual(given)
-    }
+    await expectSameFiles(ofTower(name), once, twice)
   })
 
   it("gives Python's outputs from int8, and those of the original when saved as float32", async () => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { tensor, writeSafetensors } from '@dual-encoder/core'
 import { openSource, openWeights } from '@dual-encoder/core/backend'
 import { pythonPackage } from './packages.mjs'
+import { preprocessor } from './preprocessor.mjs'
 
 /** Of the package's names of a block those of transformers. @type {Record<string, string>} */
 const BLOCK = {
@@ -39,20 +40,8 @@ const config = `{
   "squeeze_expansion_ratio": 0.0
 }
 `
-const preprocessor = {
-  image_processor_type: 'CLIPImageProcessor',
-  do_convert_rgb: true,
-  do_resize: true,
-  size: { shortest_edge: 224 },
-  resample: 3,
-  do_center_crop: true,
-  crop_size: { height: 224, width: 224 },
-  do_rescale: true,
-  rescale_factor: 1 / 255,
-  do_normalize: true,
-  image_mean: [127 / 255, 127 / 255, 127 / 255],
-  image_std: [128 / 255, 128 / 255, 128 / 255],
-}
+/** Of 0 to 1 what the package takes off 0 to 255, and divides by. */
+const [MEAN, STD] = [127 / 255, 128 / 255]
 
 /** Every weight of a file of PyTorch's, by the file's names. @param {string} file */
 async function readPyTorch(file) {
@@ -105,7 +94,12 @@ export async function efficientNetLite0() {
   return {
     'model.safetensors': writeSafetensors(weights, { format: 'pt' }),
     'config.json': config,
-    'preprocessor_config.json': JSON.stringify(preprocessor, null, 2),
+    'preprocessor_config.json': preprocessor({
+      type: 'CLIPImageProcessor',
+      shortestEdge: 224,
+      mean: [MEAN, MEAN, MEAN],
+      std: [STD, STD, STD],
+    }),
     'classifier.safetensors': writeSafetensors(classifier, { format: 'pt' }),
     'classes.json': JSON.stringify(classes, null, 2),
   }

@@ -6,6 +6,7 @@ import { BinaryReader } from '@bufbuild/protobuf/wire'
 import { readSafetensors, tensor, writeSafetensors } from '@dual-encoder/core'
 import { efficientNetLite0 } from './efficientnet.mjs'
 import { cache, pythonPackage } from './packages.mjs'
+import { preprocessor } from './preprocessor.mjs'
 
 /**
  * Fields of a protobuf message, by number.
@@ -100,24 +101,15 @@ async function dinov2() {
     hidden_act: 'gelu',
     layer_norm_eps: 1e-6,
   }
-  const preprocessor = {
-    image_processor_type: 'BitImageProcessor',
-    do_convert_rgb: true,
-    do_resize: true,
-    size: { shortest_edge: 256 },
-    resample: 3,
-    do_center_crop: true,
-    crop_size: { height: 224, width: 224 },
-    do_rescale: true,
-    rescale_factor: 1 / 255,
-    do_normalize: true,
-    image_mean: [0.485, 0.456, 0.406],
-    image_std: [0.229, 0.224, 0.225],
-  }
   return {
     'model.safetensors': writeSafetensors(weights, { format: 'pt' }),
     'config.json': JSON.stringify(config, null, 2),
-    'preprocessor_config.json': JSON.stringify(preprocessor, null, 2),
+    'preprocessor_config.json': preprocessor({
+      type: 'BitImageProcessor',
+      shortestEdge: 256,
+      mean: [0.485, 0.456, 0.406],
+      std: [0.229, 0.224, 0.225],
+    }),
   }
 }
 

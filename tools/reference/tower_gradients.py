@@ -117,6 +117,18 @@ def tower_model(case, index):
     return model
 
 
+def family_model(case, index):
+    config = getattr(transformers, f"{case['kind']}Config")(text_config=case["text"], vision_config=case["vision"], **case["top"])
+    model = getattr(transformers, f"{case['kind']}Model")(config).eval()
+    model.set_attn_implementation("eager")
+    towers.draw(model, torch.Generator().manual_seed(3000 + index))
+    with torch.no_grad():
+        model.logit_scale.fill_(2.0)
+        if hasattr(model, "logit_bias"):
+            model.logit_bias.fill_(-3.0)
+    return model
+
+
 def main():
     chosen = lambda name: len(sys.argv) < 2 or name in sys.argv[1:]
     for name, (case, index) in tower_cases().items():
@@ -124,15 +136,7 @@ def main():
             write("towers", name, tower_model(case, index), lambda model, inputs: towers.outputs_of(case, model, inputs, case["interpolate"])["loss"].sum())
     for index, (name, case) in enumerate(families.CASES.items()):
         if chosen(name):
-            config = getattr(transformers, f"{case['kind']}Config")(text_config=case["text"], vision_config=case["vision"], **case["top"])
-            model = getattr(transformers, f"{case['kind']}Model")(config).eval()
-            model.set_attn_implementation("eager")
-            towers.draw(model, torch.Generator().manual_seed(3000 + index))
-            with torch.no_grad():
-                model.logit_scale.fill_(2.0)
-                if hasattr(model, "logit_bias"):
-                    model.logit_bias.fill_(-3.0)
-            write("families", name, model, lambda model, inputs: model(**inputs, return_loss=True).loss)
+            write("families", name, family_model(case, index), lambda model, inputs: model(**inputs, return_loss=True).loss)
 
 
 if __name__ == "__main__":

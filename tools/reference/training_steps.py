@@ -13,14 +13,13 @@ import shutil
 import sys
 
 import torch
-import transformers
 from safetensors.torch import load_file, save_file
 
 import families
 import towers
 from cases import CASES
 from text_cases import TEXT_CASES
-from tower_gradients import ROOT, TEXTS, gradients, rows_of, tensors_of, tower_model
+from tower_gradients import ROOT, TEXTS, family_model, gradients, rows_of, tensors_of, tower_model
 from vision_cases import VISION_CASES
 
 NAMES = {"towers": ["swin", "convnext", "deberta", "vit-bert"], "families": ["siglip", "clip"]}
@@ -85,21 +84,8 @@ def main():
             loss_of = lambda model, inputs: towers.outputs_of(case, model, inputs, case["interpolate"])["loss"].sum()
             write("towers", case["name"], lambda: tower_model(case, index), loss_of)
     for index, (name, case) in enumerate(families.CASES.items()):
-        if name not in NAMES["families"] or not chosen(name):
-            continue
-
-        def make():
-            config = getattr(transformers, f"{case['kind']}Config")(text_config=case["text"], vision_config=case["vision"], **case["top"])
-            model = getattr(transformers, f"{case['kind']}Model")(config)
-            model.set_attn_implementation("eager")
-            towers.draw(model, torch.Generator().manual_seed(3000 + index))
-            with torch.no_grad():
-                model.logit_scale.fill_(2.0)
-                if hasattr(model, "logit_bias"):
-                    model.logit_bias.fill_(-3.0)
-            return model
-
-        write("families", name, make, lambda model, inputs: model(**inputs, return_loss=True).loss)
+        if name in NAMES["families"] and chosen(name):
+            write("families", name, lambda: family_model(case, index), lambda model, inputs: model(**inputs, return_loss=True).loss)
     (ROOT / "training-steps" / "steps.json").write_text(json.dumps({"steps": STEPS, "adamw": ADAMW}) + "\n")
 
 

@@ -28,45 +28,36 @@ function sizesIn(config: JsonObject): readonly [number, number, number, number] 
   return [width, layers, heads, Math.trunc(width * (count(config, 'mlp_ratio') ?? 4))]
 }
 
+/** What a name says by `pattern`, a word for the size, a patch and a side, as transformers' configs have it. */
+function sizedBy(pattern: RegExp, name: string, sizes: typeof SIZES, config: JsonObject) {
+  const { word = '', patch, side, gap } = pattern.exec(name)?.groups ?? {}
+  const found = Object.hasOwn(sizes, word) ? sizes[word] : sizesIn(config)
+  if (!patch || !found) return undefined
+  const [hidden_size, num_hidden_layers, num_attention_heads, intermediate_size] = found
+  const sized = { hidden_size, num_hidden_layers, num_attention_heads, intermediate_size }
+  return { word, gap, sized: { ...sized, patch_size: Number(patch), image_size: Number(side), layer_norm_eps: 1e-6 } }
+}
+const SIGLIP = /^vit_(?<word>[a-z0-9]+)_patch(?<patch>\d+)_siglip_(?<gap>gap_)?(?<side>\d+)(?:\.|$)/
+const VIT = /^vit_(?<word>[a-z0-9]+)_patch(?<patch>\d+)_(?<side>\d+)(?:\.|$)/
+
 /**
  * A SigLIP tower of timm as transformers' `SiglipVisionConfig`: `vit_base_patch16_siglip_224`, or with the mean of its
  * patches for a pooler `vit_base_patch16_siglip_gap_224`. Other sizes than timm's say `width`, `layers` and so on.
  */
 export function siglipOfTimm(name: string, config: JsonObject): JsonObject | undefined {
-  const [, word = '', patch, gap, size] = /^vit_([a-z0-9]+)_patch(\d+)_siglip_(gap_)?(\d+)(?:\.|$)/.exec(name) ?? []
-  const sizes = Object.hasOwn(SIZES, word) ? SIZES[word] : sizesIn(config)
-  if (!patch || !sizes) return undefined
-  const [hidden_size, num_hidden_layers, num_attention_heads, intermediate_size] = sizes
-  return {
-    model_type: 'siglip_vision_model',
-    hidden_size,
-    num_hidden_layers,
-    num_attention_heads,
-    intermediate_size,
-    patch_size: Number(patch),
-    image_size: Number(size),
-    hidden_act: word === 'giantopt' ? 'gelu_pytorch_tanh' : 'gelu',
-    layer_norm_eps: 1e-6,
-    ...(gap && { pooling: 'mean', vision_use_head: false }),
-  }
+  const { word, gap, sized } = sizedBy(SIGLIP, name, SIZES, config) ?? {}
+  return (
+    sized && {
+      model_type: 'siglip_vision_model',
+      ...sized,
+      hidden_act: word === 'giantopt' ? 'gelu_pytorch_tanh' : 'gelu',
+      ...(gap && { pooling: 'mean', vision_use_head: false }),
+    }
+  )
 }
 
 /** A plain tower of timm with a class token (`vit_base_patch16_224`) as transformers' `ViTConfig` without its pooler. */
 export function vitOfTimm(name: string, config: JsonObject, pool: string): JsonObject | undefined {
-  const [, word = '', patch, size] = /^vit_([a-z0-9]+)_patch(\d+)_(\d+)(?:\.|$)/.exec(name) ?? []
-  const sizes = Object.hasOwn(PLAIN, word) ? PLAIN[word] : sizesIn(config)
-  if (!patch || !sizes) return undefined
-  const [hidden_size, num_hidden_layers, num_attention_heads, intermediate_size] = sizes
-  return {
-    model_type: 'vit',
-    hidden_size,
-    num_hidden_layers,
-    num_attention_heads,
-    intermediate_size,
-    patch_size: Number(patch),
-    image_size: Number(size),
-    hidden_act: 'gelu',
-    layer_norm_eps: 1e-6,
-    pooling: pool === 'avg' ? 'mean' : 'cls',
-  }
+  const { sized } = sizedBy(VIT, name, PLAIN, config) ?? {}
+  return sized && { model_type: 'vit', ...sized, hidden_act: 'gelu', pooling: pool === 'avg' ? 'mean' : 'cls' }
 }
