@@ -97,8 +97,8 @@ export class SearchIndex {
     checkOptions(options, ['batchSize', 'signal', 'onProgress'], 'add')
     const adding = new Adding(this.#store, this.#options.model, this.#options.processor, options)
     const report = typeof source === 'string' ? await adding.path(source) : await adding.items(source)
-    if (report.added + report.changed + report.copied + report.removed > 0)
-      await this.#store.settle(this.#options.exactBelow ?? 20_000, () => this.#askedTexts())
+    // Even where nothing is new: an addition before may have been killed as it settled.
+    await this.#store.settle(this.#options.exactBelow ?? 20_000, () => this.#askedTexts())
     return report
   }
 
