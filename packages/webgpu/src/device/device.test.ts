@@ -104,7 +104,7 @@ describe('a device', () => {
     for (const [name, part] of Object.entries({
       DualEncoderAttention: 'keyBlock',
       DualEncoderLinear: 'matrixAt',
-      DualEncoderAddLayerNorm: 'written',
+      DualEncoderAddLayerNorm: 'sum[base',
       DualEncoderL2Normalize: 'let norm = sqrt',
       DualEncoderPatches: 'let channel',
     })) {

@@ -1,7 +1,6 @@
-import type { Activation } from '@dual-encoder/core/backend'
+import { type Activation, sizeOf } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
-import type { DeviceBackend } from '../device/backend'
-import { GROUP, runKernel, spread } from './program'
+import { type Describe, GROUP, type Kernel, type Shaped, spread } from './kernel'
 
 /** 1 + erf(x / sqrt 2) and friends, by a rational function with an error of 1.5e-7 (Abramowitz and Stegun 7.1.26). */
 const ERF = `
@@ -90,63 +89,60 @@ export function activationCode(name: Formulated): string {
 }
 
 export const ACTIVATION = 'DualEncoderActivation'
-const ACTIVATION_GRAD = 'DualEncoderActivationGrad'
+export const ACTIVATION_GRAD = 'DualEncoderActivationGrad'
 
 /** Element by element, of tensors of one shape: `at(i)`, four values where their number allows it. */
-const elementwise = (
-  backend: DeviceBackend,
+function elementwise(
   kernel: string,
   name: Formulated,
-  tensors: Readonly<Record<string, tf.TensorInfo>>,
+  tensors: Readonly<Record<string, Shaped>>,
   code: (four: (name: string) => string) => string,
-): tf.TensorInfo => {
-  const [first] = Object.values(tensors) as [tf.TensorInfo]
-  const size = tf.util.sizeFromShape(first.shape)
+): Kernel {
+  const [first] = Object.values(tensors) as [Shaped]
+  const size = sizeOf(first.shape)
   const width = size % 4 === 0 ? 4 : 1
-  const count = size / width
-  const result = runKernel(backend, {
-    kernel,
+  return {
+    name: kernel,
     variant: [name, width],
-    inputs: Object.entries(tensors).map(([name, tensor]) => ({ name, tensor, shape: [1, size], width })),
-    shape: [1, size],
-    width,
+    inputs: Object.entries(tensors).map(([name, { dtype }]) => ({ name, shape: [1, size], dtype, width })),
+    result: { shape: first.shape, view: [1, size], width },
     workgroup: [64, 1],
-    groups: spread(Math.ceil(count / 64)),
+    groups: spread(Math.ceil(size / width / 64)),
     code: `${code((name) => (width === 4 ? `${name}[i]` : `vec4<f32>(${name}[i])`))}
       fn main() {
         let i = ${GROUP} * 64 + i32(localId.x);
         if (i < uniforms.outShape.y / ${width}) { result[i] = at(i)${width === 4 ? '' : '.x'}; }
       }`,
-  })
-  return { ...result, shape: first.shape }
+  }
 }
 
-const activationKernel =
-  (kernel: string, of: (attrs: tf.NamedAttrMap | undefined) => Formulated) =>
-  (backend: DeviceBackend): tf.KernelFunc =>
-  ({ inputs, attrs }) => {
-    const name = of(attrs)
-    const code = (four: (name: string) => string) =>
-      `${activationCode(name)} fn at(i: i32) -> vec4<f32> { return activate(${four('x')}); }`
-    return elementwise(backend, kernel, name, { x: inputs.x as tf.TensorInfo }, code)
-  }
+const activated = (kernel: string, name: Formulated, x: Shaped): Kernel =>
+  elementwise(
+    kernel,
+    name,
+    { x },
+    (four) => `${activationCode(name)} fn at(i: i32) -> vec4<f32> { return activate(${four('x')}); }`,
+  )
 
-const nameOf = (attrs: tf.NamedAttrMap | undefined): Formulated => (attrs as unknown as { name: Formulated }).name
+export const activationKernel: Describe<{ x: Shaped }, { name: Activation }> = ({ x }, { name }) =>
+  activated(ACTIVATION, name, x)
 
-export const activationKernels: Readonly<Record<string, (backend: DeviceBackend) => tf.KernelFunc>> = {
-  [ACTIVATION]: activationKernel(ACTIVATION, nameOf),
-  // TensorFlow.js's own is a log close to 1.
-  [tf.Softplus]: activationKernel(tf.Softplus, () => 'softplus'),
-  [ACTIVATION_GRAD]:
-    (backend) =>
-    ({ inputs, attrs }) => {
-      const name = nameOf(attrs)
-      const { before = '', slope } = FORMULAS[name]
-      const code = (four: (name: string) => string) => `${before} fn slope(x: vec4<f32>) -> vec4<f32> { ${slope} }
-        fn at(i: i32) -> vec4<f32> { return ${four('dy')} * slope(${four('x')}); }`
-      const tensors = { x: inputs.x as tf.TensorInfo, dy: inputs.dy as tf.TensorInfo }
-      return elementwise(backend, ACTIVATION_GRAD, name, tensors, code)
-    },
+/** TensorFlow.js's own is a log close to 1. */
+export const softplusKernel: Describe<{ x: Shaped }> = ({ x }) => activated(tf.Softplus, 'softplus', x)
+
+/** dy f'(x) */
+export const activationGradKernel: Describe<{ x: Shaped; dy: Shaped }, { name: Activation }> = (
+  { x, dy },
+  { name },
+) => {
+  const { before = '', slope } = FORMULAS[name]
+  return elementwise(
+    ACTIVATION_GRAD,
+    name,
+    { x, dy },
+    (four) => `${before} fn slope(x: vec4<f32>) -> vec4<f32> { ${slope} }
+      fn at(i: i32) -> vec4<f32> { return ${four('dy')} * slope(${four('x')}); }`,
+  )
 }
 
 export const activationGradients: readonly tf.GradConfig[] = [

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { DeviceBackend } from '../device/backend'
-import { asResult, fourOf, type Input, runKernel } from './program'
+import { asResult, type Describe, floats, fourOf, inputsOf, integers, type Shaped, type Width } from './kernel'
 
 const ATTENTION = 'DualEncoderAttention'
 /** Gradients save their inputs by name, so each set of inputs is a kernel of its own. */
@@ -12,6 +11,7 @@ const FORMS = [
   [false, true],
   [true, true],
 ] as const
+export const ATTENTIONS = FORMS.map(([mask, bias]) => attentionName(mask, bias))
 
 /** Queries of a workgroup, and keys and values that it holds at once. */
 const QUERIES = 32
@@ -51,62 +51,61 @@ function reader(name: string, whole: boolean, half: boolean, headSize: number): 
   }`
 }
 
+interface AttentionTensors {
+  readonly q: Shaped
+  readonly k: Shaped
+  readonly v: Shaped
+  readonly mask?: Shaped
+  readonly bias?: Shaped
+}
+
 /**
  * softmax(scale q kᵀ + bias, padding masked) v by an online softmax (Dao et al., FlashAttention): each invocation has
  * a query, a workgroup shares blocks of keys and values, and the scores are never written.
  * q `[B, Lq, *]`, k and v `[B, Lk, *]`, mask `[B, Lk]` int32, bias `[heads, Lq, Lk]` -> `[B, Lq, hidden]`
  */
-const attentionKernel =
-  (backend: DeviceBackend): tf.KernelFunc =>
-  ({ inputs, attrs }) => {
-    const { q, k, v, mask, bias } = inputs as unknown as Record<'q' | 'k' | 'v', tf.TensorInfo> &
-      Partial<Record<'mask' | 'bias', tf.TensorInfo>>
-    const { heads, scale, hidden, offsets, half } = attrs as unknown as AttentionAttrs
-    const headSize = hidden / heads
-    const parts = Math.ceil(headSize / 4)
-    const [batch = 1, length = 1] = q.shape
-    const halves = [q, k, v].map(({ dtype }) => dtype === 'int32')
-    const widths = [q, k, v].map(({ shape }, i) => (shape[2] ?? 1) * (halves[i] ? 2 : 1))
-    const whole = isWhole(headSize, [...widths, ...offsets])
-    const unit = whole ? (4 as const) : (1 as const)
-    const tensors: Input[] = [
-      ...Object.entries({ q, k, v }).map(([name, tensor], i) => ({
-        name,
-        tensor,
-        width: halves[i] ? (2 as const) : unit,
-      })),
-      ...(mask ? [{ name: 'mask', tensor: mask }] : []),
-      ...(bias ? [{ name: 'bias', tensor: bias }] : []),
-    ]
-    const starts = ['q', 'k', 'v'].map(
-      (name, i) => `fn ${name}Start(row: i32) -> i32 {
+export const attentionKernel: Describe<AttentionTensors, AttentionAttrs> = ({ q, k, v, mask, bias }, attrs) => {
+  const { heads, scale, hidden, offsets, half } = attrs
+  const headSize = hidden / heads
+  const parts = Math.ceil(headSize / 4)
+  const [batch = 1, length = 1] = q.shape
+  const halves = [q, k, v].map(({ dtype }) => dtype === 'int32')
+  const widths = [q, k, v].map(({ shape }, i) => (shape[2] ?? 1) * (halves[i] ? 2 : 1))
+  const whole = isWhole(headSize, [...widths, ...offsets])
+  const unit: Width = whole ? 4 : 1
+  const starts = ['q', 'k', 'v'].map(
+    (name, i) => `fn ${name}Start(row: i32) -> i32 {
         return row * uniforms.${name}Width + uniforms.${name}Offset + i32(workgroupId.y) * ${headSize / unit};
       } ${reader(name, whole, halves[i] === true, headSize)}`,
-    )
-    const store = whole
-      ? `result[out + part] = ${asResult('sum[part] / total', half)};`
-      : [0, 1, 2, 3]
-          .map((i) => `if (4 * part + ${i} < ${headSize}) { result[out + 4 * part + ${i}] = sum[part][${i}] / total; }`)
-          .join('\n')
-    return runKernel(backend, {
-      kernel: attentionName(mask !== undefined, bias !== undefined),
-      variant: [headSize, whole, half],
-      dtype: half ? 'int32' : 'float32',
-      inputs: tensors,
-      shape: [batch, length, half ? hidden / 2 : hidden],
-      width: half ? 2 : unit,
-      workgroup: [QUERIES, 1],
-      groups: [Math.ceil(length / QUERIES), heads, batch],
-      uniforms: [
-        { declare: 'scale: f32', value: scale },
-        { declare: 'keys: i32', value: k.shape[1] ?? 1 },
-        { declare: 'across: i32', value: hidden / unit },
-        ...['q', 'k', 'v'].flatMap((name, i) => [
-          { declare: `${name}Width: i32`, value: (widths[i] as number) / unit },
-          { declare: `${name}Offset: i32`, value: (offsets[i] as number) / unit },
-        ]),
-      ],
-      code: `
+  )
+  const store = whole
+    ? `result[out + part] = ${asResult('sum[part] / total', half)};`
+    : [0, 1, 2, 3]
+        .map((i) => `if (4 * part + ${i} < ${headSize}) { result[out + 4 * part + ${i}] = sum[part][${i}] / total; }`)
+        .join('\n')
+  return {
+    name: attentionName(mask !== undefined, bias !== undefined),
+    variant: [headSize, whole, half],
+    inputs: [
+      ...inputsOf({ q, k, v }).map((input, i) => ({ ...input, width: halves[i] ? (2 as const) : unit })),
+      ...inputsOf({ mask, bias }),
+    ],
+    result: half
+      ? { shape: [batch, length, hidden / 2], dtype: 'int32', width: 2 }
+      : { shape: [batch, length, hidden], dtype: 'float32', width: unit },
+    workgroup: [QUERIES, 1],
+    groups: [Math.ceil(length / QUERIES), heads, batch],
+    uniforms: [
+      ...floats({ scale }),
+      ...integers({ keys: k.shape[1] ?? 1, across: hidden / unit }),
+      ...['q', 'k', 'v'].flatMap((name, i) =>
+        integers({
+          [`${name}Width`]: (widths[i] as number) / unit,
+          [`${name}Offset`]: (offsets[i] as number) / unit,
+        }),
+      ),
+    ],
+    code: `
         var<workgroup> keyBlock: array<vec4<f32>, ${KEYS * parts}>;
         var<workgroup> valueBlock: array<vec4<f32>, ${KEYS * parts}>;
         ${starts.join('\n')}
@@ -159,8 +158,8 @@ const attentionKernel =
             for (var part = 0; part < ${parts}; part++) { ${store} }
           }
         }`,
-    })
   }
+}
 
 /** The scores again, then softmax's derivative. q, k and v each in a tensor of their own. */
 const attentionGradient = (masked: boolean, biased: boolean): tf.GradConfig => ({
@@ -195,7 +194,4 @@ const attentionGradient = (masked: boolean, biased: boolean): tf.GradConfig => (
   },
 })
 
-export const attentionKernels = Object.fromEntries(
-  FORMS.map(([mask, bias]) => [attentionName(mask, bias), attentionKernel]),
-)
 export const attentionGradients = FORMS.map(([mask, bias]) => attentionGradient(mask, bias))

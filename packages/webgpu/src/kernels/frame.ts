@@ -1,7 +1,5 @@
 import { type Placement } from '@dual-encoder/core'
-import type * as tf from '@tensorflow/tfjs-core'
-import type { DeviceBackend } from '../device/backend'
-import { runKernel } from './program'
+import { type Describe, floats, inputsOf, integers, type Shaped } from './kernel'
 
 export const FRAME = 'DualEncoderFrame'
 
@@ -31,28 +29,23 @@ const axis = (name: string, from: string, to: string): string => `
  * A picture `[H, W, 3]` of int32 bytes as a processor prepares it: resized with antialiasing, cropped, rounded to bytes,
  * normalised -> `[1, 3, height, width]`. In float32, where Pillow and torchvision round twice in integers.
  */
-export const frameKernel =
-  (backend: DeviceBackend): tf.KernelFunc =>
-  ({ inputs, attrs }) => {
-    const picture = inputs.picture as tf.TensorInfo
-    const { size, resample, window, normalization } = (attrs as unknown as { placement: Placement }).placement
-    const { support, code } = FILTERS[resample as keyof typeof FILTERS]
-    const { factor = 1, mean = [0, 0, 0], std = [1, 1, 1] } = normalization
-    const shape = [1, 3, window.y1 - window.y0, window.x1 - window.x0]
-    const numbers = { factor, ...named('mean', mean), ...named('std', std) }
-    const integers = { left: window.x0, top: window.y0, across: size.width, down: size.height }
-    return runKernel(backend, {
-      kernel: FRAME,
-      variant: [resample],
-      inputs: [{ name: 'picture', tensor: picture }],
-      shape,
-      workgroup: [8, 8],
-      groups: [Math.ceil((shape[3] as number) / 8), Math.ceil((shape[2] as number) / 8), 1],
-      uniforms: [
-        ...Object.entries(numbers).map(([name, value]) => ({ declare: `${name}: f32`, value })),
-        ...Object.entries(integers).map(([name, value]) => ({ declare: `${name}: i32`, value })),
-      ],
-      code: `
+export const frameKernel: Describe<{ picture: Shaped }, { placement: Placement }> = ({ picture }, { placement }) => {
+  const { size, resample, window, normalization } = placement
+  const { support, code } = FILTERS[resample as keyof typeof FILTERS]
+  const { factor = 1, mean = [0, 0, 0], std = [1, 1, 1] } = normalization
+  const [height, width] = [window.y1 - window.y0, window.x1 - window.x0]
+  return {
+    name: FRAME,
+    variant: [resample],
+    inputs: inputsOf({ picture }),
+    result: { shape: [1, 3, height, width] },
+    workgroup: [8, 8],
+    groups: [Math.ceil(width / 8), Math.ceil(height / 8), 1],
+    uniforms: [
+      ...floats({ factor, ...named('mean', mean), ...named('std', std) }),
+      ...integers({ left: window.x0, top: window.y0, across: size.width, down: size.height }),
+    ],
+    code: `
         const SUPPORT = ${support}.0;
         fn weight(distance: f32) -> f32 { let d = abs(distance); ${code} }
         fn main() {
@@ -88,8 +81,8 @@ export const frameKernel =
             result[(channel * height + row) * width + column] = normalized[channel];
           }
         }`,
-    })
   }
+}
 
 const named = (name: string, values: readonly number[]): Record<string, number> =>
   Object.fromEntries(values.map((value, i) => [`${name}${i}`, value]))

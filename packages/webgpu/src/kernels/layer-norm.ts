@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { DeviceBackend } from '../device/backend'
-import { GROUP, type Input, runKernel, spread, sumOverWorkgroup } from './program'
+import { sizeOf } from '@dual-encoder/core/backend'
+import { type Describe, floats, GROUP, inputsOf, type Kernel, type Shaped, spread, sumOverWorkgroup } from './kernel'
 
 export const LAYER_NORM = 'DualEncoderLayerNorm'
 export const ADD_LAYER_NORM = 'DualEncoderAddLayerNorm'
@@ -9,28 +9,29 @@ export const L2_NORMALIZE = 'DualEncoderL2Normalize'
 const LANES = 64
 
 interface Rows {
-  readonly kernel: string
-  readonly inputs: readonly Input[]
-  readonly shape: number[]
+  readonly name: string
+  readonly tensors: Readonly<Record<string, Shaped>>
+  readonly shape: readonly number[]
+  readonly others?: Kernel['others']
   readonly eps: number
   /** Statements for one row that starts at `base` and has `D` values, `live` where the row is to be written. */
   readonly row: string
-  readonly before?: string
 }
 
 /** One workgroup for each row. */
-function overRows(backend: DeviceBackend, { kernel, inputs, shape, eps, row, before = '' }: Rows): tf.TensorInfo {
+function overRows({ name, tensors, shape, others, eps, row }: Rows): Kernel {
   const width = shape[shape.length - 1] ?? 1
-  const rows = tf.util.sizeFromShape(shape) / width
-  const result = runKernel(backend, {
-    kernel,
+  const rows = sizeOf(shape) / width
+  return {
+    name,
     variant: [],
-    inputs: inputs.map((input) => ({ ...input, shape: input.tensor.shape.length > 1 ? [rows, width] : [width] })),
-    shape: [rows, width],
+    inputs: inputsOf(tensors).map((input) => ({ ...input, shape: input.shape.length > 1 ? [rows, width] : [width] })),
+    result: { shape, view: [rows, width] },
+    others,
     workgroup: [LANES, 1],
     groups: spread(rows),
-    uniforms: [{ declare: 'eps: f32', value: eps }],
-    code: `${before} ${sumOverWorkgroup(LANES)}
+    uniforms: floats({ eps }),
+    code: `${sumOverWorkgroup(LANES)}
       fn main() {
         let D = uniforms.outShape.y;
         let group = ${GROUP};
@@ -40,8 +41,7 @@ function overRows(backend: DeviceBackend, { kernel, inputs, shape, eps, row, bef
         let lane = i32(localId.x);
         ${row}
       }`,
-  })
-  return { ...result, shape }
+  }
 }
 
 const normalized = (value: string, store = ''): string => `
@@ -55,59 +55,49 @@ const normalized = (value: string, store = ''): string => `
     if (live) { result[base + i] = (${value} - mean) * scale * weight[i] + bias[i]; }
   }`
 
-type Named = Record<string, tf.TensorInfo>
-const named = (tensors: Named): Input[] => Object.entries(tensors).map(([name, tensor]) => ({ name, tensor }))
-
-export const normKernels: Readonly<Record<string, (backend: DeviceBackend) => tf.KernelFunc>> = {
-  [LAYER_NORM]:
-    (backend) =>
-    ({ inputs, attrs }) => {
-      const { x, weight, bias } = inputs as unknown as { x: tf.TensorInfo; weight: tf.TensorInfo; bias: tf.TensorInfo }
-      const { eps } = attrs as unknown as { eps: number }
-      const row = normalized('x[base + i]')
-      return overRows(backend, { kernel: LAYER_NORM, inputs: named({ x, weight, bias }), shape: x.shape, eps, row })
-    },
-  [ADD_LAYER_NORM]:
-    (backend) =>
-    ({ inputs, attrs }) => {
-      const { x, residual, weight, bias } = inputs as unknown as Record<
-        'x' | 'residual' | 'weight' | 'bias',
-        tf.TensorInfo
-      >
-      const sum = backend.makeTensorInfo(x.shape, 'float32')
-      const normed = overRows(backend, {
-        kernel: ADD_LAYER_NORM,
-        // `sum` is declared as an input, and its binding once more, to be written.
-        inputs: named({ x, residual, weight, bias, sum }),
-        before: '@group(0) @binding(5) var<storage, read_write> written: array<f32>;',
-        shape: x.shape,
-        eps: (attrs as unknown as { eps: number }).eps,
-        row: normalized('x[base + i] + residual[base + i]', 'if (live) { written[base + i] = v; }'),
-      })
-      return [normed, sum]
-    },
-  [L2_NORMALIZE]:
-    (backend) =>
-    ({ inputs }) => {
-      const x = inputs.x as tf.TensorInfo
-      return overRows(backend, {
-        kernel: L2_NORMALIZE,
-        inputs: named({ x }),
-        shape: x.shape,
-        eps: 0,
-        row: `
-          var squares = uniforms.eps;
-          for (var i = lane; i < D; i += ${LANES}) { squares += x[base + i] * x[base + i]; }
-          let norm = sqrt(sumOf(squares));
-          for (var i = lane; i < D; i += ${LANES}) { if (live) { result[base + i] = x[base + i] / norm; } }`,
-      })
-    },
+interface NormTensors {
+  readonly x: Shaped
+  readonly weight: Shaped
+  readonly bias: Shaped
 }
+interface NormAttrs {
+  readonly eps: number
+}
+
+export const layerNormKernel: Describe<NormTensors, NormAttrs> = ({ x, weight, bias }, { eps }) =>
+  overRows({ name: LAYER_NORM, tensors: { x, weight, bias }, shape: x.shape, eps, row: normalized('x[base + i]') })
+
+/** [layerNorm(x + residual), x + residual] */
+export const addLayerNormKernel: Describe<NormTensors & { residual: Shaped }, NormAttrs> = (
+  { x, residual, weight, bias },
+  { eps },
+) =>
+  overRows({
+    name: ADD_LAYER_NORM,
+    tensors: { x, residual, weight, bias },
+    shape: x.shape,
+    others: [{ name: 'sum', shape: x.shape }],
+    eps,
+    row: normalized('x[base + i] + residual[base + i]', 'if (live) { sum[base + i] = v; }'),
+  })
+
+export const l2NormalizeKernel: Describe<{ x: Shaped }> = ({ x }) =>
+  overRows({
+    name: L2_NORMALIZE,
+    tensors: { x },
+    shape: x.shape,
+    eps: 0,
+    row: `
+      var squares = uniforms.eps;
+      for (var i = lane; i < D; i += ${LANES}) { squares += x[base + i] * x[base + i]; }
+      let norm = sqrt(sumOf(squares));
+      for (var i = lane; i < D; i += ${LANES}) { if (live) { result[base + i] = x[base + i] / norm; } }`,
+  })
 
 const leading = (x: tf.Tensor): number[] => Array.from({ length: x.rank - 1 }, (_, axis) => axis)
 
 /** Of layerNorm(x) with respect to x, weight and bias. */
-function normGradients(dy: tf.Tensor, x: tf.Tensor, weight: tf.Tensor, eps: number) {
+function gradientsOf(dy: tf.Tensor, x: tf.Tensor, weight: tf.Tensor, eps: number) {
   const centred = tf.sub(x, tf.mean(x, -1, true))
   const scale = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), eps))
   const unit = tf.mul(centred, scale)
@@ -122,13 +112,13 @@ function normGradients(dy: tf.Tensor, x: tf.Tensor, weight: tf.Tensor, eps: numb
   }
 }
 
-export const normGradientConfigs: readonly tf.GradConfig[] = [
+export const normGradients: readonly tf.GradConfig[] = [
   {
     kernelName: LAYER_NORM,
     inputsToSave: ['x', 'weight'],
     gradFunc: (dy, saved, attrs) => {
       const [x, weight] = saved as [tf.Tensor, tf.Tensor]
-      return normGradients(dy as tf.Tensor, x, weight, (attrs as unknown as { eps: number }).eps)
+      return gradientsOf(dy as tf.Tensor, x, weight, (attrs as unknown as { eps: number }).eps)
     },
   },
   {
@@ -138,7 +128,7 @@ export const normGradientConfigs: readonly tf.GradConfig[] = [
     gradFunc: (dys, saved, attrs) => {
       const [weight, sum] = saved as [tf.Tensor, tf.Tensor]
       const [dNormed, dSum] = dys as unknown as [tf.Tensor, tf.Tensor]
-      const { x, ...rest } = normGradients(dNormed, sum, weight, (attrs as unknown as { eps: number }).eps)
+      const { x, ...rest } = gradientsOf(dNormed, sum, weight, (attrs as unknown as { eps: number }).eps)
       const both = () => tf.add(x(), dSum)
       return { x: both, residual: both, ...rest }
     },

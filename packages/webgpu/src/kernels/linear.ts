@@ -1,8 +1,7 @@
 import type { Activation } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
-import type { DeviceBackend } from '../device/backend'
 import { activationCode } from './activations'
-import { asResult, fourOf, type Input, runKernel } from './program'
+import { asResult, type Describe, fourOf, type Input, inputsOf, integers, type Shaped } from './kernel'
 
 export const LINEAR = 'DualEncoderLinear'
 
@@ -69,62 +68,55 @@ const sumOfParts = ({ rows, down, splits }: Tile, each: EachRow): string =>
       }`
 
 /** A row in fours of values. */
-const fours = ({ shape, dtype }: tf.TensorInfo): number => (shape[1] ?? 1) / (dtype === 'int32' ? 2 : 4)
+const fours = ({ shape, dtype }: Shaped): number => (shape[1] ?? 1) / (dtype === 'int32' ? 2 : 4)
 
 /** Whether the kernel takes such a layer: its loads are of four values. */
 export const isLinear = (inner: number, { width, offset }: Pick<LinearAttrs, 'width' | 'offset'>): boolean =>
   inner % 4 === 0 && width % 4 === 0 && offset % 4 === 0
+
+interface LinearTensors {
+  readonly x: Shaped
+  readonly matrix: Shaped
+  readonly bias?: Shaped
+  readonly scale?: Shaped
+}
 
 /**
  * activation(x W + b) * scale, each invocation a tile of up to 8 rows and 4 columns in registers.
  * x `[M, K]`, matrix, bias and scale `[width]` -> `[M, width]`; x, matrix and result float32, or int32 that hold two
  * float16 each. Its gradient knows no scale.
  */
-export const linearKernel =
-  (backend: DeviceBackend): tf.KernelFunc =>
-  ({ inputs, attrs }) => {
-    const { x, matrix, bias, scale } = inputs as unknown as Record<'x' | 'matrix', tf.TensorInfo> &
-      Partial<Record<'bias' | 'scale', tf.TensorInfo>>
-    const { width, offset, transposed, activation, half } = attrs as unknown as LinearAttrs
-    const [halfX, halfMatrix] = [x.dtype === 'int32', matrix.dtype === 'int32']
-    const [count = 1] = x.shape
-    const tile = tileOf(count)
-    const { rows, down, splits } = tile
-    const each: EachRow = (of) => Array.from({ length: rows }, (_, row) => of(row)).join('\n')
-    const tensors: Input[] = [
-      { name: 'x', tensor: x, width: halfX ? 2 : 4 },
-      { name: 'matrix', tensor: matrix, width: halfMatrix ? 2 : 4 },
-      ...(bias ? [{ name: 'bias', tensor: bias, width: 4 } as const] : []),
-      ...(scale ? [{ name: 'scale', tensor: scale, width: 4 } as const] : []),
-    ]
-    return runKernel(backend, {
-      kernel: LINEAR,
-      variant: [activation, transposed, half, rows, down, scale !== undefined],
-      dtype: half ? 'int32' : 'float32',
-      inputs: tensors,
-      shape: [count, half ? width / 2 : width],
-      width: half ? 2 : 4,
-      workgroup: [ACROSS, OTHERS],
-      groups: [Math.ceil(width / 4 / ACROSS), Math.ceil(count / rows / down), 1],
-      uniforms: [
-        { declare: 'inner: i32', value: fours(x) },
-        { declare: 'stride: i32', value: fours(matrix) },
-        { declare: 'width: i32', value: width / 4 },
-        { declare: 'offset: i32', value: offset / 4 },
-      ],
-      code: `${activationCode(activation)} ${fourOf('xAt', 'x', halfX)} ${fourOf('matrixAt', 'matrix', halfMatrix)}
+export const linearKernel: Describe<LinearTensors, LinearAttrs> = ({ x, matrix, bias, scale }, attrs) => {
+  const { width, offset, transposed, activation, half } = attrs
+  const [halfX, halfMatrix] = [x.dtype === 'int32', matrix.dtype === 'int32']
+  const [count = 1] = x.shape
+  const tile = tileOf(count)
+  const { rows, down, splits } = tile
+  const each: EachRow = (of) => Array.from({ length: rows }, (_, row) => of(row)).join('\n')
+  const inFours = (input: Input): Input => ({ ...input, width: input.dtype === 'int32' ? 2 : 4 })
+  return {
+    name: LINEAR,
+    variant: [activation, transposed, half, rows, down, scale !== undefined],
+    inputs: inputsOf({ x, matrix, bias, scale }).map(inFours),
+    result: half
+      ? { shape: [count, width / 2], dtype: 'int32', width: 2 }
+      : { shape: [count, width], dtype: 'float32', width: 4 },
+    workgroup: [ACROSS, OTHERS],
+    groups: [Math.ceil(width / 4 / ACROSS), Math.ceil(count / rows / down), 1],
+    uniforms: integers({ inner: fours(x), stride: fours(matrix), width: width / 4, offset: offset / 4 }),
+    code: `${activationCode(activation)} ${fourOf('xAt', 'x', halfX)} ${fourOf('matrixAt', 'matrix', halfMatrix)}
         ${splits > 1 ? `var<workgroup> partial: array<vec4<f32>, ${(splits - 1) * down * ACROSS * rows}>;` : ''}
         fn main() {
           let M = uniforms.outShape.x;
           let N = uniforms.width;
           let K = uniforms.inner;
           let stride = uniforms.stride;
-          let place = i32(globalId.x);
+          let four = i32(globalId.x);
           let part = i32(localId.y) / ${down};
           let top = (i32(workgroupId.y) * ${down} + i32(localId.y) % ${down}) * ${rows};
-          ${splits === 1 ? 'if (place >= N || top >= M) { return; }' : ''}
+          ${splits === 1 ? 'if (four >= N || top >= M) { return; }' : ''}
           // Those beyond the result sum what its last row and column have, for all must reach a barrier.
-          let column = min(place, N - 1) + uniforms.offset;
+          let column = min(four, N - 1) + uniforms.offset;
           ${each((r) => `let at${r} = min(top + ${r}, M - 1) * K; var s${r} = vec4<f32>(0.0);`)}
           let span = (K + ${splits - 1}) / ${splits};
           let end = min(K, (part + 1) * span);
@@ -133,13 +125,13 @@ export const linearKernel =
             ${transposed ? transposedProduct(each) : straight(each)}
           }
           ${sumOfParts(tile, each)}
-          if (place >= N) { return; }
-          let b = ${bias ? 'bias[place]' : 'vec4<f32>(0.0)'};
-          let scale = ${scale ? 'scale[place]' : 'vec4<f32>(1.0)'};
-          ${each((r) => `if (top + ${r} < M) { result[(top + ${r}) * N + place] = ${asResult(`activate(s${r} + b) * scale`, half)}; }`)}
+          if (four >= N) { return; }
+          let b = ${bias ? 'bias[four]' : 'vec4<f32>(0.0)'};
+          let scale = ${scale ? 'scale[four]' : 'vec4<f32>(1.0)'};
+          ${each((r) => `if (top + ${r} < M) { result[(top + ${r}) * N + four] = ${asResult(`activate(s${r} + b) * scale`, half)}; }`)}
         }`,
-    })
   }
+}
 
 export const linearGradient: tf.GradConfig = {
   kernelName: LINEAR,

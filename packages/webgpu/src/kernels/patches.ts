@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { DeviceBackend } from '../device/backend'
-import { runKernel, spread } from './program'
+import { type Describe, GROUP, inputsOf, integers, type Shaped, spread } from './kernel'
 
 export const PATCHES = 'DualEncoderPatches'
 
@@ -10,41 +9,33 @@ export interface PatchesAttrs {
 }
 
 /** Pixels `[B, C, H, W]` -> `[B * patches, C * height * width]`, patch by patch, row by row. */
-export const patchesKernel =
-  (backend: DeviceBackend): tf.KernelFunc =>
-  ({ inputs, attrs }) => {
-    const pixels = inputs.pixels as tf.TensorInfo
-    const { height, width } = attrs as unknown as PatchesAttrs
-    const [batch = 1, channels = 1, H = 1, W = 1] = pixels.shape
-    const [down, across] = [Math.floor(H / height), Math.floor(W / width)]
-    const inner = channels * height * width
-    const shape = [batch * down * across, inner]
-    return runKernel(backend, {
-      kernel: PATCHES,
-      variant: [height, width],
-      inputs: [{ name: 'pixels', tensor: pixels }],
-      shape,
-      workgroup: [64, 1],
-      groups: spread(Math.ceil(tf.util.sizeFromShape(shape) / 64)),
-      uniforms: [
-        { declare: 'down: i32', value: down },
-        { declare: 'across: i32', value: across },
-      ],
-      code: `
-        fn main() {
-          let i = i32((workgroupId.y * numWorkgroups.x + workgroupId.x) * 64u + localId.x);
-          if (i >= uniforms.outShape.x * uniforms.outShape.y) { return; }
-          let tile = i / uniforms.outShape.y;
-          let place = i % uniforms.outShape.y;
-          let image = tile / (uniforms.down * uniforms.across);
-          let row = (tile / uniforms.across) % uniforms.down * ${height} + (place / ${width}) % ${height};
-          let column = tile % uniforms.across * ${width} + place % ${width};
-          let channel = place / ${height * width};
-          let size = uniforms.pixelsShape;
-          result[i] = pixels[((image * size.y + channel) * size.z + row) * size.w + column];
-        }`,
-    })
+export const patchesKernel: Describe<{ pixels: Shaped }, PatchesAttrs> = ({ pixels }, { height, width }) => {
+  const [batch = 1, channels = 1, H = 1, W = 1] = pixels.shape
+  const [down, across] = [Math.floor(H / height), Math.floor(W / width)]
+  const [patches, inner] = [batch * down * across, channels * height * width]
+  return {
+    name: PATCHES,
+    variant: [height, width],
+    inputs: inputsOf({ pixels }),
+    result: { shape: [patches, inner] },
+    workgroup: [64, 1],
+    groups: spread(Math.ceil((patches * inner) / 64)),
+    uniforms: integers({ down, across }),
+    code: `
+      fn main() {
+        let i = ${GROUP} * 64 + i32(localId.x);
+        if (i >= uniforms.outShape.x * uniforms.outShape.y) { return; }
+        let tile = i / uniforms.outShape.y;
+        let at = i % uniforms.outShape.y;
+        let image = tile / (uniforms.down * uniforms.across);
+        let row = (tile / uniforms.across) % uniforms.down * ${height} + (at / ${width}) % ${height};
+        let column = tile % uniforms.across * ${width} + at % ${width};
+        let channel = at / ${height * width};
+        let size = uniforms.pixelsShape;
+        result[i] = pixels[((image * size.y + channel) * size.z + row) * size.w + column];
+      }`,
   }
+}
 
 export const patchesGradient: tf.GradConfig = {
   kernelName: PATCHES,
