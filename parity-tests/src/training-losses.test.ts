@@ -1,12 +1,11 @@
 import { resolve } from 'node:path'
 import { readSafetensors, type Tensor, tensor } from '@dual-encoder/core'
 import {
+  clipLossOfLogits,
   distillationLoss,
   HostOps,
   type HostValue,
   logitsOf,
-  LOSSES as OF_FAMILIES,
-  lossOpsOf,
   matryoshkaLoss,
   Tape,
   type TrainingLoss,
@@ -82,9 +81,9 @@ describe('losses of training', () => {
   it("on a diagonal are transformers' contrastive loss", () => {
     const tape = new Tape(ops)
     const batch = Object.fromEntries(variables('diagonal', tape).map(({ camel, traced }) => [camel, traced])) as never
-    const { textEmbeds, imageEmbeds, logitScale } = batch as Record<string, ReturnType<typeof tape.leaf>>
-    const plain = lossOpsOf(tape)
-    const known = OF_FAMILIES.clip(plain, logitsOf(plain, textEmbeds!, imageEmbeds!, logitScale!))
+    const { textEmbeds, imageEmbeds, logitScale, positives } = batch as Record<string, ReturnType<typeof tape.leaf>>
+    const logits = logitsOf(tape, textEmbeds!, imageEmbeds!, logitScale!)
+    const known = clipLossOfLogits(tape, logits, positives!)
     const [value] = LOSSES.clip!(tape, batch).value.data
     expect(value).toBeCloseTo(known.value.data[0]!, 10)
     const twice = weightedLosses([

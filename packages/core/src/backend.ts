@@ -69,15 +69,17 @@ export type { Traced } from './ops/autodiff/record'
 export { type DrawFactors, Tape } from './ops/autodiff/tape'
 export { dropoutFactors, type DropoutOf, stepSeed } from './ops/dropout'
 export { HostOps, type HostValue } from './ops/host/host-ops'
-export { logitsOf, type LossOps, LOSSES, lossOfEmbeds } from './ops/losses/losses'
-export { lossOpsOf } from './ops/losses/of-ops'
+export { logitsOf } from './ops/losses/logits'
 export {
+  clipLossOfLogits,
   clipTrainingLoss,
+  diagonal,
   distillationLoss,
   type LossBatch,
   type LossName,
   lossOf,
   matryoshkaLoss,
+  siglipLossOfLogits,
   siglipTrainingLoss,
   type TrainingLoss,
   weightedLosses,

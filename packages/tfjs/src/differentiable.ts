@@ -6,7 +6,7 @@ import {
   type EncoderOutput,
   type LoadedModel,
   logitsOf,
-  lossOfEmbeds,
+  lossOfRows,
   lossOnTape,
   namesInMask,
   Tape,
@@ -14,7 +14,6 @@ import {
 } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { drawFactors, DropoutMasks } from './dropout'
-import { tfLossOps } from './losses'
 import type { Engine } from './engine'
 import type { Params } from './params'
 import { onDevice } from './runner'
@@ -116,9 +115,11 @@ export function applyModel(
   const vision = encoded(engine, model, params, 'vision', images, request, seed)
   const [textEmbeds, imageEmbeds] = [text.embeds, vision.embeds] as [tf.Tensor2D, tf.Tensor2D]
   const { logit_scale: scale, logit_bias: bias } = params
-  const logitsPerText = logitsOf(tfLossOps, textEmbeds, imageEmbeds, scale as tf.Tensor, bias) as tf.Tensor2D
+  const ops = engine.ops(new TreeWeights(params))
+  const logitsPerText = logitsOf(ops, textEmbeds, imageEmbeds, scale as tf.Tensor, bias) as tf.Tensor2D
+  const rows = { text: textEmbeds, image: imageEmbeds }
   return {
-    ...(options.returnLoss ? { loss: lossOf(model, params, text, vision) } : {}),
+    ...(options.returnLoss ? { loss: lossOfRows<tf.Tensor>(ops, model.config, rows) as tf.Scalar } : {}),
     logitsPerImage: tf.transpose(logitsPerText),
     logitsPerText,
     textEmbeds,
@@ -126,17 +127,6 @@ export function applyModel(
     textModelOutput: towerTensors(text),
     visionModelOutput: towerTensors(vision),
   }
-}
-
-/** The family's loss of what both encoders gave. */
-function lossOf(
-  { config }: LoadedModel,
-  { logit_scale: scale, logit_bias: bias }: Params,
-  text: EncoderOutput<tf.Tensor>,
-  vision: EncoderOutput<tf.Tensor>,
-): tf.Scalar {
-  const embeds = { text: text.embeds as tf.Tensor, image: vision.embeds as tf.Tensor }
-  return lossOfEmbeds(tfLossOps, config.loss, embeds, scale as tf.Tensor, bias) as tf.Scalar
 }
 
 const towerTensors = ({ lastHiddenState, poolerOutput, hiddenStates, attentions }: EncoderOutput<tf.Tensor>) => ({

@@ -1,9 +1,13 @@
-import { LOSSES } from '@dual-encoder/core/backend'
+import { clipLossOfLogits, diagonal, siglipLossOfLogits } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { activate } from './activations'
 import { startBackend } from './backend'
-import { tfLossOps } from './losses'
+import { TfjsPrimitives } from './primitives'
+import { TreeWeights } from './weights'
+
+const ops = new TfjsPrimitives(new TreeWeights({}))
+const positives = () => ops.constant(diagonal(3))
 
 const sines = (shape: number[], step = 0.7) =>
   tf.tensor(
@@ -62,8 +66,10 @@ const KERNELS: Record<string, (x: tf.Tensor) => tf.Tensor> = {
   'square root': (x) => tf.sqrt(tf.add(tf.square(x), 1)),
   'inverse square root': (x) => tf.rsqrt(tf.add(tf.square(x), 1)),
   'log of exp': (x) => tf.log(tf.add(tf.exp(x), 1)),
-  "CLIP's loss": (x) => LOSSES.clip(tfLossOps, tf.slice(x, [0, 0], [3, 3])),
-  "SigLIP's loss": (x) => LOSSES.siglip(tfLossOps, tf.slice(x, [0, 1], [3, 3])),
+  "CLIP's loss": (x) => clipLossOfLogits(ops, tf.slice(x, [0, 0], [3, 3]), positives()),
+  "SigLIP's loss": (x) => siglipLossOfLogits(ops, tf.slice(x, [0, 1], [3, 3]), positives()),
+  'largest of a row': (x) => tf.max(tf.mul(x, sines([3, 4], 2)), -1),
+  'larger of two': (x) => tf.maximum(sines([4], 1.1), x),
   'cut off': (x) => tf.clipByValue(x, -1.5, 1.1),
 }
 

@@ -15,11 +15,27 @@ const numbers = (value: unknown, rank: number): number[] =>
   value == null ? Array.from({ length: rank }, (_, i) => i) : [value as number | number[]].flat()
 
 /** The gradient of `x` from that of its sum over `axis`: every summand's is the sum's. */
-const spread: Unary = (dy, x, { axis }) => {
-  const summed = numbers(axis, x.rank).map((i) => (i + x.rank) % x.rank)
-  const kept = x.shape.map((size, i) => (summed.includes(i) ? 1 : size))
-  return tf.mul(tf.reshape(dy, kept), tf.ones(x.shape))
+const spread: Unary = (dy, x, { axis }) => tf.mul(kept(dy, x, axis), tf.ones(x.shape))
+
+/** A reduction's result, or its gradient, with axes of size 1 where x was reduced. */
+function kept(y: tf.Tensor, x: tf.Tensor, axis: unknown): tf.Tensor {
+  const reduced = numbers(axis, x.rank).map((i) => (i + x.rank) % x.rank)
+  return tf.reshape(
+    y,
+    x.shape.map((size, i) => (reduced.includes(i) ? 1 : size)),
+  )
 }
+
+/** The largest has the gradient; where several are, each an equal share. */
+const toLargest: Unary = (dy, x, { reductionIndices: axis }) => {
+  const largest = ones(tf.equal(x, tf.max(x, numbers(axis, x.rank), true)))
+  const count = tf.sum(largest, numbers(axis, x.rank), true)
+  return tf.mul(kept(dy, x, axis), tf.div(largest, count))
+}
+
+/** Where a is as large as b, half. */
+const isLarger = (a: tf.Tensor, b: tf.Tensor): tf.Tensor =>
+  tf.mul(tf.add(ones(tf.greater(a, b)), ones(tf.greaterEqual(a, b))), 0.5)
 
 /** What broadcasting repeated is summed again. */
 function unbroadcast(dy: tf.Tensor, shape: readonly number[]): tf.Tensor {
@@ -59,6 +75,7 @@ const OF_INPUT: Readonly<Record<string, Unary>> = {
   Erf: (dy, x) => tf.mul(dy, tf.mul(tf.exp(tf.neg(tf.square(x))), 2 / Math.sqrt(Math.PI))),
   LeakyRelu: (dy, x, { alpha }) => tf.mul(dy, tf.step(x, alpha as number)),
   Log: (dy, x) => tf.div(dy, x),
+  Max: toLargest,
   Mean: (dy, x, attrs) => tf.div(spread(dy, x, attrs), x.size / dy.size),
   Relu: (dy, x) => tf.mul(dy, tf.step(x)),
   Relu6: (dy, x) => tf.mul(dy, tf.mul(tf.step(x), ones(tf.lessEqual(x, 6)))),
@@ -93,6 +110,7 @@ const matMul = (a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boo
 const OF_BOTH: Readonly<Record<string, Binary>> = {
   Add: (dy) => [() => dy, () => dy],
   Sub: (dy) => [() => dy, () => tf.neg(dy)],
+  Maximum: (dy, a, b) => [() => tf.mul(dy, isLarger(a, b)), () => tf.mul(dy, isLarger(b, a))],
   Multiply: (dy, a, b) => [() => tf.mul(dy, b), () => tf.mul(dy, a)],
   RealDiv: (dy, a, b) => [() => tf.div(dy, b), () => tf.neg(tf.div(tf.mul(dy, a), tf.square(b)))],
   BatchMatMul: (dy, a, b, attrs) => {

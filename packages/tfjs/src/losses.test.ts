@@ -1,11 +1,13 @@
 import '@tensorflow/tfjs-backend-cpu'
 import '@tensorflow/tfjs-backend-wasm'
-import { logitsOf, LOSSES, lossOfEmbeds } from '@dual-encoder/core/backend'
+import { clipLossOfLogits, clipTrainingLoss, diagonal, logitsOf } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { registerGradients } from './gradients'
-import { tfLossOps } from './losses'
+import { TfjsPrimitives } from './primitives'
+import { TreeWeights } from './weights'
 
+const ops = new TfjsPrimitives(new TreeWeights({}))
 const [ROWS, SIZE, SCALE] = [8, 512, Math.fround(Math.log(1 / 0.07))]
 
 /** Unit vectors that are `spread` apart around a common one: small, they are as a new model makes them. */
@@ -49,12 +51,13 @@ describe.each(['cpu', 'wasm'])('the contrastive loss on %s', (backend) => {
     const { loss, gradient } = wanted(text, image)
     tf.tidy(() => {
       const [x, y] = [tf.tensor2d(text, [ROWS, SIZE]), tf.tensor2d(image, [ROWS, SIZE])]
-      const { value, grad } = tf.valueAndGrad((scale) => lossOfEmbeds(tfLossOps, 'clip', { text: x, image: y }, scale))(
-        tf.scalar(SCALE),
-      )
+      const positives = ops.constant(diagonal(ROWS))
+      const { value, grad } = tf.valueAndGrad((logitScale) =>
+        clipTrainingLoss(ops, { textEmbeds: x, imageEmbeds: y, logitScale, positives }),
+      )(tf.scalar(SCALE))
       expect(Math.abs(value.dataSync()[0]! - loss)).toBeLessThan(1e-6)
       expect(Math.abs(grad.dataSync()[0]! / gradient - 1)).toBeLessThan(2e-5)
-      const ofLogits = LOSSES.clip(tfLossOps, logitsOf(tfLossOps, x, y, tf.scalar(SCALE)))
+      const ofLogits = clipLossOfLogits(ops, logitsOf(ops, x, y, tf.scalar(SCALE)), positives)
       expect(Math.abs(ofLogits.dataSync()[0]! - loss)).toBeLessThan(1e-5)
     })
   })

@@ -1,6 +1,5 @@
 import { type Tensor, tensor } from '../base/tensor'
-import { hostLossOps } from '../ops/losses/host'
-import { logitsOf } from '../ops/losses/losses'
+import { hostLogits, transposed } from '../ops/losses/logits'
 import { type LossType, probabilitiesOf } from '../processor/post-process'
 import type { Rows } from '../retrieval/dots'
 import { rowsOf, unitRows } from './blocks'
@@ -26,6 +25,6 @@ export async function labelProbabilities(
   const texts = unitRows(rowsOf('textEmbeds', textEmbeds, images.size))
   const matrix = ({ data, count, size }: Rows) => tensor(data, [count, size])
   const [scale, bias] = [await model.logitScale(), await model.logitBias()]
-  const logitsPerText = logitsOf(hostLossOps, matrix(texts), matrix(images), scale, bias)
-  return probabilitiesOf(hostLossOps.transposed(logitsPerText), model.config.loss)
+  const logitsPerText = hostLogits(matrix(texts), matrix(images), scale, bias)
+  return probabilitiesOf(transposed(logitsPerText), model.config.loss)
 }

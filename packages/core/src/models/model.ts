@@ -3,8 +3,7 @@ import { Memo } from '../base/memo'
 import type { Tensor } from '../base/tensor'
 import type { TargetLike } from '../files/target'
 import { type SourceLike, splitOptions } from '../files/types'
-import { hostLossOps } from '../ops/losses/host'
-import { LOSSES, logitsOf } from '../ops/losses/losses'
+import { hostLogits, transposed } from '../ops/losses/logits'
 import type { Weights } from '../weights/entry'
 import { type DualEncoderConfig, OVERRIDES } from './dual-encoder-config'
 import type { Batch, EncodeRequest, EncoderOutput, EncoderRunner, EncoderSpec } from './encoder'
@@ -229,16 +228,10 @@ export abstract class DualEncoderModel {
     const [text, vision] = await Promise.all(runs)
     const textEmbeds = text.embeds as Tensor<'float32'>
     const imageEmbeds = vision.embeds as Tensor<'float32'>
-    const logitsPerText = logitsOf(
-      hostLossOps,
-      textEmbeds,
-      imageEmbeds,
-      await this.logitScale(),
-      await this.logitBias(),
-    )
+    const logitsPerText = hostLogits(textEmbeds, imageEmbeds, await this.logitScale(), await this.logitBias())
     const output: DualEncoderOutput = {
-      ...(returnLoss ? { loss: LOSSES[config.loss](hostLossOps, logitsPerText) } : {}),
-      logitsPerImage: hostLossOps.transposed(logitsPerText),
+      ...(returnLoss ? { loss: (await import('../ops/losses/on-host')).lossOnHost(config.loss, logitsPerText) } : {}),
+      logitsPerImage: transposed(logitsPerText),
       logitsPerText,
       textEmbeds,
       imageEmbeds,

@@ -1,9 +1,8 @@
 import type { DrawFactors, Tape } from '../../ops/autodiff/tape'
 import type { Traced } from '../../ops/autodiff/record'
 import type { DropoutOf } from '../../ops/dropout'
-import { type LossName, lossOf, type TrainingLoss } from '../../ops/losses/training'
-import { tensor } from '../../base/tensor'
-import type { Param } from '../../ops/ops'
+import { diagonal, type LossName, lossOf, type TrainingLoss } from '../../ops/losses/training'
+import type { Param, Primitives } from '../../ops/ops'
 import type { DualEncoderConfig } from '../dual-encoder-config'
 import { type Batch, encode, type EncoderSpec } from '../encoder'
 import { logitParams } from '../load'
@@ -61,33 +60,28 @@ export function lossOnTape<T>(
 ): Traced<T> {
   const text = embedsOnTape(tape, model.text, sides.texts, objective.draw)
   const image = embedsOnTape(tape, model.vision, sides.images, objective.draw)
-  return lossOfRows(tape, model.config, { ...beside, text, image }, objective)
+  const { loss, ownBias } = objective
+  return lossOfRows<Traced<T>>(tape, model.config, { ...beside, text, image }, { loss, ownBias })
 }
 
 /** The loss of embeddings. */
 export function lossOfRows<T>(
-  tape: Tape<T>,
+  ops: Primitives<T>,
   config: DualEncoderConfig,
-  { text, image, positives, weights }: LossRows<Traced<T>>,
-  { loss = config.loss, ownBias }: Objective<T>,
-): Traced<T> {
+  { text, image, positives, weights }: LossRows<T>,
+  { loss = config.loss, ownBias }: Pick<Objective<T>, 'loss' | 'ownBias'> = {},
+): T {
   const [scale, bias = ownBias] = logitParams(config)
-  const [n, size] = tape.dims(image) as [number, number]
-  const texts = tape.dims(text)[0] as number
-  return lossOf(loss)(tape, {
-    textEmbeds: tape.slice(text, 0, 0, n),
+  const [n, size] = ops.dims(image) as [number, number]
+  const texts = ops.dims(text)[0] as number
+  return lossOf(loss)(ops, {
+    textEmbeds: ops.slice(text, 0, 0, n),
     imageEmbeds: image,
-    ...(texts > n && { hardNegatives: tape.reshape(tape.slice(text, 0, n), [n, texts / n - 1, size]) }),
+    ...(texts > n && { hardNegatives: ops.reshape(ops.slice(text, 0, n), [n, texts / n - 1, size]) }),
     teacher: image,
-    logitScale: tape.param(scale as Param),
-    ...(bias && { logitBias: tape.param(bias) }),
-    positives: positives ?? tape.constant(identity(n)),
+    logitScale: ops.param(scale as Param),
+    ...(bias && { logitBias: ops.param(bias) }),
+    positives: positives ?? ops.constant(diagonal(n)),
     ...(weights && { weights }),
   })
 }
-
-const identity = (n: number) =>
-  tensor(
-    Float32Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0)),
-    [n, n],
-  )

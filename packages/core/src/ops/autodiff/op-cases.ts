@@ -1,6 +1,5 @@
 import { sizeOf, type Tensor, tensor } from '../../base/tensor'
-import { logitsOf, lossOfEmbeds, LOSSES } from '../losses/losses'
-import { lossOpsOf } from '../losses/of-ops'
+import { diagonal, lossOf } from '../losses/training'
 import type { Ops, Param } from '../ops'
 
 /*
@@ -32,6 +31,17 @@ const positive = <T>(ops: Ops<T>, x: T): T => ops.add(ops.mul(x, x), ops.scalar(
 
 /** Embeddings of texts and pictures, and the log of the scale. */
 const embedded = [[3, 4], [3, 4], []]
+const lossOfPairs =
+  (name: 'clip' | 'siglip') =>
+  <T>(ops: Ops<T>, [textEmbeds, imageEmbeds, logitScale]: T[]): T => {
+    const positives = ops.constant(diagonal(3))
+    return lossOf(name)(ops, {
+      textEmbeds: textEmbeds!,
+      imageEmbeds: imageEmbeds!,
+      logitScale: logitScale!,
+      positives,
+    })
+  }
 
 export const OP_CASES: Readonly<Record<string, OpCase>> = {
   'add, broadcast': {
@@ -224,15 +234,8 @@ export const OP_CASES: Readonly<Record<string, OpCase>> = {
     params: [param('w', [3, 1, 3, 3])],
     f: (ops, [x]) => ops.conv2d(x!, { weight: param('w', [3, 1, 3, 3]) }, { groups: 3, padding: [1, 1, 1, 1] }),
   },
-  "CLIP's loss": {
-    of: embedded,
-    f: (ops, [texts, images, scale]) => lossOfEmbeds(lossOpsOf(ops), 'clip', { text: texts!, image: images! }, scale!),
-  },
-  "SigLIP's loss": {
-    of: embedded,
-    f: (ops, [texts, images, scale]) =>
-      LOSSES.siglip(lossOpsOf(ops), logitsOf(lossOpsOf(ops), texts!, images!, scale!)),
-  },
+  "CLIP's loss": { of: embedded, f: lossOfPairs('clip') },
+  "SigLIP's loss": { of: embedded, f: lossOfPairs('siglip') },
   maxPool2d: {
     of: [[1, 2, 5, 5]],
     f: (ops, [x]) => ops.maxPool2d(x!, { size: [3, 3], strides: [2, 2], padding: [1, 1, 1, 1] }),

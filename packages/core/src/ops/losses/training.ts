@@ -1,6 +1,8 @@
 import { OptionError } from '../../base/errors'
+import { type Tensor, tensor } from '../../base/tensor'
+import { softplus } from '../autodiff/activations'
 import type { Primitives } from '../ops'
-import { lossOpsOf } from './of-ops'
+import { logitsOf } from './logits'
 
 /** A batch of pairs, embedded. `n` pairs, `D` values an embedding, `K` hard negatives a pair. */
 export interface LossBatch<T> {
@@ -37,44 +39,76 @@ function hardLogits<T>(ops: Primitives<T>, negatives: T, imageEmbeds: T, logitSc
   return ops.mul(ops.sum(ops.mul(negatives, each), [-1]), ops.exp(logitScale))
 }
 
+const negative = <T>(ops: Primitives<T>, x: T): T => ops.mul(x, ops.scalar(-1))
+
+/** What a row is to be told as: uniform over its positives. */
+const targetsOf = <T>(ops: Primitives<T>, positives: T): T => ops.div(positives, ops.sum(positives, [1], true))
+
+/** log of what softmax gives the targets of each row, exact also where all values of a row are large: `[n]`. */
+function crossEntropy<T>(ops: Primitives<T>, logits: T, targets: T): T {
+  const lowered = ops.sub(logits, ops.max(logits, [-1], true))
+  const logs = ops.sub(lowered, ops.log(ops.sum(ops.exp(lowered), [-1], true)))
+  return ops.sum(ops.mul(targets, logs), [1])
+}
+
+/** log(sigmoid) of each logit, from all but the positives its contrary's: `[n]`, summed over rows. */
+function pairwise<T>(ops: Primitives<T>, logits: T, positives: T): T {
+  const signs = ops.sub(ops.mul(positives, ops.scalar(2)), ops.scalar(1))
+  return ops.sum(logSigmoid(ops, ops.mul(logits, signs)), [1])
+}
+const logSigmoid = <T>(ops: Primitives<T>, x: T): T => negative(ops, softplus(ops, negative(ops, x)))
+
 /**
- * CLIP's symmetric cross-entropy. The target of a row is uniform over its positives: with none but its own pair, it is
- * PyTorch's and open_clip's loss. Hard negatives are further texts that a picture must not be told by.
+ * CLIP's symmetric cross-entropy (Radford et al.; transformers' `clip_loss`). The target of a row is uniform over its
+ * positives: with none but its own pair, it is PyTorch's and open_clip's loss. Hard negatives are further texts that a
+ * picture must not be told by.
  */
 export const clipTrainingLoss: TrainingLoss = (ops, batch) => {
   const { textEmbeds, imageEmbeds, logitScale, positives, weights, hardNegatives } = batch
-  const { logSoftmax } = lossOpsOf(ops)
-  const targets = ops.div(positives, ops.sum(positives, [1], true))
-  // Cross-entropy does not see what is added to a row: each side is compared with the other less its mean, since where
-  // embeddings lie close together their cosines have few digits left after the common part.
+  const targets = targetsOf(ops, positives)
+  // Cross-entropy does not see what is added to a row: each side is compared with the other less its mean. Where
+  // embeddings lie close together, as those of a new model do, cosines have few digits left after the common part.
   const side = (x: typeof textEmbeds, y: typeof textEmbeds, hard?: typeof textEmbeds) => {
     const mean = ops.mean(y, [0], true)
-    const all = ops.mul(ops.matMul(x, ops.sub(y, mean), { transposeB: true }), ops.exp(logitScale))
-    if (hard === undefined) return ops.sum(ops.mul(targets, logSoftmax(all)), [1])
+    const all = logitsOf(ops, x, ops.sub(y, mean), logitScale)
+    if (hard === undefined) return crossEntropy(ops, all, targets)
     const more = hardLogits(ops, ops.sub(hard, mean), x, logitScale)
-    const logs = logSoftmax(ops.concat([all, more], 1))
-    const count = ops.dims(hard)[1] as number
-    return ops.sum(ops.mul(ops.pad(targets, 1, 0, count), logs), [1])
+    const padded = ops.pad(targets, 1, 0, ops.dims(hard)[1] as number)
+    return crossEntropy(ops, ops.concat([all, more], 1), padded)
   }
   const both = ops.add(side(textEmbeds, imageEmbeds), side(imageEmbeds, textEmbeds, hardNegatives))
   return ops.mul(meanOfRows(ops, both, weights), ops.scalar(-0.5))
 }
 
-/** SigLIP's sigmoid loss: each pair of a text and a picture is told by itself, positives from all others. */
+/** CLIP's loss of logits `[n, n]`. Of embeddings, `clipTrainingLoss` has more digits. */
+export function clipLossOfLogits<T>(ops: Primitives<T>, logits: T, positives: T): T {
+  const targets = targetsOf(ops, positives)
+  const both = [logits, ops.transpose(logits, [1, 0])].map((side) => crossEntropy(ops, side, targets)) as [T, T]
+  return ops.mul(ops.mean(ops.add(...both), [0]), ops.scalar(-0.5))
+}
+
+/** SigLIP's sigmoid loss (Zhai et al.): each pair of a text and a picture is told by itself, positives from all others. */
 export const siglipTrainingLoss: TrainingLoss = (ops, batch) => {
   const { textEmbeds, imageEmbeds, logitScale, logitBias, positives, weights, hardNegatives } = batch
-  const { logSigmoid } = lossOpsOf(ops)
-  const biased = (x: typeof textEmbeds) => (logitBias === undefined ? x : ops.add(x, logitBias))
-  const cosines = ops.matMul(textEmbeds, imageEmbeds, { transposeB: true })
-  const logits = biased(ops.mul(cosines, ops.exp(logitScale)))
-  const signs = ops.sub(ops.mul(positives, ops.scalar(2)), ops.scalar(1))
-  let rows = ops.sum(logSigmoid(ops.mul(logits, signs)), [1])
+  let rows = pairwise(ops, logitsOf(ops, textEmbeds, imageEmbeds, logitScale, logitBias), positives)
   if (hardNegatives !== undefined) {
-    const hard = biased(hardLogits(ops, hardNegatives, imageEmbeds, logitScale))
-    rows = ops.add(rows, ops.sum(logSigmoid(ops.mul(hard, ops.scalar(-1))), [1]))
+    const hard = hardLogits(ops, hardNegatives, imageEmbeds, logitScale)
+    const biased = logitBias === undefined ? hard : ops.add(hard, logitBias)
+    rows = ops.add(rows, ops.sum(logSigmoid(ops, negative(ops, biased)), [1]))
   }
-  return ops.mul(meanOfRows(ops, rows, weights), ops.scalar(-1))
+  return negative(ops, meanOfRows(ops, rows, weights))
 }
+
+/** SigLIP's loss of logits `[n, n]`, bias included. */
+export const siglipLossOfLogits = <T>(ops: Primitives<T>, logits: T, positives: T): T =>
+  negative(ops, ops.mean(pairwise(ops, logits, positives), [0]))
+
+/** Each pair a positive of itself alone: `[n, n]`. */
+export const diagonal = (n: number): Tensor<'float32'> =>
+  tensor(
+    Float32Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0)),
+    [n, n],
+  )
 
 /** Squared distance of the texts' embeddings from another model's, the mean over all values (PyTorch's `MSELoss`). */
 export const distillationLoss: TrainingLoss = (ops, { textEmbeds, teacher, weights }) => {
