@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { VisionTextDualEncoderProcessor } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
@@ -26,11 +27,17 @@ for cache, revision, offline in json.loads(sys.argv[1]):
     ids = tokenizer(["a cat", "a dog"], return_tensors="pt", padding=True)
     with torch.no_grad(): out = model.text_projection(model.text_model(**ids).pooler_output)
     results.append(out.flatten().tolist())
-print(json.dumps(dict(results=results, huggingface_hub=huggingface_hub.__version__, transformers=transformers.__version__)))
+absent = huggingface_hub.try_to_load_from_cache("org/emoji", sys.argv[2], cache_dir=json.loads(sys.argv[1])[0][0])
+print(json.dumps(dict(results=results, absent=absent is huggingface_hub._CACHED_NO_EXIST, huggingface_hub=huggingface_hub.__version__, transformers=transformers.__version__)))
 `
+
+/** Read by both sides where it is there, which it is not. */
+const ABSENT = 'processor_config.json'
 
 interface Loaded {
   results: number[][]
+  /** Whether the first cache says that there is no such file. */
+  absent: boolean
   huggingface_hub: string
   transformers: string
 }
@@ -53,7 +60,7 @@ type Load = readonly [cache: string, revision: string, offline: boolean]
 
 async function inPython(loads: readonly Load[], env = {}): Promise<Loaded> {
   const places = loads.map(([cache, ...rest]) => [join(home, cache), ...rest])
-  const { stdout } = await promisify(execFile)(PYTHON, ['-c', LOAD, JSON.stringify(places)], {
+  const { stdout } = await promisify(execFile)(PYTHON, ['-c', LOAD, JSON.stringify(places), ABSENT], {
     env: { ...process.env, HF_HOME: home, HF_ENDPOINT: hub.url, ...env },
   })
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as Loaded
@@ -91,6 +98,16 @@ it('what either side has downloaded loads offline on the other', async () => {
   ])
   expect(hub.requests.filter(({ path }) => path.includes('org/'))).toEqual([])
 
+  // Both at once into one cache: at worst both fetch, and what lies there is whole.
+  hub.requests.length = 0
+  const inItsTime = inPython([['both', 'main', false]])
+  while (!hub.requests.some(({ path }) => path.endsWith('model.safetensors'))) await setTimeout(1)
+  const together = [await inNode('both', false, 'main'), await inNode('both', true, 'main')]
+  const atOnce = await inItsTime
+  const afterwards = await inPython([['both', 'main', true]])
+  const weights = hub.fileOf('org/emoji', 'model.safetensors')!
+  const sent = hub.requests.filter(({ path }) => path === `/${weights.lfs}`).reduce((sum, { sent }) => sum + sent, 0)
+
   const keys = [...here.keys()]
   const expected = links.results[0]!
   const { huggingface_hub, transformers } = back
@@ -104,7 +121,14 @@ it('what either side has downloaded loads offline on the other', async () => {
     transformers,
     downloadedByPythonLoadedHere: byPython,
     downloadedHereLoadedByPython: byNode,
+    downloadedByBothAtOnce: far([...atOnce.results[0]!, ...afterwards.results[0]!], [...expected, ...expected]),
+    timesThatTheWeightsWereSent: sent / weights.bytes.length,
+    absentFilesAreAbsentOnBothSides: back.absent,
   })
+  expect([links.absent, back.absent]).toEqual([true, true])
+  for (const results of [...together, ...atOnce.results, ...afterwards.results])
+    expect(far(results, expected)).toBeLessThan(1e-5)
+  expect(sent).toBeLessThanOrEqual(2 * weights.bytes.length)
   expect(far(copies.results[0]!, expected)).toBe(0)
   for (const difference of [...Object.values(byPython), ...Object.values(byNode)]) expect(difference).toBeLessThan(1e-5)
 })

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { embedImages, VisionTextDualEncoderProcessor, type Warning } from '@dual-encoder/core'
+import { embedImages, pushToHub, VisionTextDualEncoderProcessor, type Warning } from '@dual-encoder/core'
 import { OpenCLIPModel, VisionTextDualEncoderModel, VisionTower } from '@dual-encoder/onnx'
 import {
   Checkpoints,
@@ -15,6 +15,7 @@ import {
   type TrainerOptions,
 } from '@dual-encoder/train'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { FakeHub } from '../../tools/hub/fake-hub'
 import { firstRows, inputsOf } from './fixtures'
 
 const CHECKPOINT = fileURLToPath(new URL('../models/emoji-vit-bert', import.meta.url))
@@ -283,14 +284,22 @@ it('evaluates, keeps the best, and leaves what a run measures', async () => {
     false,
     true,
   ])
-  expect(await readFile(join(folder, 'README.md'), 'utf8')).toMatch(
-    /name: "textToImageRecall5"[^]*## Training[^]*batchSize \| 4/,
-  )
+  const readme = await readFile(join(folder, 'README.md'), 'utf8')
+  expect(readme).toMatch(/name: "textToImageRecall5"[^]*## Training[^]*batchSize \| 4/)
   const best = (await new Checkpoints(folder).load('best'))!
   const trained = await VisionTextDualEncoderModel.fromPretrained(folder)
   const [weight] = (await trained.getTextFeatures(await processor({ text: ['a'] }))).data
   const again = await VisionTextDualEncoderModel.fromPretrained(join(folder, best.name))
   expect((await again.getTextFeatures(await processor({ text: ['a'] }))).data[0]).toBe(weight)
+  // What the run has filled in is what the hub shows.
+  await using hub = await FakeHub.start({ tokens: { write: {} } })
+  const to = { endpoint: hub.url, token: 'write', card: readme }
+  await pushToHub('org/trained', [trained, processor as VisionTextDualEncoderProcessor], to)
+  expect(hub.fileOf('org/trained', 'README.md')?.bytes.toString()).toBe(readme)
+  const from = { endpoint: hub.url, token: 'write', cacheDir: join(folder, 'cache') }
+  const pulled = await VisionTextDualEncoderModel.fromPretrained('org/trained', from)
+  expect((await pulled.getTextFeatures(await processor({ text: ['a'] }))).data[0]).toBe(weight)
+  await pulled.dispose()
   await Promise.all([trained.dispose(), again.dispose()])
 })
 

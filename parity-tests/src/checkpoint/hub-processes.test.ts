@@ -2,11 +2,10 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { build } from 'esbuild'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { FakeHub } from '../../../tools/hub/fake-hub'
+import { loadProgram } from './load-program'
 
 const NAMES = ['config.json', 'tokenizer.json', 'model.safetensors']
 const LARGE = Buffer.from(Uint8Array.from({ length: 2_000_000 }, (_, i) => (i * 7919) % 251))
@@ -19,22 +18,7 @@ let home: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'dual-encoder-processes-'))
   program = join(folder, 'load.mjs')
-  await build({
-    stdin: {
-      contents: `
-        import { openSource } from './files/source'
-        const source = await openSource('org/model', { retries: 0 })
-        const lengths = []
-        for (const name of ${JSON.stringify(NAMES)}) lengths.push((await source.read(name))?.length)
-        console.log(lengths.join())`,
-      resolveDir: fileURLToPath(new URL('../../../packages/core/src', import.meta.url)),
-    },
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    conditions: ['@dual-encoder/source', 'node'],
-    outfile: program,
-  })
+  await loadProgram(program, NAMES)
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { SourceError } from '../base/errors'
+import { platform } from '#platform'
 import { platform as browser } from '../platform/browser'
 import { openSource, readJson } from './source'
-import type { SourceLike } from './types'
+import type { SourceLike, SourceOptions } from './types'
 
 const text = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes)
 const bytes = (value: string) => new TextEncoder().encode(value)
@@ -178,5 +179,26 @@ describe('in browsers', () => {
     await expect(browser.stageFile('model/config.json', [])).rejects.toMatchObject({ code: 'no-file-system' })
     await expect(browser.removeFile('model/config.json')).rejects.toMatchObject({ code: 'no-file-system' })
     expect(await browser.readFile('config.json')).toBeUndefined()
+  })
+
+  it('what a config names elsewhere is fetched from the hub that the page named, or not at all', async () => {
+    const name = platform.name
+    const asked: string[] = []
+    const fetch = (url: unknown) => (asked.push(new URL(String(url)).host), Promise.resolve(new Response(null)))
+    const read = async (source: SourceLike, options: SourceOptions) =>
+      (await (await openSource(source, { fetch, ...options })).other!('org/text')).read('config.json')
+    const page = new URL('https://page.invalid/model/')
+    const reader = { read: () => Promise.resolve(undefined) }
+    Object.assign(platform, { name: 'browser' })
+    try {
+      for (const source of [page, page.href, reader])
+        await expect(read(source, {})).rejects.toMatchObject({ name: 'SourceError', code: 'no-endpoint' })
+      expect(asked).toEqual([])
+      for (const source of [page, reader, 'org/model'])
+        await read(source, { endpoint: 'https://hub.invalid', token: false }).catch(() => undefined)
+    } finally {
+      Object.assign(platform, { name })
+    }
+    expect(new Set(asked)).toEqual(new Set(['hub.invalid']))
   })
 })

@@ -64,7 +64,24 @@ export async function openSource(source: SourceLike, options: SourceOptions = {}
   options.signal?.throwIfAborted()
   const whole = await openUnwatched(source, options, mustKeep)
   const opened = options.subfolder ? folderWithin(whole, checkName(options.subfolder)) : whole
-  return opened instanceof HttpFiles || !options.signal ? opened : watched(opened, options.signal)
+  const ended = opened instanceof HttpFiles || !options.signal ? opened : watched(opened, options.signal)
+  return withOther(ended, whole.other ?? ((name) => openOther(name, source, options, mustKeep)))
+}
+
+function withOther(source: Source, other: NonNullable<Source['other']>): Source {
+  const inParts = source.inParts?.bind(source)
+  return Object.assign(source, { other, ...(inParts && { inParts: () => withOther(inParts(), other) }) })
+}
+
+/** In browsers nothing is fetched from an origin that the page did not name. */
+async function openOther(name: string, from: SourceLike, options: SourceOptions, mustKeep: boolean): Promise<Source> {
+  const isFromHub = typeof from === 'string' && !isUrl(from)
+  if (platform.name === 'browser' && !isFromHub && options.endpoint === undefined)
+    throw new SourceError(
+      'no-endpoint',
+      `"${name}" is on a hub, of which nothing was said here. Give the option endpoint (https://huggingface.co).`,
+    )
+  return openSource(name, { ...options, revision: undefined, subfolder: undefined }, mustKeep)
 }
 
 const folderWithin = (source: Source, folder: string): Source => {

@@ -85,4 +85,6 @@ export interface Source extends FileReader {
   list?(): Promise<string[]>
   /** The same files for who needs little of them: what is not on this machine is fetched by ranges, as it is read. */
   inParts?(): Source
+  /** What a config names beside its own source, opened with the same options (endpoint, token, cache). */
+  other?(name: string): Promise<Source>
 }

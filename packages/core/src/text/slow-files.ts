@@ -78,7 +78,7 @@ export async function readSlowFiles(files: Source, name: string | undefined, con
   )
 }
 
-const SENTENCE_PIECE = ['sentencepiece.bpe.model', 'spiece.model', 'sentencepiece.model', 'spm.model']
+export const SENTENCE_PIECE = ['sentencepiece.bpe.model', 'spiece.model', 'sentencepiece.model', 'spm.model']
 
 /** A token on each line; of a token that comes twice the last. */
 function vocabOf(text: string): JsonObject {

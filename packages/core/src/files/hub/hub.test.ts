@@ -1,3 +1,4 @@
+import type * as FileSystem from 'node:fs/promises'
 import { mkdtemp, readdir, readFile, readlink, rm, writeFile, mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +9,14 @@ import { openSource } from '../source'
 import type { SourceOptions } from '../types'
 import { cachedModels, clearCachedModels, removeCachedModel } from './cached'
 import { isHubName } from './names'
+
+const links = vi.hoisted(() => ({ allowed: true }))
+vi.mock('node:fs/promises', async (original) => {
+  const fs = await original<typeof FileSystem>()
+  const symlink: typeof fs.symlink = (...given) =>
+    links.allowed ? fs.symlink(...given) : Promise.reject(Object.assign(new Error('EPERM'), { code: 'EPERM' }))
+  return { ...fs, symlink }
+})
 
 const text = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes)
 const large = Buffer.from(Uint8Array.from({ length: 50_000 }, (_, i) => (i * 7919) % 251))
@@ -34,6 +43,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
+  links.allowed = true
   vi.unstubAllEnvs()
   await hub.close()
   await rm(home, { recursive: true, force: true })
@@ -181,13 +191,37 @@ describe('a model on the hub', () => {
     expect(JSON.stringify(second)).not.toMatch(/authorization|Bearer/i)
   })
 
-  it('is kept where links are not allowed', async () => {
-    vi.stubEnv('HF_HUB_DISABLE_SYMLINKS', '1')
+  it.each(['allowed', 'wanted'])('is kept where links are not %s', async (why) => {
+    if (why === 'allowed') links.allowed = false
+    else vi.stubEnv('HF_HUB_DISABLE_SYMLINKS', '1')
     hub.repo('org/model').commit({ 'copy.json': '{"a":1}' }, 'main')
     const source = await open()
     for (const name of ['config.json', 'copy.json', 'model.safetensors']) await source.read(name)
-    expect(text(await (await open('org/model', { localFilesOnly: true })).read('config.json'))).toBe('{"a":1}')
-    expect(text(await (await open('org/model', { localFilesOnly: true })).read('copy.json'))).toBe('{"a":1}')
+    const snapshot = join(repoFolder(), 'snapshots', hub.repo('org/model').refs.get('main')!)
+    const kept = await readdir(snapshot, { withFileTypes: true })
+    expect(kept.map((entry) => [entry.name, entry.isFile()]).sort()).toEqual([
+      ['config.json', true],
+      ['copy.json', true],
+      ['model.safetensors', true],
+    ])
+    const offline = await open('org/model', { localFilesOnly: true })
+    for (const name of ['config.json', 'copy.json']) expect(text(await offline.read(name))).toBe('{"a":1}')
+    expect(Buffer.from((await offline.read('model.safetensors'))!).equals(large)).toBe(true)
+  })
+
+  it.each<[string, Record<string, string>, string]>([
+    ['HF_HUB_CACHE', { HF_HUB_CACHE: 'a', HF_HOME: 'b', XDG_CACHE_HOME: 'c' }, 'a'],
+    ['HF_HOME', { HF_HOME: 'b', XDG_CACHE_HOME: 'c' }, 'b/hub'],
+    ['XDG_CACHE_HOME', { HF_HOME: '', XDG_CACHE_HOME: 'c' }, 'c/huggingface/hub'],
+    ['HOME', { HF_HOME: '', XDG_CACHE_HOME: '', HOME: 'd' }, 'd/.cache/huggingface/hub'],
+  ])('lies where %s says', async (_, given, folder) => {
+    for (const [name, value] of Object.entries(given)) vi.stubEnv(name, value && join(home, value))
+    await (await open()).read('config.json')
+    expect(await readdir(join(home, folder))).toContain('models--org--model')
+    expect((await all(home)).every((path) => path.startsWith(folder))).toBe(true)
+    expect((await cachedModels()).map(({ name }) => name)).toEqual(['org/model'])
+    await (await open('org/model', { cacheDir: join(home, 'given') })).read('config.json')
+    expect(await readdir(join(home, 'given'))).toContain('models--org--model')
   })
 
   it('is read in parts by who asks for parts', async () => {
@@ -243,6 +277,22 @@ describe('errors say what to do', () => {
   it('not-a-hub: a network that asks for a login first', async () => {
     hub.fault = () => ({ kind: 'html' })
     await expect((await open()).read('config.json')).rejects.toMatchObject({ code: 'not-a-hub' })
+  })
+
+  it.each([
+    ['etag', '"../../../stolen"', 'config.json'],
+    ['x-linked-etag', '"a/../../stolen"', 'model.safetensors'],
+    ['x-repo-commit', '../../stolen', 'config.json'],
+  ])('a hub whose %s leads out of the cache writes nothing there', async (header, value, name) => {
+    const lying: typeof fetch = async (url, init) => {
+      const answer = await fetch(url, init)
+      const headers = new Headers(answer.headers)
+      if (headers.has(header)) headers.set(header, value)
+      return new Response(answer.body, { status: answer.status, headers })
+    }
+    const source = await open('org/model', { fetch: lying })
+    await expect(source.read(name)).rejects.toMatchObject({ name: 'SourceError', code: 'not-a-hub' })
+    expect(await all(home)).toEqual([])
   })
 
   it('a cache that cannot be written to', async () => {

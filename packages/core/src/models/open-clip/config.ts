@@ -159,8 +159,8 @@ const HF_POOLERS: Readonly<Record<string, string | undefined>> = {
 }
 
 /** A text tower of transformers: its config lies beside, or where `hf_model_name` says. */
-async function hfOf(config: JsonObject, name: string, beside: JsonObject | undefined): Promise<Side> {
-  const tower = beside ?? (await configAt(name))
+async function hfOf(config: JsonObject, name: string, beside: JsonObject | undefined, from: Source): Promise<Side> {
+  const tower = beside ?? (await configAt(name, from))
   const pooler = textIn(config, 'hf_pooler_type', 'mean_pooler')
   if (!Object.hasOwn(HF_POOLERS, pooler))
     throw unsupported(
@@ -176,10 +176,10 @@ function lookupForm(name: Json): ProjectionForm {
   throw unsupported(`text_cfg.hf_proj_type is ${JSON.stringify(name)}`, 'Should be one of: linear, mlp.')
 }
 
-async function configAt(name: string): Promise<JsonObject> {
+async function configAt(name: string, from: Source): Promise<JsonObject> {
   let cause: unknown
   try {
-    const found = await readJson(await openSource(name), 'config.json')
+    const found = await readJson(await (from.other ?? openSource)(name), 'config.json')
     if (found && isTextTower(found.model_type)) return found
   } catch (error) {
     cause = error
@@ -197,7 +197,7 @@ async function configAt(name: string): Promise<JsonObject> {
  * @param json the file, or `{ model_cfg, preprocess_cfg }`
  * @throws ConfigError for what is not read
  */
-export async function configOfOpenClip(json: JsonObject, source: Pick<Source, 'describe'>): Promise<JsonObject> {
+export async function configOfOpenClip(json: JsonObject, source: Source): Promise<JsonObject> {
   const { model_cfg: model } = json
   if (!isJsonObject(model) || !isJsonObject(model.vision_cfg) || !isJsonObject(model.text_cfg))
     throw new ConfigError(
@@ -209,7 +209,8 @@ export async function configOfOpenClip(json: JsonObject, source: Pick<Source, 'd
   const hf = model.text_cfg.hf_model_name
   const vision = visionOf(model.vision_cfg, quick)
   const beside = isJsonObject(json.text_config) ? json.text_config : undefined
-  const text = typeof hf === 'string' ? await hfOf(model.text_cfg, hf, beside) : textOf(model.text_cfg, quick, embedDim)
+  const text =
+    typeof hf === 'string' ? await hfOf(model.text_cfg, hf, beside, source) : textOf(model.text_cfg, quick, embedDim)
   const biased = typeof model.init_logit_bias === 'number'
   const logits = {
     projection_dim: embedDim,

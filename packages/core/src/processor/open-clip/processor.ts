@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../base/pretrained-config'
+import { openSource } from '../../files/source'
 import { type Source, type SourceLike, splitOptions } from '../../files/types'
 import { ImageProcessor } from '../../images'
 import { Tokenizer } from '../../text'
@@ -13,22 +14,24 @@ export async function openClipProcessor(
 ): Promise<VisionTextDualEncoderProcessor> {
   const { imagesOf, textsOf, tokenizerNameOf } = await import('./settings')
   const { source: sourceOptions, rest } = splitOptions(options)
-  const { imageProcessor, tokenizer = await tokenizerAt(source, opened, tokenizerNameOf(json)), ...image } = rest
+  const { imageProcessor, tokenizer, ...image } = rest
   const isOwn = imageProcessor === undefined && !(await opened.read('preprocessor_config.json', [0, 1]))
   const [images, texts] = await Promise.all([
     isOwn
       ? new ImageProcessor(imagesOf(json), image)
       : ImageProcessor.fromPretrained(imageProcessor ?? source, { ...image, ...sourceOptions }),
-    Tokenizer.fromPretrained(tokenizer, sourceOptions),
+    tokenizer === undefined
+      ? tokenizerOf(opened, tokenizerNameOf(json))
+      : Tokenizer.fromPretrained(tokenizer, sourceOptions),
   ])
   return new VisionTextDualEncoderProcessor(images, texts, textsOf(json, texts))
 }
 
-/** The folder itself, or where its `hf_tokenizer_name` says, which is where open_clip looks. */
-async function tokenizerAt(source: SourceLike, opened: Source, name: string | undefined): Promise<SourceLike> {
-  if (name === undefined) return source
+/** Of the folder itself, or of where its `hf_tokenizer_name` says, which is where open_clip looks. */
+async function tokenizerOf(opened: Source, name: string | undefined): Promise<Tokenizer> {
   const found = await Promise.all(TOKENIZER_FILES.map((file) => opened.read(file, [0, 1])))
-  return found.some((bytes) => bytes !== undefined) ? source : name
+  const isElsewhere = name !== undefined && found.every((bytes) => bytes === undefined)
+  return Tokenizer.fromPretrained(isElsewhere ? await (opened.other ?? openSource)(name) : opened)
 }
 
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'vocab.json', 'vocab.txt']
