@@ -1,14 +1,5 @@
-import { convert, readSafetensors, type SourceLike } from '@dual-encoder/core'
+import { convert, readSafetensors } from '@dual-encoder/core'
 import { openTarget } from '@dual-encoder/core/backend'
-
-/** A folder of the browser's own file system, as a source. */
-const sourceOf = (folder: FileSystemDirectoryHandle): SourceLike => ({
-  async read(name, range) {
-    const handle = await folder.getFileHandle(name).catch(() => undefined)
-    const file = await handle?.getFile()
-    return file && new Uint8Array(await (range ? file.slice(...range) : file).arrayBuffer())
-  },
-})
 
 async function namesOf(folder: FileSystemDirectoryHandle): Promise<string[]> {
   const names: string[] = []
@@ -28,9 +19,9 @@ export const checks = {
     const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('model', { create: true })
     await convert(model, folder)
     const whole = await namesOf(folder)
-    await convert(sourceOf(folder), folder, { maxShardSize: 500_000 })
+    await convert(folder, folder, { maxShardSize: 500_000 })
     const sharded = await namesOf(folder)
-    await convert(sourceOf(folder), folder)
+    await convert(folder, folder)
     const again = await namesOf(folder)
     const file = await (await folder.getFileHandle('model.safetensors')).getFile()
     const [saved, served] = [

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-import { type FileReader, Tokenizer, type TokenRows } from '@dual-encoder/core'
+import { type DirectoryHandle, type FileReader, Tokenizer, type TokenRows } from '@dual-encoder/core'
 import { describe, expect, it } from 'vitest'
 
 import { rowsOf } from './tokenizers'
@@ -82,7 +82,7 @@ function resultOf(tokenizer: Tokenizer): Result {
 /** What `savePretrained` writes into a folder of files. */
 async function saved(tokenizer: Tokenizer, files: ReadonlyMap<string, Uint8Array>): Promise<Map<string, Uint8Array>> {
   const folder = new Map(files)
-  const handle = {
+  const handle: DirectoryHandle = {
     getFileHandle: (name: string) =>
       Promise.resolve({
         createWritable: () => {
@@ -93,7 +93,9 @@ async function saved(tokenizer: Tokenizer, files: ReadonlyMap<string, Uint8Array
             abort: () => Promise.resolve(),
           })
         },
+        getFile: () => Promise.resolve(new Blob([folder.get(name) as Uint8Array<ArrayBuffer>])),
       }),
+    getDirectoryHandle: () => Promise.resolve(handle),
     removeEntry: (name: string) => Promise.resolve(void folder.delete(name)),
   }
   await tokenizer.savePretrained(handle)

@@ -4,6 +4,7 @@ import { SourceError } from '../base/errors'
 import { HttpFiles } from './http/http-files'
 import type { FileReader, Source, SourceLike, SourceOptions } from './types'
 import { checkName } from './file-name'
+import { type DirectoryHandle, fileIn, isDirectoryHandle } from './handles'
 import { isHubName } from './hub/names'
 
 const isUrl = (text: string): boolean => /^(https?|file|data|blob):/i.test(text)
@@ -40,6 +41,16 @@ function fileListSource(files: readonly File[]): Source {
     list: () => Promise.resolve(files.map(path).sort()),
   }
 }
+
+const handleSource = (folder: DirectoryHandle): Source => ({
+  describe: 'the given folder',
+  async read(name, range) {
+    const file = await fileIn(folder, checkName(name))
+    return file && new Uint8Array(await (range ? file.slice(...range) : file).arrayBuffer())
+  },
+  locate: () => Promise.resolve(undefined),
+  size: async (name) => (await fileIn(folder, checkName(name)))?.size,
+})
 
 /** Also of another realm (a test environment's, a frame's). */
 const isBytes = (value: unknown): value is Uint8Array => Object.prototype.toString.call(value) === '[object Uint8Array]'
@@ -152,10 +163,11 @@ async function openUnwatched(source: SourceLike, options: SourceOptions, mustKee
   }
   if (typeof source === 'string') return openPath(source, options, mustKeep)
   if (Array.isArray(source)) return fileListSource(source as readonly File[])
+  if (isDirectoryHandle(source)) return handleSource(source)
   if (typeof (source as FileReader | undefined)?.read === 'function') return readerSource(source as FileReader)
   throw new SourceError(
     'bad-source',
-    `A source must be a folder's path, a URL, a list of File, or an object { read(name, range) }; ${typeof source} was given.`,
+    `A source must be a folder's path, a URL, a list of File, a FileSystemDirectoryHandle, or an object { read(name, range) }; ${typeof source} was given.`,
   )
 }
 

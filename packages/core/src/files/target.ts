@@ -2,25 +2,11 @@ import { platform } from '#platform'
 import { SourceError } from '../base/errors'
 import type { StagedFile } from '../platform/platform'
 import { checkName } from './file-name'
+import { type DirectoryHandle, isDirectoryHandle, parentIn, unlessAbsent } from './handles'
 
 /** Receives files by name. A file counts as written when the promise resolves. */
 export interface Writer {
   write(name: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
-}
-
-/** A `FileSystemDirectoryHandle`, by shape, because Node has no such type. */
-export interface DirectoryHandle {
-  getFileHandle(
-    name: string,
-    options?: { create?: boolean },
-  ): Promise<{
-    createWritable(): Promise<{
-      write(data: Uint8Array & { readonly buffer: ArrayBuffer }): Promise<void>
-      close(): Promise<void>
-      abort(): Promise<void>
-    }>
-  }>
-  removeEntry(name: string): Promise<void>
 }
 
 /** Where a checkpoint is written: a folder's path, a folder picked in a browser, or a writer. */
@@ -38,8 +24,7 @@ export async function openTarget(target: TargetLike): Promise<Target> {
   if (typeof target === 'string') return folderTarget(target)
   if (typeof (target as Target | undefined)?.write === 'function')
     return 'stage' in target ? (target as Target) : writerTarget(target as Writer)
-  if (typeof (target as DirectoryHandle | undefined)?.getFileHandle === 'function')
-    return handleTarget(target as DirectoryHandle)
+  if (isDirectoryHandle(target)) return handleTarget(target)
   throw new SourceError(
     'bad-target',
     `A target must be a folder's path, a FileSystemDirectoryHandle or an object { write(name, chunks) }; ${typeof target} was given.`,
@@ -59,10 +44,14 @@ const folderTarget = (folder: string): Target =>
   )
 
 function handleTarget(folder: DirectoryHandle): Target {
-  const remove = (name: string): Promise<void> => folder.removeEntry(name).catch(unlessAbsent)
+  const remove = async (name: string): Promise<void> => {
+    const [within, own] = await parentIn(folder, name)
+    await within?.removeEntry(own, { recursive: true }).catch(unlessAbsent)
+  }
   return staging(async (name, chunks) => {
-    const there = await folder.getFileHandle(name).catch(unlessAbsent)
-    const file = there ?? (await folder.getFileHandle(name, { create: true }))
+    const [within, own] = await parentIn(folder, name, { create: true })
+    const there = await within.getFileHandle(own).catch(unlessAbsent)
+    const file = there ?? (await within.getFileHandle(own, { create: true }))
     // Written aside by the browser and put in place by close().
     const stream = await file.createWritable()
     const discard = async () => {
@@ -77,10 +66,6 @@ function handleTarget(folder: DirectoryHandle): Target {
     }
     return { commit: () => stream.close(), discard }
   }, remove)
-}
-
-function unlessAbsent(error: unknown): undefined {
-  if ((error as Error).name !== 'NotFoundError') throw error
 }
 
 const writerTarget = (writer: Writer): Target =>

@@ -1,4 +1,5 @@
 import type { LocalFile } from '../platform/platform'
+import type { DirectoryHandle } from './handles'
 
 /** A byte range `[start, end)`. */
 export type ByteRange = readonly [start: number, end: number]
@@ -9,8 +10,8 @@ export interface FileReader {
   read(name: string, range?: ByteRange): Promise<Uint8Array | undefined>
 }
 
-/** Where a checkpoint or a processor lies: a folder's path, a name on the hub, a URL, picked files, or a reader. */
-export type SourceLike = string | URL | readonly File[] | FileReader
+/** Where a checkpoint or a processor lies: a folder's path, a name on the hub, a URL, picked files or folder, or a reader. */
+export type SourceLike = string | URL | readonly File[] | DirectoryHandle | FileReader
 
 export interface Progress {
   readonly file: string

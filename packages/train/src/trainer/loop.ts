@@ -2,7 +2,7 @@ import { BackendError, modelCard, printWarning, tensor } from '@dual-encoder/cor
 import { stepSeed, type TrainingInputs, type TrainingRun } from '@dual-encoder/core/backend'
 import type { Checkpoints, LoadedCheckpoint } from '../checkpoint/checkpoints'
 import type { Batch, DataLoader } from '../data/loader'
-import { folderOf } from '../files'
+import { folderOf, targetOf } from '../files'
 import { averageWeights } from '../optimizers/average'
 import { LossWatch } from './divergence'
 import type { Evaluation } from './evaluate'
@@ -98,7 +98,7 @@ export class Loop {
       loss,
       bad: loader.state.bad,
       ...(this.#evaluation && { evaluation: this.#evaluation }),
-      ...(output !== undefined && { checkpoint: typeof output === 'string' ? output : output.target }),
+      ...(output !== undefined && { checkpoint: targetOf(output) }),
     }
   }
 

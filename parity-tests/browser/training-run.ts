@@ -1,0 +1,65 @@
+import { tensor, VisionTextDualEncoderConfig } from '@dual-encoder/core'
+import { type OnnxOptions, VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import { lit, type Sample, Trainer, type TrainerOptions } from '@dual-encoder/train'
+
+/** What a page and Node train: LiT of a small text tower on sixty-four captions. */
+export const STEPS = 50
+const IMAGE = 16
+const TOWER = { hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64 }
+const CONFIG = {
+  vision_config: { model_type: 'vit', ...TOWER, image_size: IMAGE, patch_size: 8 },
+  text_config: { model_type: 'bert', ...TOWER, vocab_size: 100, max_position_embeddings: 16 },
+  projection_dim: 16,
+}
+
+const data = Array.from({ length: 64 }, (_, n): Sample => {
+  const pixels = Uint8Array.from({ length: IMAGE * IMAGE * 3 }, (_, i) => (n * 37 + i * ((n % 7) + 1)) % 256)
+  return { key: String(n), image: { data: pixels, width: IMAGE, height: IMAGE, channels: 3 }, text: String(n) }
+})
+
+const processor: TrainerOptions['processor'] = (inputs) => {
+  if ('images' in inputs) {
+    const values = inputs.images.flatMap(({ data }) => [...data.subarray(0, IMAGE * IMAGE * 3)])
+    const pixels = Float32Array.from(values, (value) => value / 127.5 - 1)
+    return Promise.resolve({ pixelValues: tensor(pixels, [inputs.images.length, 3, IMAGE, IMAGE]) })
+  }
+  const ids = inputs.text.flatMap((text) => [1, 10 + Number(text), 10 + ((Number(text) * 7) % 64), 2].map(BigInt))
+  return Promise.resolve({ inputIds: tensor(BigInt64Array.from(ids), [inputs.text.length, 4]) })
+}
+
+/** Losses of the steps that were run, up to `until`; those before lie in `output`. */
+export async function losses(
+  options: OnnxOptions,
+  folders: Pick<TrainerOptions, 'output' | 'cache'> = {},
+  until = STEPS,
+): Promise<[step: number, loss: number][]> {
+  const config = VisionTextDualEncoderConfig.fromJSON(CONFIG)
+  const model = await VisionTextDualEncoderModel.fromConfig(config, { ...options, seed: 19 })
+  const trainer = new Trainer({
+    model,
+    processor,
+    data,
+    batchSize: 16,
+    steps: STEPS,
+    optimizer: { name: 'adamw', lr: 1e-3 },
+    ...lit('LU'),
+    positives: 'diagonal',
+    progress: false,
+    resume: true,
+    ...folders,
+  })
+  const stop = new AbortController()
+  const found: [number, number][] = []
+  const running = trainer.run({
+    signal: stop.signal,
+    onStep: ({ step, loss }) => {
+      found.push([step, loss])
+      if (step === until && until < STEPS) stop.abort()
+    },
+  })
+  await running.catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error
+  })
+  await model.dispose()
+  return found
+}
