@@ -126,3 +126,17 @@ describe.each(TOWER_BACKENDS)('$name', (backend) => {
     })
   })
 })
+
+describe.each(BACKENDS)('$name', ({ Model, tolerances }) => {
+  it("takes ERNIE's tasks, and zeros where there are none", async () => {
+    const { folder } = ALL.find(({ name }) => name === 'ernie-task')!
+    const { pixelValues: _, ...text } = await inputsOf(folder)
+    const wanted = await readSafetensors(`${folder}/task_types.safetensors`)
+    const taskTypeIds = wanted.get('task_type_ids')!
+    await using model = await Model.fromPretrained(folder)
+    const features = await model.getTextFeatures({ ...text, taskTypeIds })
+    expect(violation('text_features', difference(features, wanted.get('text_features')!), tolerances)).toBeUndefined()
+    const beyond = { ...taskTypeIds, data: BigInt64Array.from(taskTypeIds.data as BigInt64Array, (id) => id + 1n) }
+    await expect(model.getTextFeatures({ ...text, taskTypeIds: beyond })).rejects.toThrow(/taskTypeIds.*0 to 4/)
+  })
+})

@@ -2,7 +2,7 @@
 
     python tools/reference/state_dict_names.py
 
-Of cases in towers: each name of the loaded model's `state_dict()` that the file does not have, and the weight of the file
+Of cases in towers, of each tower whose names differ, and of families: each name of the loaded model's `state_dict()` that the file does not have, and the weight of the file
 that holds its values, with the first row and the one behind the last where it is a part of it.
 """
 
@@ -13,7 +13,10 @@ import transformers
 from safetensors.torch import load_file
 
 FIXTURES = Path(__file__).resolve().parents[2] / "parity-tests" / "fixtures"
-CASES = ["vit-bert", "deit-camembert", "beit-roberta", "beit-shared-bias", "beit-both-biases", "dinov2-bert", "dinov2-swiglu"]
+CASES = [
+    "vit-bert", "deit-camembert", "beit-roberta", "beit-shared-bias", "beit-both-biases", "dinov2-bert", "dinov2-swiglu",
+    "dinov2-registers", "dinov3", "dinov3-gated", "swin", "nomic-bert", "vit-mae", "vit-msn", "altclip",
+]  # fmt: skip
 transformers.logging.set_verbosity_error()
 
 
@@ -31,9 +34,9 @@ def source(value, saved):
 
 names = {}
 for case in CASES:
-    folder = FIXTURES / "towers" / case
+    folder = FIXTURES / ("families" if case == "altclip" else "towers") / case
     saved = load_file(folder / "model.safetensors")
-    state = transformers.VisionTextDualEncoderModel.from_pretrained(folder).state_dict()
+    state = transformers.AutoModel.from_pretrained(folder).state_dict()
     names[case] = {name: source(value, saved) for name, value in state.items() if name not in saved}
 target = FIXTURES / "state-dicts"
 target.mkdir(exist_ok=True)

@@ -210,6 +210,8 @@ COMMON = [
     {"pad_token": "new-token"},
     {"mask_token": {"__type": "AddedToken", "content": "[IMG]", "lstrip": True, "rstrip": True, "normalized": False, "single_word": False}},
     {"image_token": "[IMG]"},
+    {"split_special_tokens": True},
+    {"additional_special_tokens": [{"__type": "AddedToken", "content": "[IMG]", "lstrip": True, "rstrip": False, "normalized": True, "single_word": False}]},
 ]
 DECODER = {
     "500": {"content": "[IMG]", "lstrip": False, "rstrip": True, "normalized": False, "single_word": False, "special": True},

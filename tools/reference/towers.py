@@ -233,6 +233,16 @@ def only_differences(config):
             "projection_dim": config.projection_dim}
 
 
+def write_task_types(folder, model, inputs):
+    """Features of texts with ERNIE's tasks, which the dual encoder's own forward does not hand on."""
+    ids = inputs["input_ids"]
+    tasks = torch.arange(ids.numel()).reshape(ids.shape) % model.config.text_config.task_type_vocab_size
+    given = {name: inputs[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
+    with torch.no_grad():
+        features = model.text_projection(model.text_model(**given, task_type_ids=tasks).pooler_output)
+    save_file({"task_type_ids": tasks, "text_features": features}, folder / "task_types.safetensors")
+
+
 def write(case, index):
     folder = ROOT / case["name"]
     shutil.rmtree(folder, ignore_errors=True)
@@ -270,6 +280,8 @@ def write(case, index):
     save_file({k: v.float().clone().contiguous() for k, v in expected.items()}, folder / "expected.safetensors")
     options = {"interpolatePosEncoding": True} if case["interpolate"] else {}
     (folder / "case.json").write_text(json.dumps({"name": case["name"], "forwardOptions": options}, indent=1) + "\n")
+    if getattr(case["text"], "use_task_id", False):
+        write_task_types(folder, model.float(), inputs)
     print(case["name"], "attention", " ".join(f"{v:.2f}" for v in sharpest))
 
 

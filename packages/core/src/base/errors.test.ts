@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { checkOptions, InputError } from './errors'
+import { checkOptions, InputError, OptionError } from './errors'
 
 it('names the heading that explains it, beside what it prints', () => {
   const error = new InputError('bad-shape', 'No.')
@@ -37,4 +37,10 @@ describe('checkOptions', () => {
       expect.objectContaining({ name: 'OptionError', code, message: expect.stringMatching(says) as string }) as Error,
     )
   })
+})
+
+it('cuts what no one reads: a picture in base64', () => {
+  const { message } = new OptionError('bad-option', `doResize is "${'A'.repeat(15_000)}"; true or false is needed.`)
+  expect(message).toMatch(/^doResize is "A{80}\.\.\. \(15000 characters\)"; true or false is needed\.$/)
+  expect(message.length).toBeLessThan(150)
 })

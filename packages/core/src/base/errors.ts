@@ -10,6 +10,10 @@ const BRAND: unique symbol = Symbol.for('dual-encoder.error')
 /** The page with a heading for every code. Below the site's address, once it has one. */
 const DOCS = 'errors.html'
 
+/** A picture in base64 or a file's content is not for a message, wherever it was given. */
+const readable = (message: string): string =>
+  message.replace(/[^\s"']{400,}/g, (run) => `${run.slice(0, 80)}... (${run.length} characters)`)
+
 export class DualEncoderError extends Error {
   static readonly kind: string = 'DualEncoderError'
   readonly code: string
@@ -17,7 +21,7 @@ export class DualEncoderError extends Error {
   readonly [BRAND]: readonly string[]
 
   constructor(code: string, message: string, options?: ErrorOptions) {
-    super(message, options)
+    super(readable(message), options)
     this.code = code
     const kinds: string[] = []
     for (

@@ -172,6 +172,13 @@ describe('readJson', () => {
     expect(error).toMatchObject({ name: 'SourceError', code: 'bad-json' })
     expect((error as Error).message).toContain('config.json of the given reader')
   })
+
+  it.each([
+    ['html-page', '<!DOCTYPE html><html><body>Sign in</body></html>'],
+    ['lfs-pointer', 'version https://git-lfs.github.com/spec/v1\noid sha256:0'],
+  ])('says what stands in its place: %s', async (code, content) => {
+    await expect(read(content)).rejects.toMatchObject({ name: 'SourceError', code })
+  })
 })
 
 describe('in browsers', () => {

@@ -6,6 +6,7 @@ import type { FileReader, Source, SourceLike, SourceOptions } from './types'
 import { checkName } from './file-name'
 import { type DirectoryHandle, fileIn, isDirectoryHandle } from './handles'
 import { isHubName } from './hub/names'
+import { standIn } from './stand-in'
 
 const isUrl = (text: string): boolean => /^(https?|file|data|blob):/i.test(text)
 
@@ -191,9 +192,18 @@ async function openPath(path: string, options: SourceOptions, mustKeep: boolean)
   )
 }
 
+/** A file of the source; undefined where it is absent. @throws SourceError for a web page or a pointer in its place */
+export async function readWhole(source: Source, name: string): Promise<Uint8Array | undefined> {
+  const bytes = await source.read(name)
+  const found = bytes && standIn(bytes)
+  if (found)
+    throw new SourceError(found.code, `${name} of ${source.describe} is not what its name says: ${found.what}.`)
+  return bytes
+}
+
 /** A JSON object of the source; undefined where the file is absent. @throws SourceError for anything else. */
 export async function readJson(source: Source, name: string): Promise<JsonObject | undefined> {
-  const bytes = await source.read(name)
+  const bytes = await readWhole(source, name)
   if (!bytes) return undefined
   let value: unknown
   try {

@@ -13,6 +13,8 @@ export interface TextModelInputs {
   attentionMask?: Tensor
   tokenTypeIds?: Tensor
   positionIds?: Tensor
+  /** ERNIE's, where its config says `use_task_id`; zeros where they are left out. */
+  taskTypeIds?: Tensor
 }
 
 export interface VisionModelInputs {
@@ -81,7 +83,7 @@ const place = (index: number, dims: readonly number[]): string => {
 }
 
 /** Inputs of a text that a caller may give, beside the ids. */
-const GIVEN = ['attentionMask', 'tokenTypeIds', 'positionIds'] as const
+const GIVEN = ['attentionMask', 'tokenTypeIds', 'positionIds', 'taskTypeIds'] as const
 
 /** What advice there is for an input that is out of its range. */
 const tooLong = (length: number): string =>

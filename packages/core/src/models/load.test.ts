@@ -43,6 +43,14 @@ async function spoiled(change: (tensors: Awaited<ReturnType<typeof readSafetenso
 }
 
 describe('loadModel', () => {
+  it('stops at a number of layers that no memory holds', async () => {
+    const target = await spoiled(() => undefined)
+    const file = join(target, 'config.json')
+    const text = await readFile(file, 'utf8')
+    await writeFile(file, text.replaceAll('"num_hidden_layers": 1,', '"num_hidden_layers": 1000000000,'))
+    await expect(loadModel(target, {})).rejects.toMatchObject({ code: 'bad-config-value' })
+  })
+
   const reason = new Error('no longer wanted')
   const reader = (onRead: () => void) => ({
     read: async (name: string, range?: readonly [number, number]) => {

@@ -40,7 +40,7 @@ export const FORWARD_OPTIONS = [
 export const TRAINING_OPTIONS = ['training', 'dropoutSeed'] as const satisfies readonly (keyof ForwardOptions)[]
 
 /** Inputs that `forward` reads, and what a processor may put beside them. */
-export const INPUTS = ['inputIds', 'pixelValues', 'attentionMask', 'positionIds', 'tokenTypeIds']
+export const INPUTS = ['inputIds', 'pixelValues', 'attentionMask', 'positionIds', 'tokenTypeIds', 'taskTypeIds']
 export const BESIDE_INPUTS = ['specialTokensMask', 'offsetMapping', 'indices', 'errors']
 
 export interface FeatureOptions {

@@ -1,3 +1,4 @@
+import { ConfigError } from '../base/errors'
 import type { Tensor } from '../base/tensor'
 import { pairOf } from '../towers/grid'
 import type { EncoderSpec } from './encoder'
@@ -14,6 +15,9 @@ interface Traced {
   /** Names of those that linear layers multiply by, and of tables that tokens are looked up in. */
   readonly matrices: Set<string>
 }
+
+/** Ten times what the largest tower has: a number in a config must not take all of the memory. */
+const MOST_STEPS = 200_000
 
 /** Notes every weight that the ops are asked for; what they compute is nothing. */
 function parameterTracer(onLayer?: OnLayer): Traced & { readonly ops: Ops<void> } {
@@ -49,7 +53,17 @@ function parameterTracer(onLayer?: OnLayer): Traced & { readonly ops: Ops<void> 
       return undefined
     },
   }
-  const ops = new Proxy(noted, { get: (known, name) => known[name as keyof Ops<void>] ?? (() => undefined) })
+  let steps = 0
+  const ops = new Proxy(noted, {
+    get(known, name) {
+      if (++steps > MOST_STEPS)
+        throw new ConfigError(
+          'bad-config-value',
+          `A tower of more than ${MOST_STEPS.toLocaleString('en')} steps is asked for. Check num_hidden_layers in config.json.`,
+        )
+      return known[name as keyof Ops<void>] ?? (() => undefined)
+    },
+  })
   return { ops: ops as Ops<void>, params, matrices }
 }
 

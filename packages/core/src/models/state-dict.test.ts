@@ -7,7 +7,7 @@ import { type Tensor, tensor } from '../base/tensor'
 import type { Warning } from '../base/warnings'
 import { readSafetensors } from '../weights/safetensors/read'
 import { writeSafetensors } from '../weights/safetensors/write'
-import { VisionTextDualEncoderConfig } from './dual-encoder-config'
+import { AltCLIPConfig, VisionTextDualEncoderConfig } from './dual-encoder-config'
 import { type CheckpointOptions, loadModel as loadModelAs, loadTower } from './load'
 
 const FIXTURES = resolve(import.meta.dirname, '../../../../parity-tests/fixtures')
@@ -18,6 +18,7 @@ const names = JSON.parse(readFileSync(`${FIXTURES}/state-dicts/names.json`, 'utf
   Record<string, Part>
 >
 
+const folderOf = (name: string) => `${FIXTURES}/${name === 'altclip' ? 'families' : 'towers'}/${name}`
 const loadModel = (source: string, options: CheckpointOptions = {}) =>
   loadModelAs(source, VisionTextDualEncoderConfig, options)
 
@@ -30,7 +31,7 @@ const rows = ({ data, dims }: Tensor, start = 0, end = dims[0]): Tensor => {
 /** A copy of a case with its weights changed. */
 async function changed(name: string, change: (weights: Map<string, Tensor>) => void): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-'))
-  await cp(`${FIXTURES}/towers/${name}`, folder, { recursive: true })
+  await cp(folderOf(name), folder, { recursive: true })
   const weights = await readSafetensors(join(folder, 'model.safetensors'))
   change(weights)
   await writeFile(join(folder, 'model.safetensors'), writeSafetensors(weights, { format: 'pt' }))
@@ -55,13 +56,18 @@ const valuesOf = async (weights: ReadonlyMap<string, { read(): Promise<Tensor> }
 describe.each(Object.keys(names))('%s by the names of state_dict()', (name) => {
   it('holds the same weights', async () => {
     expect(Object.keys(names[name]!).length).toBeGreaterThan(10)
+    const load = async (source: string) => {
+      const model = name === 'altclip' ? loadModelAs(source, AltCLIPConfig, {}) : loadModel(source)
+      return valuesOf((await model).weights)
+    }
     const folder = await asStateDict(name)
-    const expected = await valuesOf((await loadModel(`${FIXTURES}/towers/${name}`)).weights)
-    expect(await valuesOf((await loadModel(folder)).weights)).toEqual(expected)
-    const tower = await valuesOf((await loadTower('vision', folder, { onWarning: () => undefined })).weights)
-    expect(tower).toEqual(
-      Object.fromEntries(Object.entries(expected).filter(([key]) => key.startsWith('vision_model.'))),
-    )
+    const expected = await load(folderOf(name))
+    expect(await load(folder)).toEqual(expected)
+    for (const kind of ['vision', 'text'] as const) {
+      const tower = await valuesOf((await loadTower(kind, folder, { onWarning: () => undefined })).weights)
+      const own = Object.entries(expected).filter(([key]) => key.startsWith(`${kind}_model.`))
+      expect(tower).toEqual(Object.fromEntries(own))
+    }
     await rm(folder, { recursive: true })
   })
 })

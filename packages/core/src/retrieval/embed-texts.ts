@@ -35,7 +35,7 @@ export interface EmbedTextsOptions {
 
 /** Batches whose texts are held at once, to find those of one length. */
 const WINDOW = 16
-const NAMES = ['inputIds', 'attentionMask', 'tokenTypeIds', 'positionIds'] as const
+const NAMES = ['inputIds', 'attentionMask', 'tokenTypeIds', 'positionIds', 'taskTypeIds'] as const
 
 /**
  * Embeds any number of texts, in order. Texts of one length in tokens share a model call: nothing is padded beyond what

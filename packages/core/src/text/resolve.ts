@@ -38,7 +38,7 @@ export function resolve(files: TokenFiles, className: string | undefined, slow?:
   const config: Record<string, Json | undefined> = { ...tokens.config, ...(type && { tokenizer_class: type.name }) }
   const done = (tokenizer: JsonObject): Resolved => ({
     tokenizer,
-    engine: new Engine(tokenizer),
+    engine: new Engine(tokenizer, config.split_special_tokens === true),
     config,
     type: defaults,
     tokens: named,
@@ -89,6 +89,7 @@ export function resolveSiglip(files: TokenFiles, sentencePiece: Uint8Array): Res
     unkToken: switches.token('unk_token'),
     eosToken: switches.token('eos_token'),
     lowers: switches.is('do_lower_case', true),
+    splitsSpecial: switches.is('split_special_tokens', false),
   })
   const config = { ...tokens.config, tokenizer_class: SIGLIP.name, added_tokens_decoder: decoderOf(added) }
   return { tokenizer: {}, sentencePiece, engine, config, type: SIGLIP, tokens: tokens.named }

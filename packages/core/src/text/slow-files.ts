@@ -1,6 +1,6 @@
 import { SourceError, TokenizerError } from '../base/errors'
 import type { JsonObject } from '../base/pretrained-config'
-import { readJson } from '../files/source'
+import { readJson, readWhole } from '../files/source'
 import type { Source } from '../files/types'
 import { tokenizerClass } from './classes/class-names'
 import type { TokenizerClass } from './classes/classes'
@@ -39,7 +39,7 @@ export interface SlowFiles {
  */
 export async function readSlowFiles(files: Source, name: string | undefined, config: JsonObject): Promise<SlowFiles> {
   const text = async (file: string) => {
-    const bytes = await files.read(file)
+    const bytes = await readWhole(files, file)
     return bytes && new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
   }
   const classFor = (model: TokenizerClass['model'], guess: string): TokenizerClass => {
@@ -53,7 +53,7 @@ export async function readSlowFiles(files: Source, name: string | undefined, con
   }
   const own = tokenizerClass(name)?.sentencePiece
   for (const file of own ? [own, ...SENTENCE_PIECE] : SENTENCE_PIECE) {
-    const bytes = await files.read(file)
+    const bytes = await readWhole(files, file)
     if (!bytes) continue
     const type = classFor('Unigram', 'XLMRobertaTokenizer')
     return sentencePiece(type, readSentencePiece(bytes), config)

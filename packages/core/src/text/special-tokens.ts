@@ -100,7 +100,7 @@ export function tokenSettings(files: TokenFiles, type: TokenDefaults | undefined
   const all = added.map((token) => (specials.has(token.content) ? { ...token, special: true } : token))
   for (const token of [...named.values(), ...extra])
     if (!all.some(({ content }) => content === token.content)) all.push(token)
-  if (type?.addsAgain) all.push(...named.values(), ...extra)
+  if (type?.addsAgain) all.push(...named.values(), ...extra.map((token) => ({ ...token, special: true })))
   return { config, named, extra, known, added: all }
 }
 
@@ -112,8 +112,9 @@ function renameExtra(config: Record<string, Json | undefined>): void {
   delete config.additional_special_tokens
 }
 
+/** As in Python, one that is written with its settings is special only where these say so. */
 const listOf = (tokens: unknown): AddedToken[] =>
-  Array.isArray(tokens) ? tokens.flatMap((token) => tokenOf(token, true) ?? []) : []
+  Array.isArray(tokens) ? tokens.flatMap((token) => tokenOf(token, typeof token === 'string') ?? []) : []
 
 function put(map: Map<number, AddedToken>, id: number, token: AddedToken | undefined): void {
   if (token && Number.isInteger(id)) map.set(id, token)

@@ -28,3 +28,16 @@ it('decodes rows of any integer type', () => {
   expect(tokenizer.batchDecode(rows)).toEqual(['red apple', 'red [PAD]'])
   expect(tokenizer.batchDecode([[2n, 3n], [2]])).toEqual(['red apple', 'red'])
 })
+
+it('refuses parts within parts without end', () => {
+  let normalizer: object = { type: 'Lowercase' }
+  for (let i = 0; i < 100_000; i++) normalizer = { type: 'Sequence', normalizers: [normalizer] }
+  const files = { tokenizer: { model: { type: 'WordPiece', vocab: { '[UNK]': 0 }, unk_token: '[UNK]' }, normalizer } }
+  expect(() => Tokenizer.fromFiles(files)).toThrow(expect.objectContaining({ code: 'bad-tokenizer' }) as Error)
+})
+
+it('takes no web page for a vocabulary', async () => {
+  const page = new TextEncoder().encode('<!DOCTYPE html>\n<html></html>\n')
+  const files = { read: (name: string) => Promise.resolve(name === 'vocab.txt' ? page : undefined) }
+  await expect(Tokenizer.fromPretrained(files)).rejects.toMatchObject({ code: 'html-page' })
+})

@@ -1,5 +1,5 @@
 import { callable } from '../base/callable'
-import { openSource, readJson } from '../files/source'
+import { openSource, readJson, readWhole } from '../files/source'
 import { SOURCE_OPTIONS, type SourceLike, type SourceOptions } from '../files/types'
 import { openTarget, type TargetLike } from '../files/target'
 import { isJsonObject, type JsonObject } from '../base/pretrained-config'
@@ -97,7 +97,12 @@ export class Tokenizer
     const { tokenizer, tokenizerConfig, config } = files
     if (!isJsonObject(tokenizer) || !isJsonObject(tokenizer.model))
       throw new TokenizerError('bad-tokenizer', 'tokenizer.json must be an object with a "model".')
-    return new Tokenizer(resolve(files, classNameOf(objectOf(tokenizerConfig), objectOf(config))))
+    try {
+      return new Tokenizer(resolve(files, classNameOf(objectOf(tokenizerConfig), objectOf(config))))
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      throw new TokenizerError('bad-tokenizer', 'tokenizer.json cannot be used: its parts are nested too deeply.')
+    }
   }
 
   /** Reads `tokenizer.json`, or the files of a slow tokenizer, and what stands beside them. */
@@ -113,7 +118,7 @@ export class Tokenizer
     const read = { tokenizerConfig, specialTokensMap, addedTokens }
     const named = classNameOf(tokenizerConfig, config)
     // As in Python, SigLIP's class does not look at tokenizer.json where it has its own file.
-    const pieces = named === SIGLIP.name ? await files.read('spiece.model') : undefined
+    const pieces = named === SIGLIP.name ? await readWhole(files, 'spiece.model') : undefined
     if (pieces) return new Tokenizer(resolveSiglip({ ...read, tokenizer }, pieces))
     if (tokenizer) return Tokenizer.fromFiles({ ...defined(read), tokenizer, ...(config && { config }) })
     const name = named ?? classOfTower(config)

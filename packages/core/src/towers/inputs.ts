@@ -8,6 +8,7 @@ export interface GivenText {
   readonly attentionMask?: Ids
   readonly tokenTypeIds?: Ids
   readonly positionIds?: Ids
+  readonly taskTypeIds?: Ids
 }
 
 /** A size that is known when texts are given, or a number. */
@@ -59,6 +60,13 @@ const TOKEN_TYPE_IDS: TextInput<{ readonly typeVocabSize: number }> = {
   ...ROWS,
   make: (_config, given) => filled(given, 0n),
   limit: ({ typeVocabSize: size }) => ({ size, what: `type_vocab_size ${size}` }),
+}
+
+/** ERNIE's tasks; zeros unless given. */
+export const TASK_TYPE_IDS: TextInput<{ readonly taskTypeVocabSize: number }> = {
+  ...ROWS,
+  make: (_config, given) => filled(given, 0n),
+  limit: ({ taskTypeVocabSize: size }) => ({ size, what: `task_type_vocab_size ${size}` }),
 }
 
 type Positioned = { readonly maxPositionEmbeddings: number }

@@ -139,10 +139,17 @@ const trainedOr = (entry: WeightEntry, value: Tensor | undefined): WeightEntry =
 /** One side of a step, checked. */
 export function sideOf(encoder: EncoderSpec, inputs: TrainingInputs): Side<Tensor> {
   if (encoder.kind === 'text') {
-    const { inputIds, attentionMask, tokenTypeIds, positionIds, textEmbeds, textPooled, textEntering } = inputs
+    const { inputIds, attentionMask, tokenTypeIds, positionIds, taskTypeIds } = inputs
+    const { textEmbeds, textPooled, textEntering } = inputs
     if (textEmbeds) return { embeds: textEmbeds }
     if (textPooled) return { inputs: {}, pooled: textPooled }
-    const batch = textBatch(encoder, { inputIds, attentionMask, tokenTypeIds, positionIds } as TextModelInputs)
+    const batch = textBatch(encoder, {
+      inputIds,
+      attentionMask,
+      tokenTypeIds,
+      positionIds,
+      taskTypeIds,
+    } as TextModelInputs)
     return { ...batch, ...(textEntering && { entering: textEntering }) }
   }
   const { pixelValues, imageEmbeds, imagePooled, imageEntering, keptTokens } = inputs

@@ -80,8 +80,14 @@ export class TokenFinder {
   readonly #space = new RegExp(`[${charClass('whitespace')}]`, 'u')
   readonly #word = new RegExp(`[${charClass('word')}]`, 'u')
 
-  /** `tokens`: how they stand in the text that is searched, with their ids. */
-  constructor(tokens: Iterable<readonly [written: string, id: number, token: AddedToken]>) {
+  readonly #splitsSpecial: boolean
+
+  /**
+   * @param tokens how they stand in the text that is searched, with their ids
+   * @param splitsSpecial special ones are text like any other
+   */
+  constructor(tokens: Iterable<readonly [written: string, id: number, token: AddedToken]>, splitsSpecial = false) {
+    this.#splitsSpecial = splitsSpecial
     this.#tokens = new Map(Array.from(tokens, ([written, id, token]) => [written, [id, token] as const]))
     const contents = [...this.#tokens.keys()].filter(Boolean).sort((a, b) => b.length - a.length)
     const escaped = contents.map((content) => content.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'))
@@ -95,6 +101,7 @@ export class TokenFinder {
     let done = 0
     for (const { 0: found, index } of text.matchAll(this.#pattern)) {
       const [id, token] = this.#tokens.get(found) as readonly [number, AddedToken]
+      if (token.special && this.#splitsSpecial) continue
       let start = index
       let end = index + found.length
       if (token.single_word && (this.#word.test(lastChar(text, start)) || this.#word.test(charAt(text, end)))) continue

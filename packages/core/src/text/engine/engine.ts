@@ -46,7 +46,8 @@ export class Engine implements TextEngine {
   readonly #verbatim: TokenFinder
   readonly #normalized: TokenFinder
 
-  constructor(json: unknown) {
+  /** @param splitsSpecial special tokens that stand in a text are text like any other (`split_special_tokens`) */
+  constructor(json: unknown, splitsSpecial = false) {
     if (!isJsonObject(json)) throw badTokenizer('it is not an object')
     this.#normalizer = createNormalizer(json.normalizer)
     this.#preTokenize = createPreTokenizer(json.pre_tokenizer)
@@ -64,8 +65,14 @@ export class Engine implements TextEngine {
       ...Array.from(model.vocab, ([token, id]) => [id, token] as const),
       ...added.map(([text, id]) => [id, text] as const),
     ])
-    this.#verbatim = new TokenFinder(added.filter(([, , { normalized }]) => !normalized))
-    this.#normalized = new TokenFinder(added.filter(([, , { normalized }]) => normalized))
+    this.#verbatim = new TokenFinder(
+      added.filter(([, , { normalized }]) => !normalized),
+      splitsSpecial,
+    )
+    this.#normalized = new TokenFinder(
+      added.filter(([, , { normalized }]) => normalized),
+      splitsSpecial,
+    )
   }
 
   tokenize(text: string, withOffsets: boolean): Tokens {

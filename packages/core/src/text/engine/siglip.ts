@@ -26,6 +26,8 @@ export interface SiglipParts {
   readonly unkToken: string
   readonly eosToken: string
   readonly lowers: boolean
+  /** Added tokens in a text are text like any other. */
+  readonly splitsSpecial: boolean
 }
 
 /**
@@ -78,7 +80,7 @@ export class SiglipEngine implements TextEngine {
       )
     const whole = SPACE + text.replaceAll(SPACE, ' ')
     const ids: number[] = []
-    const parts = this.#parted(whole)
+    const parts = this.#parts.splitsSpecial ? [whole] : this.#parted(whole)
     for (const part of parts) {
       const id = this.#added.get(part)
       if (id !== undefined) ids.push(id)

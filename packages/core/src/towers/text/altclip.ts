@@ -10,6 +10,8 @@ export const altClipText: TextTowerModule<AltCLIPTextConfig, keyof typeof BERT_I
   kind: 'text',
   modelType: 'altclip_text_model',
   staleNames: [new RegExp(STALE_POSITIONS.source.replace('^', '^roberta\\.')), /^roberta\.pooler\.dense\./],
+  // transformers 5's in memory.
+  otherNames: [[/^roberta\.encoder\.layers\./, 'roberta.encoder.layer.']],
   inputs: ROBERTA_INPUTS,
   pooledSize: (config) => config.projectDim,
   maxLength: (config) => config.maxPositionEmbeddings - config.padTokenId - 1,

@@ -7,7 +7,7 @@ import { embeddingTable, encoderOptions, pooledBy } from './bert'
 import { gatedMlp, postNormEncoder, rowsOf, type PostNormLayer } from '../blocks'
 import { BERT_INPUTS } from '../inputs'
 import { rotaryInputs } from './rope'
-import type { TextTowerModule } from '../tower'
+import type { TextTowerModule, TowerNames } from '../tower'
 
 const headSizeOf = ({ headDim, hiddenSize, numAttentionHeads }: NomicBertConfig): number =>
   headDim ?? hiddenSize / numAttentionHeads
@@ -49,12 +49,26 @@ function layer<T>(ops: Ops<T>, w: Scope, config: NomicBertConfig, rotation: Rota
   }
 }
 
+/** Names that transformers 5 gives its weights in memory. */
+const STATE_DICT: TowerNames = [
+  [/^embeddings\.LayerNorm\./, 'emb_ln.'],
+  [/^layers\./, 'encoder.layers.'],
+  [/\.self_attn\.o_proj\./, '.attn.out_proj.'],
+  [/\.post_attention_layernorm\./, '.norm1.'],
+  [/\.post_mlp_layernorm\./, '.norm2.'],
+  [/\.mlp\.up_proj\./, '.mlp.fc11.'],
+  [/\.mlp\.gate_proj\./, '.mlp.fc12.'],
+  [/\.mlp\.down_proj\./, '.mlp.fc2.'],
+]
+
 /** Nussbaum et al.'s Nomic BERT (transformers' `NomicBertModel`): a BERT with rotary positions and gated MLPs. */
 export const nomicBert: TextTowerModule<NomicBertConfig, keyof typeof INPUTS> = {
   kind: 'text',
   modelType: 'nomic_bert',
   suits: () => ({ pooling: 'mean', because: 'nomic-embed-text was trained so' }),
   inputs: INPUTS,
+  otherNames: STATE_DICT,
+  joinedNames: [{ parts: ['.self_attn.q_proj.', '.self_attn.k_proj.', '.self_attn.v_proj.'], whole: '.attn.Wqkv.' }],
   forward(ops, w, config, inputs, taps) {
     const { hiddenSize: D } = config
     const embeddings = w.at('embeddings')

@@ -4,6 +4,7 @@ import { activationOf } from '../../ops/activations'
 import { gatedMlp, mlp, pool, preNormEncoder, type PreNormLayer, firstSuffices } from '../blocks'
 import type { Ops, Param } from '../../ops/ops'
 import { patchTokens } from '../patches'
+import { DINOV3_STATE_DICT } from './state-dict-names'
 import { rotate, type Rotation, rotationOf } from '../../ops/rotary'
 import type { Scope } from '../../ops/scope'
 import type { VisionTowerModule } from '../tower'
@@ -53,6 +54,7 @@ export const dinov3: VisionTowerModule<DINOv3ViTConfig> = {
   kind: 'vision',
   modelType: 'dinov3_vit',
   imageSizes: () => 'any',
+  otherNames: DINOV3_STATE_DICT,
   idleParams: (w, config) => [
     embedded(w, config, 'mask_token', 1, false),
     ...(config.numRegisterTokens === 0 ? [embedded(w, config, 'register_tokens', 0, true)] : []),

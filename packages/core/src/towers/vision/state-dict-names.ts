@@ -26,6 +26,19 @@ export const BEIT_STATE_DICT: TowerNames = [
   ...VIT_STATE_DICT,
 ]
 
+/** Of Swin; its second version keeps its names. */
+export const SWIN_STATE_DICT: TowerNames = [
+  [/(?<=\.attention\.)q_proj\./, 'self.query.'],
+  [/(?<=\.attention\.)k_proj\./, 'self.key.'],
+  [/(?<=\.attention\.)v_proj\./, 'self.value.'],
+  [/(?<=\.attention\.)o_proj\./, 'output.dense.'],
+  [/(?<=\.attention\.)relative_position_bias\./, 'self.'],
+  [/\.mlp\.fc1\./, '.intermediate.dense.'],
+  [/\.mlp\.fc2\./, '.output.dense.'],
+]
+
+export const DINOV3_STATE_DICT: TowerNames = [[/^model\./, '']]
+
 export const DINOV2_STATE_DICT: TowerNames = [...ATTENTION, [/\.mlp\.down_proj\./, '.mlp.weights_out.']]
 
 /** DINOv2's gated layer: halves of one weight. */

@@ -10,6 +10,7 @@ import { poolingOf } from '../pooling'
 import { positionEmbeddings, resized } from '../positions'
 import type { Taps, TowerOutput, VisionConfig, VisionInputs, VisionTowerModule } from '../tower'
 import { distanceIndex, gridIndex, isPadded, squareIndex, windowIndex, windowMask, type Windows } from '../windows'
+import { SWIN_STATE_DICT } from './state-dict-names'
 import type { SWIN_DEFAULTS, SwinConfig, Swinv2Config } from './swin.config'
 
 type SwinLike = typeof SWIN_DEFAULTS & VisionConfig & { readonly pretrainedWindowSizes?: readonly number[] | null }
@@ -256,6 +257,7 @@ const SHARED = {
 export const swin: VisionTowerModule<SwinConfig> = {
   ...SHARED,
   modelType: 'swin',
+  otherNames: SWIN_STATE_DICT,
   forward: (ops, w, config, inputs, taps) => swinForward(ops, w, config, inputs, taps),
 }
 
