@@ -22,8 +22,8 @@ function withHeaders(response, { destination }) {
   return new Response(isBare ? null : response.body, { status, statusText, headers })
 }
 
-/** Names with a hash in them never change. */
-const isHashed = (url) => /\/assets\/.*\.[\w-]{8}\./.test(url.pathname)
+/** Names of files and folders with a hash in them never change. */
+const isHashed = (url) => /\/assets\/.*\.[\w-]{8}[./]/.test(url.pathname)
 
 async function keptAnswer(cache, url) {
   const options = { ignoreSearch: true, ignoreVary: true }

@@ -1,16 +1,11 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { promisify } from 'node:util'
 import axe from 'axe-core'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { launchChromium } from '../../tools/browser/chromium'
 import { serve, type Server } from '../../tools/browser/server'
+import { type BuiltSite, buildSite, faultsOf } from './built-site'
 import { record } from './record'
 
-const ROOT = resolve(import.meta.dirname, '../..')
 /** One page of each kind: the first one, guides, tables from the code, codes of errors, charts, figures, the API. */
 const PAGES = [
   'index.html',
@@ -34,8 +29,8 @@ const SIZES = [
 ] as const
 
 /** The whole site as `npm run docs` builds it, or one that was built before (`SITE_FOLDER`), on a server without headers. */
-const built = process.env['SITE_FOLDER']
-let folder: string
+const before = process.env['SITE_FOLDER']
+let site: BuiltSite | undefined
 let server: Server
 let browser: Browser
 let context: BrowserContext
@@ -43,18 +38,9 @@ let page: Page
 const problems: string[] = []
 
 beforeAll(async () => {
-  folder = built ?? (await mkdtemp(join(tmpdir(), 'dual-encoder-whole-site-')))
-  const node = (...args: string[]) =>
-    promisify(execFile)(process.execPath, args, {
-      cwd: ROOT,
-      env: { ...process.env, NODE_ENV: 'production', DOCS_OUT: folder },
-    })
-  if (!built) {
-    await node('node_modules/vitepress/bin/vitepress.js', 'build', 'docs')
-    await node('node_modules/typedoc/bin/typedoc', '--out', join(folder, 'api'))
-  }
+  site = before ? undefined : await buildSite()
   browser = await launchChromium()
-  server = await serve({ '/': folder })
+  server = await serve({ '/': before ?? site!.folder })
   context = await browser.newContext({ serviceWorkers: 'block' })
   page = await context.newPage()
   page.on('pageerror', ({ message }) => problems.push(`${page.url()}: ${message}`))
@@ -69,13 +55,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close()
   await server?.close()
-  if (!built) await rm(folder, { recursive: true, force: true })
+  await site?.[Symbol.asyncDispose]()
 })
-
-interface Violation {
-  readonly id: string
-  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[]
-}
 
 it.each(PAGES)('%s: nothing that axe complains about, nothing too wide, nothing of elsewhere', async (name) => {
   const found: string[] = []
@@ -92,17 +73,7 @@ it.each(PAGES)('%s: nothing that axe complains about, nothing too wide, nothing 
           path: `${shots}/${name.replace(/\W+/g, '-')}-${device}-${colorScheme}.png`,
           fullPage: name === 'index.html',
         })
-      // The API's pages have their own scheme, and no policy that would keep a script out.
-      await page.evaluate(axe.source)
-      const violations = await page.evaluate(async () => {
-        const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } }
-        return (await axe.run()).violations.map(
-          ({ id, nodes }) => `${id} (${nodes.length}): ${nodes[0]!.html} ${nodes[0]!.failureSummary}`,
-        )
-      })
-      found.push(...violations.map((violation) => `${device} ${colorScheme}: ${violation}`))
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
-      if (wide > 0) found.push(`${device}: ${wide} pixels too wide`)
+      found.push(...(await faultsOf(page)).map((fault) => `${device} ${colorScheme}: ${fault}`))
     }
   expect(found).toEqual([])
   expect(problems).toEqual([])

@@ -1,15 +1,46 @@
-/** The model that the playground starts with, and the pictures beside it: named here and nowhere else. */
-export const SHIPPED = {
-  name: 'emoji-vit-bert',
+/** A model that the site has, and what a page says of it. */
+interface ShippedModel {
+  readonly name: string
   /** In the repository. */
-  folder: 'parity-tests/models/emoji-vit-bert',
-  files: ['config.json', 'model.safetensors', 'preprocessor_config.json', 'tokenizer.json', 'tokenizer_config.json'],
-  about: 'A small model that was trained on drawings: good with emoji, clip art and signs, poor with photographs.',
+  readonly folder: string
+  readonly about: string
   /** The words around a label. */
-  template: '{}',
-  /** Which of the two sets below is shown at first. */
-  pictures: 'drawings',
-} as const
+  readonly template: string
+  /** Which of the two sets of pictures suits it. */
+  readonly pictures: PictureSet
+  /** The page that says what it was trained on, and under which licences. */
+  readonly page?: string
+}
+
+/** The first one is what pages begin with. */
+export const MODELS = {
+  pictures: {
+    name: 'model-pictures',
+    folder: 'packages/model-pictures/model',
+    about:
+      'Knows things in photographs and drawings: EfficientNet-Lite0 and MiniLM. Poor with textures, scenes and long sentences.',
+    template: 'a photo of {}',
+    pictures: 'photographs',
+    page: 'pictures',
+  },
+  emoji: {
+    name: 'emoji-vit-bert',
+    folder: 'parity-tests/models/emoji-vit-bert',
+    about: 'A smaller one, a vision transformer: good with emoji, clip art and signs, blind to photographs.',
+    template: '{}',
+    pictures: 'drawings',
+  },
+} as const satisfies Record<string, ShippedModel>
+export type ModelName = keyof typeof MODELS
+
+/** Of a checkpoint what a page reads. */
+export const MODEL_FILES = [
+  'config.json',
+  'model.safetensors',
+  'preprocessor_config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+] as const
 
 /** Of a picture that ships. */
 export interface ShippedPicture {
@@ -20,12 +51,13 @@ export interface ShippedPicture {
 
 /** What the page finds at `playground/shipped.json`. */
 export interface Shipped {
-  readonly name: string
-  readonly about: string
-  readonly template: string
-  readonly pictures: PictureSet
-  /** With sizes in bytes. */
-  readonly files: Readonly<Record<string, number>>
+  /** Where the files of each model lie under the site, with sizes in bytes. */
+  readonly models: Readonly<
+    Record<ModelName, { readonly folder: string; readonly files: Readonly<Record<string, number>> }>
+  >
   readonly sets: Readonly<Record<PictureSet, readonly ShippedPicture[]>>
 }
 export type PictureSet = 'drawings' | 'photographs'
+
+export const bytesOf = (files: Readonly<Record<string, number>>): number =>
+  Object.values(files).reduce((sum, size) => sum + size, 0)

@@ -1,7 +1,7 @@
 import { inject, type InjectionKey, markRaw, provide, reactive } from 'vue'
 import { Engine } from './engine/client.ts'
 import type { Backend, Loaded, Precision } from './engine/protocol.ts'
-import type { PictureSet, Shipped } from './shipped.ts'
+import { bytesOf, type ModelName, MODELS, type PictureSet, type Shipped } from './shipped.ts'
 
 export interface Picture {
   readonly id: string
@@ -21,6 +21,9 @@ export const BACKENDS: Readonly<Record<Backend, { readonly title: string; readon
   webgpu: { title: 'Own WebGPU kernels, graphics card', about: '@dual-encoder/webgpu' },
 }
 export const NEEDS_GPU: readonly Backend[] = ['onnx-webgpu', 'webgpu']
+/** Where linear layers multiply in int8. */
+export const HAS_INT8: readonly Backend[] = ['onnx-wasm']
+export const FETCHING = 'Fetching the model'
 
 const ACCEPTED = /^image\//
 let count = 0
@@ -28,10 +31,11 @@ let count = 0
 /** What the page knows: one object, which its parts share. */
 export class Playground {
   shipped?: Shipped
+  model: ModelName = 'pictures'
   pictures: Picture[] = []
   selected?: string
   labels = ''
-  template = '{}'
+  template: string = MODELS.pictures.template
   backend: Backend = 'onnx-wasm'
   precision: Precision = 'float32'
   loaded?: Loaded
@@ -75,31 +79,45 @@ export class Playground {
 
   async start(): Promise<void> {
     this.isolated = globalThis.crossOriginIsolated
-    const folder = new URL(`${this.base}playground/`, location.href).href
     await this.attempt(async () => {
-      this.busy = 'Fetching the model'
-      const shipped = (await (await fetch(`${folder}shipped.json`)).json()) as Shipped
-      this.shipped = shipped
-      this.template = shipped.template
-      const pictures = this.show(shipped.pictures)
+      this.busy = FETCHING
+      this.shipped = (await (await fetch(`${this.base}playground/shipped.json`)).json()) as Shipped
+      await Promise.all([this.show(MODELS[this.model].pictures), this.choose(this.model)])
+    })
+    this.busy = ''
+  }
+
+  /** Fetches a model of the site, where it is not here yet, and loads it. */
+  async choose(model: ModelName): Promise<void> {
+    this.busy = FETCHING
+    this.progress = 0
+    try {
       const { webgpu } = await this.engine.follow(
         'start',
         ({ loaded, total }) => (this.progress = total > 0 ? loaded / total : 0),
-        folder,
+        new URL(this.base, location.href).href,
+        model,
       )
-      this.webgpu = webgpu
-      await pictures
-      await this.use(this.backend, this.precision)
-    })
+      Object.assign(this, { model, webgpu, weights: 'shipped', template: MODELS[model].template })
+    } finally {
+      this.busy = ''
+    }
+    await this.use(this.backend, this.precision)
+  }
+
+  /** Of a model's files. */
+  bytesOf(model: ModelName): number {
+    return bytesOf(this.shipped?.models[model].files ?? {})
   }
 
   /** Loads the model on a backend; the one before stays chosen where that fails. */
   async use(backend: Backend, precision: Precision): Promise<void> {
     const before = this.loaded
+    const taken = HAS_INT8.includes(backend) ? precision : 'float32'
     this.busy = `Loading: ${BACKENDS[backend].title}`
     try {
-      this.loaded = await this.engine.call('use', backend, precision)
-      Object.assign(this, { backend, precision })
+      this.loaded = await this.engine.call('use', backend, taken)
+      Object.assign(this, { backend, precision: taken })
     } catch (error) {
       this.loaded = undefined
       if (before) {
@@ -182,4 +200,4 @@ export const usePlayground = (): Playground => inject(KEY)!
 export const percent = (share: number): string => `${(100 * share).toFixed(share >= 0.0005 && share < 0.0995 ? 1 : 0)}%`
 export const milliseconds = (ms: number): string =>
   ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : ms >= 10 ? `${ms.toFixed(0)} ms` : `${ms.toFixed(1)} ms`
-export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
+export const megabytes = (bytes: number, digits = 1): string => `${(bytes / 1e6).toFixed(digits)} MB`

@@ -1,5 +1,6 @@
-import { convert, type Writer } from '@dual-encoder/core'
+import type { Writer } from '@dual-encoder/core'
 import type { DualEncoderModel } from '@dual-encoder/core/backend'
+import { bytesOf } from '../shipped.ts'
 import type { Backend, Loaded, Precision } from './protocol.ts'
 
 /** Of TensorFlow.js, which no bundler places by itself. */
@@ -16,8 +17,9 @@ const WASM_PATHS = {
 }
 
 /** A module of a backend is asked for when it is first used. */
-const OPENERS: Readonly<Record<Backend, (files: readonly File[]) => Promise<unknown>>> = {
-  'onnx-wasm': async (files) => (await import('@dual-encoder/onnx')).AutoModel.fromPretrained(files),
+const OPENERS: Readonly<Record<Backend, (files: readonly File[], precision: Precision) => Promise<unknown>>> = {
+  'onnx-wasm': async (files, precision) =>
+    (await import('@dual-encoder/onnx')).AutoModel.fromPretrained(files, precision === 'int8' ? { dtype: 'int8' } : {}),
   'onnx-webgpu': async (files) =>
     (await import('@dual-encoder/onnx')).AutoModel.fromPretrained(files, { executionProviders: ['webgpu'] }),
   tfjs: async (files) =>
@@ -48,7 +50,7 @@ export async function download(
   sizes: Readonly<Record<string, number>>,
   told: (progress: { loaded: number; total: number }) => void,
 ): Promise<File[]> {
-  const total = Object.values(sizes).reduce((sum, size) => sum + size, 0)
+  const total = bytesOf(sizes)
   let loaded = 0
   return Promise.all(
     Object.keys(sizes).map(async (name) => {
@@ -65,13 +67,7 @@ export async function download(
   )
 }
 
-export async function asInt8(files: readonly File[]): Promise<File[]> {
-  const folder = new MemoryFolder()
-  await convert(files, folder, { dtype: 'int8' })
-  return [...folder.files.values()]
-}
-
-const bytesOf = (files: readonly File[]): number =>
+const weightsOf = (files: readonly File[]): number =>
   files.filter(({ name }) => name.endsWith('.safetensors')).reduce((sum, { size }) => sum + size, 0)
 
 export interface Opened {
@@ -87,7 +83,7 @@ export async function open(
   first: (model: DualEncoderModel) => Promise<unknown>,
 ): Promise<Opened> {
   const start = performance.now()
-  const model = (await OPENERS[backend](files)) as DualEncoderModel
+  const model = (await OPENERS[backend](files, precision)) as DualEncoderModel
   try {
     await first(model)
   } catch (error) {
@@ -96,5 +92,5 @@ export async function open(
   }
   const ms = performance.now() - start
   const threads = (await THREADS[backend]?.()) ?? 1
-  return { model, loaded: { backend, precision, ms, threads, bytes: bytesOf(files) } }
+  return { model, loaded: { backend, precision, ms, threads, bytes: weightsOf(files) } }
 }

@@ -1,5 +1,8 @@
+import type { ModelName } from '../shipped.ts'
+
 /** What the page asks of its engine, which runs in a worker, and what it hears. */
 export type Backend = 'onnx-wasm' | 'onnx-webgpu' | 'tfjs' | 'webgpu'
+/** What linear layers multiply in. */
 export type Precision = 'float32' | 'int8'
 
 export interface Loaded {
@@ -26,12 +29,16 @@ export interface Found {
   readonly ms: number
 }
 
-export interface Attention {
-  readonly layers: number
-  readonly heads: number
-  /** Rows and columns of patches. */
+/** How much each part of a picture counts, and for what. */
+export interface Look {
+  /**
+   * By `attention`, where the picture's summary looks: a row for each layer, a map for each head. By `words`, of towers
+   * whose summary is a mean over the picture: one row, a map for each word, whose mean is the cosine.
+   */
+  readonly by: 'attention' | 'words'
+  /** Rows and columns of parts. */
   readonly grid: readonly [number, number]
-  /** How much each patch is looked at, `[layers][heads][rows * columns]`. */
+  /** `[rows][maps][rows * columns]` */
   readonly maps: readonly (readonly Float32Array[])[]
   /** The part of the picture's shorter side that the model sees, 1 where it sees the whole picture. */
   readonly crop?: number
@@ -75,6 +82,8 @@ export interface Trained {
   readonly heldOut: readonly { readonly id: string; readonly label: string; readonly given: string }[]
   readonly trainedOn: number
   readonly seconds: number
+  /** Of the checkpoint. */
+  readonly bytes: number
 }
 
 export interface FrameLike {
@@ -85,17 +94,18 @@ export interface FrameLike {
 
 /** The calls: their arguments, their answers, and what is heard before the answer. */
 export interface Calls {
-  start(base: string): { readonly webgpu: boolean }
+  /** Fetches a model, which answers from then on. */
+  start(base: string, model: ModelName): { readonly webgpu: boolean }
   use(backend: Backend, precision: Precision): Loaded
   add(id: string, file: Blob): { readonly width: number; readonly height: number }
   remove(id: string): void
   label(picture: string | FrameLike, labels: readonly string[], template: string): Labelled
   find(query: string, ids: readonly string[]): Found
-  attention(id: string): Attention
+  look(id: string, labels: readonly string[], template: string): Look
   compare(ids: readonly string[], labels: readonly string[], template: string): void
   train(options: TrainOptions): Trained
   stop(): void
-  /** The trained checkpoint as one zip. */
+  /** The trained checkpoint as one zip; Python reads what is inside. */
   checkpoint(): Blob
   /** Which weights answer: the trained ones, or those that came with the page. */
   weights(which: 'shipped' | 'trained'): void

@@ -1,4 +1,4 @@
-import { sentenceOf, topK, type VisionTextDualEncoderProcessor } from '@dual-encoder/core'
+import { sentenceOf, type Tensor, tensor, topK, type VisionTextDualEncoderProcessor } from '@dual-encoder/core'
 import type { TrainingInputs, TrainingRun } from '@dual-encoder/core/backend'
 import type { OnnxModel } from '@dual-encoder/onnx'
 import {
@@ -63,17 +63,18 @@ export async function train(
   const rule = updateRule({ optimizer, trained, clip: 1 })
   const run = model.train({ trained: trained.map(({ name }) => name), rule })
   const padded = fewLengths({ processor, model })
-  const pictures = (some: readonly Item[]) => processor({ images: some.map(({ id }) => pictureOf(id)) })
+  const pictures = sideOf(model, 'vision', learns !== 'everything', (ids) =>
+    processor({ images: ids.map((id) => pictureOf(id)) }),
+  )
+  const texts = sideOf(model, 'text', learns === 'projections', (some) =>
+    padded({ text: [...some], padding: true, truncation: true }),
+  )
+  /** Made when they are needed: those of a locked tower are there already. */
+  const none = { prepare: () => undefined, batch: () => Promise.resolve({}) }
   const judge = async (some: readonly Item[]) =>
-    judgement(
-      run,
-      await padded({ text: labels.map(sentence), padding: true, truncation: true }),
-      await pictures(some),
-      labels,
-      some,
-    )
+    judgement(run, await texts(labels.map(sentence)), await pictures(some.map(({ id }) => id)), labels, some)
   try {
-    const data = learned.map(({ id, label }) => ({ image: pictureOf(id), text: sentence(label), key: id }))
+    const data = learned.map(({ id, label }) => ({ text: sentence(label), key: id }))
     const batchSize = Math.min(BATCH, learned.length)
     const steps = epochs * Math.floor(learned.length / batchSize)
     const rate = scheduleOf(steps, { kind: 'cosine', warmup: Math.min(5, Math.floor(steps / 5)) })
@@ -81,15 +82,18 @@ export async function train(
     told({ step: 0, steps, heldOut: first.accuracy, learned: (await judge(learned)).accuracy })
     let [step, last] = [0, first]
     const perEpoch = Math.max(1, steps / epochs)
-    for await (const batch of new DataLoader(data, padded, { batchSize, epochs, seed: 1, bad: 'error' })) {
+    for await (const batch of new DataLoader<object>(
+      data,
+      { images: none, texts: none },
+      { batchSize, epochs, seed: 1, bad: 'error' },
+    )) {
+      // Where nothing else waits, a message that says stop is not heard.
+      await new Promise((done) => setTimeout(done))
       signal.throwIfAborted()
-      const { pixelValues, inputIds, attentionMask, tokenTypeIds, positives, samples } = batch
+      const { positives, samples, keys, texts: sentences } = batch
       const n = samples.length
       const { loss } = await run.step(
-        {
-          ...{ pixelValues, inputIds, attentionMask, tokenTypeIds },
-          positives: { data: positives, dims: [n, n], dtype: 'float32' },
-        },
+        { ...(await pictures(keys)), ...(await texts(sentences)), positives: tensor(positives, [n, n]) },
         { numbers: optimizer.numbers(step + 1, learningRate * rate(step)), dropoutSeed: step },
       )
       step++
@@ -109,11 +113,32 @@ export async function train(
       heldOut: heldOut.map((item, i) => ({ ...item, given: labels[last.given[i]!]! })),
       trainedOn: learned.length,
       seconds: (performance.now() - started) / 1000,
+      bytes: [...folder.files.values()].reduce((sum, { size }) => sum + size, 0),
       folder,
     }
   } finally {
     await run.dispose()
     await model.dispose()
+  }
+}
+
+/** What a run takes of one side of samples. Of a tower that is locked, what it computes: once for each. */
+function sideOf(
+  model: OnnxModel,
+  kind: 'vision' | 'text',
+  locked: boolean,
+  inputsOf: (some: readonly string[]) => Promise<object>,
+): (some: readonly string[]) => Promise<TrainingInputs> {
+  const kept = new Map<string, Tensor<'float32'>>()
+  return async (some) => {
+    if (!locked) return (await inputsOf(some)) as TrainingInputs
+    for (const one of some)
+      if (!kept.has(one)) kept.set(one, await model.outputBelow(kind, await inputsOf([one]), 'pooled'))
+    const rows = tensor(
+      some.flatMap((one) => [...kept.get(one)!.data]),
+      [some.length, kept.get(some[0]!)!.data.length],
+    )
+    return kind === 'vision' ? { imagePooled: rows } : { textPooled: rows }
   }
 }
 

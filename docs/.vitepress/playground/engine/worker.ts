@@ -10,9 +10,9 @@ import {
 } from '@dual-encoder/core'
 import type { DualEncoderModel } from '@dual-encoder/core/backend'
 import { zipSync } from 'fflate'
-import type { Shipped } from '../shipped.ts'
-import { attentionMaps, cropOf } from './attention.ts'
-import { asInt8, download, type MemoryFolder, open, type Opened } from './models.ts'
+import type { ModelName, Shipped } from '../shipped.ts'
+import { look } from './look.ts'
+import { download, type MemoryFolder, open, type Opened } from './models.ts'
 import type {
   Backend,
   Call,
@@ -34,11 +34,12 @@ type Answers = {
   ) => Promise<ReturnType<Calls[C]>>
 }
 
+/** Models that have been fetched. */
+const fetched = new Map<ModelName, readonly File[]>()
 let shipped: readonly File[] = []
 let trained: MemoryFolder | undefined
 /** What answers now. */
 let files: readonly File[] = []
-let int8: Promise<readonly File[]> | undefined
 let processor: VisionTextDualEncoderProcessor
 let current: Opened | undefined
 let training: AbortController | undefined
@@ -52,9 +53,6 @@ const pictureOf = (id: string): Blob => {
   if (!picture) throw new Error('That picture is no longer here.')
   return picture
 }
-
-const filesOf = async (precision: Precision): Promise<readonly File[]> =>
-  precision === 'float32' ? files : (int8 ??= asInt8(files))
 
 function model(): DualEncoderModel {
   if (!current) throw new Error('No model has been loaded yet.')
@@ -151,7 +149,7 @@ async function compare(
   for (const [backend, precision] of COMPARED) {
     const row = { backend, precision, pictures: ids.length }
     try {
-      const opened = await open(backend, precision, await filesOf(precision), firstAnswer)
+      const opened = await open(backend, precision, files, firstAnswer)
       try {
         const { logitsPerImage } = await opened.model.forward(inputs)
         const times: number[] = []
@@ -176,16 +174,21 @@ async function compare(
 }
 
 const answers: Answers = {
-  async start([base], told) {
-    const about = (await (await fetch(new URL('shipped.json', base))).json()) as Shipped
-    shipped = files = await download(new URL('model/', base).href, about.files, told)
-    processor = (await AutoProcessor.fromPretrained(files)) as VisionTextDualEncoderProcessor
+  async start([base, name], told) {
+    const { models } = (await (await fetch(new URL('playground/shipped.json', base))).json()) as Shipped
+    const { folder, files: sizes } = models[name]
+    const arrived = fetched.get(name) ?? (await download(new URL(folder, base).href, sizes, told))
+    fetched.set(name, arrived)
+    await close()
+    processor = (await AutoProcessor.fromPretrained(arrived)) as VisionTextDualEncoderProcessor
+    shipped = files = arrived
+    trained = undefined
     const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<object | null> } }
     return { webgpu: Boolean(await gpu?.requestAdapter().catch(() => null)) }
   },
   async use([backend, precision]) {
     await close()
-    current = await open(backend, precision, await filesOf(precision), firstAnswer)
+    current = await open(backend, precision, files, firstAnswer)
     return current.loaded
   },
   async add([id, file]) {
@@ -207,18 +210,9 @@ const answers: Answers = {
     const [hits = []] = images.length > 0 ? topK(text!, stacked(images), images.length) : []
     return { scores: hits.map(({ index, score }) => ({ id: ids[index]!, score })), ms: performance.now() - start }
   },
-  async attention([id]) {
+  async look([id, labels, template]) {
     const inputs = await processor({ images: [pictureOf(id)], text: ['a'] })
-    const { visionModelOutput } = await model().forward(inputs, { outputAttentions: true })
-    const { patchSize } = model().config.visionConfig as unknown as { patchSize?: number | readonly number[] }
-    const preprocessor = files.find(({ name }) => name === 'preprocessor_config.json')
-    const [, , height = 0, width = 0] = inputs.pixelValues.dims
-    return attentionMaps(
-      visionModelOutput.attentions ?? [],
-      [height, width],
-      typeof patchSize === 'number' ? patchSize : (patchSize?.[0] ?? 1),
-      preprocessor && cropOf(JSON.parse(await preprocessor.text()) as object),
-    )
+    return look(model(), files, inputs, await embedTexts(labels.map((label) => sentenceOf(template, label))))
   },
   compare: ([ids, labels, template], told) => compare(ids, labels, template, told),
   async train([options], told) {
@@ -238,7 +232,6 @@ const answers: Answers = {
   },
   async weights([which]) {
     files = which === 'trained' && trained ? [...trained.files.values()] : shipped
-    int8 = undefined
     await close()
   },
 }
