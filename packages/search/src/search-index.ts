@@ -70,11 +70,11 @@ export class SearchIndex {
     if (!store || (!recorded && !create))
       throw new SourceError('no-index', `There is no index in ${place}. Add something to it first.`)
     const fingerprint = await fingerprintOf(model, processor)
-    if (recorded) checkFingerprint(recorded.fingerprint, fingerprint, `The index ${place}${madeBy(recorded)}`)
-    else {
-      recorded = { version: 1, size: fingerprint.image.length, fingerprint, ...(name ? { model: name } : {}) }
-      await store.record(recorded)
+    if (!recorded) {
+      await store.record({ version: 1, size: fingerprint.image.length, fingerprint, ...(name ? { model: name } : {}) })
+      recorded = (await store.recorded())!
     }
+    checkFingerprint(recorded.fingerprint, fingerprint, `The index ${place}${madeBy(recorded)}`)
     return new SearchIndex(place, store, recorded, options)
   }
 

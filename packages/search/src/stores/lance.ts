@@ -17,6 +17,9 @@ const RECALL = { least: 0.99, samples: 200, k: 10 }
 /** Milliseconds for which files that are no longer of the table are kept: a query may still read them. */
 const GRACE = 600_000
 
+/** How often a change is tried, and milliseconds of the longest first wait. */
+const CHANGE = { tries: 10, wait: 200 }
+
 /** LanceDB and Arrow, which are installed by those who keep an index in a folder. */
 async function load(): Promise<{ lance: Lance; arrow: Arrow }> {
   try {
@@ -36,6 +39,31 @@ async function load(): Promise<{ lance: Lance; arrow: Arrow }> {
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
 const among = (ids: readonly string[]): string => `id IN (${ids.map(quoted).join(', ')})`
+
+/** What object storage has refused, or did not answer, with what to look at. */
+const unreached = (place: string) => (error: Error) => {
+  if (!place.includes('://')) throw error
+  // Without the places in the engine's source, which tell users nothing.
+  const said = error.message
+    .replace(/,? ?(?:location: Location \{[^}]*\}|\/\S+\.rs:\d+:\d+|backtrace: \w+)/g, '')
+    .slice(0, 500)
+  throw new SourceError(
+    'no-storage',
+    `${place} cannot be reached: ${said}. Its endpoint, region and keys are given by storage, or by AWS_* in the environment.`,
+    { cause: error },
+  )
+}
+
+/** A change of a table, begun again where somebody else's came in between. */
+async function change<T>(call: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++)
+    try {
+      return await call()
+    } catch (error) {
+      if (tries === CHANGE.tries || !/Retryable commit conflict/.test((error as Error).message)) throw error
+      await new Promise((done) => setTimeout(done, Math.random() * CHANGE.wait * tries))
+    }
+}
 
 /** Rows in LanceDB: a folder, or a bucket (`s3://...`). */
 export class LanceStore implements Store {
@@ -59,7 +87,7 @@ export class LanceStore implements Store {
     const { lance, arrow } = await load()
     // Others may add while this one is open: each call sees what is there.
     const options = { readConsistencyInterval: 0, ...(storage ? { storageOptions: { ...storage } } : {}) }
-    const db = await lance.connect(place, options)
+    const db = await lance.connect(place, options).catch(unreached(place))
     const store = new LanceStore(place, lance, arrow, db)
     store.#items = await store.#begun('items')
     return store
@@ -74,8 +102,12 @@ export class LanceStore implements Store {
   }
 
   async record(recorded: Recorded): Promise<void> {
-    await this.#db.createTable('index', [{ json: JSON.stringify(recorded) }], { mode: 'overwrite' })
-    this.#recorded = recorded
+    const rows = [{ json: JSON.stringify(recorded) }]
+    // Of several that begin the same index, the first.
+    const options = (await this.recorded()) ? ({ mode: 'overwrite' } as const) : { existOk: true }
+    await this.#db.createTable('index', rows, options).catch(unreached(this.#place))
+    this.#recorded = undefined
+    await this.recorded()
   }
 
   async count(where?: string): Promise<number> {
@@ -101,13 +133,15 @@ export class LanceStore implements Store {
   }
 
   async touch(states: readonly RowState[]): Promise<void> {
-    for (const { id, size, mtime } of states)
-      await this.#items?.update({ where: `id = ${quoted(id)}`, values: { size, mtime } as Record<string, IntoSql> })
+    for (const { id, size, mtime } of states) {
+      const values = { size, mtime } as Record<string, IntoSql>
+      await change(async () => this.#items?.update({ where: `id = ${quoted(id)}`, values }))
+    }
   }
 
   async remove(ids: readonly string[]): Promise<void> {
     for (let start = 0; start < ids.length; start += 500)
-      await this.#items?.delete(among(ids.slice(start, start + 500)))
+      await change(async () => this.#items?.delete(among(ids.slice(start, start + 500))))
   }
 
   async vectors(ids: readonly string[]): Promise<Map<string, Float32Array>> {
@@ -142,7 +176,7 @@ export class LanceStore implements Store {
   async settle(exactBelow: number, texts: () => Promise<Float32Array[]>): Promise<void> {
     const table = this.#items
     if (!table) return
-    await table.optimize({ cleanupOlderThan: new Date(Date.now() - GRACE) })
+    await change(() => table.optimize({ cleanupOlderThan: new Date(Date.now() - GRACE) }))
     const [rows, recorded] = [await table.countRows(), await this.recorded()]
     if (!recorded || rows < exactBelow) return
     const made = recorded.approximate
@@ -164,7 +198,7 @@ export class LanceStore implements Store {
   async #approximate(table: Table, rows: number, texts: readonly Float32Array[]): Promise<Approximate> {
     const numPartitions = Math.max(1, Math.round(Math.sqrt(rows)))
     const config = this.#lance.Index.ivfFlat({ distanceType: 'dot', numPartitions })
-    await table.createIndex('vector', { config, replace: true })
+    await change(() => table.createIndex('vector', { config, replace: true }))
     const step = Math.max(1, Math.floor(rows / RECALL.samples))
     const places = Array.from({ length: Math.min(rows, RECALL.samples) }, (_, i) => i * step)
     const samples = (await table.takeOffsets(places).select(['vector']).toArray()) as { vector: Iterable<number> }[]
@@ -194,7 +228,7 @@ export class LanceStore implements Store {
   async #begun(name: string): Promise<Table | undefined> {
     return this.#db.openTable(name).catch((error: Error) => {
       if (/was not found/.test(error.message)) return undefined
-      throw error
+      return unreached(this.#place)(error)
     })
   }
 
