@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { SourceError } from '@dual-encoder/core'
-import { listPictures } from '@dual-encoder/search'
+import { isPicture, listPictures } from '@dual-encoder/search'
+import { Bucket, isBucket } from './places/bucket'
 
 export interface FoundPictures {
   /** Paths and URLs, those of a folder sorted. */
@@ -10,13 +11,17 @@ export interface FoundPictures {
   readonly skipped: string[]
 }
 
-/** Pictures among paths, folders (all that is in them) and URLs. A file that is named is taken whatever its name. */
+/** Pictures among paths, folders (all that is in them), buckets and URLs. A file that is named is taken whatever its name. */
 export async function findPictures(given: readonly string[]): Promise<FoundPictures> {
   const pictures: string[] = []
   const skipped: string[] = []
   for (const place of given) {
     if (/^(https?|data):/i.test(place)) {
       pictures.push(place)
+      continue
+    }
+    if (isBucket(place)) {
+      for (const [path, is] of await listBucket(place)) (is ? pictures : skipped).push(path)
       continue
     }
     const state = await stat(place).catch(() => undefined)
@@ -30,6 +35,13 @@ export async function findPictures(given: readonly string[]): Promise<FoundPictu
     skipped.push(...found.skipped)
   }
   return { pictures, skipped }
+}
+
+/** Objects below a place of a bucket, sorted, or the one that it names; with whether it is a picture. */
+async function listBucket(place: string): Promise<[path: string, isPicture: boolean][]> {
+  const names = [...(await new Bucket(place).names())].sort()
+  if (names.length === 0) return [[place, isPicture(place)]]
+  return names.map((name) => [`${place.replace(/\/$/, '')}/${name}`, isPicture(name)])
 }
 
 /** `248 files are no pictures and were skipped: 248 .svg (a.svg, b.svg, c.svg, ...)`; undefined where none was. */

@@ -155,6 +155,7 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
         'dual-encoder embed ./pictures --out pictures.npy',
         'dual-encoder embed --texts captions.txt --out captions.parquet',
         'dual-encoder embed /shared/pictures --queue redis://queue:6379 --out /shared/embeddings',
+        'dual-encoder embed s3://bucket/shards --queue redis://queue:6379 --out s3://bucket/done --into s3://bucket/index',
       ],
       ([pictures]: [string[]], flags: Flags<typeof embed> & Partial<QueueFlags>, context) =>
         flags.queue === undefined
@@ -165,7 +166,11 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     .requiredOption('-o, --out <file>', 'its end says the format: .npy (ids in .ids.json beside it), .parquet, .jsonl')
     .option('--texts <file>', 'a text on each line, in place of pictures')
     .option('--batch-size <count>', 'how many at a time', whole, 16)
-    .option('--queue <url>', 'have workers of this Redis do it; --out is a folder that they share')
+    .option(
+      '--queue <url>',
+      'have workers of this Redis do it; --out is a folder that they share, or s3://bucket/place',
+    )
+    .option('--into <index>', 'with --queue: rows go into this index, and --out says what is done')
     .option('--shard-size <count>', 'pictures of a file, with --queue', whole, 1024)
 
   modelled(

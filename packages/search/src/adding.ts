@@ -11,6 +11,12 @@ export type Item = {
   readonly version?: string
 } & ({ readonly image: ImageSource; readonly text?: never } | { readonly text: string; readonly image?: never })
 
+/** A picture whose unit vector is known. */
+export interface Embedded {
+  readonly id: string
+  readonly vector: Float32Array
+}
+
 export interface AddOptions {
   /** Of one model call. Default: 16. */
   readonly batchSize?: number

@@ -1,6 +1,7 @@
 /** An index of pictures and texts. */
-export type { AddOptions, AddReport, Item } from './adding'
+export type { AddOptions, AddReport, Embedded, Item } from './adding'
 export { checkFingerprint, type Fingerprint, fingerprintOf, type PairEncoder, type PairProcessor } from './fingerprint'
+export { isPicture } from './picture-name'
 export { listPictures } from './pictures'
 export type { FileState, FoundFiles } from './platform/platform'
 export type { Query, QueryPart } from './query'

@@ -1,7 +1,7 @@
 import { checkOptions } from '@dual-encoder/core/backend'
 import { embedTexts, InputError, OptionError, SourceError } from '@dual-encoder/core'
 import { platform } from '#platform'
-import { Adding, type AddOptions, type AddReport, type Item } from './adding'
+import { Adding, type AddOptions, type AddReport, type Embedded, type Item } from './adding'
 import { ASKED } from './asked'
 import { checkFingerprint, fingerprintOf, type PairEncoder, type PairProcessor } from './fingerprint'
 import { type Query, queryVector } from './query'
@@ -98,8 +98,22 @@ export class SearchIndex {
     const adding = new Adding(this.#store, this.#options.model, this.#options.processor, options)
     const report = typeof source === 'string' ? await adding.path(source) : await adding.items(source)
     // Even where nothing is new: an addition before may have been killed as it settled.
-    await this.#store.settle(this.#options.exactBelow ?? 20_000, () => this.#askedTexts())
+    await this.settle()
     return report
+  }
+
+  /**
+   * Puts pictures that this index's model has embedded elsewhere in place of those of the same ids, all of them or none. Several
+   * may do so at once; `settle` comes after the last.
+   */
+  async put(pictures: readonly Embedded[]): Promise<void> {
+    const row = { kind: 'picture', size: null, mtime: null, hash: null, text: null, metadata: {} } as const
+    await this.#store.put(pictures.map(({ id, vector }) => ({ ...row, id, vector })))
+  }
+
+  /** After many changes: puts small files together, makes or renews the approximate index. `add` does so itself. */
+  async settle(): Promise<void> {
+    await this.#store.settle(this.#options.exactBelow ?? 20_000, () => this.#askedTexts())
   }
 
   async remove(ids: readonly string[]): Promise<void> {

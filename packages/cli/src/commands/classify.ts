@@ -3,6 +3,7 @@ import { embedImages, labelProbabilities, OptionError, tensor, ZeroShotClassifie
 import type { Context, LoadFlags } from '../context'
 import { loadModel } from '../model'
 import { findPictures, skippedLine } from '../pictures'
+import { addressOf } from '../places/bucket'
 import { EXIT, type ExitCode } from '../terminal'
 
 export interface ClassifyFlags extends LoadFlags {
@@ -24,7 +25,7 @@ export async function classify(given: readonly string[], flags: ClassifyFlags, c
   const templates = flags.template ? { templates: flags.template } : {}
   const classifier = await ZeroShotClassifier.create(model, processor, { labels, signal, ...templates })
   const progress = context.progress('classify')
-  const items = pictures.map((picture) => ({ id: picture, image: picture }))
+  const items = await Promise.all(pictures.map(async (id) => ({ id, image: await addressOf(id) })))
   let [done, failed] = [0, 0]
   for await (const { id, embedding, error } of embedImages(model, processor, items, {
     batchSize: flags.batchSize,

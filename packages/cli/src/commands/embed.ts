@@ -4,6 +4,7 @@ import { fingerprintOf } from '@dual-encoder/search'
 import type { Context, LoadFlags } from '../context'
 import { type Loaded, loadModel } from '../model'
 import { findPictures, skippedLine } from '../pictures'
+import { addressOf } from '../places/bucket'
 import { Journal } from '../rows/journal'
 import { type EmbeddedRow, writerFor } from '../rows/writers'
 import { EXIT, type ExitCode } from '../terminal'
@@ -92,7 +93,7 @@ async function* answerPictures(
   batchSize: number,
   signal: AbortSignal,
 ): AsyncGenerator<Answer> {
-  const pictures = items.map((item) => ({ id: item, image: item.id }))
+  const pictures = await Promise.all(items.map(async (item) => ({ id: item, image: await addressOf(item.id) })))
   for await (const { id, embedding, error } of embedImages(model, processor, pictures, { batchSize, signal }))
     yield embedding ? { item: id, embedding } : { item: id, error: error.message }
 }

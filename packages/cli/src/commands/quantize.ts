@@ -5,6 +5,7 @@ import { quantizationReport } from '@dual-encoder/onnx'
 import type { Context, LoadFlags } from '../context'
 import { loadModel } from '../model'
 import { findPictures, skippedLine } from '../pictures'
+import { addressOf } from '../places/bucket'
 import { amount } from '../progress'
 import { linesOf } from './embed'
 
@@ -39,7 +40,7 @@ export async function quantize(
   await using whole = await loadModel(context, { ...flags, model: source })
   await using small = await loadModel(context, { ...flags, model: target }, { dtype })
   const { processor } = whole
-  const { pixelValues } = await processor.imageProcessor(spread(found.pictures))
+  const { pixelValues } = await processor.imageProcessor(await Promise.all(spread(found.pictures).map(addressOf)))
   const inputs = await processor({ text: spread(lines), padding: true, truncation: true })
   const { vision, text } = await quantizationReport(small.model, { pixelValues }, inputs, whole.model)
   const shown = [`  ${dtype} against float32`, lossLine('pictures', vision), lossLine('texts', text)]

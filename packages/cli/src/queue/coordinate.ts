@@ -1,18 +1,20 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises'
-import { basename, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { OptionError } from '@dual-encoder/core'
+import { SearchIndex } from '@dual-encoder/search'
 import type { Job, Queue } from 'bullmq'
-import type { Context } from '../context'
+import type { Context, LoadFlags } from '../context'
+import { loadModel } from '../model'
 import { findPictures, skippedLine } from '../pictures'
+import { type Place, placeOf } from '../places/place'
 import { EXIT, type ExitCode } from '../terminal'
 import { connectionTo, failuresOf, jobIdOf, QUEUE, resultOf, type Shard, shardsOf } from './jobs'
-import { onceWritten } from './written'
 
-export interface QueueFlags {
+export interface QueueFlags extends LoadFlags {
   readonly queue: string
   readonly out: string
   readonly shardSize: number
+  readonly into?: string
   readonly texts?: string
 }
 
@@ -22,45 +24,63 @@ const LOOKS = 20
 /** How often a shard is tried before it is said to have failed. */
 const ATTEMPTS = 3
 
+/** The same on all machines. */
+const whole = (place: string): string => (/^(https?|data|s3):/i.test(place) ? place : resolve(place))
+const isTar = (place: string): boolean => /\.tar$/i.test(place)
+
 /**
- * Has workers embed pictures into a folder, a file for each shard. The files say what is done, not Redis: a shard whose file is
+ * Has workers embed pictures into a file for each shard, or into an index. The files say what is done, not Redis: a shard whose file is
  * missing is in the queue, or is put there again, and one that is done twice is the same file.
  */
 export async function embedByQueue(given: readonly string[], flags: QueueFlags, context: Context): Promise<ExitCode> {
   if (flags.texts !== undefined) throw new OptionError('no-inputs', '--queue is of pictures; --texts are done here.')
   const { Queue } = await import('bullmq')
-  const out = resolve(flags.out)
-  const { pictures, skipped } = await findPictures(given)
-  context.say(skippedLine(skipped))
-  if (pictures.length === 0) throw new OptionError('no-inputs', 'There are no pictures in what was given.')
-  const places = pictures.map((place) => (/^(https?|data):/i.test(place) ? place : resolve(place)))
-  const shards = shardsOf(out, places, flags.shardSize)
-  await mkdir(out, { recursive: true })
-  await checkPlan(out, shards)
+  const found = await findPictures(given)
+  context.say(skippedLine(found.skipped.filter((file) => !isTar(file))))
+  const tars = [...found.pictures, ...found.skipped].filter(isTar).map(whole)
+  const pictures = found.pictures.filter((place) => !isTar(place)).map(whole)
+  if (pictures.length + tars.length === 0)
+    throw new OptionError('no-inputs', 'There are no pictures in what was given.')
+  const into = flags.into === undefined ? {} : { into: whole(flags.into) }
+  const shards = shardsOf({ pictures, tars }, flags.shardSize, { out: whole(flags.out), ...into })
+  const place = placeOf(whole(flags.out))
+  await checkPlan(place, shards)
   const connection = await connectionTo(flags.queue, (message) => context.say(message))
   const queue = new Queue<Shard>(QUEUE, { connection })
   // Said by the connection.
   queue.on('error', () => undefined)
   try {
-    const failed = await finished(queue, shards, context)
-    return await report(out, shards, failed, context)
+    const failed = await finished(queue, place, shards, context)
+    if (into.into !== undefined) await settle(into.into, flags, context)
+    return await report(place, shards, failed, context)
   } finally {
     await queue.close()
     connection.disconnect()
   }
 }
 
+/** What no single worker does. */
+async function settle(into: string, flags: LoadFlags, context: Context): Promise<void> {
+  await using loaded = await loadModel(context, flags)
+  await using index = await SearchIndex.open(into, { model: loaded.model, processor: loaded.processor })
+  await index.settle()
+}
+
 /** Waits until each shard has its file, or has failed. @returns why shards failed */
-async function finished(queue: Queue<Shard>, shards: readonly Shard[], context: Context): Promise<Map<string, string>> {
+async function finished(
+  queue: Queue<Shard>,
+  place: Place,
+  shards: readonly Shard[],
+  context: Context,
+): Promise<Map<string, string>> {
   const progress = context.progress('embed')
   const failed = new Map<string, string>()
-  const { out } = shards[0]!
   // Those of an earlier run are tried again.
   for (const job of await failedJobs(queue, shards)) await job.remove()
   let before: number | undefined
   for (let look = 0; ; look++) {
-    const here = new Set(await readdir(out))
-    const missing = shards.filter((shard) => !here.has(basename(resultOf(shard))))
+    const here = await place.names()
+    const missing = shards.filter((shard) => !here.has(resultOf(shard)))
     const done = shards.length - missing.length
     progress.update(done, shards.length, (before ??= done))
     if (missing.every(({ name }) => failed.has(name))) return failed
@@ -86,32 +106,35 @@ async function failedJobs(queue: Queue<Shard>, shards: readonly Shard[]): Promis
   return (await queue.getFailed()).filter(({ id }) => id !== undefined && ids.has(id))
 }
 
-/** A folder holds the results of one list of pictures. @throws OptionError `bad-plan` for another one */
-async function checkPlan(out: string, shards: readonly Shard[]): Promise<void> {
+/** A place holds the results of one list of pictures. @throws OptionError `bad-plan` for another one */
+async function checkPlan(place: Place, shards: readonly Shard[]): Promise<void> {
   const plan = JSON.stringify(shards.map((shard) => ({ shard: shard.name, id: jobIdOf(shard) })))
-  if ((await onceWritten(`${out}/plan.json`, plan)) !== plan)
+  if ((await place.once('plan.json', plan)) !== plan)
     throw new OptionError(
       'bad-plan',
-      `${out} holds the results of other pictures, or of shards of another size. Give another folder.`,
+      `${shards[0]!.out} holds the results of other pictures, or of shards of another size. Give another folder.`,
     )
 }
 
 async function report(
-  out: string,
+  place: Place,
   shards: readonly Shard[],
   failed: ReadonlyMap<string, string>,
   context: Context,
 ): Promise<ExitCode> {
   const unread: { id: string; error: string }[] = []
+  const here = await place.names()
   for (const shard of shards) {
-    const text = await readFile(failuresOf(shard), 'utf8').catch(() => '')
+    const text = here.has(failuresOf(shard)) ? ((await place.read(failuresOf(shard))) ?? '') : ''
     for (const line of text.split('\n').filter(Boolean)) unread.push(JSON.parse(line) as { id: string; error: string })
   }
   for (const { id, error } of unread) context.say(`${id}: ${error}`)
   for (const [name, why] of failed) context.say(`${name} failed: ${why}`)
-  const [done, pictures] = [shards.length - failed.size, shards.reduce((sum, shard) => sum + shard.pictures.length, 0)]
-  context.print(`${out}: ${done} of ${shards.length} shards, ${pictures} pictures, ${unread.length} of them unread`, {
-    ...{ out, shards: shards.length, done, pictures },
+  const { out, into } = shards[0]!
+  const done = shards.length - failed.size
+  context.print(`${into ?? out}: ${done} of ${shards.length} shards, ${unread.length} pictures unread`, {
+    ...{ out, shards: shards.length, done },
+    ...(into === undefined ? {} : { into }),
     failed: unread,
     failedShards: Object.fromEntries(failed),
   })

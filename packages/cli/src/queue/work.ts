@@ -1,15 +1,17 @@
 import { once } from 'node:events'
-import { randomUUID } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { rename, writeFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { embedImages } from '@dual-encoder/core'
-import { checkFingerprint, type Fingerprint, fingerprintOf } from '@dual-encoder/search'
+import { embedImages, type ImageItem, SourceError } from '@dual-encoder/core'
+import { checkFingerprint, type Fingerprint, fingerprintOf, isPicture, SearchIndex } from '@dual-encoder/search'
+import { readTar } from '@dual-encoder/train'
 import type { Context, LoadFlags } from '../context'
 import { type Loaded, loadModel } from '../model'
+import { addressOf } from '../places/bucket'
+import { placeOf } from '../places/place'
 import { type EmbeddedRow, writerFor } from '../rows/writers'
 import { connectionTo, failuresOf, QUEUE, resultOf, type Shard } from './jobs'
-import { onceWritten } from './written'
 
 export interface WorkFlags extends LoadFlags {
   readonly queue: string
@@ -42,32 +44,55 @@ export async function work(flags: WorkFlags, context: Context): Promise<void> {
   connection.disconnect()
 }
 
-/** Writes a shard's file, unless somebody has. What is done twice is the same file. @returns its rows */
-async function embedShard(
-  shard: Shard,
-  { model, processor, source }: Loaded,
-  fingerprint: Fingerprint,
-  batchSize: number,
-): Promise<number> {
-  const target = resultOf(shard)
-  if (existsSync(target)) return 0
+/** Embeds a shard and writes its file, unless somebody has. What is done twice is the same. @returns its rows */
+async function embedShard(shard: Shard, loaded: Loaded, fingerprint: Fingerprint, batchSize: number): Promise<number> {
+  const { model, processor, source } = loaded
+  const place = placeOf(shard.out)
+  if ((await place.names()).has(resultOf(shard))) return 0
   // The first worker says which model's these are.
-  const recorded = await onceWritten(join(shard.out, 'model.json'), JSON.stringify({ source, fingerprint }))
+  const recorded = await place.once('model.json', JSON.stringify({ source, fingerprint }))
   checkFingerprint((JSON.parse(recorded) as { fingerprint: Fingerprint }).fingerprint, fingerprint, shard.out)
   const rows: EmbeddedRow[] = []
   const failures: string[] = []
-  const items = shard.pictures.map((id) => ({ id, image: id }))
-  for await (const { id, embedding, error } of embedImages(model, processor, items, { batchSize })) {
+  for await (const { id, embedding, error } of embedImages(model, processor, picturesOf(shard), { batchSize })) {
     if (embedding) rows.push({ id, embedding })
     else failures.push(`${JSON.stringify({ id, error: error.message })}\n`)
   }
-  const aside = `${target}.${randomUUID()}`
-  if (failures.length > 0) {
-    await writeFile(aside, failures.join(''))
-    await rename(aside, failuresOf(shard))
+  if (failures.length > 0) await place.write(failuresOf(shard), Buffer.from(failures.join('')))
+  if (shard.into !== undefined) {
+    await using index = await SearchIndex.open(shard.into, { model, processor, name: source })
+    await index.put(rows.map(({ id, embedding }) => ({ id, vector: embedding })))
   }
-  const write = writerFor(target)
-  await write(aside, rows, rows.length, rows[0]?.embedding.length ?? 0)
-  await rename(aside, target)
+  const done = shard.into === undefined ? await fileOf(shard, rows) : Buffer.from(JSON.stringify({ rows: rows.length }))
+  await place.write(resultOf(shard), done)
   return rows.length
+}
+
+async function* picturesOf({ pictures }: Shard): AsyncGenerator<ImageItem<string>> {
+  if (typeof pictures !== 'string') {
+    for (const id of pictures) yield { id, image: await addressOf(id) }
+    return
+  }
+  for await (const { name, data } of readTar(await bytesOf(pictures), pictures))
+    if (isPicture(name)) yield { id: `${pictures}/${name}`, image: data }
+}
+
+async function bytesOf(tar: string): Promise<AsyncIterable<Uint8Array>> {
+  const address = await addressOf(tar)
+  if (!/^https?:/i.test(address)) return createReadStream(address)
+  const response = await fetch(address)
+  if (!response.ok || !response.body) throw new SourceError('source-not-found', `${tar}: ${response.status}`)
+  return response.body
+}
+
+/** A shard's rows as a file of Parquet. */
+async function fileOf(shard: Shard, rows: readonly EmbeddedRow[]): Promise<Buffer> {
+  const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-shard-'))
+  try {
+    const path = join(folder, resultOf(shard))
+    await writerFor(path)(path, rows, rows.length, rows[0]?.embedding.length ?? 0)
+    return await readFile(path)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
 }

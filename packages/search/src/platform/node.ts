@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
-import { extname, join, resolve, sep } from 'node:path'
+import { join, resolve, sep } from 'node:path'
 import { SourceError } from '@dual-encoder/core'
+import { isPicture } from '../picture-name'
 import { LanceStore } from '../stores/lance'
 import { MemoryStore } from '../stores/memory'
 import type { FileState, FoundFiles, SearchPlatform } from './platform'
-
-/** Ends of names of what can be decoded. */
-const PICTURES = /^\.(jpe?g|png|webp|gif|bmp|tiff?|avif|heic|heif)$/i
 
 async function hashFile(path: string): Promise<string> {
   const hash = createHash('sha256')
@@ -31,7 +29,7 @@ async function listPictures(path: string): Promise<FoundFiles> {
   const paths = entries.filter((entry) => !entry.isDirectory()).map(({ parentPath, name }) => join(parentPath, name))
   const [pictures, skipped]: [FileState[], string[]] = [[], []]
   for (const file of paths.sort()) {
-    const state = PICTURES.test(extname(file)) ? await stateOf(file) : undefined
+    const state = isPicture(file) ? await stateOf(file) : undefined
     if (state) pictures.push(state)
     else skipped.push(file)
   }

@@ -1,0 +1,14 @@
+import { Bucket, isBucket } from './bucket'
+import { Folder } from './folder'
+
+/** Where results lie, for all machines: files that appear as a whole. */
+export interface Place {
+  names(): Promise<Set<string>>
+  read(name: string): Promise<string | undefined>
+  write(name: string, bytes: Uint8Array): Promise<void>
+  /** Writes a file unless there is one, whoever else does the same. @returns what it holds then */
+  once(name: string, text: string): Promise<string>
+}
+
+/** A folder, or `s3://bucket/place`. */
+export const placeOf = (path: string): Place => (isBucket(path) ? new Bucket(path) : new Folder(path))
