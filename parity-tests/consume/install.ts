@@ -55,9 +55,9 @@ export function nodeExecutable(major: number): Promise<string> {
 }
 
 /** How a program is run by another runtime than Node. */
-export async function runBy(runtime: 'bun' | 'deno', file: string, cwd: string): Promise<Output> {
-  if (runtime === 'bun') return execute(await program('bun@1', 'bin/bun.exe'), [file], cwd)
-  return execute(process.execPath, [await program('deno@2', 'bin.cjs'), 'run', '--allow-all', file], cwd)
+export async function runBy(runtime: 'bun' | 'deno', file: string, cwd: string, ...args: string[]): Promise<Output> {
+  if (runtime === 'bun') return execute(await program('bun@1', 'bin/bun.exe'), [file, ...args], cwd)
+  return execute(process.execPath, [await program('deno@2', 'bin.cjs'), 'run', '--allow-all', file, ...args], cwd)
 }
 
 /** An empty folder, outside the repository, into which a major version of npm has installed `specifiers`. */

@@ -31,3 +31,17 @@ describe.each(['onnx', 'tfjs'])('the ten lines on @dual-encoder/%s', (backend) =
     await rm(outfile)
   })
 })
+
+it.each(['bun', 'deno'] as const)('the example photo-search runs on %s', { timeout: 300_000 }, async (runtime) => {
+  const folder = `${ROOT}/packages/onnx/node_modules/.runtimes`
+  const outfile = `${folder}/photo-search-${runtime}.mjs`
+  await bundle(`import '${ROOT}/examples/photo-search/photo-search.mjs'`, outfile)
+  const asked = [MODEL, `${MODEL}/samples`, 'a slice of pizza']
+  const { code, stdout, stderr } = await runBy(runtime, outfile, folder, ...asked)
+  const [count, best] = stdout.split('\n')
+  expect({ code, count, best }, stderr).toMatchObject({
+    ...{ code: 0, count: '12 pictures, 0 that cannot be read' },
+    best: expect.stringMatching(/^a slice of pizza: pizza\.png 0\.\d{3}$/) as string,
+  })
+  await rm(outfile)
+})

@@ -23,12 +23,9 @@ const open = (options: object = {}, place = `s3://${bucket.name}/index`) =>
 it('an index in a bucket is what one in a folder is', async () => {
   const pictures = join(folder, 'pictures')
   await mkdir(pictures)
-  for (const [name, rgb] of [
-    ['red', [250, 10, 10]],
-    ['green', [10, 250, 10]],
-    ['blue', [10, 10, 250]],
-  ] as const)
-    await writeFile(join(pictures, `${name}.bmp`), bmp(...rgb))
+  await writeFile(join(pictures, 'red.bmp'), bmp(250, 10, 10))
+  await writeFile(join(pictures, 'green.bmp'), bmp(10, 250, 10))
+  await writeFile(join(pictures, 'blue.bmp'), bmp(10, 10, 250))
   await expect(open({ create: false })).rejects.toThrow(expect.objectContaining({ code: 'no-index' }))
   {
     await using index = await open()

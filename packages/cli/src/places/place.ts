@@ -1,6 +1,3 @@
-import { Bucket, isBucket } from './bucket'
-import { Folder } from './folder'
-
 /** Where results lie, for all machines: files that appear as a whole. */
 export interface Place {
   names(): Promise<Set<string>>
@@ -9,6 +6,3 @@ export interface Place {
   /** Writes a file unless there is one, whoever else does the same. @returns what it holds then */
   once(name: string, text: string): Promise<string>
 }
-
-/** A folder, or `s3://bucket/place`. */
-export const placeOf = (path: string): Place => (isBucket(path) ? new Bucket(path) : new Folder(path))

@@ -9,7 +9,7 @@ import { readTar } from '@dual-encoder/train'
 import type { Context, LoadFlags } from '../context'
 import { type Loaded, loadModel } from '../model'
 import { addressOf } from '../places/bucket'
-import { placeOf } from '../places/place'
+import { placeOf } from '../places/open'
 import { type EmbeddedRow, writerFor } from '../rows/writers'
 import { connectionTo, failuresOf, QUEUE, resultOf, type Shard } from './jobs'
 
