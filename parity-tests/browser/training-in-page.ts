@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { expect } from 'vitest'
 import { bundledPage } from '../../tools/browser/bundled-page'
-import { losses, STEPS } from './training-run'
+import { losses, STEPS } from '../src/small-training'
 
 type Losses = Awaited<ReturnType<typeof losses>>
 

@@ -1,5 +1,5 @@
 import type { Folder } from '@dual-encoder/train'
-import { losses } from './training-run'
+import { losses } from '../src/small-training'
 
 /** What a page asks its worker for. */
 interface Request {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { trainInPage } from '../browser/training-in-page'
-import { STEPS } from '../browser/training-run'
+import { STEPS } from '../src/small-training'
 import { record } from './record'
 
 it("trains fifty steps on onnxruntime-web's WebGPU as Node does; a reload goes on", async () => {

@@ -2,7 +2,7 @@ import { tensor, VisionTextDualEncoderConfig } from '@dual-encoder/core'
 import { type OnnxOptions, VisionTextDualEncoderModel } from '@dual-encoder/onnx'
 import { lit, type Sample, Trainer, type TrainerOptions } from '@dual-encoder/train'
 
-/** What a page and Node train: LiT of a small text tower on sixty-four captions. */
+/* What pages and Node train alike: small towers on sixty-four pictures with captions. */
 export const STEPS = 50
 const IMAGE = 16
 const TOWER = { hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64 }
@@ -27,34 +27,38 @@ const processor: TrainerOptions['processor'] = (inputs) => {
   return Promise.resolve({ inputIds: tensor(BigInt64Array.from(ids), [inputs.text.length, 4]) })
 }
 
-/** Losses of the steps that were run, up to `until`; those before lie in `output`. */
-export async function losses(
-  options: OnnxOptions,
-  folders: Pick<TrainerOptions, 'output' | 'cache'> = {},
-  until = STEPS,
-): Promise<[step: number, loss: number][]> {
-  const config = VisionTextDualEncoderConfig.fromJSON(CONFIG)
-  const model = await VisionTextDualEncoderModel.fromConfig(config, { ...options, seed: 19 })
-  const trainer = new Trainer({
+export const smallModel = (options: OnnxOptions = {}): Promise<VisionTextDualEncoderModel> =>
+  VisionTextDualEncoderModel.fromConfig(VisionTextDualEncoderConfig.fromJSON(CONFIG), { ...options, seed: 19 })
+
+export const smallTrainer = (model: VisionTextDualEncoderModel, options: Partial<TrainerOptions> = {}): Trainer =>
+  new Trainer({
     model,
     processor,
     data,
     batchSize: 16,
     steps: STEPS,
     optimizer: { name: 'adamw', lr: 1e-3 },
-    ...lit('LU'),
     positives: 'diagonal',
     progress: false,
-    resume: true,
-    ...folders,
+    ...options,
   })
+
+/** Losses of the steps that were run, up to `until`; those before lie in `output`. */
+export async function losses(
+  options: OnnxOptions,
+  more: Partial<TrainerOptions> = {},
+  until = more.steps ?? STEPS,
+  onStep: (step: number) => unknown = () => undefined,
+): Promise<[step: number, loss: number][]> {
+  const model = await smallModel(options)
   const stop = new AbortController()
   const found: [number, number][] = []
-  const running = trainer.run({
+  const running = smallTrainer(model, { ...lit('LU'), resume: true, ...more }).run({
     signal: stop.signal,
     onStep: ({ step, loss }) => {
       found.push([step, loss])
-      if (step === until && until < STEPS) stop.abort()
+      onStep(step)
+      if (step === until && until < (more.steps ?? STEPS)) stop.abort()
     },
   })
   await running.catch((error: unknown) => {
