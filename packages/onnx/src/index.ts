@@ -10,5 +10,5 @@ export {
   VisionTextDualEncoderModel,
 } from './families'
 export { quantizationReport } from './int8/report'
-export { type OnnxModel, TextTower, VisionTower } from './model'
+export { type OnnxGradientOptions, type OnnxModel, TextTower, VisionTower } from './model'
 export type { OnnxOptions } from './options'

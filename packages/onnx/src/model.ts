@@ -1,4 +1,4 @@
-import type { ForwardInputs, GradientOptions, TargetLike, Tensor } from '@dual-encoder/core'
+import { type ForwardInputs, type GradientOptions, OptionError, type TargetLike, type Tensor } from '@dual-encoder/core'
 import {
   checkOptions,
   drawnTower,
@@ -25,6 +25,11 @@ import { checkOnnxOptions, ONNX_OPTIONS, type OnnxOptions } from './options'
 import { OnnxRunner } from './runner'
 import { OnnxGradients } from './training/gradients'
 import { OnnxTraining } from './training/run'
+
+export interface OnnxGradientOptions extends GradientOptions {
+  /** 'layers': what layers compute is computed again for their gradients: the same numbers in less memory, and more time. */
+  recompute?: 'layers'
+}
 
 /** A model with two towers on ONNX Runtime. */
 export abstract class OnnxModel extends DualEncoderModel {
@@ -65,14 +70,17 @@ export abstract class OnnxModel extends DualEncoderModel {
    */
   async gradients(
     inputs: ForwardInputs,
-    options: GradientOptions = {},
+    options: OnnxGradientOptions = {},
   ): Promise<{ loss: number; grads: Map<string, Tensor> }> {
-    checkOptions(options, GRADIENT_OPTIONS, 'gradients')
+    checkOptions(options, [...GRADIENT_OPTIONS, 'recompute'], 'gradients')
+    const { loss, recompute, signal } = options
+    if (recompute !== undefined && recompute !== 'layers')
+      throw new OptionError('bad-option', `recompute is ${JSON.stringify(recompute)}. Allowed: 'layers'.`)
     const sides = this.checkedInputs(inputs, { ...options, returnLoss: true })
     const weights = await this.currentWeights()
     const names = namesInMask(weights.keys(), options.names, 'names')
     this.#gradients ??= new OnnxGradients(this.loaded, weights, this.#options)
-    return this.#gradients.run(sides, { loss: options.loss, names }, options.signal)
+    return this.#gradients.run(sides, { loss, names, recompute }, signal)
   }
 
   /** Sizes of the parameters by name. */

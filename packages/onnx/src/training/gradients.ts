@@ -15,6 +15,7 @@ const MAX_SESSIONS = 4
 interface Wanted {
   readonly loss?: 'clip' | 'siglip'
   readonly names: readonly string[]
+  readonly recompute?: 'layers'
 }
 
 const outputOf = (name: string): string => `gradient.${name}`
@@ -23,14 +24,14 @@ const outputOf = (name: string): string => `gradient.${name}`
 function gradientGraph(
   model: LoadedModel,
   sides: Sides,
-  { loss, names }: Wanted,
+  { loss, names, recompute }: Wanted,
   place: PlaceParam,
   kernels: Kernels,
 ): ModelProto {
   const graph = new GraphBuilder('gradients')
   const ops = new OnnxOps(graph, place, kernels)
   const wanted = new Set(names)
-  const tape = new Tape<OnnxValue>(ops, (name) => wanted.has(name))
+  const tape = new Tape<OnnxValue>(ops, (name) => wanted.has(name), { recompute })
   const value = writeLoss(ops, tape, model, sides, { loss })
   const { params } = tape.gradients([[value, ops.scalar(1)]])
   const outputs = [['loss', value.value] as const, ...[...params].map(([name, x]) => [outputOf(name), x] as const)]

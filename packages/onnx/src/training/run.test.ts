@@ -74,6 +74,14 @@ it('computes layers again for their gradients, to the same numbers', async () =>
   expect(plain.losses[2]).not.toBe(plain.losses[0])
   for (const [name, { data }] of plain.params)
     data.forEach((value, i) => expect(Math.abs(again.params.get(name)!.data[i]! - value), name).toBeLessThan(1e-6))
+  const gradients = await model.gradients(inputs, { recompute: 'layers' })
+  const known = await model.gradients(inputs)
+  expect(Math.abs(gradients.loss - known.loss)).toBeLessThan(1e-6)
+  for (const [name, { data }] of known.grads)
+    data.forEach((value, i) =>
+      expect(Math.abs(Number(gradients.grads.get(name)!.data[i]) - Number(value)), name).toBeLessThan(1e-5),
+    )
+  await expect(model.gradients(inputs, { recompute: 'all' as 'layers' })).rejects.toThrow(/recompute is "all"/)
 })
 
 it('keeps few graphs open where texts are of many lengths, and as many as a step in chunks needs', async () => {
