@@ -45,6 +45,7 @@ const MORE = [
   'old-names-bert',
   'old-names-clip',
   'config-defaults',
+  'distilbert',
   'modernbert',
 ]
 /** Towers that Python's dual encoder fails on: each is saved, and loaded, by itself. */
