@@ -68,18 +68,18 @@ class Geometry {
 
 /**
  * Bias `[heads, L, L]` from the table at `w`, resized where the image is of another size. For all layers together it is
- * tens of megabytes: what is computed ahead is `[heads, rows]`.
+ * tens of megabytes: what is computed ahead is `[rows, heads]`. Rows of all heads are gathered and then turned: one by one they took 45 ms a picture in BEiT-base, and not 6.
  */
 function relativePositionBias<T>(ops: Ops<T>, w: Scope, heads: number, geometry: Geometry): T {
   const param = w.param('relative_position_bias_table', [geometry.rows, heads], { kind: 'zeros' })
   const compute = () => {
     const { matrix } = geometry
     const trained = ops.param(param)
-    return ops.transpose(matrix ? ops.matMul(ops.constant(matrix), trained) : trained, [1, 0])
+    return matrix ? ops.matMul(ops.constant(matrix), trained) : trained
   }
   const unfold = (table: T) => {
     const { index, length } = geometry
-    return ops.reshape(ops.gather(table, ops.constant(index), 1), [heads, length, length])
+    return ops.reshape(ops.transpose(ops.gather(table, ops.constant(index), 0), [1, 0]), [heads, length, length])
   }
   return resized(ops, param, geometry.wanted, compute, unfold)
 }
