@@ -27,7 +27,7 @@ export async function addToIndex(places: readonly string[], flags: IndexFlags, c
       onProgress: ({ done, total, before }) => progress.update(done, total, before),
     })
     failures += failed.length
-    context.say(skippedLine(skipped))
+    context.say(skippedLine(skipped.map(shown)))
     for (const { id, error } of failed) context.say(`${shown(id)}: ${error.message}`)
     const parts = Object.entries(counts).flatMap(([name, count]) => (count > 0 ? [`${count} ${name}`] : []))
     const count = await index.count()
