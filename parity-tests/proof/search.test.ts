@@ -1,18 +1,23 @@
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { AutoProcessor } from '@dual-encoder/core'
+import { folder as folderOfModel } from '@dual-encoder/model-pictures'
 import { AutoModel, type OnnxModel } from '@dual-encoder/onnx'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { rawPixels } from '../../packages/cli/test/views'
-import { fixture } from '../../packages/cli/test/cli'
 import { type Item, SearchIndex } from '../../packages/search/src/index'
 import { record } from './record'
 
 const ROWS = Number(process.env.PROOF_ROWS ?? 100_000)
 const QUERIES = 200
 const SIDE = 64
-const source = process.env.PROOF_MODEL ?? fixture('models/emoji-vit-bert')
+const source = process.env.PROOF_MODEL ?? fileURLToPath(folderOfModel)
+const SHARDS = ['train', 'held-out', 'stamps', 'emoji']
+const tools = fileURLToPath(new URL('../../tools/pictures/', import.meta.url))
 
 interface Entry {
   readonly key: string
@@ -26,13 +31,17 @@ let index: SearchIndex
 let entries: Entry[]
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'dual-encoder-search-proof-'))
-  // Pictures of `npm run pictures`.
-  const shards = (await import('../../tools/pictures/read.mjs')) as { readShards(name: string): Promise<Entry[]> }
-  entries = (await Promise.all(['train', 'held-out', 'stamps', 'emoji'].map((name) => shards.readShards(name)))).flat()
+  const { readShards } = (await import(`${tools}read.mjs`)) as { readShards(name: string): Promise<Entry[]> }
+  const read = async () => (await Promise.all(SHARDS.map(readShards))).flat()
+  // What a fresh machine lacks is made of packages (npm run pictures): some minutes.
+  entries = await read().catch(async () => {
+    await promisify(execFile)(process.execPath, [`${tools}build.mjs`], { maxBuffer: 2 ** 28 })
+    return read()
+  })
   model = (await AutoModel.fromPretrained(source)) as OnnxModel
   const processor = await AutoProcessor.fromPretrained(source)
-  index = await SearchIndex.open(join(folder, 'index'), { model, processor })
-})
+  index = await SearchIndex.open(join(folder, 'index'), { model, processor, exactBelow: ROWS / 2 })
+}, 1_800_000)
 afterAll(async () => {
   await index.close()
   await model.dispose()
@@ -87,9 +96,9 @@ it(`${ROWS} pictures: the approximate index finds 98% of what a flat scan does`,
   const recall = recalls!.reduce((sum, value) => sum + value) / recalls!.length
   const [scan, probe] = [median(flat!) * 1000, median(approximate!) * 1000]
   const { approximate: kind } = await index.info()
-  await record('search', {
+  await record(`search-${ROWS}`, {
     what: 'views of real pictures in LanceDB, labels as queries: recall@10 of the approximate index against its flat scan',
-    model: source.split('/').at(-1),
+    model: process.env.PROOF_MODEL ?? '@dual-encoder/model-pictures',
     rows: ROWS,
     secondsToIndex: Math.round(made.seconds),
     index: kind,
@@ -101,5 +110,7 @@ it(`${ROWS} pictures: the approximate index finds 98% of what a flat scan does`,
   })
   expect(added.value.added).toBe(100)
   expect(recall).toBeGreaterThanOrEqual(0.98)
-  expect(scan / probe).toBeGreaterThanOrEqual(10)
-}, 3_600_000)
+  expect(added.seconds).toBeLessThan(30)
+  // Of a few rows the scan is quick.
+  if (ROWS >= 100_000) expect(scan / probe).toBeGreaterThanOrEqual(10)
+}, 10_800_000)
