@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { AutoProcessor, embedImages } from '@dual-encoder/core'
+import { folder } from '@dual-encoder/model-pictures'
 import { AutoModel, type OnnxModel } from '@dual-encoder/onnx'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { fixture, SAMPLES } from '../../packages/cli/test/cli'
+import { SAMPLES } from '../../packages/cli/test/cli'
 import { fuzz } from '../../packages/cli/test/fuzz'
 import { startServer, type TestServer } from '../../packages/cli/test/server'
 import { record } from './record'
@@ -15,8 +16,10 @@ const CLIENTS = 64
 const SECONDS = Number(process.env.PROOF_SECONDS ?? 120)
 /** Of the library, before and after. */
 const ALONE = SECONDS / 4
-const model = process.env.PROOF_MODEL ?? fixture('models/emoji-vit-bert')
-const NAME = process.env.PROOF_MODEL ? 'server-larger-model' : 'server'
+/** The one that ships, unless another folder is named. */
+const named = process.env.PROOF_MODEL
+const model = named ?? fileURLToPath(folder)
+const NAME = named === undefined ? 'server' : `server-${basename(named)}`
 
 let server: TestServer
 let library: OnnxModel
@@ -81,7 +84,7 @@ const watch = (seconds: number) => clients({ path: '/healthz', clients: 1, secon
 
 const results: Record<string, unknown> = {
   what: 'dual-encoder serve, one model, pictures of 64 clients',
-  model: model.split('/').at(-1),
+  model: named === undefined ? '@dual-encoder/model-pictures' : basename(named),
 }
 
 it(`answers ${CLIENTS} clients at 0.9 of the library's own rate, and its health at once`, async () => {
