@@ -225,7 +225,7 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
   command(
     program,
     'train <recipe>',
-    'train by a recipe, .json or .mjs; Ctrl-C saves, the same command goes on',
+    'train by a recipe, .json, .mjs or (where Node runs it) .ts; Ctrl-C saves, the same command goes on',
     ['dual-encoder train recipe.json', 'dual-encoder train recipe.mjs --json > steps.jsonl'],
     ([recipe]: [string], flags: Flags<typeof train>, context) => train(recipe, flags, context),
   )

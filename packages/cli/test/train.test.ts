@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { run } from '../src/index'
+import { builtBin, shell } from './bin'
 import { cli, fixture, SAMPLES } from './cli'
 
 interface Expected {
@@ -94,5 +95,14 @@ describe('train', () => {
   it('refuses a recipe without data', async () => {
     await writeFile(join(folder, 'bad.json'), '{"model":"x"}')
     expect((await cli('train', join(folder, 'bad.json'))).err).toContain('bad-recipe')
+  })
+
+  it('reads TypeScript where Node does', async () => {
+    await writeFile(join(folder, 'recipe.ts'), 'const model: string = "x"\nexport default { model }')
+    const { features, execPath, env } = process
+    const runs = Boolean((features as { typescript?: unknown }).typescript)
+    const line = `"${execPath}" "${await builtBin('train')}" train recipe.ts`
+    const { stderr } = await shell(line, { cwd: folder, env })
+    expect(stderr).toContain(runs ? 'at least model and data' : '22.18')
   })
 })

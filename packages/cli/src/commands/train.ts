@@ -86,9 +86,16 @@ async function readRecipe(file: string): Promise<Recipe> {
   let recipe: unknown
   if (end === '.json') recipe = JSON.parse(await readFile(file, 'utf8'))
   else if (/^\.[mc]?[jt]s$/.test(end)) {
-    const module = (await import(pathToFileURL(resolve(file)).href)) as { default?: unknown }
+    const module = (await import(pathToFileURL(resolve(file)).href).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ERR_UNKNOWN_FILE_EXTENSION') throw error
+      throw new OptionError('bad-recipe', `${file}: Node ${process.version} runs no TypeScript; 22.18 and newer do.`)
+    })) as { default?: unknown }
     recipe = typeof module.default === 'function' ? await (module.default as () => unknown)() : module.default
-  } else throw new OptionError('bad-recipe', `${file}: a recipe is a file .json, or .mjs that exports one by default.`)
+  } else
+    throw new OptionError(
+      'bad-recipe',
+      `${file}: a recipe is a file .json, or .mjs or .ts that exports one by default.`,
+    )
   const { model, data } = (recipe ?? {}) as Partial<Recipe>
   if (!model || !data) throw new OptionError('bad-recipe', `${file}: a recipe names at least model and data.`)
   return recipe as Recipe
