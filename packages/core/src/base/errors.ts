@@ -12,7 +12,13 @@ const DOCS = 'errors.html'
 
 /** A picture in base64 or a file's content is not for a message, wherever it was given. */
 const readable = (message: string): string =>
-  message.replace(/[^\s"']{400,}/g, (run) => `${run.slice(0, 80)}... (${run.length} characters)`)
+  message.length < LONGEST
+    ? message
+    : message
+        .split(/([\s"'])/)
+        .map((run) => (run.length < LONGEST ? run : `${run.slice(0, 80)}... (${run.length} characters)`))
+        .join('')
+const LONGEST = 400
 
 export class DualEncoderError extends Error {
   static readonly kind: string = 'DualEncoderError'
