@@ -1,34 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** A table of a page: its heading's text, the columns, and each row's cells. */
-interface Table {
-  readonly heading: string
-  readonly columns: readonly string[]
-  readonly rows: readonly (readonly string[])[]
+const json = <T>(file: string): T => JSON.parse(readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')) as T
+
+/** A backend of `docs/parity/*.json`, which the parity suite writes. */
+interface ParitySection {
+  readonly backend: string
+  readonly allowed: Readonly<Record<string, number>>
+  readonly cases: Readonly<Record<string, Readonly<Record<string, number>>>>
 }
 
-const cellsOf = (line: string) =>
-  line
-    .split('|')
-    .slice(1, -1)
-    .map((cell) => cell.trim())
-
-/** The tables of a page that a tool wrote or that holds what one printed. */
-function tablesOf(page: string): Table[] {
-  const lines = readFileSync(new URL(`../${page}`, import.meta.url), 'utf8').split('\n')
-  const tables: Table[] = []
-  let heading = ''
-  for (let at = 0; at < lines.length; at++) {
-    if (lines[at]!.startsWith('## ')) heading = lines[at]!.slice(3)
-    if (!/^\|[\s|:-]+\|$/.test(lines[at]!)) continue
-    const end = lines.findIndex((line, i) => i > at && !line.startsWith('|'))
-    tables.push({
-      heading,
-      columns: cellsOf(lines[at - 1]!),
-      rows: lines.slice(at + 1, end < 0 ? undefined : end).map(cellsOf),
-    })
-  }
-  return tables
+/** `docs/benchmarks/*.json`, which `tools/bench` writes: factors of what they are compared with, one of each series by row. */
+interface Ratios {
+  readonly series: readonly string[]
+  readonly rows: Readonly<Record<string, readonly number[]>>
 }
 
 const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
@@ -42,40 +26,36 @@ const [LEFT, RIGHT, WIDTH, ROW] = [210, 30, 720, 26]
 /** One dot for each case on a logarithmic axis, and a line where the allowed difference lies. */
 function parity(output: string): string {
   const folder = new URL('../parity/', import.meta.url)
-  const tables = readdirSync(folder).flatMap((name) => tablesOf(`parity/${name}`))
+  const sections = readdirSync(folder)
+    .filter((name) => name.endsWith('.json'))
+    .flatMap((name) => json<ParitySection[]>(`parity/${name}`))
   const [low, high] = [-8, -3]
   const x = (value: number) => LEFT + ((Math.max(low, Math.log10(value)) - low) / (high - low)) * (WIDTH - LEFT - RIGHT)
-  const bottom = 16 + tables.length * ROW
+  const bottom = 16 + sections.length * ROW
   const axis = Array.from({ length: high - low + 1 }, (_, i) => low + i).flatMap((power) => [
     `<line x1="${x(10 ** power)}" x2="${x(10 ** power)}" y1="10" y2="${bottom}" class="grid"/>`,
     text(x(10 ** power), bottom + 18, `1e${power}`, 'text-anchor="middle" class="tick"'),
   ])
-  const rows = tables.flatMap(({ heading, columns, rows }, row) => {
-    const column = columns.indexOf(output)
+  const rows = sections.flatMap(({ backend, allowed, cases }, row) => {
     const y = 16 + (row + 0.5) * ROW
-    const numbers = rows.map((cells) => Number(cells[column]!.replaceAll('*', '') || 'NaN'))
-    const [allowed = NaN, ...values] = numbers
+    const values = Object.values(cases).map((outputs) => outputs[output] ?? 0)
+    const limit = x(allowed[output]!).toFixed(1)
     return [
-      text(LEFT - 12, y + 4, heading.replace(', float32', ''), 'text-anchor="end"'),
+      text(LEFT - 12, y + 4, backend.replace(', float32', ''), 'text-anchor="end"'),
       ...values
         .filter((value) => value > 0)
         .map((value) => `<circle cx="${x(value).toFixed(1)}" cy="${y}" r="3" class="dot"/>`),
-      `<line x1="${x(allowed).toFixed(1)}" x2="${x(allowed).toFixed(1)}" y1="${y - 10}" y2="${y + 10}" class="limit"/>`,
+      `<line x1="${limit}" x2="${limit}" y1="${y - 10}" y2="${y + 10}" class="limit"/>`,
     ]
   })
   return svg(WIDTH, bottom + 28, [...axis, ...rows])
 }
 
-/** Bars of the factors (`0.42x`) of a benchmark's table, with a line at 1: what they are compared with. */
-function factors(heading: string): string {
-  const table = tablesOf('benchmarks.md').find((found) => found.heading === heading)
-  if (!table) throw new Error(`benchmarks.md has no table under "${heading}".`)
-  const series = table.columns.slice(1).map((name) => name.replaceAll('`', ''))
-  const bars = table.rows.map(([name = '', ...cells]) => ({
-    name,
-    values: cells.map((cell) => (/^([\d.]+)x$/.exec(cell) ? parseFloat(cell) : undefined)),
-  }))
-  const most = Math.max(1.2, ...bars.flatMap(({ values }) => values.filter((value) => value !== undefined)))
+/** Bars of a benchmark's factors, with a line at 1: what they are compared with. */
+function factors(name: string): string {
+  const { series, rows } = json<Ratios>(`benchmarks/${name}.json`)
+  const bars = Object.entries(rows).map(([name, values]) => ({ name, values }))
+  const most = Math.max(1.2, ...bars.flatMap(({ values }) => values))
   const x = (value: number) => LEFT + (value / most) * (WIDTH - LEFT - RIGHT - 36)
   const bar = 13
   const height = (values: readonly unknown[]) => values.length * bar + 12
@@ -85,14 +65,10 @@ function factors(heading: string): string {
     top += height(values)
     return [
       text(LEFT - 12, start + (values.length * bar) / 2 + 4, name, 'text-anchor="end"'),
-      ...values.flatMap((value, i) =>
-        value === undefined
-          ? []
-          : [
-              `<rect x="${LEFT}" y="${start + i * bar}" width="${(x(value) - LEFT).toFixed(1)}" height="${bar - 3}" rx="2" class="s${i}"/>`,
-              text(x(value) + 6, start + i * bar + 9, `${value}x`, 'class="tick"'),
-            ],
-      ),
+      ...values.flatMap((value, i) => [
+        `<rect x="${LEFT}" y="${start + i * bar}" width="${(x(value) - LEFT).toFixed(1)}" height="${bar - 3}" rx="2" class="s${i}"/>`,
+        text(x(value) + 6, start + i * bar + 9, `${value}x`, 'class="tick"'),
+      ]),
     ]
   })
   let at = LEFT
@@ -110,6 +86,6 @@ export const CHARTS: Readonly<Record<string, () => string>> = {
   'parity-logits': () => parity('logits'),
   'parity-embeds': () => parity('embeds'),
   'parity-hidden-states': () => parity('hidden_state'),
-  'benchmark-onnx': () => factors('ONNX Runtime'),
-  'benchmark-webgpu': () => factors('WebGPU'),
+  'benchmark-onnx': () => factors('onnx'),
+  'benchmark-webgpu': () => factors('webgpu'),
 }

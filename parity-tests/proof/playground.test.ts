@@ -53,7 +53,8 @@ afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
 })
 
-const ready = (on = page) => on.getByTestId('status').filter({ hasText: 'Ready' }).waitFor()
+/** Shaders are compiled by the processor here, which takes long where others work. */
+const ready = (on = page) => on.getByTestId('status').filter({ hasText: 'Ready' }).waitFor({ timeout: 240_000 })
 const tab = (name: string) => page.getByRole('tab', { name }).click()
 /** Of the same checkpoint, or of one in memory: shares of a picture's words, and cosines. */
 async function inNode(text: string[], picture: string, source: string | File[] = MODEL) {
@@ -228,7 +229,7 @@ it('tunes the model, and gives a checkpoint that loads', async () => {
   await tab('Train')
   await page.getByRole('button', { name: /Take an example/ }).click()
   await page.getByLabel('Label of galaxies').waitFor()
-  await expect.poll(() => page.getByLabel('Label of galaxies').inputValue()).toBe('photograph')
+  await expect.poll(() => page.getByLabel('Label of galaxies').inputValue(), { timeout: 30_000 }).toBe('photograph')
   await page.getByLabel('What learns').selectOption('words')
   await page.getByLabel('Learning rate').selectOption('0.0003')
   await page.getByLabel('Times through').fill('200')

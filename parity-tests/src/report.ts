@@ -6,8 +6,18 @@ import { limitOf } from './tolerances'
 
 const GROUPS = ['logits', 'loss', 'embeds', 'attentions', 'features', 'pooler_output', 'hidden_state'] as const
 
+/** A backend's section, as `docs/parity/*.json` has it, from which charts are drawn. */
+interface ParitySection {
+  readonly backend: string
+  readonly allowed: Readonly<Record<string, number>>
+  /** Largest differences by case and kind of output, two digits. */
+  readonly cases: Readonly<Record<string, Readonly<Record<string, number>>>>
+}
+
 /** What each file of docs/parity holds so far: a package's backends are sections of one file. */
-const files = new Map<string, string[]>()
+const files = new Map<string, { lines: string[]; sections: ParitySection[] }>()
+
+const rounded = (value: number): number => Number(value.toExponential(1))
 
 /** Largest differences of one backend, gathered while its suite runs and written to docs/parity. */
 export class ParityReport {
@@ -48,10 +58,20 @@ export class ParityReport {
         .map(([caseName, row]) => `| ${caseName} | ${GROUPS.map((group) => cell(row.get(group))).join(' | ')} |`),
       '',
     ]
-    const lines = [...(files.get(file) ?? head), ...section]
-    files.set(file, lines)
+    const before = files.get(file)
+    const lines = [...(before?.lines ?? head), ...section]
+    const cases = [...this.#worst]
+      .sort(([a], [b]) => a.localeCompare(b))
+      .map(([caseName, row]) => [
+        caseName,
+        Object.fromEntries(GROUPS.flatMap((group) => (row.has(group) ? [[group, rounded(row.get(group)!)]] : []))),
+      ])
+    const allowed = Object.fromEntries(GROUPS.map((group) => [group, limit(group).limit]))
+    const sections = [...(before?.sections ?? []), { backend: name, allowed, cases: Object.fromEntries(cases) }]
+    files.set(file, { lines, sections })
     const folder = fileURLToPath(new URL('../../docs/parity/', import.meta.url))
     mkdirSync(folder, { recursive: true })
     writeFileSync(`${folder}${file}.md`, lines.join('\n'))
+    writeFileSync(`${folder}${file}.json`, `${JSON.stringify(sections)}\n`)
   }
 }

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { writeRatios } from './ratios.mjs'
 
 const { PYTHON = 'python3', THREADS = '2', LOADS = '7', ROUNDS = '15' } = process.env
 /** Milliseconds before each call: the threads of the side before spin on for a while and would slow this one. */
@@ -48,6 +49,9 @@ const start = { ours: () => startNode('ours'), 'low-memory': () => startNode('lo
 const sides = { ...start, export: () => startNode('export'), PyTorch: startPython }
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
 
+const SERIES = { ours: 'ours', 'low-memory': 'ours, lowMemory', PyTorch: 'PyTorch' }
+const ratios = {}
+
 function report(title, unit, values) {
   const of = (name) => median(values[name])
   const cells = Object.keys(values).map((name) => {
@@ -55,6 +59,7 @@ function report(title, unit, values) {
     return `${name} ${of(name).toFixed(of(name) < 100 ? 1 : 0)} ${unit}${ratio}`
   })
   console.log(`${title.padEnd(32)} ${cells.join('   ')}`)
+  ratios[title] = Object.keys(SERIES).map((name) => of(name) / of('export'))
 }
 
 const collect = () => Object.fromEntries(Object.keys(sides).map((name) => [name, []]))
@@ -91,3 +96,4 @@ for (const request of [
   report(`${side}, batch ${batch}${length ? `, ${length} tokens` : ''}`, 'ms', times)
 }
 for (const { stop } of Object.values(running)) stop()
+writeRatios('onnx', { against: "onnxruntime-node on PyTorch's export", series: Object.values(SERIES), rows: ratios })

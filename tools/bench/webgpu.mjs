@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { basename, dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
+import { writeRatios } from './ratios.mjs'
 
 const { ROUNDS = '5' } = process.env
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
@@ -29,9 +30,10 @@ try {
   const page = await opened.browser.newPage()
   await page.route('**/ort-wasm*', (route) => route.fulfill({ path: `${wasm}/${basename(route.request().url())}` }))
   await page.goto(`${opened.server.url}/index.html`)
+  const rows = {}
   for (const [title, layers] of [
-    ['ViT-Tiny/16, one block', 1],
-    ['ViT-Tiny/16, whole tower', 12],
+    ['one block', 1],
+    ['whole tower', 12],
   ]) {
     const call = (name, ...args) => page.evaluate(([name, args]) => globalThis[name](...args), [name, args])
     const features = []
@@ -40,13 +42,16 @@ try {
     const times = Object.fromEntries(ENGINES.map((engine) => [engine, []]))
     for (let round = 0; round < Number(ROUNDS); round++)
       for (const engine of ENGINES) times[engine].push(await call('time', engine, layers))
-    console.log(`${title} (features at most ${apart.toExponential(1)} apart)`)
+    rows[title] = ['plain tfjs', 'onnxruntime-web'].map((name) => median(times.ours) / median(times[name]))
+    console.log(`ViT-Tiny/16, ${title} (features at most ${apart.toExponential(1)} apart)`)
     for (const engine of ENGINES)
       console.log(
         `  ${engine.padEnd(16)} ${median(times[engine]).toFixed(0).padStart(6)} ms` +
           (engine === 'ours' ? '' : `   ours takes ${(median(times.ours) / median(times[engine])).toFixed(2)}x`),
       )
   }
+  const series = ["of TensorFlow.js's time", "of onnxruntime-web's"]
+  writeRatios('webgpu', { against: "each engine's own time", series, rows })
 } finally {
   await opened.close()
 }
