@@ -6,6 +6,7 @@ import { cache } from './packages.mjs'
 import { hashUnit } from './random.mjs'
 import { conceptOf, writeShard } from './shards.mjs'
 import { emojiSet, emojiSets, JUDGING_SET, openclipart, photographs, stamps } from './sources.mjs'
+import { things } from './things.mjs'
 import { dinov2Small, efficientNet, miniLM } from './towers.mjs'
 
 const PER_SHARD = 1000
@@ -25,7 +26,7 @@ const drawings = [...(await openclipart()), ...(await emojiSets())].filter(
 )
 const isHeldOut = (/** @type {{ label: string }} */ { label }) => hashUnit(`held out ${conceptOf(label)}`) < HELD_OUT
 // In random order, so that every shard is a mixture.
-const train = drawings
+const train = [...drawings, ...(await things())]
   .filter((picture) => !isHeldOut(picture))
   .sort((a, b) => hashUnit(`order ${a.key}`) - hashUnit(`order ${b.key}`))
 const parts = {
@@ -40,7 +41,7 @@ for (let i = 0; i * PER_SHARD < train.length; i++)
 
 /** @type {Record<string, { license: string, author: string, pictures: number }>} */
 const credits = {}
-for (const { origin } of [...drawings, ...Object.values(parts).flat()]) {
+for (const { origin } of [...train, ...Object.values(parts).flat()]) {
   const author = origin.package === 'openclipart-png' ? 'artists of openclipart.org' : origin.author
   const credit = (credits[origin.package] ??= { license: origin.license, author, pictures: 0 })
   credit.pictures++

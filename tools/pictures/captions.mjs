@@ -10,14 +10,11 @@ const NOISE_TITLES = /Flat Icon Collection|Lemon SVG|Etiquette|AIGA|gramastar|Op
 /** Numbers, and authors' names that stand in titles. */
 const NOISE_WORDS = /\b\d+\b|\b(by|architetto|francesco|ganson)\b/gi
 
-const TEMPLATES = [
-  'a picture of {}',
-  'a photo of {}',
-  'an icon of {}',
-  'clip art of {}',
-  'a drawing of {}',
-  'this is {}',
-]
+const TEMPLATES = {
+  drawing: ['a picture of {}', 'a photo of {}', 'an icon of {}', 'clip art of {}', 'a drawing of {}', 'this is {}'],
+  photograph: ['a picture of {}', 'a photo of {}', 'a close-up of {}', 'this is {}'],
+  surface: ['a photo of {}', 'a close-up of {}', 'the surface of {}', '{} texture', 'this is {}'],
+}
 /** Captions of a picture. */
 const CAPTIONS = 6
 
@@ -40,16 +37,17 @@ export function cleaned({ key, title, tags }) {
 
 /**
  * The label, the label with tags, or tags; bare, or in a template. The first is the bare label.
- * @param {string} label @param {readonly string[]} tags @param {string} key seeds the choice
+ * @param {Pick<import('./sources.mjs').Picture, 'key' | 'label' | 'tags' | 'kind'>} picture its key seeds the choice
  */
-export function captionsOf(label, tags, key) {
+export function captionsOf({ key, label, tags, kind = 'drawing' }) {
   const random = rng(key)
   const captions = new Set([label])
   for (let tries = 0; captions.size < CAPTIONS && tries < 4 * CAPTIONS; tries++) {
     const some = random.some(tags, 1 + random.below(3))
-    const kind = random.unit()
-    const words = kind < 0.5 || some.length === 0 ? label : kind < 0.8 ? `${label}, ${some.join(', ')}` : some.join(' ')
-    captions.add(random.unit() < 0.5 ? words : random.of(TEMPLATES).replace('{}', words))
+    const choice = random.unit()
+    const words =
+      choice < 0.5 || some.length === 0 ? label : choice < 0.8 ? `${label}, ${some.join(', ')}` : some.join(' ')
+    captions.add(random.unit() < 0.5 ? words : random.of(TEMPLATES[kind]).replace('{}', words))
   }
   return [...captions]
 }

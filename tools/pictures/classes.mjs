@@ -6,7 +6,8 @@ import { embedImages, ImageProcessor, readSafetensors } from '@dual-encoder/core
 import { VisionTower } from '@dual-encoder/onnx'
 import { hashUnit } from './random.mjs'
 
-const PICTURES = 2000
+/** So many drawings, and at most so many others, say what differs between pictures: classes are of photographs. */
+const PICTURES = 1000
 /** Samples of a class. */
 const DRAWS = 7
 /** How much of another picture's difference from the mean lies over a class. */
@@ -28,11 +29,14 @@ function dot(a, b) {
 
 /**
  * @param {string} folder of the image tower, with its classifier and its classes
- * @param {readonly { image: import('@dual-encoder/core').ImageSource }[]} pictures some of any kind
+ * @param {readonly { image: import('@dual-encoder/core').ImageSource, kind?: string }[]} pictures of any kind
  */
 export async function classSamples(folder, pictures) {
   const tower = await VisionTower.fromPretrained(folder)
-  const items = pictures.slice(0, PICTURES).map(({ image }, id) => ({ id, image }))
+  const drawings = pictures.filter(({ kind }) => kind === undefined)
+  const others = pictures.filter(({ kind }) => kind !== undefined)
+  const some = [drawings, others].flatMap((kind) => kind.slice(0, PICTURES))
+  const items = some.map(({ image }, id) => ({ id, image }))
   /** @type {Float32Array[]} */
   const rows = []
   for await (const { embedding, error } of embedImages(tower, await ImageProcessor.fromPretrained(folder), items, {

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync, readFileSync } from 'node:fs'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { root } from '../ci/run.mjs'
@@ -81,4 +82,10 @@ export const pythonPackage = (name) =>
     const wheel = await only(folder, '.whl')
     await exec('python3', ['-m', 'zipfile', '-e', wheel, folder])
     await rm(wheel)
+  })
+
+/** What lies in a zip file of a Debian package. @param {string} name @param {string} file */
+export const debianArchive = (name, file) =>
+  unpacked(`${name}+${basename(file)}`, async (folder) => {
+    await exec('python3', ['-m', 'zipfile', '-e', `${await debianPackage(name)}/${file}`, folder])
   })

@@ -10,6 +10,7 @@ import { cache } from './packages.mjs'
  * @property {string[]} captions
  * @property {string} group its concept
  * @property {string[]} tags
+ * @property {string} [kind] a photograph or a surface; a drawing otherwise
  * @property {Record<string, string>} [translations] the label by language
  */
 

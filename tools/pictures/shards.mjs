@@ -12,13 +12,13 @@ const sharp = createRequire(new URL('../../packages/core/package.json', import.m
 const SIDE = 160
 
 /**
- * On white: the whole picture in a square, or, of a photograph, in its own shape.
- * @param {string | Buffer} picture @param {boolean} isPhotograph
+ * On white: the whole picture in a square, or, of what fills its frame, in its own shape.
+ * @param {import('./sources.mjs').Picture} picture
  */
-const drawn = (picture, isPhotograph) =>
+const drawn = ({ picture, kind = 'drawing' }) =>
   sharp(picture, { limitInputPixels: 9e8, density: 96 })
     .flatten({ background: '#fff' })
-    .resize(SIDE, SIDE, { fit: isPhotograph ? 'outside' : 'contain', background: '#fff' })
+    .resize(SIDE, SIDE, { fit: kind === 'drawing' ? 'contain' : 'outside', background: '#fff' })
     .removeAlpha()
     .toColourspace('srgb')
     .png()
@@ -73,17 +73,17 @@ export async function writeShard(file, pictures) {
 }
 
 /** @param {import('./sources.mjs').Picture} picture */
-const attempt = ({ picture, key }) =>
-  drawn(picture, key.startsWith('photographs/')).catch((/** @type {Error} */ error) => error)
+const attempt = (picture) => drawn(picture).catch((/** @type {Error} */ error) => error)
 
 /** @param {import('./sources.mjs').Picture} picture */
-const describe = ({ key, label, tags, origin, translations }) => ({
+const describe = ({ key, label, tags, origin, translations, kind }) => ({
   key,
   label,
-  captions: captionsOf(label, tags, key),
+  captions: captionsOf({ key, label, tags, kind }),
   tags,
   group: conceptOf(label),
   ...(translations && { translations }),
+  ...(kind && { kind }),
   ...origin,
 })
 

@@ -13,6 +13,7 @@ import { debianPackage, npmPackage, pythonPackage } from './packages.mjs'
  * @property {string[]} tags
  * @property {{ package: string, license: string, author: string, url?: string }} origin
  * @property {Record<string, string>} [translations] the label by language
+ * @property {'drawing' | 'photograph' | 'surface'} [kind] by default a drawing, of a thing that stands on white
  */
 
 const SETS = ['twemoji', 'noto', 'noto-v1', 'openmoji', 'emojione', 'emojione-v1', 'fxemoji', 'streamline-emojis']
@@ -181,6 +182,7 @@ export async function photographs() {
           picture: `${folder}/${inside}/${file}`,
           label,
           tags: [],
+          kind: /** @type {const} */ ('photograph'),
           origin: { package: name, license, author },
         }))
       }),

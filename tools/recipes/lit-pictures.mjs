@@ -21,7 +21,7 @@ const { values } = parseArgs({
 })
 const [vision, text] = [`${cache}/towers/efficientnet-lite0`, `${cache}/towers/minilm`]
 const samples = async (/** @type {string} */ name) =>
-  (await readShards(name)).map(({ key, image, captions, group }) => ({ key, image, text: captions, group }))
+  (await readShards(name)).map(({ key, image, captions, group, kind }) => ({ key, image, text: captions, group, kind }))
 
 const model = await VisionTextDualEncoderModel.fromVisionTextPretrained(vision, text, { projectionDim: 256, seed: 1 })
 const processor = new VisionTextDualEncoderProcessor(
