@@ -25,10 +25,15 @@ const drawings = [...(await openclipart()), ...(await emojiSets())].filter(
   ({ key, label }) => label && (!THEMES.test(key) || hashUnit(key) < KEPT_OF_THEMES),
 )
 const isHeldOut = (/** @type {{ label: string }} */ { label }) => hashUnit(`held out ${conceptOf(label)}`) < HELD_OUT
-// In random order, so that every shard is a mixture.
-const train = [...drawings, ...(await things())]
-  .filter((picture) => !isHeldOut(picture))
-  .sort((a, b) => hashUnit(`order ${a.key}`) - hashUnit(`order ${b.key}`))
+/** What is trained on, in random order, so that every shard is a mixture. @type {Record<string, import('./sources.mjs').Picture[]>} */
+const trained = Object.fromEntries(
+  Object.entries({ train: drawings, 'train-things': await things() }).map(([name, pictures]) => [
+    name,
+    pictures
+      .filter((picture) => !isHeldOut(picture))
+      .sort((a, b) => hashUnit(`order ${a.key}`) - hashUnit(`order ${b.key}`)),
+  ]),
+)
 const parts = {
   'held-out': drawings.filter(isHeldOut),
   stamps: await stamps(),
@@ -36,11 +41,16 @@ const parts = {
   photographs: await photographs(),
 }
 for (const [name, pictures] of Object.entries(parts)) await writeShard(`${shards}/${name}.tar`, pictures)
-for (let i = 0; i * PER_SHARD < train.length; i++)
-  await writeShard(`${shards}/train-${String(i).padStart(3, '0')}.tar`, train.slice(i * PER_SHARD, (i + 1) * PER_SHARD))
+for (const [name, pictures] of Object.entries(trained))
+  for (let i = 0; i * PER_SHARD < pictures.length; i++)
+    await writeShard(
+      `${shards}/${name}-${String(i).padStart(3, '0')}.tar`,
+      pictures.slice(i * PER_SHARD, (i + 1) * PER_SHARD),
+    )
 
 /** @type {Record<string, { license: string, author: string, pictures: number }>} */
 const credits = {}
+const train = Object.values(trained).flat()
 for (const { origin } of [...train, ...Object.values(parts).flat()]) {
   const author = origin.package === 'openclipart-png' ? 'artists of openclipart.org' : origin.author
   const credit = (credits[origin.package] ??= { license: origin.license, author, pictures: 0 })

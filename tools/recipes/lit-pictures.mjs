@@ -29,10 +29,12 @@ const processor = new VisionTextDualEncoderProcessor(
   await Tokenizer.fromPretrained(text),
 )
 const pictures = (await samples('train')).slice(0, Number(values.pictures))
+const others = pictures.filter(({ kind }) => kind)
 const trainer = new train.Trainer({
   model,
   processor,
-  data: [...pictures, ...(await classSamples(vision, pictures))],
+  // The few photographs and surfaces count three times.
+  data: [...pictures, ...others, ...others, ...(await classSamples(vision, pictures))],
   batchSize: Number(values.batch),
   steps: Number(values.steps),
   rules: [['vision_model\\..*', null], train.topLayers({ text: 2 }), ['text_model\\..*', 0.2], ['.*', 1]],
