@@ -1,8 +1,5 @@
 // What the demo prints: headings, bars, and pictures where a terminal has the colours for them.
-import { createRequire } from 'node:module'
-
-/** @type {typeof import('sharp').default} */
-const sharp = createRequire(new URL('../../packages/core/package.json', import.meta.url))('sharp')
+import { sharp } from '../sharp.mjs'
 
 /** Cells of a thumbnail; each shows two pixels, one above the other. */
 const [COLUMNS, ROWS] = [16, 8]

@@ -3,12 +3,11 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { sharp } from '../sharp.mjs'
 import { pythonPackage } from './packages.mjs'
 
 const require = createRequire(import.meta.url)
 const folder = fileURLToPath(new URL('../demo/pictures/', import.meta.url))
-/** @type {typeof import('sharp').default} */
-const sharp = createRequire(new URL('../../packages/core/package.json', import.meta.url))('sharp')
 const data = `${await pythonPackage('scikit-image')}/skimage/data`
 for (const { file } of /** @type {{ file: string }[]} */ (require('../demo/pictures/pictures.json'))) {
   const source = [`${data}/${file}.png`, `${data}/${file}.jpg`].find((name) => existsSync(name))

@@ -2,11 +2,8 @@
 import { createWriteStream, existsSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { createRequire } from 'node:module'
+import { sharp } from '../sharp.mjs'
 import { captionsOf } from './captions.mjs'
-
-/** @type {typeof import('sharp').default} */
-const sharp = createRequire(new URL('../../packages/core/package.json', import.meta.url))('sharp')
 
 /** Pixels that a picture is kept at: enough for random crops of a model of 112 or 128. */
 const SIDE = 160

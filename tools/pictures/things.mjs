@@ -2,14 +2,12 @@
 // names.json calls them (GIMP, Sweet Home 3D, UFO: Alien Invasion).
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { basename } from 'node:path'
+import { sharp } from '../sharp.mjs'
 import { debianArchive, debianPackage } from './packages.mjs'
 import { readRcc } from './rcc.mjs'
 
 /** @typedef {import('./sources.mjs').Picture} Picture */
-/** @type {typeof import('sharp').default} */
-const sharp = createRequire(new URL('../../packages/core/package.json', import.meta.url))('sharp')
 /** @type {Record<string, Record<string, string>>} */
 const NAMES = JSON.parse(await readFile(new URL('names.json', import.meta.url), 'utf8'))
 

@@ -1,6 +1,6 @@
 import { type Activation, sizeOf } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
-import { type Describe, GROUP, type Kernel, type Shaped, spread } from './kernel'
+import { type Describe, ELEMENT, type Kernel, overElements, type Shaped } from './kernel'
 
 /** 1 + erf(x / sqrt 2) and friends, by a rational function with an error of 1.5e-7 (Abramowitz and Stegun 7.1.26). */
 const ERF = `
@@ -106,11 +106,10 @@ function elementwise(
     variant: [name, width],
     inputs: Object.entries(tensors).map(([name, { dtype }]) => ({ name, shape: [1, size], dtype, width })),
     result: { shape: first.shape, view: [1, size], width },
-    workgroup: [64, 1],
-    groups: spread(Math.ceil(size / width / 64)),
+    ...overElements(size / width),
     code: `${code((name) => (width === 4 ? `${name}[i]` : `vec4<f32>(${name}[i])`))}
       fn main() {
-        let i = ${GROUP} * 64 + i32(localId.x);
+        let i = ${ELEMENT};
         if (i < uniforms.outShape.y / ${width}) { result[i] = at(i)${width === 4 ? '' : '.x'}; }
       }`,
   }

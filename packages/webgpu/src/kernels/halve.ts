@@ -1,5 +1,5 @@
 import { sizeOf } from '@dual-encoder/core/backend'
-import { type Describe, GROUP, inputsOf, integers, type Shaped, spread } from './kernel'
+import { type Describe, ELEMENT, inputsOf, integers, overElements, type Shaped } from './kernel'
 
 export const HALVE = 'DualEncoderHalve'
 export const WIDEN = 'DualEncoderWiden'
@@ -13,12 +13,11 @@ export const halveKernel: Describe<{ x: Shaped }> = ({ x }) => {
     variant: [],
     inputs: inputsOf({ x }),
     result: { shape: [rows, columns / 2], dtype: 'int32' },
-    workgroup: [64, 1],
-    groups: spread(Math.ceil(count / 64)),
+    ...overElements(count),
     uniforms: integers({ count }),
     code: `
       fn main() {
-        let i = ${GROUP} * 64 + i32(localId.x);
+        let i = ${ELEMENT};
         if (i < uniforms.count) {
           result[i] = bitcast<i32>(pack2x16float(vec2<f32>(x[2 * i], x[2 * i + 1])));
         }
@@ -34,12 +33,11 @@ export const widenKernel: Describe<{ x: Shaped }> = ({ x }) => {
     variant: [],
     inputs: [{ name: 'x', shape: [1, count], dtype: x.dtype }],
     result: { shape: [...x.shape.slice(0, -1), 2 * (x.shape[x.shape.length - 1] ?? 1)], view: [1, 2 * count] },
-    workgroup: [64, 1],
-    groups: spread(Math.ceil(count / 64)),
+    ...overElements(count),
     uniforms: integers({ count }),
     code: `
       fn main() {
-        let i = ${GROUP} * 64 + i32(localId.x);
+        let i = ${ELEMENT};
         if (i < uniforms.count) {
           let pair = unpack2x16float(bitcast<u32>(x[i]));
           result[2 * i] = pair.x;

@@ -74,6 +74,13 @@ export const spread = (count: number): [number, number, number] => {
   return [Math.ceil(count / down), down, 1]
 }
 
+/** An invocation for each of `count` elements, of which the code takes `ELEMENT`, if there is one. */
+export const overElements = (count: number): Pick<Kernel, 'workgroup' | 'groups'> => ({
+  workgroup: [64, 1],
+  groups: spread(Math.ceil(count / 64)),
+})
+export const ELEMENT = `${GROUP} * 64 + i32(localId.x)`
+
 /** `sumOf(v)`: the sum of `v` over the `size` (a power of two) invocations of a workgroup, in each of them. */
 export const sumOverWorkgroup = (size: number): string => `
   var<workgroup> partial: array<f32, ${size}>;

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { type Describe, GROUP, inputsOf, integers, type Shaped, spread } from './kernel'
+import { type Describe, ELEMENT, inputsOf, integers, overElements, type Shaped } from './kernel'
 
 export const PATCHES = 'DualEncoderPatches'
 
@@ -18,12 +18,11 @@ export const patchesKernel: Describe<{ pixels: Shaped }, PatchesAttrs> = ({ pixe
     variant: [height, width],
     inputs: inputsOf({ pixels }),
     result: { shape: [patches, inner] },
-    workgroup: [64, 1],
-    groups: spread(Math.ceil((patches * inner) / 64)),
+    ...overElements(patches * inner),
     uniforms: integers({ down, across }),
     code: `
       fn main() {
-        let i = ${GROUP} * 64 + i32(localId.x);
+        let i = ${ELEMENT};
         if (i >= uniforms.outShape.x * uniforms.outShape.y) { return; }
         let tile = i / uniforms.outShape.y;
         let at = i % uniforms.outShape.y;

@@ -1,5 +1,5 @@
 import { sizeOf } from '@dual-encoder/core/backend'
-import { type Describe, GROUP, inputsOf, integers, type Shaped, spread } from './kernel'
+import { type Describe, ELEMENT, inputsOf, integers, overElements, type Shaped } from './kernel'
 
 export const ROWS = 'DualEncoderRows'
 
@@ -29,12 +29,11 @@ export const rowsKernel: Describe<RowsTensors, RowsAttrs> = ({ ids, table, befor
     variant: [half],
     inputs: inputsOf({ ids, table, before }),
     result: { shape },
-    workgroup: [64, 1],
-    groups: spread(Math.ceil(count / 64)),
+    ...overElements(count),
     uniforms: integers({ start, width, count }),
     code: `
       fn main() {
-        let i = ${GROUP} * 64 + i32(localId.x);
+        let i = ${ELEMENT};
         if (i >= uniforms.count) { return; }
         let row = ids[i / uniforms.width] - uniforms.start;
         if (row >= 0 && row < uniforms.tableShape.x) {
