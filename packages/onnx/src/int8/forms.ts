@@ -1,65 +1,102 @@
 import { type Tensor, tensor } from '@dual-encoder/core'
-import { float32Of, quantizedWeight, quantizeRows, type WeightEntry } from '@dual-encoder/core/backend'
+import type { Matrix } from './matrix'
 
 /** The byte of a block that stands for 0. */
 const ZERO = 128
+/** What the largest value of a row or block becomes. */
+const LARGEST = 127
+/** Rows that are turned into columns at once, so that what is written lies together. */
+const TILE = 64
+
+/** float32, so that a file's scales and those that are made here are of one kind; never 0. */
+const scaleOf = (largest: number): number => Math.fround(largest / LARGEST) || 1
 
 /**
- * Bytes `[out, blocks, size]` and scales `[out, blocks]` of a weight `[out, in]`, zeros behind the end of a row. What a
- * file holds as int8 stays what it is where its groups of columns are whole blocks.
+ * Bytes `[out, blocks, size]` and scales `[out, blocks]`, zeros behind the end of a row. What a file holds as int8 stays
+ * what it is where nothing multiplies its columns and no block lies in two of its groups.
+ * @param factors what the columns are multiplied by
  */
-export async function blocksOf({ shape, quantized, read }: WeightEntry, size: number): Promise<Tensor[]> {
-  const [outputs = 0, inputs = 0] = shape
+export function blocksOf(matrix: Matrix, size: number, factors?: Float32Array): Tensor[] {
+  const { values, scales, outputs, inputs } = matrix
   const blocks = Math.ceil(inputs / size)
-  const groups = quantized?.scales.shape[1] ?? 0
-  const dims = [outputs, blocks, size]
-  if (quantized && (groups === 1 || (inputs / groups) % size === 0)) {
-    const factors = float32Of(await quantized.scales.read())
-    const scales = Float32Array.from({ length: outputs * blocks }, (_, i) => {
-      const [row, block] = [Math.floor(i / blocks), i % blocks]
-      return factors[row * groups + Math.floor((block * groups) / blocks)] as number
-    })
-    const bytes = bytesOf((await quantized.values.read()).data as Int8Array, outputs, blocks * size)
-    return [tensor(bytes, dims), tensor(scales, [outputs, blocks])]
-  }
-  const whole = paddedRows(float32Of(await read()), outputs, blocks * size)
-  const { values, scales } = quantizeRows(tensor(whole, [outputs * blocks, size]))
-  return [tensor(bytesOf(values.data, outputs, blocks * size), dims), tensor(float32Of(scales), [outputs, blocks])]
-}
-
-/** Rows as bytes, made `width` long. */
-function bytesOf(values: Int8Array, rows: number, width: number): Uint8Array {
-  const given = values.length / rows
-  const bytes = new Uint8Array(rows * width).fill(ZERO)
-  for (let row = 0, at = 0; row < rows; row++)
-    for (let i = row * width, end = i + given; i < end; i++, at++) bytes[i] = (values[at] as number) + ZERO
-  return bytes
-}
-
-function paddedRows(values: Float32Array, rows: number, width: number): Float32Array {
-  const given = values.length / rows
-  if (given === width) return values
-  const padded = new Float32Array(rows * width)
-  for (let row = 0; row < rows; row++) padded.set(values.subarray(row * given, (row + 1) * given), row * width)
-  return padded
-}
-
-/** Values `[in, out]`, scales `[out]`, and the sums `[1, out]` of the rows of a weight `[out, in]`. */
-export async function rowsOf(entry: WeightEntry): Promise<Tensor[]> {
-  const { values, scales } = quantizedWeight(entry)
-  const stored = (await values.read()).data as Int8Array
-  const factors = float32Of(await scales.read())
-  const [outputs = 0, inputs = 0] = entry.shape
-  const transposed = new Int8Array(stored.length)
-  const sums = new Float32Array(outputs)
-  for (let row = 0, at = 0; row < outputs; row++) {
-    let sum = 0
-    for (let column = 0; column < inputs; column++, at++) {
-      const value = stored[at] as number
-      transposed[column * outputs + row] = value
-      sum += value
+  const groups = scales.length / outputs
+  const bytes = new Uint8Array(outputs * blocks * size).fill(ZERO)
+  const made = new Float32Array(outputs * blocks)
+  const isKept = values instanceof Int8Array && !factors && (groups === 1 || (inputs / groups) % size === 0)
+  const by = factors ?? new Float32Array(inputs).fill(1)
+  for (let row = 0; row < outputs; row++)
+    for (let block = 0; block < blocks; block++) {
+      const at = row * blocks + block
+      const start = block * size
+      const count = Math.min(size, inputs - start)
+      const from = row * inputs + start
+      const scale = scales[row * groups + Math.floor((start * groups) / inputs)] as number
+      made[at] = isKept ? scale : scaleOf(largestIn(values, from, by, start, count) * scale)
+      round(bytes, at * size, values, from, by, start, count, isKept ? 1 : scale / (made[at] as number))
     }
-    sums[row] = sum * (factors[row] as number)
+  return [tensor(bytes, [outputs, blocks, size]), tensor(made, [outputs, blocks])]
+}
+
+type Values = Matrix['values']
+
+/** Of `count` values from a place on, times the factors of their columns. */
+function largestIn(values: Values, from: number, by: Float32Array, column: number, count: number): number {
+  let largest = 0
+  for (let i = 0; i < count; i++) {
+    const size = Math.abs((values[from + i] as number) * (by[column + i] as number))
+    if (size > largest) largest = size
   }
-  return [tensor(transposed, [inputs, outputs]), tensor(factors, [outputs]), tensor(sums, [1, outputs])]
+  return largest
+}
+
+/** The same values as bytes, 128 of which is 0. */
+function round(
+  bytes: Uint8Array,
+  to: number,
+  values: Values,
+  from: number,
+  by: Float32Array,
+  column: number,
+  count: number,
+  step: number,
+): void {
+  for (let i = 0; i < count; i++)
+    // Above 0, what `| 0` cuts off is what rounding down would.
+    bytes[to + i] = ((values[from + i] as number) * (by[column + i] as number) * step + (ZERO + 0.5)) | 0
+}
+
+/**
+ * Values `[in, out]`, scales `[out]`, and the sums `[1, out]` of the rows of a weight. What a file holds as int8 stays what
+ * it is where nothing multiplies its columns.
+ */
+export function rowsOf(matrix: Matrix, factors?: Float32Array): Tensor[] {
+  const { values, scales, outputs, inputs } = matrix
+  const isKept = values instanceof Int8Array && !factors
+  const by = factors ?? new Float32Array(inputs).fill(1)
+  const made = new Float32Array(outputs)
+  const sums = new Float32Array(outputs)
+  const transposed = new Int8Array(values.length)
+  const steps = new Float64Array(TILE)
+  const added = new Int32Array(TILE)
+  for (let first = 0; first < outputs; first += TILE) {
+    const count = Math.min(TILE, outputs - first)
+    for (let i = 0; i < count; i++) {
+      const row = first + i
+      const scale = scales[row] as number
+      made[row] = isKept ? scale : scaleOf(largestIn(values, row * inputs, by, 0, inputs) * scale)
+      steps[i] = isKept ? 1 : scale / (made[row] as number)
+    }
+    added.fill(0)
+    for (let column = 0; column < inputs; column++) {
+      const factor = by[column] as number
+      const to = column * outputs + first
+      for (let i = 0, from = first * inputs + column; i < count; i++, from += inputs) {
+        const value = (((values[from] as number) * factor * (steps[i] as number) + (ZERO + 0.5)) | 0) - ZERO
+        transposed[to + i] = value
+        added[i] = (added[i] as number) + value
+      }
+    }
+    for (let i = 0; i < count; i++) sums[first + i] = (added[i] as number) * (made[first + i] as number)
+  }
+  return [tensor(transposed, [inputs, outputs]), tensor(made, [outputs]), tensor(sums, [1, outputs])]
 }

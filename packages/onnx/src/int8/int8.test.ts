@@ -7,6 +7,7 @@ import { AutoModel, CLIPModel, VisionTextDualEncoderModel } from '../families'
 import type { OnnxModel } from '../model'
 import type { OnnxOptions } from '../options'
 import { blocksOf, rowsOf } from './forms'
+import { addProducts } from './matrix'
 import { quantizationReport } from './report'
 
 const fixture = (name: string) => resolve(import.meta.dirname, '../../../../parity-tests/fixtures', name)
@@ -131,37 +132,65 @@ it.each([
     .toMatchObject({ code: 'bad-option', message: expect.stringMatching(says) as string })
 })
 
-const entry = (values: readonly number[], shape: readonly number[]) => ({
-  name: 'weight',
-  shape,
-  storage: 'F32' as const,
-  read: () => Promise.resolve(tensor(values, shape)),
-})
+const matrix = (values: Int8Array | Float32Array, inputs: number, scales: readonly number[] = []) => {
+  const outputs = values.length / inputs
+  return {
+    values,
+    scales: scales.length > 0 ? Float32Array.from(scales) : new Float32Array(outputs).fill(1),
+    outputs,
+    inputs,
+  }
+}
 
-it('cuts rows into blocks of bytes with a scale each, and fills the last', async () => {
-  const [bytes, scales] = await blocksOf(entry([127, -1, 2, 0, 0, 254], [2, 3]), 2)
+it('cuts rows into blocks of bytes with a scale each, and fills the last', () => {
+  const [bytes, scales] = blocksOf(matrix(Float32Array.of(127, -1, 2, 0, 0, 254), 3), 2)
   expect(bytes?.dims).toEqual([2, 2, 2])
   expect([...bytes!.data]).toEqual([255, 127, 255, 128, 128, 128, 255, 128])
   expect([...scales!.data].map((scale) => Number(Number(scale).toFixed(4)))).toEqual([1, 0.0157, 1, 2])
 })
 
-it('takes the int8 of a file as it is where blocks allow it', async () => {
-  const stored = {
-    ...entry([], [1, 4]),
-    quantized: {
-      values: { ...entry([], [1, 4]), read: () => Promise.resolve(tensor(Int8Array.of(1, -2, 3, 4), [1, 4])) },
-      scales: entry([0.5, 0.25], [1, 2]),
-    },
-  }
-  const [bytes, scales] = await blocksOf(stored, 1)
+it('takes the int8 of a file as it is where blocks allow it, and rounds anew where they do not', () => {
+  const stored = matrix(Int8Array.of(1, -2, 3, 4), 4, [0.5, 0.25])
+  const [bytes, scales] = blocksOf(stored, 1)
   expect([...bytes!.data]).toEqual([129, 126, 131, 132])
   expect([...scales!.data]).toEqual([0.5, 0.5, 0.25, 0.25])
+  const [anew, ofBlocks] = blocksOf(matrix(Int8Array.of(127, -2, 3, -64), 4, [0.5]), 2, Float32Array.of(2, 1, 0, 4))
+  expect([...anew!.data]).toEqual([255, 127, 128, 1])
+  expect([...ofBlocks!.data]).toEqual([1, Math.fround(128 / 127)])
 })
 
-it('turns rows into columns, and adds them up', async () => {
-  const [values, scales, sums] = await rowsOf(entry([127, -1, 0, 254], [2, 2]))
+it('turns rows into columns, and adds them up', () => {
+  const [values, scales, sums] = rowsOf(matrix(Float32Array.of(127, -1, 0, 254), 2))
   expect([...values!.data]).toEqual([127, 0, -1, 127])
   expect([...scales!.data, ...sums!.data]).toEqual([1, 2, 126, 254])
+  const [kept, same] = rowsOf(matrix(Int8Array.of(5, -7, 3, 9), 2, [0.5, 0.25]))
+  expect([[...kept!.data], [...same!.data]]).toEqual([
+    [5, 3, -7, 9],
+    [0.5, 0.25],
+  ])
+})
+
+it('makes of an int8 file what its float32 values give, to a byte', () => {
+  const [outputs, inputs] = [130, 50]
+  const values = Int8Array.from({ length: outputs * inputs }, (_, i) => ((i * 7919) % 255) - 127)
+  const scales = Float32Array.from({ length: outputs }, (_, i) => 0.01 + i / 1000)
+  const stored = matrix(values, inputs, [...scales])
+  const whole = matrix(
+    Float32Array.from(values, (value, i) => value * scales[Math.floor(i / inputs)]!),
+    inputs,
+  )
+  const factors = Float32Array.from({ length: inputs }, (_, i) => 0.5 + ((i * 31) % 7))
+  for (const make of [rowsOf, (...[of, by]: Parameters<typeof rowsOf>) => blocksOf(of, 16, by)]) {
+    const [a, b] = [make(stored, factors), make(whole, factors)]
+    const far = (part: number) =>
+      Math.max(...Array.from(a[part]!.data, (value, i) => Math.abs(Number(value) - Number(b[part]!.data[i]))))
+    expect(far(0)).toBeLessThanOrEqual(1)
+    expect(far(1)).toBeLessThan(1e-6)
+  }
+  const sums = new Float32Array(outputs)
+  addProducts(sums, stored, factors)
+  const row = [...whole.values.subarray(0, inputs)].reduce((sum, value, i) => sum + value * factors[i]!, 0)
+  expect(sums[0]).toBeCloseTo(row, 3)
 })
 
 describe('the report', () => {

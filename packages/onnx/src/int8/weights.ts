@@ -1,6 +1,7 @@
 import { type Tensor, tensor } from '@dual-encoder/core'
 import { float32Of, type Norm, type Param, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
 import { blocksOf, rowsOf } from './forms'
+import { addProducts, balance, matrixOf } from './matrix'
 import type { Int8Form, Int8Plan } from './plan'
 
 /** One of the tensors that a graph reads in place of a float32 weight `[out, in]`. */
@@ -27,9 +28,6 @@ export interface Int8Layer {
 }
 
 const STORAGE = { uint8: 'U8', int8: 'I8', float32: 'F32' } as const
-
-/** Gains and columns of zeros have no root to divide by. */
-const LEAST = 1e-5
 
 /**
  * The int8 weights of one encoder, made when they are read. A norm's outlying channels would cost all others their
@@ -105,50 +103,16 @@ export class Int8Weights {
   }
 
   async #made(entry: WeightEntry, form: Int8Form, bias: Param | undefined, norm: Norm | undefined): Promise<Tensor[]> {
-    const made = (source: WeightEntry) => (form.form === 'rows' ? rowsOf(source) : blocksOf(source, form.size))
-    if (!norm) return made(entry)
-    const [outputs = 0, inputs = 0] = entry.shape
-    const values = float32Of(await entry.read())
+    const inRows = form.form === 'rows'
+    const matrix = await matrixOf(entry, inRows || norm !== undefined)
+    const made = (factors?: Float32Array) => (inRows ? rowsOf(matrix, factors) : blocksOf(matrix, form.size, factors))
+    if (!norm) return made()
+    const { outputs, inputs } = matrix
     const gains = await this.#values(norm.weight)
     const added = bias ? (await this.#values(bias)).slice() : new Float32Array(outputs)
-    if (norm.bias) addProducts(added, values, await this.#values(norm.bias))
-    const factors = balance(values, gains)
-    const scaled = tensor(timesColumns(values, factors), entry.shape)
-    const { name, shape } = entry
-    return [
-      ...(await made({ name, shape, storage: 'F32', read: () => Promise.resolve(scaled) })),
-      tensor(added, [outputs]),
-      tensor(
-        gains.map((gain, i) => gain / (factors[i] as number)),
-        [inputs],
-      ),
-    ]
+    if (norm.bias) addProducts(added, matrix, await this.#values(norm.bias))
+    const factors = balance(matrix, gains)
+    const shared = gains.map((gain, i) => gain / (factors[i] as number))
+    return [...made(factors), tensor(added, [outputs]), tensor(shared, [inputs])]
   }
-}
-
-/** `sums` `[out]` plus the values `[out, in]` times `x` `[in]`. */
-function addProducts(sums: Float32Array, values: Float32Array, x: Float32Array): void {
-  for (let row = 0, at = 0; row < sums.length; row++) {
-    let sum = sums[row] as number
-    for (let i = 0; i < x.length; i++, at++) sum += (values[at] as number) * (x[i] as number)
-    sums[row] = sum
-  }
-}
-
-/** What the columns of a weight `[out, in]` are multiplied by, and the gains divided. */
-function balance(values: Float32Array, gains: Float32Array): Float32Array {
-  const largest = new Float32Array(gains.length).fill(LEAST)
-  for (let at = 0; at < values.length;)
-    for (let i = 0; i < largest.length; i++, at++) {
-      const size = Math.abs(values[at] as number)
-      if (size > (largest[i] as number)) largest[i] = size
-    }
-  return gains.map((gain, i) => Math.sqrt(Math.max(Math.abs(gain), LEAST) / (largest[i] as number)))
-}
-
-function timesColumns(values: Float32Array, factors: Float32Array): Float32Array {
-  const products = new Float32Array(values.length)
-  for (let at = 0; at < values.length;)
-    for (let i = 0; i < factors.length; i++, at++) products[at] = (values[at] as number) * (factors[i] as number)
-  return products
 }
