@@ -47,6 +47,7 @@ export { GRADIENT_OPTIONS, inMask, namesInMask } from './models/training/param-m
 export { drawnTower, type EncoderLayers, encoderLayers, encoderParams } from './models/parameters'
 export { RunnerBase } from './models/running/runner'
 export { saveModel } from './models/save'
+export { canaryOf, checkFloor } from './models/canary'
 export { sampleOf } from './models/sample'
 export { TowerBase, type TowerClass } from './models/tower'
 export {

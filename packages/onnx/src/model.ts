@@ -1,4 +1,11 @@
-import { type ForwardInputs, type GradientOptions, OptionError, type TargetLike, type Tensor } from '@dual-encoder/core'
+import {
+  type ForwardInputs,
+  type GradientOptions,
+  OptionError,
+  type TargetLike,
+  type Tensor,
+  type WarningListener,
+} from '@dual-encoder/core'
 import {
   checkOptions,
   drawnTower,
@@ -12,14 +19,17 @@ import {
   encoderLayers,
   BatchingRunner,
   BelowCuts,
+  canaryOf,
   type CutAt,
   type TrainingInputs,
   namesInMask,
+  sampleOf,
   TowerBase,
   type TrainingPlan,
   type TrainingRun,
   type Weights,
 } from '@dual-encoder/core/backend'
+import { checkCanary } from './int8/check-canary'
 import { exportEncoders, type ExportOptions } from './export'
 import { checkOnnxOptions, ONNX_OPTIONS, type OnnxOptions } from './options'
 import { OnnxRunner } from './runner'
@@ -56,6 +66,24 @@ export abstract class OnnxModel extends DualEncoderModel {
   inFloat32(): this {
     const Same = this.constructor as new (loaded: LoadedModel, options: OnnxOptions) => this
     return new Same(this.loaded, { ...this.#options, dtype: undefined })
+  }
+
+  /** A picture and a text that every config has (`sampleOf`), embedded: normalised, `[projectionDim]` each. */
+  async embedSample(): Promise<{ readonly vision: Float32Array; readonly text: Float32Array }> {
+    const of = async (kind: 'vision' | 'text') => {
+      const { embeds } = await this.runner(kind).run(sampleOf(this.loaded[kind]), { embeds: true }, {})
+      return (embeds as Tensor<'float32'>).data
+    }
+    return { vision: await of('vision'), text: await of('text') }
+  }
+
+  /** Of an int8 checkpoint with a canary, which takes one run of either tower. */
+  async checkLoaded(onWarning?: WarningListener): Promise<void> {
+    const { dtype = 'float32' } = this.#options
+    const canary = dtype === 'float32' ? undefined : canaryOf(this.config.extra)
+    if (!canary) return
+    const { vision, text } = await this.embedSample()
+    checkCanary({ vision: [...vision], text: [...text] }, canary, onWarning)
   }
 
   /** Execution providers of each encoder's sessions; empty before its first run. */

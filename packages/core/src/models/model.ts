@@ -1,5 +1,6 @@
 import { BackendError, checkOptions, InputError, OptionError } from '../base/errors'
 import { Memo } from '../base/memo'
+import type { WarningListener } from '../base/warnings'
 import type { Tensor } from '../base/tensor'
 import type { TargetLike } from '../files/target'
 import { type SourceLike, splitOptions } from '../files/types'
@@ -26,7 +27,7 @@ import {
   TRAINING_OPTIONS,
 } from './model-options'
 import { type DualEncoderOutput, type DualEncoderTuple, toTuple } from './outputs'
-import { saveModel, type SaveOptions } from './save'
+import { type ModelSaveOptions, saveModel } from './save'
 import { type TowerBase, towerOutput } from './tower'
 import { resizedTokens, type ResizeOptions } from './vocabulary/resize'
 
@@ -66,7 +67,9 @@ export abstract class DualEncoderModel {
   ): Promise<M> {
     const known = [...CHECKPOINT_OPTIONS, ...OVERRIDES, 'config']
     const { engine, rest } = split<O, FromPretrainedOptions>(options as O, this.engineOptions, known, 'fromPretrained')
-    return new this(await loadModel(source, this.configClass, rest), engine)
+    const model = new this(await loadModel(source, this.configClass, rest), engine)
+    await (model as Partial<Checked>).checkLoaded?.(rest.onWarning)
+    return model
   }
 
   /**
@@ -274,7 +277,7 @@ export abstract class DualEncoderModel {
   }
 
   /** Writes `config.json` and `model.safetensors` as Python's `save_pretrained`, for every Python to load. */
-  async savePretrained(target: TargetLike, options: SaveOptions = {}): Promise<void> {
+  async savePretrained(target: TargetLike, options: ModelSaveOptions = {}): Promise<void> {
     await saveModel(target, { ...this.loaded, weights: await this.currentWeights() }, options)
   }
 
@@ -294,6 +297,11 @@ export abstract class DualEncoderModel {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose()
   }
+}
+
+/** What a backend has to say of a model that was loaded. */
+interface Checked {
+  checkLoaded(onWarning?: WarningListener): Promise<void>
 }
 
 const newSeed = (): number => Math.floor(Math.random() * 2 ** 32)

@@ -3,7 +3,8 @@ import { openTarget, type Target, type TargetLike } from '../files/target'
 import type { WeightEntry, Weights } from '../weights/entry'
 import type { JsonObject } from '../base/pretrained-config'
 import { pythonJson } from '../base/python-json'
-import { checkOptions } from '../base/errors'
+import { checkOptions, OptionError } from '../base/errors'
+import type { Canary } from './canary'
 import { ENCODER_NAMES, type EncoderSpec } from './encoder'
 import { OPEN_CLIP } from './families'
 import type { LoadedModel, LoadedTower } from './load'
@@ -18,6 +19,11 @@ export interface SaveOptions {
   dtype?: 'float32' | 'float16' | 'bfloat16' | 'int8'
   /** Bytes of a file before the weights are split over several. */
   maxShardSize?: number
+}
+
+export interface ModelSaveOptions extends SaveOptions {
+  /** Of `int8`: what a backend's `quantizationCanary` gave, by which loading knows that int8 keeps what it should. */
+  canary?: Canary
 }
 
 /** The name under which a weight is written. */
@@ -68,9 +74,12 @@ function quantization(
 }
 
 /** Writes `config.json` and the weights, under the names that every version of transformers loads. */
-export async function saveModel(target: TargetLike, model: LoadedModel, options: SaveOptions): Promise<void> {
-  checkOptions(options, ['dtype', 'maxShardSize'], 'savePretrained')
+export async function saveModel(target: TargetLike, model: LoadedModel, given: ModelSaveOptions): Promise<void> {
+  checkOptions(given, ['dtype', 'maxShardSize', 'canary'], 'savePretrained')
+  const { canary, ...options } = given
   const { dtype = 'float32' } = options
+  if (canary && dtype !== 'int8')
+    throw new OptionError('bad-option', `savePretrained: a canary belongs to dtype "int8"; "${dtype}" was given.`)
   const opened = await openTarget(target)
   // What open_clip does not read (int8, a model of big_vision's) is written as we read it.
   if (model.config.family === OPEN_CLIP && model.config.extra.open_clip && dtype !== 'int8')
@@ -78,7 +87,10 @@ export async function saveModel(target: TargetLike, model: LoadedModel, options:
   const { vision, text, weights } = model
   const quantized =
     dtype === 'int8' ? quantization([vision, text], weights, (name) => writtenName(model, name)) : undefined
-  await write(opened, model.config.toJSON(), savedWeights(model), options, quantized)
+  const { canary: before, ...config } = model.config.toJSON()
+  const kept = (canary as JsonObject | undefined) ?? before
+  const json = quantized && kept ? { ...config, canary: kept } : config
+  await write(opened, json, savedWeights(model), options, quantized)
 }
 
 /** A tower's weights by the names under which they are written: those of its base model. */

@@ -1,11 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { modelCard, readSafetensors, type Tensor, tensor } from '@dual-encoder/core'
+import { modelCard, readSafetensors, type Tensor, tensor, type Warning } from '@dual-encoder/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AutoModel, CLIPModel, VisionTextDualEncoderModel } from '../families'
 import type { OnnxModel } from '../model'
 import type { OnnxOptions } from '../options'
+import { quantizationCanary } from './canary'
 import { blocksOf, rowsOf } from './forms'
 import { addProducts } from './matrix'
 import { quantizationReport } from './report'
@@ -182,15 +183,49 @@ it('makes of an int8 file what its float32 values give, to a byte', () => {
   const factors = Float32Array.from({ length: inputs }, (_, i) => 0.5 + ((i * 31) % 7))
   for (const make of [rowsOf, (...[of, by]: Parameters<typeof rowsOf>) => blocksOf(of, 16, by)]) {
     const [a, b] = [make(stored, factors), make(whole, factors)]
-    const far = (part: number) =>
-      Math.max(...Array.from(a[part]!.data, (value, i) => Math.abs(Number(value) - Number(b[part]!.data[i]))))
+    const far = (part: number) => {
+      const [ours, theirs] = [a, b].map((of) => [...of[part]!.data].map(Number))
+      return Math.max(...ours!.map((value, i) => Math.abs(value - theirs![i]!)))
+    }
     expect(far(0)).toBeLessThanOrEqual(1)
     expect(far(1)).toBeLessThan(1e-6)
   }
   const sums = new Float32Array(outputs)
   addProducts(sums, stored, factors)
-  const row = [...whole.values.subarray(0, inputs)].reduce((sum, value, i) => sum + value * factors[i]!, 0)
+  const row = Array.from(whole.values as Float32Array)
+    .slice(0, inputs)
+    .reduce((sum, value, i) => sum + value * factors[i]!, 0)
   expect(sums[0]).toBeCloseTo(row, 3)
+})
+
+describe('a canary', () => {
+  it('warns where int8 falls below the floor that its checkpoint states, and goes with the checkpoint', async () => {
+    const folder = join(scratch, 'canary')
+    await using model = await CLIPModel.fromPretrained(fixture('families/clip'))
+    const load = async (floor: number, dtype?: 'int8' | 'int8-fast') => {
+      await model.savePretrained(folder, { dtype: 'int8', canary: await quantizationCanary(model, floor) })
+      const warned: Warning[] = []
+      const onWarning = (warning: Warning) => void warned.push(warning)
+      await using small = await CLIPModel.fromPretrained(folder, { onWarning, ...(dtype ? { dtype } : {}) })
+      await small.savePretrained(join(scratch, 'again'), { dtype: 'int8' })
+      await small.savePretrained(join(scratch, 'whole'))
+      return warned
+    }
+    const config = async (name: string) =>
+      JSON.parse(await readFile(join(scratch, name, 'config.json'), 'utf8')) as object
+    for (const dtype of ['int8', 'int8-fast'] as const) {
+      expect(await load(0.99, dtype)).toEqual([])
+      const warned = await load(0.9999999, dtype)
+      expect(warned.map(({ code }) => code)).toEqual(['int8-canary', 'int8-canary'])
+      expect(warned[0]!.message).toMatch(/vision embedding .* cosine 0\.99\d+ .* promises 0\.9999999/)
+    }
+    expect(await load(0.9999999)).toEqual([])
+    expect(await config('again')).toMatchObject({ canary: { floor: 0.9999999 } })
+    expect(await config('whole')).not.toHaveProperty('canary')
+    await expect(quantizationCanary(model, 99)).rejects.toMatchObject({ code: 'bad-option' })
+    const canary = await quantizationCanary(model, 0.99)
+    await expect(model.savePretrained(folder, { canary })).rejects.toMatchObject({ code: 'bad-option' })
+  })
 })
 
 describe('the report', () => {
