@@ -18,7 +18,7 @@ export interface Loaded extends AsyncDisposable {
 export async function loadModel(
   context: Context,
   flags: LoadFlags,
-  more: Pick<OnnxOptions, 'batching' | 'dtype'> = {},
+  more: Pick<OnnxOptions, 'batching' | 'dtype' | 'sessionOptions'> = {},
 ): Promise<Loaded> {
   const source = modelSource(flags.model)
   const options = context.sourceOptions(flags)

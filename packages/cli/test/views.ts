@@ -12,9 +12,3 @@ export async function writeViews(folder: string, count: number): Promise<void> {
       .rotate(Math.floor(i / samples.length) * 3, { background: '#fff' })
       .toFile(join(folder, `${String(i).padStart(5, '0')}.png`))
 }
-
-/** A picture of a file, RGB on white, so many pixels wide and high. */
-export async function rawPixels(bytes: Uint8Array, side: number): Promise<{ data: Uint8Array }> {
-  const picture = sharp(bytes).flatten({ background: '#fff' }).resize(side, side, { fit: 'fill' })
-  return { data: await picture.removeAlpha().toColourspace('srgb').raw().toBuffer() }
-}
