@@ -104,7 +104,7 @@ it(`${ROWS} pictures: the approximate index finds 98% of what a flat scan does`,
     }
   })
   expect(await index.count()).toBe(ROWS)
-  const settled = await timed(() => index.settle())
+  const settled = await timed(() => index.optimize())
   const [flat, approximate, recalls]: number[][] = [[], [], []]
   for (const vector of queries) {
     const exact = await timed(() => index.search({ vector }, { k: K, exact: true }))

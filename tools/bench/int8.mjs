@@ -9,7 +9,7 @@ import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
 
 const { THREADS = '2', ROUNDS = '9' } = process.env
 /** Milliseconds before each call: the threads of the side before spin on for a while and would slow this one. */
-const SETTLE = 200
+const PAUSE = 200
 const median = (/** @type {number[]} */ values) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
 
 const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-bench-'))
@@ -44,7 +44,7 @@ for (const [name, run] of Object.entries(cases)) {
   // The first round makes sessions.
   for (let round = 0; round <= Number(ROUNDS); round++)
     for (const [i, [, model]] of sides.entries()) {
-      await setTimeout(SETTLE)
+      await setTimeout(PAUSE)
       const start = performance.now()
       await run(model)
       if (round > 0) times[i]?.push(performance.now() - start)

@@ -10,7 +10,7 @@ import { writeRatios } from './ratios.mjs'
 
 const { PYTHON = 'python3', THREADS = '2', LOADS = '7', ROUNDS = '15' } = process.env
 /** Milliseconds before each call: the threads of the side before spin on for a while and would slow this one. */
-const SETTLE = 200
+const PAUSE = 200
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const CHECKPOINT = path('../../.cache/bench/vit-bert')
 const EXPORT = path('../../.cache/bench/export')
@@ -88,7 +88,7 @@ for (const request of [
   const times = collect()
   for (let round = -2; round < Number(ROUNDS); round++)
     for (const [name, side] of Object.entries(running)) {
-      await setTimeout(SETTLE)
+      await setTimeout(PAUSE)
       const { ms } = await side.ask(request)
       if (round >= 0) times[name].push(ms)
     }

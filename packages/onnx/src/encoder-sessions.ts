@@ -146,7 +146,7 @@ export class EncoderSessions {
   }
 
   #session(traced: TracedEncoder, model: ModelProto, entries: readonly WeightEntry[], options: OnnxOptions) {
-    return openSession(entries, this.weights, options, (place) => traced.placed(model, place))
+    return openSession(entries, this.weights, options, (dataOf) => traced.withData(model, dataOf))
   }
 
   /** What the graph is given for one size: constants, and tables that are computed here. */

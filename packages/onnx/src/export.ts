@@ -12,7 +12,7 @@ import {
 } from '@dual-encoder/core/backend'
 import { encoderGraph } from './graph/encoder-graph'
 import { serialize } from './graph/proto'
-import { placeParams } from './place-params'
+import { paramData } from './param-data'
 import { weightBytes } from './runtime/weight-bytes'
 
 export interface ExportOptions {
@@ -50,10 +50,10 @@ export async function exportEncoders(
       }
       await writer.write(`${name}.data`, chunks(entries))
     } else for (const entry of entries) values.set(entry.name, weightBytes(await entry.read()))
-    const place = placeParams(weights, (entry) => values.get(entry.name) as Uint8Array)
+    const dataOf = paramData(weights, (entry) => values.get(entry.name) as Uint8Array)
     const graphOptions = { imageSize: imageSizeOf(encoder, options), kernels: 'standard' as const }
     const request = { features: true, embeds: true, poolerOutput: true }
-    await writer.write(name, [serialize(encoderGraph(encoder, request, place, graphOptions))])
+    await writer.write(name, [serialize(encoderGraph(encoder, request, dataOf, graphOptions))])
   }
 }
 

@@ -41,9 +41,9 @@ it.each([
   const pixels = new ort.Tensor('float32', wave(batch * channels * 7 * 8, 0.7), [batch, channels, 7, 8])
   const run = async (kernels: Kernels) => {
     const graph = new GraphBuilder('patches')
-    const place = ({ name }: { name: string }) =>
+    const dataOf = ({ name }: { name: string }) =>
       bytes(name === 'bias' ? wave(outputs, 1.3) : wave(outputs * channels * height * width, 0.3))
-    const ops = new OnnxOps(graph, place, kernels)
+    const ops = new OnnxOps(graph, dataOf, kernels)
     const patches = ops.patchEmbed(ops.input('pixels', 'float32', ['batch', channels, 7, 8]), { weight, bias })
     expect(patches.dims).toEqual(['batch', 8, outputs])
     const model = serialize(graph.build(new Map([['patches', { value: ops.shaped(patches), dims: patches.dims }]])))

@@ -223,8 +223,8 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     return { dims: [x.dims[0] as Dim, x.dims[2] as Dim], shaped }
   }
   tokenAt(x: OnnxValue, index: OnnxValue): OnnxValue {
-    const places = this.graph.node('Unsqueeze', [this.shaped(index), this.graph.ints([1])])
-    const shaped = this.graph.node('GatherND', [this.shaped(x), places], { batch_dims: 1 })
+    const indices = this.graph.node('Unsqueeze', [this.shaped(index), this.graph.ints([1])])
+    const shaped = this.graph.node('GatherND', [this.shaped(x), indices], { batch_dims: 1 })
     return { dims: [x.dims[0] as Dim, x.dims[2] as Dim], shaped }
   }
   meanTokens(x: OnnxValue, mask?: OnnxValue): OnnxValue {

@@ -6,7 +6,7 @@ import type { Env, InferenceSession } from 'onnxruntime-common'
 export interface OnnxOptions {
   /**
    * Threads within an operator. By default one for each core in Node, one for every two in cross-origin isolated pages,
-   * and one in other pages. A page settles it with its first model.
+   * and one in other pages. A page's first model decides.
    */
   threads?: number
   /** Where a browser finds onnxruntime-web's files, where no bundler has placed them: their folder, or each one. */

@@ -31,7 +31,7 @@ export interface OnnxValue {
 }
 
 /** Where the bytes of a weight are, for an initializer; or that the graph is given it. */
-export type PlaceParam = (param: Param) => TensorProto['data'] | 'input'
+export type ParamData = (param: Param) => TensorProto['data'] | 'input'
 
 /** Whether a flat value of these sizes can be shaped again: of those that have only a name, the first two are B and L. */
 export function canBeFlat(dims: readonly Dim[]): boolean {
@@ -56,7 +56,7 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
 
   constructor(
     public graph: GraphBuilder,
-    private readonly place: PlaceParam,
+    private readonly dataOf: ParamData,
     protected readonly kernels: Kernels,
     protected readonly int8?: Int8Weights,
   ) {}
@@ -94,7 +94,7 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
     const [start, end] = param.rows ?? [0, param.shape[0] ?? 1]
     const dims = param.shape.length === 0 ? [] : [end - start, ...param.shape.slice(1)]
     const name = param.rows ? `${param.name}[${start}:${end}]` : param.name
-    const data = this.place(param)
+    const data = this.dataOf(param)
     if (data === 'input') {
       const whole = this.#given(param)
       return param.rows ? this.graph.node('Slice', [whole, this.graph.ints([start]), this.graph.ints([end])]) : whole
@@ -309,9 +309,9 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
     const flat = graph.node('Reshape', [this.shaped(rows), graph.ints([-1, width])])
     // ScatterND adds repeated indices wrongly with several threads (ONNX Runtime 1.30 to 1.32); ScatterElements does not.
     const column = graph.node('Reshape', [this.shaped(index), graph.ints([-1, 1])])
-    const places = graph.node('Expand', [column, graph.node('Shape', [flat])])
+    const indices = graph.node('Expand', [column, graph.node('Shape', [flat])])
     const zeros = graph.node('ConstantOfShape', [graph.ints([count, width])])
-    const shaped = graph.node('ScatterElements', [zeros, places, flat], { axis: 0, reduction: 'add' })
+    const shaped = graph.node('ScatterElements', [zeros, indices, flat], { axis: 0, reduction: 'add' })
     return { dims: [count, width], shaped }
   }
   oneHot(index: OnnxValue, like: OnnxValue): OnnxValue {

@@ -5,8 +5,8 @@ import type { InferenceSession } from 'onnxruntime-common'
 import type { Kernels } from './graph/kernels'
 import { type ModelProto, serialize } from './graph/proto'
 import type { OnnxOptions } from './options'
-import { placeParams } from './place-params'
-import type { PlaceParam } from './primitives'
+import { paramData } from './param-data'
+import type { ParamData } from './primitives'
 import type { Engine } from './runtime/runtime'
 
 /** A graph made ready to run. */
@@ -33,17 +33,17 @@ export async function sessionParts(
   entries: readonly WeightEntry[],
   weights: Weights,
   options: OnnxOptions,
-  write: (place: PlaceParam, kernels: Kernels) => ModelProto,
+  write: (dataOf: ParamData, kernels: Kernels) => ModelProto,
 ): Promise<SessionParts> {
   const providers = options.executionProviders ?? runtime.defaultProviders
   const engine = await runtime.load(providers, options)
-  const placed = await runtime.placeWeights(entries)
+  const stored = await runtime.storeWeights(entries)
   try {
-    const model = serialize(write(placeParams(weights, placed.place), kernelsOf(providers)))
-    const settings = sessionOptions(options, providers, placed.sessionOptions)
-    return { engine, providers, model, settings, release: () => placed.release() }
+    const model = serialize(write(paramData(weights, stored.dataOf), kernelsOf(providers)))
+    const settings = sessionOptions(options, providers, stored.sessionOptions)
+    return { engine, providers, model, settings, release: () => stored.release() }
   } catch (error) {
-    await placed.release()
+    await stored.release()
     throw error
   }
 }

@@ -50,17 +50,17 @@ export function sessionKey(
   options: OnnxOptions,
 ): string | undefined {
   const files = new Map<string, number>()
-  const places: unknown[] = []
+  const located: unknown[] = []
   for (const { name, storage, change, location } of entries) {
     if (!location?.local) return undefined
     const { folder, name: file, size, modified } = location.local
     const path = JSON.stringify([folder, file, size, modified])
     if (!files.has(path)) files.set(path, files.size)
-    places.push([name, storage, change, files.get(path), location.offset])
+    located.push([name, storage, change, files.get(path), location.offset])
   }
   const { nodes, inputs, outputs, initializers } = model.graph
   const constants = initializers.filter(isConstant).map((tensor) => [tensor.name, constantKey(tensor)])
   const { threads, executionProviders, lowMemory, sessionOptions } = options
   const engine = { threads, executionProviders, lowMemory, sessionOptions }
-  return JSON.stringify([nodes, inputs, outputs, constants, places, [...files.keys()], engine])
+  return JSON.stringify([nodes, inputs, outputs, constants, located, [...files.keys()], engine])
 }

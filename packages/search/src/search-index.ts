@@ -97,14 +97,14 @@ export class SearchIndex {
     checkOptions(options, ['batchSize', 'signal', 'onProgress'], 'add')
     const adding = new Adding(this.#store, this.#options.model, this.#options.processor, options)
     const report = typeof source === 'string' ? await adding.path(source) : await adding.items(source)
-    // Even where nothing is new: an addition before may have been killed as it settled.
-    await this.settle()
+    // Even where nothing is new: an addition before may have been killed as it did this.
+    await this.optimize()
     return report
   }
 
   /**
    * Puts pictures that this index's model has embedded elsewhere in place of those of the same ids, all of them or none. Several
-   * may do so at once; `settle` comes after the last.
+   * may do so at once; `optimize` comes after the last.
    */
   async put(pictures: readonly Embedded[]): Promise<void> {
     const row = { kind: 'picture', size: null, mtime: null, hash: null, text: null, metadata: {} } as const
@@ -112,8 +112,8 @@ export class SearchIndex {
   }
 
   /** After many changes: puts small files together, makes or renews the approximate index. `add` does so itself. */
-  async settle(): Promise<void> {
-    await this.#store.settle(this.#options.exactBelow ?? 20_000, () => this.#askedTexts())
+  async optimize(): Promise<void> {
+    await this.#store.optimize(this.#options.exactBelow ?? 20_000, () => this.#askedTexts())
   }
 
   async remove(ids: readonly string[]): Promise<void> {

@@ -32,12 +32,12 @@ it('looks through as much as texts need, which lie aside of pictures', async () 
   const texts = Array.from({ length: 50 }, () => unit([...half(0), ...half(1)]))
   const store = await LanceStore.open(folder)
   await store.put(vectors.map(row))
-  const settled = async (asked: Float32Array[]) => {
+  const optimized = async (asked: Float32Array[]) => {
     await store.record({ version: 1, size: SIZE, fingerprint: { image: [1], text: [1] } })
-    await store.settle(1000, () => Promise.resolve(asked))
+    await store.optimize(1000, () => Promise.resolve(asked))
     return (await store.recorded())!.approximate!
   }
-  const [ofRows, ofTexts] = [await settled(vectors.slice(0, 50)), await settled(texts)]
+  const [ofRows, ofTexts] = [await optimized(vectors.slice(0, 50)), await optimized(texts)]
   expect(ofTexts.probes).toBeGreaterThan(ofRows.probes)
   expect(ofTexts.recall.texts).toBeGreaterThanOrEqual(0.99)
   const near = async (vector: Float32Array, exact: boolean) =>

@@ -54,7 +54,7 @@ it('puts many changes together, and is whole wherever that was cut off', async (
   const store = await SavedStore.open(files)
   for (let i = 0; i < 40; i++) await store.put([row(String(i % 10), i / 20)])
   const before = new Map(files.all)
-  await store.settle()
+  await store.optimize()
   expect(files.all.size).toBe(1)
   const wanted = await nearest(store)
   expect(wanted).toHaveLength(10)

@@ -9,7 +9,7 @@ import { installWasmKernels } from './wasm'
 let ours: string | undefined
 /** The backend that this package has started and that ends with the last model on it. */
 let ending: string | undefined
-/** Models, and where they run; undefined while that is being settled. */
+/** Models, and where they run; undefined while that is being chosen. */
 const users = new Map<object, string | undefined>()
 /** Starts are one after the other: TensorFlow.js has one current backend. */
 let last: Promise<unknown> = Promise.resolve()
@@ -38,7 +38,7 @@ async function start(name: TfBackend, options: TfjsOptions): Promise<void> {
     } finally {
       loaded?.restore()
     }
-    loaded?.settle()
+    loaded?.started()
     if (loaded?.endsIdle) ending = name
     if (name === 'webgl' && !tf.env().getBool('WEBGL_RENDER_FLOAT32_ENABLED'))
       throw new Error('this device computes in 16 bits only')

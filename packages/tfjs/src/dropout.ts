@@ -4,12 +4,12 @@ import * as tf from '@tensorflow/tfjs-core'
 /** Factors of one dropout. */
 export const drawFactors =
   (seed: number, of: DropoutOf): DrawFactors<tf.Tensor> =>
-  (place, dims, rate, tokens) =>
-    tf.tensor(dropoutFactors({ seed, of, place }, dims, rate, tokens), dims as number[])
+  (index, dims, rate, tokens) =>
+    tf.tensor(dropoutFactors({ seed, of, index }, dims, rate, tokens), dims as number[])
 
-/** The random factors of one training step, of one place after the other. */
+/** The random factors of one training step, of one index after the other. */
 export class DropoutMasks {
-  #place = 0
+  #index = 0
   readonly #draw: DrawFactors<tf.Tensor>
 
   /** @param of each encoder draws by itself */
@@ -19,6 +19,6 @@ export class DropoutMasks {
 
   /** `shape` of 0 (at `rate`) and 1 / (1 - rate). */
   next(shape: readonly number[], rate: number): tf.Tensor {
-    return this.#draw(++this.#place, shape, rate, 1)
+    return this.#draw(++this.#index, shape, rate, 1)
   }
 }

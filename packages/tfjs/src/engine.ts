@@ -80,7 +80,7 @@ export class TfjsEngine extends Engine {
   override async load(encoder: EncoderSpec, weights: Weights): Promise<KeptWeights> {
     const name = await this.start()
     const entries = encoderWeights(encoder, weights)
-    return new KeptWeights(await loadTensors(entries, () => makeCurrent(name), { place: weightTensor }), true)
+    return new KeptWeights(await loadTensors(entries, () => makeCurrent(name), { tensorOf: weightTensor }), true)
   }
 }
 

@@ -127,11 +127,11 @@ export function scatterAdd(rows: tf.Tensor, index: tf.Tensor1D, count: number): 
   const backend = tf.getBackend()
   // The cpu backend's own kernel goes through all rows once for each row of the result.
   if (backend !== 'cpu' && tf.getKernel('UnsortedSegmentSum', backend)) return tf.unsortedSegmentSum(rows, index, count)
-  const [values, places] = [rows.dataSync(), index.dataSync()]
+  const [values, indices] = [rows.dataSync(), index.dataSync()]
   const width = rows.size / index.size
   const sums = new Float32Array(count * width)
-  places.forEach((place, row) => {
-    for (let i = 0; i < width; i++) sums[place * width + i]! += values[row * width + i]!
+  indices.forEach((index, row) => {
+    for (let i = 0; i < width; i++) sums[index * width + i]! += values[row * width + i]!
   })
   return tf.tensor(sums, [count, ...rows.shape.slice(1)])
 }

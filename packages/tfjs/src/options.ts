@@ -15,7 +15,7 @@ export interface TfjsOptions {
   wasmPaths?: string | Readonly<Record<string, string>>
   /**
    * wasm: how many threads compute, 8 at most. By default one for each processor in Node and in cross-origin isolated
-   * pages, and one in other pages. Settled by whichever model starts wasm.
+   * pages, and one in other pages. Decided by whichever model starts wasm.
    */
   threads?: number
   /** What is computed in. Checkpoints of any other type are read as this. */

@@ -109,11 +109,11 @@ export class KeptWeights implements TensorWeights {
   }
 }
 
-export interface Placing {
+export interface LoadHooks {
   /** Makes the tensor of a weight, or keeps it in another place and makes none. */
-  readonly place?: (entry: WeightEntry, data: Float32Array) => tf.Tensor | undefined
+  readonly tensorOf?: (entry: WeightEntry, data: Float32Array) => tf.Tensor | undefined
   /** After each few weights: what is still underway need not add up. */
-  readonly settle?: () => Promise<void>
+  readonly afterGroup?: () => Promise<void>
 }
 
 /**
@@ -123,7 +123,7 @@ export interface Placing {
 export async function loadTensors(
   entries: Iterable<WeightEntry>,
   onTurn: () => void,
-  { place = ({ shape }, data) => tf.tensor(data, shape as number[]), settle }: Placing = {},
+  { tensorOf = ({ shape }, data) => tf.tensor(data, shape as number[]), afterGroup }: LoadHooks = {},
 ): Promise<Map<string, tf.Tensor>> {
   const tensors = new Map<string, tf.Tensor>()
   try {
@@ -131,11 +131,11 @@ export async function loadTensors(
       for (const [entry, value] of group) {
         const data = float32Of(value)
         onTurn()
-        const made = place(entry, data)
+        const made = tensorOf(entry, data)
         // Kept: a scope that the program has open must not take them along when it ends.
         if (made) tensors.set(entry.name, tf.keep(made))
       }
-      await settle?.()
+      await afterGroup?.()
     }
   } catch (error) {
     tf.dispose([...tensors.values()])

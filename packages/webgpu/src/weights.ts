@@ -146,7 +146,7 @@ export async function loadGpuWeights(
     }
     return tensor
   }
-  const place = ({ name, shape }: WeightEntry, data: Float32Array): tf.Tensor | undefined => {
+  const tensorOf = ({ name, shape }: WeightEntry, data: Float32Array): tf.Tensor | undefined => {
     if (data.byteLength <= largestBinding || shape.length !== 2) return uploaded(data, [...shape])
     const [rows = 1, columns = 1] = shape
     const count = Math.floor(largestBinding / (4 * columns))
@@ -159,10 +159,10 @@ export async function loadGpuWeights(
     return undefined
   }
   // Until the device has taken them over, uploads are in memory twice.
-  const settle = () => gpuDevice.queue.onSubmittedWorkDone()
+  const afterGroup = () => gpuDevice.queue.onSubmittedWorkDone()
   const turn = () => makeCurrent(device.name)
   try {
-    return new GpuWeights(await loadTensors(entries, turn, { place, settle }), shards, half)
+    return new GpuWeights(await loadTensors(entries, turn, { tensorOf, afterGroup }), shards, half)
   } catch (error) {
     tf.dispose([...shards.values()].flat().map(({ table }) => table))
     throw error

@@ -75,7 +75,7 @@ async function retrieval(
     for (let id = 0; id < data.length; id++) {
       const { image, text, key = `picture ${id}` } = await data.get(id)
       captions[id] = typeof text === 'string' ? [text] : text
-      yield { id: { place: id, name: key }, image: image as ImageSource }
+      yield { id: { index: id, name: key }, image: image as ImageSource }
     }
   }
   const { rows, owners, failed } = await embedAll({ model, processor }, items(), data.length, batchSize, context)
@@ -119,7 +119,7 @@ async function zeroShot(
 ): Promise<number> {
   const templates = template ? { templates: template } : {}
   const classifier = await ZeroShotClassifier.create(model, processor, { labels, signal: context.signal, ...templates })
-  const items = pictures.map(({ path }, place) => ({ id: { place, name: path }, image: path }))
+  const items = pictures.map(({ path }, index) => ({ id: { index, name: path }, image: path }))
   const { rows, owners, failed } = await embedAll({ model, processor }, items, items.length, batchSize, context)
   const accuracy = await classifier.accuracy(
     rows,
@@ -155,7 +155,7 @@ async function embedAll(
   })) {
     if (embedding) {
       embeds.push(embedding)
-      owners.push(id.place)
+      owners.push(id.index)
     } else {
       failed++
       context.say(`${id.name}: ${error.message}`)
@@ -165,7 +165,7 @@ async function embedAll(
   return { rows: stacked(embeds, embeds.length), owners, failed }
 }
 interface Picture {
-  readonly id: { readonly place: number; readonly name: string }
+  readonly id: { readonly index: number; readonly name: string }
   readonly image: ImageSource
 }
 

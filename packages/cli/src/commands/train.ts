@@ -39,8 +39,8 @@ interface Recipe extends Partial<Omit<Options, Given>> {
 /** Trains by a recipe. Ctrl-C saves; the same command goes on from there. */
 export async function train(file: string, _flags: object, context: Context): Promise<void> {
   const { model, processor, data, rules, cache, evaluate, ...rest } = await readRecipe(file)
-  const place = (path: string) => (/^(\.|\/)/.test(path) ? resolve(dirname(file), path) : path)
-  const loaded = await modelOf(model, place, context)
+  const resolved = (path: string) => (/^(\.|\/)/.test(path) ? resolve(dirname(file), path) : path)
+  const loaded = await modelOf(model, resolved, context)
   const made = processor ?? loaded.processor
   if (!made) throw new OptionError('no-processor', `${file}: a model was given without a processor.`)
   const output = rest.output === undefined ? undefined : resolve(dirname(file), rest.output)
@@ -51,12 +51,12 @@ export async function train(file: string, _flags: object, context: Context): Pro
     ...rest,
     ...(output === undefined ? {} : { output }),
     ...(cache === undefined ? {} : { cache: typeof cache === 'string' ? resolve(dirname(file), cache) : cache }),
-    ...(evaluate === undefined ? {} : { evaluate: { ...evaluate, data: await dataOf(evaluate.data, place) } }),
+    ...(evaluate === undefined ? {} : { evaluate: { ...evaluate, data: await dataOf(evaluate.data, resolved) } }),
     ...(rules === undefined ? {} : { rules: typeof rules === 'string' ? presetOf(rules) : rules }),
     batchSize: rest.batchSize ?? 32,
     model: loaded.model,
     processor: made,
-    data: await dataOf(data, place),
+    data: await dataOf(data, resolved),
   } as Options)
   // A checkpoint is of use from the first that is saved.
   if (output !== undefined) await loaded.processor?.savePretrained(output)
@@ -101,22 +101,22 @@ async function readRecipe(file: string): Promise<Recipe> {
   return recipe as Recipe
 }
 
-async function modelOf(model: Recipe['model'], place: (path: string) => string, context: Context) {
-  if (typeof model === 'string') return loadModel(context, { model: place(model) })
+async function modelOf(model: Recipe['model'], resolved: (path: string) => string, context: Context) {
+  if (typeof model === 'string') return loadModel(context, { model: resolved(model) })
   if (!('vision' in model)) return { model }
   const { onWarning, signal } = context
-  const [vision, text] = [place(model.vision), place(model.text)]
+  const [vision, text] = [resolved(model.vision), resolved(model.text)]
   return {
     model: await VisionTextDualEncoderModel.fromVisionTextPretrained(vision, text, { onWarning, signal }),
     processor: await VisionTextDualEncoderProcessor.fromPretrained(vision, { tokenizer: text, signal }),
   }
 }
 
-async function dataOf(data: Recipe['data'], place: (path: string) => string): Promise<Options['data']> {
-  if (typeof data === 'string') return folderData(place(data))
+async function dataOf(data: Recipe['data'], resolved: (path: string) => string): Promise<Options['data']> {
+  if (typeof data === 'string') return folderData(resolved(data))
   if (!('folder' in data)) return data
   const { folder, ...options } = data
-  return folderData(place(folder), options)
+  return folderData(resolved(folder), options)
 }
 
 function presetOf(name: string): Rules {

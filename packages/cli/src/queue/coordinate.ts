@@ -52,7 +52,7 @@ export async function embedByQueue(given: readonly string[], flags: QueueFlags, 
   queue.on('error', () => undefined)
   try {
     const failed = await finished(queue, place, shards, context)
-    if (into.into !== undefined) await settle(into.into, flags, context)
+    if (into.into !== undefined) await optimize(into.into, flags, context)
     return await report(place, shards, failed, context)
   } finally {
     await queue.close()
@@ -61,10 +61,10 @@ export async function embedByQueue(given: readonly string[], flags: QueueFlags, 
 }
 
 /** What no single worker does. */
-async function settle(into: string, flags: LoadFlags, context: Context): Promise<void> {
+async function optimize(into: string, flags: LoadFlags, context: Context): Promise<void> {
   await using loaded = await loadModel(context, flags)
   await using index = await SearchIndex.open(into, { model: loaded.model, processor: loaded.processor })
-  await index.settle()
+  await index.optimize()
 }
 
 /** Waits until each shard has its file, or has failed. @returns why shards failed */

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { checkFingerprint, type Fingerprint } from '@dual-encoder/search'
 
 /** Bytes `[start, end)` of a journal. */
-type Place = readonly [start: number, end: number]
+type ByteRange = readonly [start: number, end: number]
 
 /**
  * Embeddings that are done, in a file beside the one that they are for: a line each. What a killed process leaves is
@@ -13,13 +13,13 @@ type Place = readonly [start: number, end: number]
 export class Journal {
   readonly #path: string
   readonly #file: FileHandle
-  readonly #places: Map<string, Place>
+  readonly #ranges: Map<string, ByteRange>
   #end: number
 
-  private constructor(path: string, file: FileHandle, places: Map<string, Place>, end: number) {
+  private constructor(path: string, file: FileHandle, ranges: Map<string, ByteRange>, end: number) {
     this.#path = path
     this.#file = file
-    this.#places = places
+    this.#ranges = ranges
     this.#end = end
   }
 
@@ -27,7 +27,7 @@ export class Journal {
   static async open(path: string, fingerprint: Fingerprint): Promise<Journal> {
     const file = await open(path, 'a+')
     try {
-      const places = new Map<string, Place>()
+      const ranges = new Map<string, ByteRange>()
       let end = 0
       if ((await file.stat()).size > 0)
         for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
@@ -36,10 +36,10 @@ export class Journal {
           if (!entry) break
           end += Buffer.byteLength(line) + 1
           if (entry.fingerprint) checkFingerprint(entry.fingerprint, fingerprint, path)
-          if (entry.key !== undefined) places.set(entry.key, [start, end])
+          if (entry.key !== undefined) ranges.set(entry.key, [start, end])
         }
       await file.truncate(Math.min(end, (await file.stat()).size))
-      const journal = new Journal(path, file, places, (await file.stat()).size)
+      const journal = new Journal(path, file, ranges, (await file.stat()).size)
       if (journal.#end === 0) await journal.#append({ fingerprint })
       return journal
     } catch (error) {
@@ -49,19 +49,19 @@ export class Journal {
   }
 
   has(key: string): boolean {
-    return this.#places.has(key)
+    return this.#ranges.has(key)
   }
 
   async add(key: string, embedding: Float32Array): Promise<void> {
     const bytes = Buffer.from(embedding.buffer, embedding.byteOffset, embedding.byteLength)
-    this.#places.set(key, await this.#append({ key, embedding: bytes.toString('base64') }))
+    this.#ranges.set(key, await this.#append({ key, embedding: bytes.toString('base64') }))
   }
 
   async read(key: string): Promise<Float32Array | undefined> {
-    const place = this.#places.get(key)
-    if (!place) return undefined
-    const bytes = Buffer.alloc(place[1] - place[0])
-    await this.#file.read(bytes, 0, bytes.length, place[0])
+    const range = this.#ranges.get(key)
+    if (!range) return undefined
+    const bytes = Buffer.alloc(range[1] - range[0])
+    await this.#file.read(bytes, 0, bytes.length, range[0])
     const { embedding } = JSON.parse(bytes.toString()) as { embedding: string }
     const values = Uint8Array.from(Buffer.from(embedding, 'base64'))
     return new Float32Array(values.buffer)
@@ -77,7 +77,7 @@ export class Journal {
     await rm(this.#path)
   }
 
-  async #append(entry: object): Promise<Place> {
+  async #append(entry: object): Promise<ByteRange> {
     const line = Buffer.from(`${JSON.stringify(entry)}\n`)
     await this.#file.appendFile(line)
     const start = this.#end

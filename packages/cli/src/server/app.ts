@@ -150,9 +150,9 @@ export function createApp(engine: Engine, options: ServerOptions, metrics = new 
   return app
 }
 
-function vectorOf(answer: Answer, place: number): Float32Array {
+function vectorOf(answer: Answer, index: number): Float32Array {
   if ('vector' in answer) return answer.vector
-  throw new Refused(400, answer.code, `input ${place}: ${answer.message}`)
+  throw new Refused(400, answer.code, `input ${index}: ${answer.message}`)
 }
 
 /** What a client did is told to it; what failed here is not. */

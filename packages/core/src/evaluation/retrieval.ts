@@ -101,24 +101,24 @@ function checkOwners(owner: Int32Array, images: number, texts: number): void {
     throw new InputError('bad-pairs', 'No text belongs to a picture: there is nothing to measure.')
 }
 
-/** @param places of each query's answers, ascending, from 1 on */
-function summarise(places: readonly (readonly number[])[], at: readonly number[]): RetrievalScores {
+/** @param ranks of each query's answers, ascending, from 1 on */
+function summarise(ranks: readonly (readonly number[])[], at: readonly number[]): RetrievalScores {
   const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
-  const best = places.map(([first]) => first!)
+  const best = ranks.map(([first]) => first!)
   const sorted = Float64Array.from(best).sort()
   const middle = sorted.length / 2
   return {
-    queries: places.length,
+    queries: ranks.length,
     recallAt: Object.fromEntries(at.map((k) => [k, mean(best.map((rank) => (rank <= k ? 1 : 0)))])),
     medianRank: (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2,
     meanReciprocalRank: mean(best.map((rank) => 1 / rank)),
-    ndcgAt10: mean(places.map(ndcgAt10)),
-    meanAveragePrecision: mean(places.map((answers) => mean(answers.map((place, i) => (i + 1) / place)))),
+    ndcgAt10: mean(ranks.map(ndcgAt10)),
+    meanAveragePrecision: mean(ranks.map((answers) => mean(answers.map((rank, i) => (i + 1) / rank)))),
   }
 }
 
-function ndcgAt10(places: readonly number[]): number {
+function ndcgAt10(ranks: readonly number[]): number {
   const gain = (ranks: readonly number[]): number =>
     ranks.reduce((sum, rank) => (rank <= 10 ? sum + 1 / Math.log2(1 + rank) : sum), 0)
-  return gain(places) / gain(places.map((_, i) => i + 1))
+  return gain(ranks) / gain(ranks.map((_, i) => i + 1))
 }

@@ -19,7 +19,7 @@ import {
 } from './families'
 import type { ProjectionForm } from './encoder'
 import { readConfig } from './read-config'
-import { settleConfig, towerConfigOf } from './tower-configs'
+import { presentConfig, towerConfigOf } from './tower-configs'
 import { checkValues, override, type TowerOverrides } from './tower-values'
 
 export interface DualEncoderConfigValues {
@@ -129,8 +129,8 @@ export abstract class DualEncoderConfig {
   /** @throws ConfigError for another kind of model, an unsupported tower or a tower config that is no object. */
   static fromJSON<C extends DualEncoderConfig>(this: DualEncoderConfigClass<C>, json: JsonObject): C {
     const { family } = this
-    const settled = settleConfig(json)
-    const { model_type: modelType, vision_config: _vision, text_config: _text, ...rest } = settled
+    const present = presentConfig(json)
+    const { model_type: modelType, vision_config: _vision, text_config: _text, ...rest } = present
     if (modelType !== undefined && modelType !== family.modelType) throw wrongFamily(family, String(modelType))
     const {
       output_hidden_states: outputHiddenStates,
@@ -141,7 +141,7 @@ export abstract class DualEncoderConfig {
       ...others
     } = rest
     const { projection_dim: projectionDim, logit_scale_init_value: logitScaleInitValue, ...unknown } = others
-    const whole = { ...settled, model_type: family.modelType, ...partsOf(settled, family) }
+    const whole = { ...present, model_type: family.modelType, ...partsOf(present, family) }
     const [visionJson, textJson] = [towerConfigOf(whole, 'vision'), towerConfigOf(whole, 'text')]
     return new this({
       visionConfig: visionTowerOf(visionJson.model_type).config.fromJSON(visionJson),

@@ -71,13 +71,13 @@ function integers(value: Tensor, name: string, size: number, what: string, advic
     if (id >= 0n && id < size) return
     throw new InputError(
       'id-out-of-range',
-      `${name}[${place(index, value.dims)}] is ${id}; ${what} allows 0 to ${size - 1}.${advice}`,
+      `${name}[${subscript(index, value.dims)}] is ${id}; ${what} allows 0 to ${size - 1}.${advice}`,
     )
   })
   return tensor(data, value.dims, 'int64')
 }
 
-const place = (index: number, dims: readonly number[]): string => {
+const subscript = (index: number, dims: readonly number[]): string => {
   const length = dims.at(-1) ?? 1
   return `${Math.floor(index / length)}, ${index % length}`
 }

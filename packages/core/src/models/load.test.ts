@@ -139,7 +139,7 @@ describe('loadModel', () => {
     expect(VisionTextDualEncoderConfig.fromJSON(JSON.parse(JSON.stringify(loaded))).textConfig.pooling).toBe('mean')
   })
 
-  it('settles the names of old checkpoints', async () => {
+  it('knows the names of old checkpoints', async () => {
     const source = await spoiled((t) => {
       for (const [name, value] of [...t]) {
         const old = name.replace(/LayerNorm\.weight$/, 'LayerNorm.gamma').replace(/LayerNorm\.bias$/, 'LayerNorm.beta')

@@ -32,9 +32,9 @@ import {
   findPrefix,
   setLayersAside,
   setUnusedAside,
-  settleTowerNames,
+  namedWeights,
   short,
-} from './checkpoint/settle-names'
+} from './checkpoint/tower-names'
 
 /** How weights are found and read. */
 export interface CheckpointOptions extends SourceOptions {
@@ -148,28 +148,28 @@ async function loadModelFrom<C extends DualEncoderConfig>(
   const encoders = await encodersOf(config)
   const expected = modelParams(config, encoders)
   const { weights, framework } = await openWeights(opened, format)
-  const settled = new Map<string, WeightEntry>()
+  const named = new Map<string, WeightEntry>()
   for (const { kind, tower, config } of [encoders.vision, encoders.text]) {
     const prefix = `${ENCODER_NAMES[kind].tower}.`
-    for (const [name, entry] of settleTowerNames(weights, tower, prefix, prefix, expected)) settled.set(name, entry)
-    dropIdlePooler(settled, expected, prefix, config.pooling)
-    setLayersAside(settled, expected, { prefix, layers: layersIn(options[kind]) }, opened.describe, onWarning)
+    for (const [name, entry] of namedWeights(weights, tower, prefix, prefix, expected)) named.set(name, entry)
+    dropIdlePooler(named, expected, prefix, config.pooling)
+    setLayersAside(named, expected, { prefix, layers: layersIn(options[kind]) }, opened.describe, onWarning)
   }
   for (const [name, entry] of weights)
     if (!Object.values(ENCODER_NAMES).some(({ tower }) => name.startsWith(`${tower}.`)))
-      settled.set(name, shapedAs(entry, expected.get(name)?.shape))
-  if (tolerant) setUnusedAside(settled, expected, opened.describe, onWarning)
-  drawLogits(settled, expected, config, opened.describe, onWarning)
-  checkWeights(settled, expected, opened.describe)
+      named.set(name, shapedAs(entry, expected.get(name)?.shape))
+  if (tolerant) setUnusedAside(named, expected, opened.describe, onWarning)
+  drawLogits(named, expected, config, opened.describe, onWarning)
+  checkWeights(named, expected, opened.describe)
   if (framework === 'flax') {
     const { asFlaxComputes } = await import('./checkpoint/as-flax-computes')
-    const placed = [encoders.vision, encoders.text].map((encoder) => ({
+    const prefixed = [encoders.vision, encoders.text].map((encoder) => ({
       encoder,
       prefix: `${ENCODER_NAMES[encoder.kind].tower}.`,
     }))
-    asFlaxComputes(settled, placed, !config.family.towers)
+    asFlaxComputes(named, prefixed, !config.family.towers)
   }
-  return { config, ...encoders, weights: settled }
+  return { config, ...encoders, weights: named }
 }
 
 /** Draws what the logits are made by, where a checkpoint that has all else does not hold it: training kept it elsewhere. */
@@ -235,13 +235,13 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
     tower,
     [...expected.keys()].map((name) => name.slice(into.length)),
   )
-  const settled = settleTowerNames(weights, tower, prefix, into, expected)
-  dropIdlePooler(settled, expected, into, config.pooling)
+  const named = namedWeights(weights, tower, prefix, into, expected)
+  dropIdlePooler(named, expected, into, config.pooling)
   const cut = { prefix: into, layers: layersIn(options.config) }
-  setLayersAside(settled, expected, cut, opened.describe, options.onWarning ?? printWarning)
-  if (toleratesUnused(options)) setUnusedAside(settled, expected, opened.describe, options.onWarning ?? printWarning)
+  setLayersAside(named, expected, cut, opened.describe, options.onWarning ?? printWarning)
+  if (toleratesUnused(options)) setUnusedAside(named, expected, opened.describe, options.onWarning ?? printWarning)
   // What is nearly all of its files is fetched as a whole, and kept.
-  if (source !== opened && !(await isSmallPart(source, settled)))
+  if (source !== opened && !(await isSmallPart(source, named)))
     return loadTowerFrom(kind, { ...opened, inParts: undefined }, options)
   const kept = keep ? await keptBeside(kind, opened, weights) : undefined
   const aside = prefix === '' ? [] : [...weights.keys()].filter((name) => !name.startsWith(prefix) && !kept?.has(name))
@@ -251,14 +251,14 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
       message: `${opened.describe}: only the ${kind} tower "${prefix.slice(0, -1)}" is used; left aside: ${short(aside)}.`,
       names: aside,
     })
-  const found = lacksPooler(encoder, settled, expected) ? await sentencePooling(opened) : undefined
+  const found = lacksPooler(encoder, named, expected) ? await sentencePooling(opened) : undefined
   checkPooling(encoder, found)
-  checkWeights(settled, expected, opened.describe, adviceOf(found))
+  checkWeights(named, expected, opened.describe, adviceOf(found))
   if (framework === 'flax') {
     const { asFlaxComputes } = await import('./checkpoint/as-flax-computes')
-    asFlaxComputes(settled, [{ encoder, prefix: into }], json.model_type === DUAL_ENCODER.modelType)
+    asFlaxComputes(named, [{ encoder, prefix: into }], json.model_type === DUAL_ENCODER.modelType)
   }
-  return { encoder, weights: settled, kept }
+  return { encoder, weights: named, kept }
 }
 
 /** Whether these weights leave out more than a head of the files that they lie in. */

@@ -3,7 +3,7 @@ import type { JsonObject } from '../base/pretrained-config'
 import { readJson } from '../files/source'
 import type { Source } from '../files/types'
 import { npzOf } from '../weights/open'
-import { settleConfig } from './tower-configs'
+import { presentConfig } from './tower-configs'
 
 /**
  * What a folder says of its model: `config.json`, `open_clip_config.json` where that is not one of transformers, or where
@@ -14,7 +14,7 @@ export async function configFiles(
 ): Promise<{ readonly json?: JsonObject; readonly openClip?: JsonObject }> {
   const json = await readJson(source, 'config.json')
   // timm's config.json names no model_type.
-  if (json?.model_type !== undefined) return { json: settleConfig(json) }
+  if (json?.model_type !== undefined) return { json: presentConfig(json) }
   const openClip = await readJson(source, 'open_clip_config.json')
   if (openClip) return { openClip }
   const npz = json ? undefined : await npzOf(source)

@@ -9,7 +9,7 @@ import { ENCODER_NAMES, type EncoderSpec } from './encoder'
 import { OPEN_CLIP } from './families'
 import type { LoadedModel, LoadedTower } from './load'
 import { quantizableParams } from './parameters'
-import { savedName } from './checkpoint/settle-names'
+import { savedName } from './checkpoint/tower-names'
 
 export interface SaveOptions {
   /**

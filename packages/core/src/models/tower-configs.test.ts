@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
 import { VisionTextDualEncoderConfig } from './dual-encoder-config'
-import { settleConfig } from './tower-configs'
+import { presentConfig } from './tower-configs'
 
 const text = { model_type: 'bert', hidden_size: 40, num_attention_heads: 5 }
 const vision = { hidden_size: 48, num_attention_heads: 4, image_size: 30, patch_size: 6 }
-const settled = {
+const present = {
   model_type: 'vision-text-dual-encoder',
   text_config: text,
   vision_config: { ...vision, model_type: 'clip_vision_model' },
@@ -30,12 +30,12 @@ it.each([
   ],
 ])('a hybrid-clip with %s is a vision-text-dual-encoder', (_, parts) => {
   const json = { model_type: 'hybrid-clip', architectures: ['HybridCLIP'], projection_dim: 32, ...parts }
-  expect(settleConfig(json)).toEqual({ ...settled, projection_dim: 32 })
+  expect(presentConfig(json)).toEqual({ ...present, projection_dim: 32 })
   const config = VisionTextDualEncoderConfig.fromJSON(json)
   expect(config.visionConfig).toMatchObject({ modelType: 'clip_vision_model', hiddenSize: 48, imageSize: 30 })
   expect(config.toJSON()).toMatchObject({ architectures: ['VisionTextDualEncoderModel'] })
 })
 
 it('leaves every other config as it is', () => {
-  expect(settleConfig(settled)).toBe(settled)
+  expect(presentConfig(present)).toBe(present)
 })

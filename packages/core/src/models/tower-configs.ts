@@ -18,7 +18,7 @@ function hybridVision(json: JsonObject | undefined): JsonObject | undefined {
  * The config of transformers' Flax example `hybrid-clip` (clip-italian and its kin) as the
  * vision-text-dual-encoder that it became; any other config as it is.
  */
-export function settleConfig(json: JsonObject): JsonObject {
+export function presentConfig(json: JsonObject): JsonObject {
   if (json.model_type !== 'hybrid-clip') return json
   const { architectures: _, text_config_dict: __, vision_config_dict: ___, ...rest } = json
   return {

@@ -50,7 +50,7 @@ export interface FamilyOptions {
   /** What is done to each text before it is cut into tokens. */
   readonly clean?: (text: string) => string
   /** What is done to the tokens. */
-  readonly settle?: (tokens: TextHalf) => TextHalf
+  readonly finish?: (tokens: TextHalf) => TextHalf
 }
 
 const cleaned = (text: TextInput, clean: (text: string) => string): TextInput => {
@@ -79,7 +79,7 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<Arguments, 
 
   constructor(imageProcessor: ImageProcessor, tokenizer: Tokenizer, family: FamilyOptions = {}) {
     super()
-    checkOptions(family, ['loss', 'texts', 'clean', 'settle'], 'VisionTextDualEncoderProcessor')
+    checkOptions(family, ['loss', 'texts', 'clean', 'finish'], 'VisionTextDualEncoderProcessor')
     this.#family = family
     if (typeof imageProcessor !== 'function' || !('placementOf' in imageProcessor))
       throw new OptionError('no-image-processor', 'A processor needs an image processor. Give one first.')
@@ -130,7 +130,7 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<Arguments, 
   }
 
   #tokens(text: TextInput, options: TokenizerCallOptions): object {
-    const { texts, clean, settle } = this.#family
+    const { texts, clean, finish } = this.#family
     const output = this.tokenizer(clean ? cleaned(text, clean) : text, { padding: true, ...texts, ...options })
     for (const [name, rows] of Object.entries(output) as [string, TokenRows][])
       if (name !== 'offsetMapping' && Array.isArray(rows))
@@ -138,7 +138,7 @@ export class VisionTextDualEncoderProcessor extends CallableInstance<Arguments, 
           'ragged-texts',
           `${name}: the texts have ${new Set(rows.map((row) => row.length)).size} different lengths and make no tensor. Use padding: true, or call the tokenizer by itself.`,
         )
-    return settle ? settle(output as TextHalf) : output
+    return finish ? finish(output as TextHalf) : output
   }
 
   /** Probabilities `[N, M]` of `logitsPerImage` (or of any logits), as the model's loss asks. */

@@ -46,8 +46,8 @@ const AHEAD = 2
 interface Prepared<Id> {
   readonly ids: readonly Id[]
   readonly pixelValues: Tensor<'float32'>
-  /** Row of `pixelValues` to place in `ids`. */
-  readonly places: readonly number[]
+  /** Of each row of `pixelValues`, its index in `ids`. */
+  readonly indices: readonly number[]
   readonly errors: ReadonlyMap<number, Error>
 }
 
@@ -85,13 +85,13 @@ export async function* embedImages<Id>(
   try {
     for (let batch = await following.shift(); batch; batch = await following.shift()) {
       begin()
-      const { ids, pixelValues, places, errors } = batch
-      const rows = places.length > 0 ? await rowsOf(model, pixelValues, normalize) : []
+      const { ids, pixelValues, indices, errors } = batch
+      const rows = indices.length > 0 ? await rowsOf(model, pixelValues, normalize) : []
       signal?.throwIfAborted()
-      const answers = new Map(places.map((place, row) => [place, rows[row] as Float32Array]))
-      for (const [place, id] of ids.entries()) {
-        const embedding = answers.get(place)
-        yield embedding ? { id, embedding } : { id, error: errors.get(place) as Error }
+      const answers = new Map(indices.map((index, row) => [index, rows[row] as Float32Array]))
+      for (const [index, id] of ids.entries()) {
+        const embedding = answers.get(index)
+        yield embedding ? { id, embedding } : { id, error: errors.get(index) as Error }
       }
       done += ids.length
       failed += errors.size
@@ -128,7 +128,7 @@ async function prepare<Id>(
   return {
     ids: batch.map(({ id }) => id),
     pixelValues,
-    places: indices,
+    indices,
     errors: new Map(errors.map(({ index, error }) => [index, error])),
   }
 }

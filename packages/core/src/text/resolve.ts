@@ -11,21 +11,21 @@ import { NORMAL, readSentencePiece, USER_DEFINED } from './sentencepiece'
 import type { SlowFiles } from './slow-files'
 import { tokenSettings, type TokenFiles, type TokenSettings } from './special-tokens'
 
-/** A tokenizer whose settings are settled. */
+/** A tokenizer whose settings are resolved. */
 export interface Resolved {
   /** What `savePretrained` writes as `tokenizer.json`, and the engine runs. */
   readonly tokenizer: JsonObject
   /** SigLIP's SentencePiece file, which then stands for `tokenizer.json`. */
   readonly sentencePiece?: Uint8Array
   readonly engine: TextEngine
-  /** `tokenizer_config.json`, settled. */
+  /** `tokenizer_config.json`, resolved. */
   readonly config: JsonObject
   readonly type: TokenDefaults | undefined
   readonly tokens: TokenSettings['named']
 }
 
 /**
- * Settles what the files of a tokenizer say as transformers 5 does. A class that rebuilds its pipeline takes from
+ * Resolves what the files of a tokenizer say as transformers 5 does. A class that rebuilds its pipeline takes from
  * `tokenizer.json` only the vocabulary, the charsmap, the added tokens and what of the post-processor it has none of;
  * everything else is what the config says, or the class's default. Other classes are their `tokenizer.json`.
  */

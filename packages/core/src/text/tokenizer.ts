@@ -92,7 +92,7 @@ export class Tokenizer
     this.truncationSide = side('truncation', 'right')
   }
 
-  /** From the files' contents. What they say is settled as transformers does (docs/text.md). */
+  /** From the files' contents. What they say is resolved as transformers does (docs/text.md). */
   static fromFiles(files: TokenizerFiles): Tokenizer {
     const { tokenizer, tokenizerConfig, config } = files
     if (!isJsonObject(tokenizer) || !isJsonObject(tokenizer.model))
@@ -171,8 +171,8 @@ export class Tokenizer
     const { single, pair: paired, addsOnce, ...trimming } = this.#engine.postProcessor
     const { cutsAsPython } = this.#engine
     const all = pair === undefined ? single : paired
-    const places = all.filter(({ of }) => addSpecialTokens || typeof of === 'string')
-    const added = places.reduce((sum, { of }) => sum + (typeof of === 'string' ? 0 : of.length), 0)
+    const pieces = all.filter(({ of }) => addSpecialTokens || typeof of === 'string')
+    const added = pieces.reduce((sum, { of }) => sum + (typeof of === 'string' ? 0 : of.length), 0)
     const first = this.#tokens(text, returnOffsetsMapping)
     const second = pair === undefined ? undefined : this.#tokens(pair, returnOffsetsMapping)
     // As in Python, nothing is cut where not even the special tokens fit; in its own code, where there is no length.
@@ -184,7 +184,7 @@ export class Tokenizer
       options.truncationSide === undefined ? this.truncationSide : sideOf('truncation', options.truncationSide)
     const row: Row = { ids: [], types: [], special: [], offsets: [] }
     let last: number | undefined
-    for (const { of, type } of places) {
+    for (const { of, type } of pieces) {
       const isText = typeof of === 'string'
       if (addsOnce && !isText && of[0] === last) continue
       const tokens = isText

@@ -146,9 +146,9 @@ export function waves([height, width]: Grid, hiddenSize: number): Tensor<'float3
   const quarter = hiddenSize / 4
   const data = new Float32Array(height * width * hiddenSize)
   for (let i = 0; i < height * width; i++) {
-    ;[i % width, Math.floor(i / width)].forEach((place, half) => {
+    ;[i % width, Math.floor(i / width)].forEach((position, half) => {
       for (let k = 0; k < quarter; k++) {
-        const angle = place / 10000 ** (k / quarter)
+        const angle = position / 10000 ** (k / quarter)
         const at = i * hiddenSize + half * 2 * quarter + k
         data[at] = Math.sin(angle)
         data[at + quarter] = Math.cos(angle)

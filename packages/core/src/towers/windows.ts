@@ -14,21 +14,21 @@ export interface Windows {
 const countOf = ({ grid, side }: Windows): Grid => [Math.ceil(grid[0] / side), Math.ceil(grid[1] / side)]
 
 /**
- * Which token each place of each window holds, place by place and window by window within (so that windows can be taken
- * for heads). Places beyond the grid hold the token behind the last, which is to be zero.
+ * Which token each position of each window holds, position by position and window by window within (so that windows can
+ * be taken for heads). Positions beyond the grid hold the token behind the last, which is to be zero.
  */
 export function windowIndex(windows: Windows): Tensor<'int32'> {
   const { grid, side, shift } = windows
   const [down, across] = countOf(windows)
   const count = down * across
   const index = new Int32Array(side * side * count)
-  const around = (place: number, size: number) => (place + shift) % size
-  for (let place = 0; place < side * side; place++) {
+  const around = (position: number, size: number) => (position + shift) % size
+  for (let position = 0; position < side * side; position++) {
     for (let window = 0; window < count; window++) {
-      const y = around(Math.floor(window / across) * side + Math.floor(place / side), down * side)
-      const x = around((window % across) * side + (place % side), across * side)
+      const y = around(Math.floor(window / across) * side + Math.floor(position / side), down * side)
+      const x = around((window % across) * side + (position % side), across * side)
       const inside = y < grid[0] && x < grid[1]
-      index[place * count + window] = inside ? y * grid[1] + x : grid[0] * grid[1]
+      index[position * count + window] = inside ? y * grid[1] + x : grid[0] * grid[1]
     }
   }
   return tensor(index, [index.length])
@@ -47,18 +47,18 @@ export function gridIndex(windows: Windows): Tensor<'int32'> {
 /** Whether windows reach beyond the grid. */
 export const isPadded = ({ grid, side }: Windows): boolean => grid.some((size) => size % side !== 0)
 
-/** `[windows, 1, L, L]`: `value` between places of a window that were not neighbours before the shift, else 0. */
+/** `[windows, 1, L, L]`: `value` between positions of a window that were not neighbours before the shift, else 0. */
 export function windowMask(windows: Windows, value: number): Tensor<'float32'> {
   const { side, shift } = windows
   const [down, across] = countOf(windows)
   const length = side * side
   const data = new Float32Array(down * across * length * length)
   if (shift === 0) return tensor(data, [down * across, 1, length, length])
-  const region = (place: number, size: number) => Number(place >= size - side) + Number(place >= size - shift)
+  const region = (position: number, size: number) => Number(position >= size - side) + Number(position >= size - shift)
   for (let window = 0; window < down * across; window++) {
-    const regions = Array.from({ length }, (_, place) => {
-      const y = Math.floor(window / across) * side + Math.floor(place / side)
-      const x = (window % across) * side + (place % side)
+    const regions = Array.from({ length }, (_, position) => {
+      const y = Math.floor(window / across) * side + Math.floor(position / side)
+      const x = (window % across) * side + (position % side)
       return region(y, down * side) * 3 + region(x, across * side)
     })
     regions.forEach((a, i) => {
@@ -70,7 +70,7 @@ export function windowMask(windows: Windows, value: number): Tensor<'float32'> {
   return tensor(data, [down * across, 1, length, length])
 }
 
-/** `[L * L]` rows of a table of `(2 side - 1)²` distances, for each pair of places of a window. */
+/** `[L * L]` rows of a table of `(2 side - 1)²` distances, for each pair of positions of a window. */
 export function distanceIndex(side: number): Tensor<'int32'> {
   const length = side * side
   const index = new Int32Array(length * length)
@@ -85,7 +85,7 @@ export function distanceIndex(side: number): Tensor<'int32'> {
 }
 
 /**
- * Which tokens lie in each square of two by two, column by column; places beyond an odd grid hold the token behind the
+ * Which tokens lie in each square of two by two, column by column; positions beyond an odd grid hold the token behind the
  * last, which is to be zero.
  */
 export function squareIndex([height, width]: Grid): { readonly index: Tensor<'int32'>; readonly grid: Grid } {

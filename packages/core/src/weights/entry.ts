@@ -20,7 +20,7 @@ export interface WeightLocation {
 
 /** One weight of a checkpoint, not yet read. */
 export interface WeightEntry {
-  /** Its name in the model (after old names are settled). */
+  /** Its name in the model (whatever an old checkpoint calls it). */
   readonly name: string
   /** Its name in the file, where that is another framework's. */
   readonly origin?: string

@@ -103,15 +103,15 @@ it.each(['model.safetensors', 'pytorch_model.bin', 'flax_model.msgpack', 'tf_mod
 describe('readEntries', () => {
   const GAP = 65_536
 
-  /** Entries at these places of one file, and the reads that were made. */
-  function entriesAt(places: readonly (readonly [offset: number, length: number])[]) {
+  /** Entries at these ranges of one file, and the reads that were made. */
+  function entriesAt(ranges: readonly (readonly [offset: number, length: number])[]) {
     const file = Uint8Array.from({ length: 300_000 }, (_, i) => i % 251)
     const reads: number[][] = []
     const read = (offset: number, length: number) => {
       reads.push([offset, length])
       return Promise.resolve(file.slice(offset, offset + length))
     }
-    const entries = places.map(([offset, length], i): WeightEntry => ({
+    const entries = ranges.map(([offset, length], i): WeightEntry => ({
       name: String(i),
       shape: [length],
       storage: 'U8',
@@ -169,11 +169,11 @@ describe('readEntries', () => {
       ],
       [[0, 110]],
     ],
-  ])('reads %s', async (_what, places, expected) => {
-    const { entries, file, reads } = entriesAt(places as [number, number][])
+  ])('reads %s', async (_what, ranges, expected) => {
+    const { entries, file, reads } = entriesAt(ranges as [number, number][])
     const found = await readEntries(entries)
     expect(reads).toEqual(expected)
-    for (const [i, [offset = 0, length = 0]] of places.entries())
+    for (const [i, [offset = 0, length = 0]] of ranges.entries())
       expect(found.get(String(i)), String(i)).toEqual(file.slice(offset, offset + length))
   })
 

@@ -138,9 +138,9 @@ async function openShards(source: Source, format: Format): Promise<OpenedFile | 
   const { weight_map: map } = index
   if (!isJsonObject(map) || !Object.values(map).every((file) => typeof file === 'string'))
     throw new CheckpointError('bad-index', `${name} of ${source.describe} holds no weight_map from names to files.`)
-  const places = new Map(Object.entries(map as Record<string, string>))
+  const files = new Map(Object.entries(map as Record<string, string>))
   const shards = new Map<string, OpenedFile>()
-  for (const file of new Set(places.values())) {
+  for (const file of new Set(files.values())) {
     const shard = await format.open(source, checkName(file))
     if (!shard)
       throw new CheckpointError('missing-shard', `${name} of ${source.describe} names ${file}, which is not there.`)
@@ -154,7 +154,7 @@ async function openShards(source: Source, format: Format): Promise<OpenedFile | 
     )
   const found = new Map<string, WeightEntry>()
   const missing: string[] = []
-  for (const [listed, file] of places) {
+  for (const [listed, file] of files) {
     const weight = framework === 'tensorflow' ? withoutModel(listed) : listed
     const entry = shards.get(file)?.weights.get(weight)
     if (entry) found.set(weight, entry)

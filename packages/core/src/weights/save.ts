@@ -71,13 +71,13 @@ type Shards = ReadonlyMap<string, readonly WritableTensor[]>
 
 function indexOf(shards: Shards): string {
   const all = [...shards.values()].flat()
-  const places = [...shards].flatMap(([file, shard]) => shard.map(({ name }) => [name, file] as const))
+  const files = [...shards].flatMap(([file, shard]) => shard.map(({ name }) => [name, file] as const))
   const index = {
     metadata: {
       total_parameters: all.reduce((count, { shape }) => count + sizeOf(shape), 0),
       total_size: all.reduce((size, entry) => size + bytesOf(entry), 0),
     },
-    weight_map: Object.fromEntries(places.sort(([a], [b]) => (a < b ? -1 : 1))),
+    weight_map: Object.fromEntries(files.sort(([a], [b]) => (a < b ? -1 : 1))),
   }
   return `${JSON.stringify(index, null, 2)}\n`
 }

@@ -11,7 +11,7 @@ import {
 import type { Int8Weights } from '../int8/weights'
 import type { Kernels } from './kernels'
 import { OnnxOps } from '../ops'
-import type { OnnxValue, PlaceParam } from '../primitives'
+import type { OnnxValue, ParamData } from '../primitives'
 import { GraphBuilder, type GraphOutputs } from './builder'
 import type { ModelProto, TensorProto } from './proto'
 import { RunOps } from './run-ops'
@@ -42,25 +42,25 @@ function write(
   return outputs
 }
 
-/** An encoder as an ONNX model: dynamic batch and length, its weights where `place` says. */
+/** An encoder as an ONNX model: dynamic batch and length, its weights as `dataOf` says. */
 export function encoderGraph(
   encoder: EncoderSpec,
   request: EncodeRequest,
-  place: PlaceParam,
+  dataOf: ParamData,
   { imageSize, kernels }: GraphOptions,
 ): ModelProto {
   const graph = new GraphBuilder(encoder.config.modelType)
-  return graph.build(write(new OnnxOps(graph, place, kernels), encoder, request, imageSize))
+  return graph.build(write(new OnnxOps(graph, dataOf, kernels), encoder, request, imageSize))
 }
 
-/** What runs for pictures of one size, its weights not placed yet. */
+/** What runs for pictures of one size, its weights not there yet. */
 export interface TracedEncoder {
   /** With a constant of its own wherever one was written. */
   readonly model: ModelProto
   /** Computes inputs of the model that depend on the size alone: tables of positions. */
   readonly tables?: ModelProto
-  /** Either with the weights where `place` says. */
-  placed(model: ModelProto, place: PlaceParam): ModelProto
+  /** Either with the weights as `dataOf` says. */
+  withData(model: ModelProto, dataOf: ParamData): ModelProto
   /** Names of the weights that either reads. */
   weightsOf(model: ModelProto): Set<string>
 }
@@ -82,10 +82,10 @@ export function traceEncoder(
   return {
     model,
     tables: ops.tables,
-    placed(given, place) {
+    withData(given, dataOf) {
       const initializers = given.graph.initializers.map((tensor) => {
         const param = params.get(tensor.data)
-        return param ? { ...tensor, data: place(param) as TensorProto['data'] } : tensor
+        return param ? { ...tensor, data: dataOf(param) as TensorProto['data'] } : tensor
       })
       return { ...given, graph: { ...given.graph, initializers } }
     },

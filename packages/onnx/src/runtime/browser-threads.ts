@@ -27,8 +27,8 @@ async function isScript(url: URL): Promise<boolean> {
  * Whether the engine may have threads here, and finds the script that each of them starts from. Within a bundle that may
  * be a script that imports the page's own, and the thread would wait for a document for ever: they get a file of its own.
  */
-async function canStartThreads(build: Build, flags: Env.WebAssemblyFlags, isPlaced: boolean): Promise<boolean> {
-  if (!globalThis.crossOriginIsolated || isPlaced) return globalThis.crossOriginIsolated
+async function canStartThreads(build: Build, flags: Env.WebAssemblyFlags, hasPaths: boolean): Promise<boolean> {
+  if (!globalThis.crossOriginIsolated || hasPaths) return globalThis.crossOriginIsolated
   const files = FILES[build]()
   if (!(await isScript(files.mjs))) return false
   flags.wasmPaths = files
@@ -54,8 +54,8 @@ async function start(build: Build, flags: Env.WebAssemblyFlags, { threads, wasmP
 
 const started = new Map<Build, Promise<number>>()
 
-/** Settles threads and files before the engine starts, which it does once in a page: with the first model. */
-export async function settleThreads(build: Build, { wasm: flags }: Env, asked: Asked): Promise<void> {
+/** Sets threads and files before the engine starts, which it does once in a page: with the first model. */
+export async function startThreads(build: Build, { wasm: flags }: Env, asked: Asked): Promise<void> {
   const starting = started.get(build) ?? start(build, flags, asked)
   started.set(build, starting)
   const threads = await starting.catch((error: unknown) => {
@@ -65,7 +65,7 @@ export async function settleThreads(build: Build, { wasm: flags }: Env, asked: A
   })
   if (asked.threads === undefined || asked.threads === threads) return
   throw new OptionError(
-    'threads-settled',
+    'threads-started',
     `threads: ${asked.threads}: ONNX Runtime has started in this page with ${threads}, as its first model asked or by ` +
       'default. Give every model of the page the same number.',
   )

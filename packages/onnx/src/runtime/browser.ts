@@ -1,8 +1,8 @@
 import { BackendError } from '@dual-encoder/core'
 import { readEntries, readInGroups, type WeightEntry } from '@dual-encoder/core/backend'
 import type { OnnxOptions } from '../options'
-import { settleThreads } from './browser-threads'
-import type { Engine, PlacedWeights, Runtime } from './runtime'
+import { startThreads } from './browser-threads'
+import type { Engine, StoredWeights, Runtime } from './runtime'
 import { TensorStore } from './tensor-store'
 import { weightBytes, isRawFloat32 } from './weight-bytes'
 
@@ -25,14 +25,14 @@ async function load(providers: readonly string[], options: OnnxOptions): Promise
     )
   const build = providers.includes('webgpu') ? 'webgpu' : 'wasm'
   const ort = build === 'webgpu' ? await import('onnxruntime-web/webgpu') : await import('onnxruntime-web/wasm')
-  await settleThreads(build, ort.env, options)
+  await startThreads(build, ort.env, options)
   const create: Engine['create'] = async (model, settings) => {
     try {
       return await ort.InferenceSession.create(model, settings)
     } catch (cause) {
       const { message } = cause as Error
       if (!/no available backend/.test(message) || options.wasmPaths !== undefined) throw cause
-      const advice = "Where no bundler places onnxruntime-web's files, name their folder in the option wasmPaths."
+      const advice = "Where no bundler located onnxruntime-web's files, name their folder in the option wasmPaths."
       throw new BackendError('engine-missing', `ONNX Runtime did not start: ${message} ${advice}`, { cause })
     }
   }
@@ -40,13 +40,13 @@ async function load(providers: readonly string[], options: OnnxOptions): Promise
 }
 
 /** Only the bytes of the weights asked for are fetched, neighbours in one request; each becomes an external file. */
-async function placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeights> {
+async function storeWeights(entries: readonly WeightEntry[]): Promise<StoredWeights> {
   const bytes = await readEntries(entries.filter(isRawFloat32))
   for await (const group of readInGroups(entries.filter(({ name }) => !bytes.has(name))))
     for (const [{ name }, value] of group) bytes.set(name, weightBytes(value))
   const externalData = [...bytes].map(([path, data]) => ({ path, data }))
   return {
-    place: ({ name }) => ({ location: name, offset: 0, length: bytes.get(name)?.length ?? 0 }),
+    dataOf: ({ name }) => ({ location: name, offset: 0, length: bytes.get(name)?.length ?? 0 }),
     sessionOptions: { externalData },
     release: () => {
       bytes.clear()
@@ -69,6 +69,6 @@ export const runtime: Runtime = {
   defaultProviders: ['wasm'],
   inTurn,
   load,
-  placeWeights,
+  storeWeights,
   openStore: (engine) => Promise.resolve(new TensorStore(engine, false)),
 }

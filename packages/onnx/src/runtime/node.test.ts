@@ -6,7 +6,7 @@ import { type WeightEntry } from '@dual-encoder/core/backend'
 import { expect, it, vi } from 'vitest'
 import type { TensorProto } from '../graph/proto'
 import { runtime } from './node'
-import type { PlacedWeights } from './runtime'
+import type { StoredWeights } from './runtime'
 
 const entry = (name: string, values: number[]): WeightEntry => ({
   name,
@@ -17,40 +17,40 @@ const entry = (name: string, values: number[]): WeightEntry => ({
 const entries = [entry('a', [1, 2]), entry('b', [3, 4, 5])]
 const exitListeners = () => process.listeners('exit')
 
-function folderOf({ sessionOptions }: PlacedWeights): string {
+function folderOf({ sessionOptions }: StoredWeights): string {
   const { session } = sessionOptions.extra as { session: Record<string, string> }
   return Object.values(session)[0] as string
 }
 
 it('puts weights that cannot be mapped in a temporary file, and removes it on release', async () => {
   const before = exitListeners().length
-  const placed = await runtime.placeWeights(entries)
-  const folder = folderOf(placed)
-  const { location, offset, length } = placed.place(entries[1] as WeightEntry) as Exclude<
+  const stored = await runtime.storeWeights(entries)
+  const folder = folderOf(stored)
+  const { location, offset, length } = stored.dataOf(entries[1] as WeightEntry) as Exclude<
     TensorProto['data'],
     Uint8Array
   >
   const bytes = await readFile(join(folder, location))
   expect([...new Float32Array(bytes.buffer, bytes.byteOffset + offset, length / 4)]).toEqual([3, 4, 5])
-  await placed.release()
+  await stored.release()
   expect(existsSync(folder)).toBe(false)
   expect(exitListeners().length).toBe(before)
 })
 
 it('removes the file when the process ends before that', async () => {
   const before = exitListeners()
-  const placed = await runtime.placeWeights(entries)
+  const stored = await runtime.storeWeights(entries)
   const [added] = exitListeners().filter((listener) => !before.includes(listener))
-  expect(existsSync(folderOf(placed))).toBe(true)
+  expect(existsSync(folderOf(stored))).toBe(true)
   added?.call(process, 0)
-  expect(existsSync(folderOf(placed))).toBe(false)
-  await placed.release()
+  expect(existsSync(folderOf(stored))).toBe(false)
+  await stored.release()
 })
 
 it('leaves nothing where a weight cannot be read', async () => {
   const before = exitListeners().length
   const broken = { ...entry('c', [6]), read: () => Promise.reject(new Error('unreadable')) }
-  await expect(runtime.placeWeights([...entries, broken])).rejects.toThrow('unreadable')
+  await expect(runtime.storeWeights([...entries, broken])).rejects.toThrow('unreadable')
   expect(exitListeners().length).toBe(before)
 })
 

@@ -7,7 +7,7 @@ import { sizeOf, readInGroups, type WeightEntry } from '@dual-encoder/core/backe
 import type { InferenceSession } from 'onnxruntime-common'
 import type OrtNode from 'onnxruntime-node'
 import type { TensorProto } from '../graph/proto'
-import type { Engine, PlacedWeights, Runtime } from './runtime'
+import type { Engine, StoredWeights, Runtime } from './runtime'
 import { openThreadStore } from './node-store'
 import { bytesEach, weightBytes, isRawFloat32 } from './weight-bytes'
 
@@ -56,7 +56,7 @@ async function checkUnchanged(entries: readonly WeightEntry[]): Promise<void> {
  * (half precision, another format, over HTTP), they are written to a temporary file once and mapped
  * from there, because buffers given from JavaScript are copied several times.
  */
-async function placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeights> {
+async function storeWeights(entries: readonly WeightEntry[]): Promise<StoredWeights> {
   const mapped = entries.filter((entry) => isRawFloat32(entry) && entry.location?.local)
   const folder = mapped[0]?.location?.local?.folder
   const rest = entries.filter((entry) => !mapped.includes(entry) || entry.location?.local?.folder !== folder)
@@ -67,7 +67,7 @@ async function placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeig
   for await (const group of readInGroups(rest))
     for (const [{ name }, value] of group) inline.set(name, weightBytes(value))
   return {
-    place: ({ name, location }) =>
+    dataOf: ({ name, location }) =>
       inline.get(name) ?? {
         location: location?.local?.name ?? '',
         offset: location?.offset ?? 0,
@@ -78,7 +78,7 @@ async function placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeig
   }
 }
 
-async function writeAside(entries: readonly WeightEntry[]): Promise<PlacedWeights> {
+async function writeAside(entries: readonly WeightEntry[]): Promise<StoredWeights> {
   const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-'))
   const remove = () => rmSync(folder, { recursive: true, force: true })
   process.once('exit', remove)
@@ -90,7 +90,7 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<PlacedWeight
     )
     if (removed) process.removeListener('exit', remove)
   }
-  const places = new Map<string, TensorProto['data']>()
+  const located = new Map<string, TensorProto['data']>()
   try {
     const file = await open(join(folder, 'weights'), 'wx')
     try {
@@ -99,7 +99,7 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<PlacedWeight
         for (const [{ name }, value] of group) {
           const bytes = weightBytes(value)
           for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten
-          places.set(name, { location: 'weights', offset, length: bytes.length })
+          located.set(name, { location: 'weights', offset, length: bytes.length })
           offset += bytes.length
         }
     } finally {
@@ -110,7 +110,7 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<PlacedWeight
     throw error
   }
   return {
-    place: ({ name }) => places.get(name) as TensorProto['data'],
+    dataOf: ({ name }) => located.get(name) as TensorProto['data'],
     sessionOptions: folderOptions(folder),
     release,
   }
@@ -120,6 +120,6 @@ export const runtime: Runtime = {
   defaultProviders: ['cpu'],
   inTurn: (call) => call(),
   load,
-  placeWeights,
+  storeWeights,
   openStore: openThreadStore,
 }

@@ -5,9 +5,9 @@ import type { OnnxOptions } from '../options'
 import type { Store } from './store'
 
 /** Weights made ready for a session. */
-export interface PlacedWeights {
+export interface StoredWeights {
   /** Where a graph finds the bytes of a weight, from its first row. */
-  place(entry: WeightEntry): TensorProto['data']
+  dataOf(entry: WeightEntry): TensorProto['data']
   /** What the session needs to find them. */
   readonly sessionOptions: InferenceSession.SessionOptions
   /** Called when the session has taken the weights, and when it could not. */
@@ -27,7 +27,7 @@ export interface Runtime {
   inTurn<T>(call: () => Promise<T>): Promise<T>
   /** @throws BackendError where a provider is not to be had, OptionError where so many threads are not. */
   load(providers: readonly string[], options: OnnxOptions): Promise<Engine>
-  placeWeights(entries: readonly WeightEntry[]): Promise<PlacedWeights>
+  storeWeights(entries: readonly WeightEntry[]): Promise<StoredWeights>
   /** Where a training run keeps its tensors. The engine is loaded. */
   openStore(engine: Engine): Promise<Store>
 }

@@ -5,7 +5,7 @@ import type { Kernels } from '../graph/kernels'
 import type { ModelProto } from '../graph/proto'
 import { OnnxOps } from '../ops'
 import type { OnnxOptions } from '../options'
-import type { OnnxValue, PlaceParam } from '../primitives'
+import type { OnnxValue, ParamData } from '../primitives'
 import { openSession, type OpenSession, runSession } from '../session'
 import { namedInputs, type Sides, writeLoss } from './loss-graph'
 
@@ -20,16 +20,16 @@ interface Wanted {
 
 const outputOf = (name: string): string => `gradient.${name}`
 
-/** Loss and gradients of a model as one graph, whose weights lie where `place` says. */
+/** Loss and gradients of a model as one graph, whose weights lie where `dataOf` says. */
 function gradientGraph(
   model: LoadedModel,
   sides: Sides,
   { loss, names, recompute }: Wanted,
-  place: PlaceParam,
+  dataOf: ParamData,
   kernels: Kernels,
 ): ModelProto {
   const graph = new GraphBuilder('gradients')
-  const ops = new OnnxOps(graph, place, kernels)
+  const ops = new OnnxOps(graph, dataOf, kernels)
   const wanted = new Set(names)
   const tape = new Tape<OnnxValue>(ops, (name) => wanted.has(name), { recompute })
   const value = writeLoss(ops, tape, model, sides, { loss })
@@ -53,8 +53,8 @@ export class OnnxGradients {
     const inputs = Object.entries({ ...namedInputs('text', sides.texts), ...namedInputs('vision', sides.images) })
     const key = JSON.stringify([inputs.map(([name, { dims }]) => [name, dims]), wanted])
     const opening = this.#sessions.get(key, () =>
-      openSession([...weights.values()], weights, options, (place, kernels) =>
-        gradientGraph(model, sides, wanted, place, kernels),
+      openSession([...weights.values()], weights, options, (dataOf, kernels) =>
+        gradientGraph(model, sides, wanted, dataOf, kernels),
       ),
     )
     for (const old of this.#sessions.dropBeyond(MAX_SESSIONS)) void old.then(({ session }) => session.release())

@@ -26,7 +26,7 @@ export interface Sides<T = Tensor> {
 export interface Dropped {
   readonly name: string
   readonly of: DropoutOf
-  readonly place: number
+  readonly index: number
   readonly dims: readonly number[]
   readonly rate: number
   readonly tokens: number
@@ -35,9 +35,9 @@ export interface Dropped {
 /** The factors of each dropout, drawn from a seed. */
 export const factorsOf = (dropped: readonly Dropped[], seed: number, firstRow = 0): Record<string, Plain> =>
   Object.fromEntries(
-    dropped.map(({ name, of, place, dims, rate, tokens }) => [
+    dropped.map(({ name, of, index, dims, rate, tokens }) => [
       name,
-      { dims, dtype: 'float32', data: dropoutFactors({ seed, of, place, firstRow }, dims, rate, tokens) },
+      { dims, dtype: 'float32', data: dropoutFactors({ seed, of, index, firstRow }, dims, rate, tokens) },
     ]),
   )
 
@@ -107,9 +107,9 @@ export function writeSide(ops: OnnxOps, encoder: EncoderSpec, side: Side<Tensor>
 export const drawAsInputs =
   (ops: OnnxOps, dropped: Dropped[]) =>
   (of: DropoutOf) =>
-  (place: number, dims: readonly number[], rate: number, tokens: number): OnnxValue => {
-    const name = `dropout.${of}.${place}`
-    dropped.push({ name, of, place, dims, rate, tokens })
+  (index: number, dims: readonly number[], rate: number, tokens: number): OnnxValue => {
+    const name = `dropout.${of}.${index}`
+    dropped.push({ name, of, index, dims, rate, tokens })
     return ops.input(name, 'float32', dims)
   }
 

@@ -244,8 +244,8 @@ export class OnnxTraining implements TrainingRun {
     for (const old of await Promise.all(leastUsed)) await store.close(old.name)
     const locked = [...weights.values()].filter((entry) => !plan.trained.includes(entry.name))
     let graph: StepGraph | undefined
-    const parts = await sessionParts(locked, weights, options, (place, kernels) => {
-      graph = write({ model, plan, shapes: this.#shapes, place, kernels, drops })
+    const parts = await sessionParts(locked, weights, options, (dataOf, kernels) => {
+      graph = write({ model, plan, shapes: this.#shapes, dataOf, kernels, drops })
       return graph.model
     })
     try {

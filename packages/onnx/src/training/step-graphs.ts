@@ -14,7 +14,7 @@ import type { Kernels } from '../graph/kernels'
 import { withoutLastCopies } from '../graph/outputs'
 import type { ModelProto } from '../graph/proto'
 import { OnnxOps } from '../ops'
-import type { OnnxValue, PlaceParam } from '../primitives'
+import type { OnnxValue, ParamData } from '../primitives'
 import {
   type Beside,
   drawAsInputs,
@@ -36,7 +36,7 @@ export interface GraphContext {
   readonly model: ObjectiveModel
   readonly plan: TrainingPlan
   readonly shapes: ReadonlyMap<string, readonly number[]>
-  readonly place: PlaceParam
+  readonly dataOf: ParamData
   readonly kernels: Kernels
   readonly drops: boolean
 }
@@ -67,10 +67,10 @@ class Writer {
     name: string,
     readonly context: GraphContext,
   ) {
-    const { plan, place, kernels } = context
+    const { plan, dataOf, kernels } = context
     const trained = new Set(plan.trained)
     this.graph = new GraphBuilder(name)
-    this.ops = new OnnxOps(this.graph, (param) => (trained.has(param.name) ? 'input' : place(param)), kernels)
+    this.ops = new OnnxOps(this.graph, (param) => (trained.has(param.name) ? 'input' : dataOf(param)), kernels)
     this.tape = new Tape(this.ops, (name) => trained.has(name), plan)
   }
 

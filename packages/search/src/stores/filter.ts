@@ -41,7 +41,7 @@ class Parser {
   readonly #where: string
   readonly #names: ReadonlySet<string>
   readonly #tokens: Token[] = []
-  #place = 0
+  #at = 0
 
   constructor(where: string, names: ReadonlySet<string>) {
     this.#where = where
@@ -70,14 +70,14 @@ class Parser {
   }
 
   get #next(): Token {
-    return this.#tokens[this.#place] ?? { kind: 'end', text: 'the end' }
+    return this.#tokens[this.#at] ?? { kind: 'end', text: 'the end' }
   }
 
   /** Goes on where a keyword or sign is next. */
   #takes(text: string): boolean {
     const { kind, text: found } = this.#next
     if (!(kind === 'keyword' || kind === 'sign') || found !== text) return false
-    this.#place++
+    this.#at++
     return true
   }
 
@@ -130,7 +130,7 @@ class Parser {
     if (this.#takes('LIKE')) {
       const pattern = this.#next
       if (pattern.kind !== 'text') throw this.#bad(`LIKE needs a text, not "${pattern.text}"`)
-      this.#place++
+      this.#at++
       const is = likeOf(pattern.text)
       return (columns) => {
         const given = value(columns)
@@ -154,7 +154,7 @@ class Parser {
     const { kind, text } = this.#next
     if (negated) throw this.#bad(`LIKE, IN or BETWEEN was expected after NOT, not "${text}"`)
     if (kind === 'sign' && text in COMPARE) {
-      this.#place++
+      this.#at++
       return this.#compare(text, value, this.#value())
     }
     // A column of truths by itself.
@@ -177,9 +177,9 @@ class Parser {
 
   #value(): Evaluate<Value> {
     const { kind, text } = this.#next
-    this.#place++
+    this.#at++
     if (kind === 'sign' && text === '-' && this.#next.kind === 'number') {
-      const value = -Number(this.#tokens[this.#place++]!.text)
+      const value = -Number(this.#tokens[this.#at++]!.text)
       return () => value
     }
     if (kind === 'text') return () => text

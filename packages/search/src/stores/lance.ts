@@ -173,7 +173,7 @@ export class LanceStore implements Store {
     })
   }
 
-  async settle(exactBelow: number, texts: () => Promise<Float32Array[]>): Promise<void> {
+  async optimize(exactBelow: number, texts: () => Promise<Float32Array[]>): Promise<void> {
     const table = this.#items
     if (!table) return
     await change(() => table.optimize({ cleanupOlderThan: new Date(Date.now() - GRACE) }))
@@ -200,8 +200,8 @@ export class LanceStore implements Store {
     const config = this.#lance.Index.ivfFlat({ distanceType: 'dot', numPartitions })
     await change(() => table.createIndex('vector', { config, replace: true }))
     const step = Math.max(1, Math.floor(rows / RECALL.samples))
-    const places = Array.from({ length: Math.min(rows, RECALL.samples) }, (_, i) => i * step)
-    const samples = (await table.takeOffsets(places).select(['vector']).toArray()) as { vector: Iterable<number> }[]
+    const offsets = Array.from({ length: Math.min(rows, RECALL.samples) }, (_, i) => i * step)
+    const samples = (await table.takeOffsets(offsets).select(['vector']).toArray()) as { vector: Iterable<number> }[]
     const ofItems = await recallOf(
       table,
       samples.map(({ vector }) => Float32Array.from(vector)),

@@ -6,7 +6,7 @@ import type { Found, Nearest, Recorded, Row, RowState, Store } from './store'
 export class MemoryStore implements Store {
   #recorded: Recorded | undefined
   readonly #rows: Row[] = []
-  readonly #places = new Map<string, number>()
+  readonly #indices = new Map<string, number>()
   #vectors = new Float32Array(0)
 
   recorded(): Promise<Recorded | undefined> {
@@ -19,7 +19,7 @@ export class MemoryStore implements Store {
   }
 
   count(where?: string): Promise<number> {
-    return settled(() => (where === undefined ? this.#rows.length : this.#passing(where).length))
+    return promised(() => (where === undefined ? this.#rows.length : this.#passing(where).length))
   }
 
   all(): readonly Row[] {
@@ -32,61 +32,61 @@ export class MemoryStore implements Store {
 
   put(rows: readonly Row[]): Promise<void> {
     for (const row of rows) {
-      const place = this.#places.get(row.id) ?? this.#rows.length
-      this.#places.set(row.id, place)
-      this.#rows[place] = row
-      this.#write(place, row.vector)
+      const index = this.#indices.get(row.id) ?? this.#rows.length
+      this.#indices.set(row.id, index)
+      this.#rows[index] = row
+      this.#write(index, row.vector)
     }
     return Promise.resolve()
   }
 
   touch(states: readonly RowState[]): Promise<void> {
     for (const { id, size, mtime } of states) {
-      const place = this.#places.get(id)
-      if (place !== undefined) this.#rows[place] = { ...this.#rows[place]!, size, mtime }
+      const index = this.#indices.get(id)
+      if (index !== undefined) this.#rows[index] = { ...this.#rows[index]!, size, mtime }
     }
     return Promise.resolve()
   }
 
   remove(ids: readonly string[]): Promise<void> {
     for (const id of ids) {
-      const place = this.#places.get(id)
-      if (place === undefined) continue
+      const index = this.#indices.get(id)
+      if (index === undefined) continue
       // The last row takes the place.
       const last = this.#rows.pop()!
-      this.#places.delete(id)
+      this.#indices.delete(id)
       if (last.id === id) continue
-      this.#rows[place] = last
-      this.#places.set(last.id, place)
-      this.#write(place, last.vector)
+      this.#rows[index] = last
+      this.#indices.set(last.id, index)
+      this.#write(index, last.vector)
     }
     return Promise.resolve()
   }
 
   vectors(ids: readonly string[]): Promise<Map<string, Float32Array>> {
     const found = ids.flatMap((id) => {
-      const place = this.#places.get(id)
-      return place === undefined ? [] : [[id, this.#rows[place]!.vector] as const]
+      const index = this.#indices.get(id)
+      return index === undefined ? [] : [[id, this.#rows[index]!.vector] as const]
     })
     return Promise.resolve(new Map(found))
   }
 
   nearest(vector: Float32Array, { k, where }: Nearest): Promise<Found[]> {
-    return settled(() => {
+    return promised(() => {
       const size = vector.length
-      const places = where === undefined ? undefined : this.#passing(where)
-      const count = places?.length ?? this.#rows.length
+      const indices = where === undefined ? undefined : this.#passing(where)
+      const count = indices?.length ?? this.#rows.length
       const vectors = this.#vectors.subarray(0, this.#rows.length * size)
-      const rows = places ? picked(vectors, places, size) : vectors
+      const rows = indices ? picked(vectors, indices, size) : vectors
       const [hits = []] = topK(tensor(vector, [1, size]), tensor(rows, [count, size]), k)
       return hits.map(({ index, score }) => {
-        const { id, kind, text, metadata } = this.#rows[places?.[index] ?? index]!
+        const { id, kind, text, metadata } = this.#rows[indices?.[index] ?? index]!
         return { id, kind, text, metadata, score }
       })
     })
   }
 
-  settle(): Promise<void> {
+  optimize(): Promise<void> {
     return Promise.resolve()
   }
 
@@ -94,26 +94,26 @@ export class MemoryStore implements Store {
     return Promise.resolve()
   }
 
-  /** Places of the rows that a filter lets through. */
+  /** Indices of the rows that a filter lets through. */
   #passing(where: string): number[] {
     const names = new Set([...COLUMNS, ...this.#rows.flatMap(({ metadata }) => Object.keys(metadata))])
     const passes = filterOf(where, names)
-    const places: number[] = []
-    for (const [place, row] of this.#rows.entries()) {
+    const indices: number[] = []
+    for (const [index, row] of this.#rows.entries()) {
       const column = (name: string) => (isColumn(name) ? row[name] : (row.metadata[name] ?? null))
-      if (passes(column)) places.push(place)
+      if (passes(column)) indices.push(index)
     }
-    return places
+    return indices
   }
 
-  #write(place: number, vector: Float32Array): void {
+  #write(index: number, vector: Float32Array): void {
     const size = vector.length
-    if ((place + 1) * size > this.#vectors.length) {
-      const grown = new Float32Array(Math.max(1024, 2 * (place + 1)) * size)
+    if ((index + 1) * size > this.#vectors.length) {
+      const grown = new Float32Array(Math.max(1024, 2 * (index + 1)) * size)
       grown.set(this.#vectors)
       this.#vectors = grown
     }
-    this.#vectors.set(vector, place * size)
+    this.#vectors.set(vector, index * size)
   }
 }
 
@@ -121,10 +121,10 @@ const COLUMNS = ['id', 'kind', 'size', 'mtime', 'hash', 'text'] as const
 const isColumn = (name: string): name is (typeof COLUMNS)[number] => (COLUMNS as readonly string[]).includes(name)
 
 /** A promise of what is computed at once, its errors included. */
-const settled = <T>(compute: () => T): Promise<T> => new Promise((resolve) => resolve(compute()))
+const promised = <T>(compute: () => T): Promise<T> => new Promise((resolve) => resolve(compute()))
 
-function picked(vectors: Float32Array, places: readonly number[], size: number): Float32Array {
-  const rows = new Float32Array(places.length * size)
-  for (const [row, place] of places.entries()) rows.set(vectors.subarray(place * size, (place + 1) * size), row * size)
+function picked(vectors: Float32Array, indices: readonly number[], size: number): Float32Array {
+  const rows = new Float32Array(indices.length * size)
+  for (const [row, index] of indices.entries()) rows.set(vectors.subarray(index * size, (index + 1) * size), row * size)
   return rows
 }

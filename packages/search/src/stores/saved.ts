@@ -70,7 +70,7 @@ export class SavedStore extends MemoryStore {
     if (removed.length > 0) await this.#change({ removed })
   }
 
-  override async settle(): Promise<void> {
+  override async optimize(): Promise<void> {
     if (this.#numbers.length < CHANGES) return
     const before = [...this.#numbers]
     const recorded = await this.recorded()

@@ -72,7 +72,7 @@ export interface Store {
    * After many changes: puts small files together; makes or renews an approximate index from `exactBelow` rows on.
    * @param texts unit vectors of texts as people ask them, which the index is tried with
    */
-  settle(exactBelow: number, texts: () => Promise<Float32Array[]>): Promise<void>
+  optimize(exactBelow: number, texts: () => Promise<Float32Array[]>): Promise<void>
   close(): Promise<void>
 }
 

@@ -2,7 +2,7 @@ import { OptionError } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
 import type { TfjsOptions } from '../options'
 import { PINNED } from '../wasm/heap'
-import { settleThreads, type Loaded, type Runtime, threadsFor } from './runtime'
+import { checkThreads, type Loaded, type Runtime, threadsFor } from './runtime'
 
 const FLAG = 'WASM_HAS_MULTITHREAD_SUPPORT'
 
@@ -24,7 +24,7 @@ async function loadWasm({ wasmPaths, threads: asked }: TfjsOptions): Promise<Loa
     )
   const { allowThreads } = await import('./browser-threads')
   setThreadsCount(threads)
-  return { restore: allowThreads(threads), settle: () => settleThreads(asked, getThreadsCount()), endsIdle: true }
+  return { restore: allowThreads(threads), started: () => checkThreads(asked, getThreadsCount()), endsIdle: true }
 }
 
 export const runtime: Runtime = {

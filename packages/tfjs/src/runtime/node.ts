@@ -2,7 +2,7 @@ import os from 'node:os'
 import * as tf from '@tensorflow/tfjs-core'
 import { PINNED } from '../wasm/heap'
 import { allowThreads } from './node-threads'
-import { type Runtime, settleThreads, threadsFor } from './runtime'
+import { type Runtime, checkThreads, threadsFor } from './runtime'
 
 /** In Node the cpu backend prints an advertisement with its first tensor, unless TensorFlow.js is being tested. */
 function greetQuietly(): void {
@@ -18,7 +18,7 @@ export const runtime: Runtime = {
   load: {
     async cpu() {
       await import('@tensorflow/tfjs-backend-cpu')
-      return { restore() {}, settle: greetQuietly }
+      return { restore() {}, started: greetQuietly }
     },
     async wasm({ threads: asked }) {
       const { getThreadsCount, setThreadsCount, version_wasm } = await import('@tensorflow/tfjs-backend-wasm')
@@ -26,7 +26,7 @@ export const runtime: Runtime = {
       if (threads === 1) return
       tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', true)
       setThreadsCount(threads)
-      return { restore: allowThreads(threads), settle: () => settleThreads(asked, getThreadsCount()) }
+      return { restore: allowThreads(threads), started: () => checkThreads(asked, getThreadsCount()) }
     },
   },
 }

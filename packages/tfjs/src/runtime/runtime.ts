@@ -7,7 +7,7 @@ export interface Loaded {
   /** To be called when it has started, or could not be: what was changed for it is as before. */
   restore(): void
   /** Of one that has started. Throws where it is not as was asked. */
-  settle(): void
+  started(): void
   /** Its threads end, and its memory is given back, with the last model on it. */
   readonly endsIdle?: boolean
 }
@@ -31,7 +31,7 @@ export function threadsFor(asked: number | undefined, available: number): number
 }
 
 /** What is to follow a start: the engine has made a pool of workers, and keeps those it does not need. */
-export function settleThreads(asked: number | undefined, started: number): void {
+export function checkThreads(asked: number | undefined, started: number): void {
   const { wasm } = tf.findBackend('wasm') as unknown as {
     wasm: { PThread?: { unusedWorkers: { terminate(): unknown }[] } }
   }

@@ -62,9 +62,9 @@ export function gated(name: Gated, x: Float32Array, y: Float32Array): void {
   for (let i = 0; i < x.length; i++) {
     const value = x[i]!
     if (value > -LIMIT && value < LIMIT) {
-      const place = (value + LIMIT) * PER_UNIT
-      const cell = place | 0
-      const t = place - cell
+      const position = (value + LIMIT) * PER_UNIT
+      const cell = position | 0
+      const t = position - cell
       const [p0, m0] = [table[2 * cell]!, table[2 * cell + 1]!]
       const [rise, m1] = [table[2 * cell + 2]! - p0, table[2 * cell + 3]!]
       y[i] = value * (p0 + t * (m0 + t * (3 * rise - 2 * m0 - m1 + t * (m0 + m1 - 2 * rise))))
@@ -78,9 +78,9 @@ export function gatedGradient(name: Gated, x: Float32Array, dy: Float32Array, dx
   for (let i = 0; i < x.length; i++) {
     const value = x[i]!
     if (value > -LIMIT && value < LIMIT) {
-      const place = (value + LIMIT) * PER_UNIT
-      const cell = place | 0
-      const t = place - cell
+      const position = (value + LIMIT) * PER_UNIT
+      const cell = position | 0
+      const t = position - cell
       const [p0, m0] = [table[2 * cell]!, table[2 * cell + 1]!]
       const [rise, m1] = [table[2 * cell + 2]! - p0, table[2 * cell + 3]!]
       const [c2, c3] = [3 * rise - 2 * m0 - m1, m0 + m1 - 2 * rise]

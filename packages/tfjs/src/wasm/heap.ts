@@ -66,7 +66,7 @@ export const outOfMemory = (cause?: unknown): BackendError =>
  * A tensor of a weight, in memory that XNNPACK's packed copy fits into when the weight's own is given back: with a bias
  * for each row, aligned. Otherwise the copies would find no place but behind all others.
  */
-export function placeWeight(backend: WasmBackend, data: Float32Array, shape: readonly number[]): tf.TensorInfo {
+export function allocateWeight(backend: WasmBackend, data: Float32Array, shape: readonly number[]): tf.TensorInfo {
   const { wasm } = backend
   const offset = wasm._malloc(data.byteLength + 4 * (shape[0] ?? 0) + 512) >>> 0
   if (offset === 0) throw outOfMemory()

@@ -2,7 +2,7 @@ import { printWarning, type WarningListener } from '@dual-encoder/core'
 import { type WeightEntry } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { registerGelus } from './gelus'
-import { difference, placeWeight, type WasmBackend } from './heap'
+import { difference, allocateWeight, type WasmBackend } from './heap'
 import { batchMatMul } from './matmul'
 import { unsortedSegmentSum } from './scatter'
 
@@ -69,9 +69,9 @@ export function installWasmKernels(onWarning: WarningListener = printWarning, ve
   return installed
 }
 
-/** The tensor of a weight, placed so that its packed copy can take its place (`keepPacked`). */
+/** The tensor of a weight, allocated so that its packed copy can take its place (`keepPacked`). */
 export function weightTensor({ shape }: WeightEntry, data: Float32Array): tf.Tensor {
   if (!installed || tf.getBackend() !== 'wasm' || shape.length < 2) return tf.tensor(data, shape as number[])
   const engine = tf.engine()
-  return engine.makeTensorFromTensorInfo(placeWeight(engine.backend as unknown as WasmBackend, data, shape))
+  return engine.makeTensorFromTensorInfo(allocateWeight(engine.backend as unknown as WasmBackend, data, shape))
 }

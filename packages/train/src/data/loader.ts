@@ -218,10 +218,10 @@ export class DataLoader<I = ProcessedInputs> implements AsyncIterable<Batch<I>> 
     const { batchSize, seed = 0, sampler } = this.#options
     const keysOf = data.keysOf && ((i: number) => data.keysOf!(i))
     let index = 0
-    for (const places of batchesOf({ length: data.length, batchSize, seed, sampler, keysOf }, epoch)) {
+    for (const indices of batchesOf({ length: data.length, batchSize, seed, sampler, keysOf }, epoch)) {
       if (index++ < from) continue
       yield await Promise.all(
-        Array.from(places, async (number): Promise<Chosen> => {
+        Array.from(indices, async (number): Promise<Chosen> => {
           try {
             return { sample: await data.get(number), number }
           } catch (error) {

@@ -41,10 +41,10 @@ export function shardedData(shards: readonly Shard[], { shuffleBuffer = 1000 }: 
 
 /** Puts a sample into the buffer and takes one out, which may be the same. */
 function swapped(buffer: Sample[], sample: Sample, random: Random): Sample {
-  const place = random.below(buffer.length + 1)
-  const drawn = buffer[place]
+  const index = random.below(buffer.length + 1)
+  const drawn = buffer[index]
   if (drawn === undefined) return sample
-  buffer[place] = sample
+  buffer[index] = sample
   return drawn
 }
 

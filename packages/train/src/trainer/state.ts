@@ -24,10 +24,10 @@ export const tensorsOf = ({ params, slots }: TrainingState): Map<string, Tensor>
 
 /** The reverse of `tensorsOf`. @throws CheckpointError where it is of a run with another optimizer */
 export function stateOf({ tensors, name }: LoadedCheckpoint, slots: readonly string[]): TrainingState {
-  const under = (place: string) =>
+  const under = (prefix: string) =>
     new Map(
       [...tensors].flatMap(([key, value]) =>
-        key.startsWith(`${place}/`) ? [[key.slice(place.length + 1), value as Tensor<'float32'>] as const] : [],
+        key.startsWith(`${prefix}/`) ? [[key.slice(prefix.length + 1), value as Tensor<'float32'>] as const] : [],
       ),
     )
   const params = under(PARAMS)

@@ -133,25 +133,25 @@ export class BrowserCache implements HubStore {
 }
 
 /** What is kept of one hub: each entry's model and where it belongs, `resolve/<commit>/...` or `refs/<revision>`. */
-async function entriesOf(endpoint: URL): Promise<{ request: Request; name: string; place: readonly string[] }[]> {
+async function entriesOf(endpoint: URL): Promise<{ request: Request; name: string; path: readonly string[] }[]> {
   const requests = (await (await openCache())?.keys()) ?? []
   return requests.flatMap((request) => {
-    const [, name, place] =
+    const [, name, path] =
       /^((?:[^/]+\/)?[^/]+)\/((?:resolve|refs)\/.+)$/.exec(
         request.url.startsWith(endpoint.href) ? request.url.slice(endpoint.href.length) : '',
       ) ?? []
-    return name && place ? [{ request, name, place: place.split('/').map(decodeURIComponent) }] : []
+    return name && path ? [{ request, name, path: path.split('/').map(decodeURIComponent) }] : []
   })
 }
 
 export async function cached(endpoint: URL): Promise<CachedModel[]> {
   const cache = await openCache()
   const models = new Map<string, { size: number; refs: Map<string, string[]> }>()
-  for (const { request, name, place } of await entriesOf(endpoint)) {
+  for (const { request, name, path } of await entriesOf(endpoint)) {
     const model = models.get(name) ?? { size: 0, refs: new Map<string, string[]>() }
     models.set(name, model)
     const response = await cache?.match(request)
-    const [kind, key = ''] = place
+    const [kind, key = ''] = path
     if (kind === 'resolve') model.size += Number(response?.headers.get('content-length') ?? 0)
     const commit = kind === 'resolve' ? key : ((await response?.text()) ?? '')
     const refs = model.refs.get(commit) ?? []

@@ -87,7 +87,7 @@ class HubFiles {
     }
   }
 
-  #settle(): Promise<string> {
+  #resolveCommit(): Promise<string> {
     return this.#commit.get(async () => {
       const known = await this.#store.commitOf(this.#revision)
       if (this.#settings.offline) {
@@ -114,14 +114,14 @@ class HubFiles {
 
   /** A file that is kept already. */
   async #kept(name: string): Promise<StoredFile | undefined> {
-    const file = await this.#store.find(await this.#settle(), name)
+    const file = await this.#store.find(await this.#resolveCommit(), name)
     return file === 'absent' ? undefined : file
   }
 
   /** A file, fetched where it is not kept yet; undefined where there is none of that name. */
   #whole(name: string): Promise<StoredFile | undefined> {
     return this.#files.get(name, async () => {
-      const commit = await this.#settle()
+      const commit = await this.#resolveCommit()
       const known = await this.#store.find(commit, name)
       if (known === 'absent' || (known === undefined && this.#settings.offline)) return undefined
       const { signal } = this.#options
@@ -141,7 +141,7 @@ class HubFiles {
   }
 
   async #part(name: string, range: ByteRange): Promise<Uint8Array | undefined> {
-    const commit = await this.#settle()
+    const commit = await this.#resolveCommit()
     const known = await this.#store.find(commit, name)
     if (known === 'absent' || (known === undefined && this.#settings.offline)) return undefined
     if (known) return known.read(range)

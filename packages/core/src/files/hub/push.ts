@@ -88,7 +88,7 @@ export async function commitFiles(
     return (text ? JSON.parse(text) : {}) as T
   }
 
-  const toPlace = async (request: Omit<HttpRequest, 'method'>, method: 'PUT' | 'POST' = 'PUT') => {
+  const transfer = async (request: Omit<HttpRequest, 'method'>, method: 'PUT' | 'POST' = 'PUT') => {
     const answer = await send({ ...request, method }, plain)
     await answer.stop()
     if (!isGood(answer)) throw hubError(name, revision, request.url, answer, {})
@@ -98,17 +98,17 @@ export async function commitFiles(
   const upload = async ({ chunks, size, name: file }: Upload, oid: string, { href, header = {} }: LfsAction) => {
     const whole = bodyOf(chunks)
     const partSize = Number(header.chunk_size) || size
-    const put = async (place: string, index: number) => {
-      const answer = await toPlace({ url: new URL(place), body: whole.slice(index * partSize, (index + 1) * partSize) })
+    const put = async (url: string, index: number) => {
+      const answer = await transfer({ url: new URL(url), body: whole.slice(index * partSize, (index + 1) * partSize) })
       onProgress?.({ file, loaded: Math.min(size, (index + 1) * partSize), total: size })
       return { partNumber: index + 1, etag: answer.header('etag') }
     }
     if (header.chunk_size === undefined) return void (await put(href, 0))
-    const places = Object.entries(header).filter(([key]) => /^\d+$/.test(key))
+    const urls = Object.entries(header).filter(([key]) => /^\d+$/.test(key))
     const parts: Awaited<ReturnType<typeof put>>[] = []
-    for (const [index, [, place]] of places.sort(([a], [b]) => Number(a) - Number(b)).entries())
-      parts.push(await put(place, index))
-    await toPlace({ url: new URL(href), body: JSON.stringify({ oid, parts }), type: JSON_TYPE }, 'POST')
+    for (const [index, [, url]] of urls.sort(([a], [b]) => Number(a) - Number(b)).entries())
+      parts.push(await put(url, index))
+    await transfer({ url: new URL(href), body: JSON.stringify({ oid, parts }), type: JSON_TYPE }, 'POST')
   }
 
   const [organization, short] = name.includes('/') ? name.split('/') : [undefined, name]

@@ -16,8 +16,8 @@ interface Blocks {
   xmp?: Uint8Array | undefined
   /** EXIF as ImageMagick writes it into the text of a PNG. */
   profile?: Uint8Array | undefined
-  /** Places of segments or chunks of EXIF in the file. */
-  readonly places: (readonly [start: number, end: number])[]
+  /** Byte ranges of segments or chunks of EXIF in the file. */
+  readonly ranges: (readonly [start: number, end: number])[]
 }
 
 /** XMP and the text of a PNG count where EXIF says nothing. Never fails: what cannot be read says nothing. */
@@ -25,9 +25,9 @@ export async function turnOf(bytes: Uint8Array, format: ImageFormat): Promise<Tu
   try {
     if (format === 'avif') return { orientation: avifOrientation(bytes), unturned: () => [bytes] }
     const blocks = format === 'jpeg' ? jpegBlocks(bytes) : format === 'png' ? await pngBlocks(bytes) : webpBlocks(bytes)
-    const { exif = blocks.profile, xmp, places } = blocks
+    const { exif = blocks.profile, xmp, ranges } = blocks
     const orientation = (exif && exifOrientation(exif)) ?? (xmp && xmpOrientation(xmp)) ?? 1
-    const unturned = () => (format === 'webp' ? [withoutChunks(bytes, places)] : without(bytes, places))
+    const unturned = () => (format === 'webp' ? [withoutChunks(bytes, ranges)] : without(bytes, ranges))
     return { orientation, unturned }
   } catch (error) {
     if (error instanceof RangeError) return { orientation: 1, unturned: () => [bytes] }
@@ -42,17 +42,17 @@ function avifOrientation(bytes: Uint8Array): Orientation {
   return (said ? undefined : xmp && xmpOrientation(xmp)) ?? 1
 }
 
-/** What lies between places. */
-function without(bytes: Uint8Array, places: Blocks['places']): Uint8Array[] {
-  const starts = [0, ...places.map(([, end]) => end)]
-  return starts.map((start, i) => bytes.subarray(start, places[i]?.[0]))
+/** What lies between ranges. */
+function without(bytes: Uint8Array, ranges: Blocks['ranges']): Uint8Array[] {
+  const starts = [0, ...ranges.map(([, end]) => end)]
+  return starts.map((start, i) => bytes.subarray(start, ranges[i]?.[0]))
 }
 
 /** The chunks of a WebP go by another name, since its head holds its size. */
-function withoutChunks(bytes: Uint8Array, places: Blocks['places']): Uint8Array {
-  if (places.length === 0) return bytes
+function withoutChunks(bytes: Uint8Array, ranges: Blocks['ranges']): Uint8Array {
+  if (ranges.length === 0) return bytes
   const file = new Uint8Array(bytes)
-  for (const [start] of places) file.fill(0x58, start, start + 4)
+  for (const [start] of ranges) file.fill(0x58, start, start + 4)
   return file
 }
 
@@ -65,7 +65,7 @@ const XMP = 'http://ns.adobe.com/xap/1.0/\0'
 /** Of segments before the first scan. Several of EXIF are one block. */
 function jpegBlocks(bytes: Uint8Array): Blocks {
   const view = viewOf(bytes)
-  const blocks: Blocks = { places: [] }
+  const blocks: Blocks = { ranges: [] }
   for (let at = 2; ;) {
     while (view.getUint8(at) !== 0xff) at++
     while (view.getUint8(at) === 0xff) at++
@@ -76,7 +76,7 @@ function jpegBlocks(bytes: Uint8Array): Blocks {
     const body = bytes.subarray(at + 2, at + length)
     if (marker === 0xe1 && latin(body.subarray(0, EXIF.length)) === EXIF) {
       blocks.exif = blocks.exif ? joined(blocks.exif, body.subarray(EXIF.length)) : body
-      blocks.places.push([at - 2, at + length])
+      blocks.ranges.push([at - 2, at + length])
     }
     if (marker === 0xe1 && latin(body.subarray(0, XMP.length)) === XMP) blocks.xmp = body.subarray(XMP.length)
     at += length
@@ -96,13 +96,13 @@ const MAX_TEXT = 2 ** 20
 /** Of all chunks, those after the pixels too. */
 async function pngBlocks(bytes: Uint8Array): Promise<Blocks> {
   const view = viewOf(bytes)
-  const blocks: Blocks = { places: [] }
+  const blocks: Blocks = { ranges: [] }
   for (let at = 8; at + 12 <= bytes.length; at += 12 + view.getUint32(at)) {
     const kind = latin(bytes.subarray(at + 4, at + 8))
     const body = bytes.subarray(at + 8, at + 8 + view.getUint32(at))
     if (kind === 'eXIf') {
       blocks.exif = body
-      blocks.places.push([at, at + 12 + body.length])
+      blocks.ranges.push([at, at + 12 + body.length])
     }
     if (kind === 'IEND') break
     if (kind !== 'tEXt' && kind !== 'zTXt' && kind !== 'iTXt') continue
@@ -133,7 +133,7 @@ function fromHex(profile: string): Uint8Array {
 
 function webpBlocks(bytes: Uint8Array): Blocks {
   const view = viewOf(bytes)
-  const blocks: Blocks = { places: [] }
+  const blocks: Blocks = { ranges: [] }
   for (let at = 12; at + 8 <= bytes.length;) {
     const size = view.getUint32(at + 4, true)
     const kind = latin(bytes.subarray(at, at + 4))
@@ -141,7 +141,7 @@ function webpBlocks(bytes: Uint8Array): Blocks {
     if (kind === 'XMP ') blocks.xmp ??= body
     if (kind === 'EXIF') {
       blocks.exif ??= body
-      blocks.places.push([at, at + 8 + size])
+      blocks.ranges.push([at, at + 8 + size])
     }
     at += 8 + size + (size % 2)
   }

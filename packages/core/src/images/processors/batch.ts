@@ -43,12 +43,14 @@ export function stack(rows: readonly Row[], { settings, maxPixels }: Task, out?:
   if (!out && rows.length === 1 && first?.data.length === total) return tensor(first.data, dims, 'float32')
   const data = out ? out.subarray(0, total) : new Float32Array(total)
   if (out && settings.pad) data.fill(0)
-  rows.forEach(({ planes }, row) => place(planes, data.subarray(row * perImage, (row + 1) * perImage), height, width))
+  rows.forEach(({ planes }, row) =>
+    writeRow(planes, data.subarray(row * perImage, (row + 1) * perImage), height, width),
+  )
   return tensor(data, dims, 'float32')
 }
 
 /** Into the top left corner of `[3, height, width]`; the rest stays. */
-function place(planes: Planes, target: Float32Array, height: number, width: number): void {
+function writeRow(planes: Planes, target: Float32Array, height: number, width: number): void {
   if (planes.height === height && planes.width === width) return target.set(planes.data)
   for (let channel = 0; channel < 3; channel++)
     for (let y = 0; y < planes.height; y++) {

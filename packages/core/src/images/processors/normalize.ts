@@ -1,6 +1,6 @@
 import type { RawImage } from '../raw-image'
 import type { Rounding } from '../resize/coefficients'
-import { Places, simd } from '../resize/simd-memory'
+import { Reservations, simd } from '../resize/simd-memory'
 
 /** A prepared picture: `[3, height, width]`. */
 export interface Planes {
@@ -90,11 +90,11 @@ export function simdPlanes(
   tables: readonly Float32Array[],
 ): Float32Array<ArrayBuffer> | undefined {
   const wasm = simd()
-  const places = new Places()
-  const source = places.reserve(data.length)
-  const table = places.reserve(3 * 256 * 4)
-  const target = places.reserve(data.length * 4)
-  const memory = wasm && places.memory(wasm)
+  const reserved = new Reservations()
+  const source = reserved.reserve(data.length)
+  const table = reserved.reserve(3 * 256 * 4)
+  const target = reserved.reserve(data.length * 4)
+  const memory = wasm && reserved.memory(wasm)
   if (!memory) return undefined
   memory.set(data, source)
   const floats = new Float32Array(memory.buffer as ArrayBuffer)

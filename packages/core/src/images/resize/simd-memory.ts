@@ -59,8 +59,8 @@ const MAX_MEMORY = 1 << 26
 /** Bytes up to a multiple of a vector's. */
 export const align = (bytes: number): number => (bytes + 15) & ~15
 
-/** Places in the module's memory, given anew at each call. */
-export class Places {
+/** Parts of the module's memory, given anew at each call. */
+export class Reservations {
   #top = PAGE
 
   /** Vectors may reach 16 bytes beyond it. */

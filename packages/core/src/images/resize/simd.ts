@@ -1,6 +1,6 @@
 import type { RawImage } from '../raw-image'
 import type { Pass } from './coefficients'
-import { align, Places, simd } from './simd-memory'
+import { align, Reservations, simd } from './simd-memory'
 
 /*
  * The passes of `passes.ts` by the WebAssembly of tools/simd/resize.as, to the same bits.
@@ -11,12 +11,12 @@ import { align, Places, simd } from './simd-memory'
 const CHUNK = 1 << 20
 
 /** Where the module finds a pass: starts, pairs of taps, weights; bytes of weights for each output; precision. */
-type PlacedPass = [starts: number, pairs: number, weights: number, perOutput: number, precision: number]
+type WrittenPass = [starts: number, pairs: number, weights: number, perOutput: number, precision: number]
 
 /** A pass as the module reads it: starts and counts (of pairs of taps) as i32, then weights. */
 interface Packed {
   readonly size: number
-  place(memory: Uint8Array, at: number): PlacedPass
+  writeTo(memory: Uint8Array, at: number): WrittenPass
 }
 
 /**
@@ -43,18 +43,18 @@ export function simdPasses(
   const outputs = vertical?.starts.length ?? rows
 
   const [across, down] = [horizontal && packed(horizontal), vertical && packed(vertical)]
-  const places = new Places()
-  const acrossAt = places.reserve(across?.size ?? 0)
-  const downAt = places.reserve(down?.size ?? 0)
-  const source = places.reserve(horizontal ? chunkRows * stride : 0)
-  const between = places.reserve((rows + 1) * line)
-  const target = places.reserve(down ? outputs * line : 0)
-  const memory = places.memory(wasm)
+  const reserved = new Reservations()
+  const acrossAt = reserved.reserve(across?.size ?? 0)
+  const downAt = reserved.reserve(down?.size ?? 0)
+  const source = reserved.reserve(horizontal ? chunkRows * stride : 0)
+  const between = reserved.reserve((rows + 1) * line)
+  const target = reserved.reserve(down ? outputs * line : 0)
+  const memory = reserved.memory(wasm)
   if (!memory) return undefined
 
   if (horizontal && across) {
     const run = horizontal.precision > 16 ? wasm.horizontal22 : wasm.horizontal16
-    const weights = across.place(memory, acrossAt)
+    const weights = across.writeTo(memory, acrossAt)
     for (let y = 0; y < rows; y += chunkRows) {
       const count = Math.min(chunkRows, rows - y)
       memory.set(image.data.subarray((firstRow + y) * stride, (firstRow + y + count) * stride), source)
@@ -69,7 +69,7 @@ export function simdPasses(
   if (vertical && down) {
     const run = vertical.precision > 16 ? wasm.vertical22 : wasm.vertical16
     // Starts count from the picture's first row.
-    run(between - firstRow * line, line, target, outputs, ...down.place(memory, downAt))
+    run(between - firstRow * line, line, target, outputs, ...down.writeTo(memory, downAt))
   }
 
   const result = new Uint8Array(outputs * width)
@@ -108,7 +108,7 @@ function pack({ taps, starts, counts, weights, precision }: Pass): Packed {
   }
   return {
     size: bytes.length,
-    place(memory, at) {
+    writeTo(memory, at) {
       memory.set(bytes, at)
       return [at, at + 4 * outputs, at + 8 * outputs, perOutput, precision]
     },

@@ -6,7 +6,7 @@ import type { Pooling } from '../../towers/tower'
 import type { Param } from '../../ops/ops'
 import type { Weights } from '../../weights/entry'
 import type { EncoderSpec } from '../encoder'
-import { isPooler } from '../checkpoint/settle-names'
+import { isPooler } from '../checkpoint/tower-names'
 
 /** What sentence-transformers saved beside a text tower. */
 export interface SentencePooling {

@@ -90,8 +90,8 @@ it('halves a gradient where two are largest', () => {
 it('drops values, paths of a batch, and their gradients, by the factors that it is given', () => {
   const drawn: [number, readonly number[], number][] = []
   const tape = new Tape(host)
-  tape.dropBy((place, dims, rate) => {
-    drawn.push([place, dims, rate])
+  tape.dropBy((index, dims, rate) => {
+    drawn.push([index, dims, rate])
     return tensor(
       Float64Array.from({ length: sizeOf(dims) }, (_, i) => (i % 2) * 2),
       dims,
@@ -113,7 +113,7 @@ it('drops values, paths of a batch, and their gradients, by the factors that it 
 
 it('drops of the first token what it drops where all tokens are there', () => {
   const factors = (dims: readonly number[], tokens: number, firstRow = 0): Float32Array =>
-    dropoutFactors({ seed: 5, of: 'text', place: 2, firstRow }, dims, 0.3, tokens)
+    dropoutFactors({ seed: 5, of: 'text', index: 2, firstRow }, dims, 0.3, tokens)
   const [rows, tokens, size] = [4, 3, 5]
   const all = factors([rows, tokens, size], 1)
   const firsts = [...all].filter((_, i) => i % (tokens * size) < size)
@@ -121,8 +121,8 @@ it('drops of the first token what it drops where all tokens are there', () => {
   expect([...factors([2, 1, size], tokens, 2)]).toEqual(firsts.slice(2 * size))
   const tape = new Tape(host)
   const drawn: unknown[] = []
-  tape.dropBy((place, dims, _rate, of) => {
-    drawn.push([place, dims, of])
+  tape.dropBy((index, dims, _rate, of) => {
+    drawn.push([index, dims, of])
     return values(dims, 1)
   })
   const x = tape.leaf(values([rows, tokens, size], 1))

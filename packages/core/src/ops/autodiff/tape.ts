@@ -4,10 +4,10 @@ import { TracedPrimitives } from './primitives'
 import type { Traced } from './record'
 
 /**
- * The factors of a dropout: `dims` of 0 (at `rate`) and 1 / (1 - rate). Places count from 1 on. `tokens`: of how many the
+ * The factors of a dropout: `dims` of 0 (at `rate`) and 1 / (1 - rate). Indices count from 1 on. `tokens`: of how many the
  * one along the last axis but one is the first.
  */
-export type DrawFactors<T> = (place: number, dims: readonly number[], rate: number, tokens: number) => T
+export type DrawFactors<T> = (index: number, dims: readonly number[], rate: number, tokens: number) => T
 
 /**
  * Ops that compute on other ops and note how, so that gradients can be had afterwards. What is not written here is
@@ -15,14 +15,14 @@ export type DrawFactors<T> = (place: number, dims: readonly number[], rate: numb
  */
 export class Tape<T> extends TracedPrimitives<T> {
   #draw?: DrawFactors<T>
-  #place = 0
+  #index = 0
   /** Of how many the token of the last layer is the first, where that computes no others. */
   #tokens = 1
 
-  /** Drops from now on, counting places anew; nothing without `draw`. What depends on no variable is never dropped. */
+  /** Drops from now on, counting dropouts anew; nothing without `draw`. What depends on no variable is never dropped. */
   dropBy(draw: DrawFactors<T> | undefined): void {
     this.#draw = draw
-    this.#place = 0
+    this.#index = 0
     this.#tokens = 1
   }
 
@@ -49,8 +49,8 @@ export class Tape<T> extends TracedPrimitives<T> {
   }
   #drop(x: Traced<T>, rate: number, dims: readonly number[], tokens = 1): Traced<T> {
     if (!this.#draw || rate === 0) return x
-    const place = ++this.#place
-    return x.node ? this.mul(x, { value: this.#draw(place, dims, rate, tokens) }) : x
+    const index = ++this.#index
+    return x.node ? this.mul(x, { value: this.#draw(index, dims, rate, tokens) }) : x
   }
 
   override linear(x: Traced<T>, { weight, bias, scale }: Linear, activation: Activation = 'linear'): Traced<T> {

@@ -64,15 +64,15 @@ export function textsOf(json: JsonObject, tokenizer: Tokenizer): FamilyOptions {
   if (unread.length > 0)
     throw new ConfigError('unsupported-config', `open_clip_config.json: ${unread.join(', ')} of text_cfg is not read.`)
   const length = typeof text.context_length === 'number' ? text.context_length : 77
-  const { settle, ...texts } = isHf ? ofTransformers(text, options, tokenizer, length) : { settle: zeroed }
+  const { finish, ...texts } = isHf ? ofTransformers(text, options, tokenizer, length) : { finish: zeroed }
   return {
     loss: typeof model.init_logit_bias === 'number' ? 'siglip' : 'clip',
     texts: { padding: 'max_length', maxLength: length, truncation: true, returnAttentionMask: true, ...texts },
     clean,
-    settle({ tokenTypeIds: _, ...tokens }) {
-      const { attentionMask, ...settled } = { ...tokens, ...settle(tokens) }
+    finish({ tokenTypeIds: _, ...tokens }) {
+      const { attentionMask, ...finished } = { ...tokens, ...finish(tokens) }
       // open_clip's own transformers take no mask.
-      return (typeof text.hf_model_name === 'string' ? { ...settled, attentionMask } : settled) as TextHalf
+      return (typeof text.hf_model_name === 'string' ? { ...finished, attentionMask } : finished) as TextHalf
     },
   }
 }
@@ -87,7 +87,7 @@ function chosen<T>(of: Readonly<Record<string, T>>, name: string, value: unknown
 }
 
 type Ids = Pick<TextHalf, 'inputIds' | 'attentionMask'>
-type Settling = TokenizerCallOptions & { readonly settle: (tokens: Ids) => Partial<Ids> }
+type TextForm = TokenizerCallOptions & { readonly finish: (tokens: Ids) => Partial<Ids> }
 
 const mapped = (ids: Tensor<'int64'>, map: (id: bigint, at: number) => bigint): Tensor<'int64'> =>
   tensor(ids.data.map(map), ids.dims)
@@ -98,9 +98,9 @@ const zeroed = ({ inputIds, attentionMask: { data } }: Ids): Partial<Ids> => ({
 })
 
 /** A tokenizer of transformers as `tokenizer_mode` and `strip_sep_token` have it used. */
-function ofTransformers(text: JsonObject, options: JsonObject, tokenizer: Tokenizer, length: number): Settling {
-  const modes: Readonly<Record<string, () => Settling>> = {
-    '': () => ({ settle: () => ({}) }),
+function ofTransformers(text: JsonObject, options: JsonObject, tokenizer: Tokenizer, length: number): TextForm {
+  const modes: Readonly<Record<string, () => TextForm>> = {
+    '': () => ({ finish: () => ({}) }),
     clips: () => clips(tokenizer, length),
   }
   const mode = chosen(modes, 'tokenizer_mode', text.tokenizer_mode ?? '')()
@@ -108,12 +108,12 @@ function ofTransformers(text: JsonObject, options: JsonObject, tokenizer: Tokeni
   if (separator === undefined) return mode
   return {
     ...mode,
-    settle: ({ inputIds }) => ({ inputIds: mapped(inputIds, (id) => (id === BigInt(separator) ? 0n : id)) }),
+    finish: ({ inputIds }) => ({ inputIds: mapped(inputIds, (id) => (id === BigInt(separator) ? 0n : id)) }),
   }
 }
 
 /** Text between `bos_token` and `eos_token`, padded to the length before the last, where `cls_token` stands. */
-function clips(tokenizer: Tokenizer, length: number): Settling {
+function clips(tokenizer: Tokenizer, length: number): TextForm {
   const [bos, eos, pad, cls] = ['bos_token', 'eos_token', 'pad_token', 'cls_token'].map((kind) => {
     const id = tokenizer.specialTokenId(kind)
     if (id !== undefined) return BigInt(id)
@@ -122,7 +122,7 @@ function clips(tokenizer: Tokenizer, length: number): Settling {
       `open_clip_config.json: tokenizer_mode "clips" needs a ${kind}, which this tokenizer has not. Set it in tokenizer_config.json.`,
     )
   }) as [bigint, bigint, bigint, bigint]
-  const settle = ({ inputIds, attentionMask }: Ids): Ids => {
+  const finish = ({ inputIds, attentionMask }: Ids): Ids => {
     const [rows = 0, columns = 0] = inputIds.dims
     const ids = new BigInt64Array(rows * length).fill(pad)
     const mask = new BigInt64Array(rows * length)
@@ -136,5 +136,5 @@ function clips(tokenizer: Tokenizer, length: number): Settling {
     }
     return { inputIds: tensor(ids, [rows, length]), attentionMask: tensor(mask, [rows, length]) }
   }
-  return { settle, addSpecialTokens: false, maxLength: length - 3 }
+  return { finish, addSpecialTokens: false, maxLength: length - 3 }
 }

@@ -1,14 +1,14 @@
 import { badTokenizer, Fields, idOf, unsupported } from './json'
 
-/** A place in a row: the first or second text, or tokens of their own; and its token type. */
-export interface Place {
+/** A piece of a row: the first or second text, or tokens of their own; and its token type. */
+export interface Piece {
   readonly of: 'A' | 'B' | readonly number[]
   readonly type: number
 }
 
 export interface PostProcessor {
-  readonly single: readonly Place[]
-  readonly pair: readonly Place[]
+  readonly single: readonly Piece[]
+  readonly pair: readonly Piece[]
   /** Offsets leave out the spaces that a token begins or ends with. */
   readonly trimsOffsets: boolean
   /** The first token's space was added, and takes no place in the text. */
@@ -38,7 +38,7 @@ const MAKERS: Readonly<Record<string, (fields: Fields) => Partial<PostProcessor>
     fields.objects('processors').reduce<Partial<PostProcessor>>((all, each) => ({ ...all, ...processor(each) }), {}),
   BertProcessing(fields) {
     const [cls, sep] = [tokenOf(fields, 'cls'), tokenOf(fields, 'sep')]
-    const single: Place[] = [
+    const single: Piece[] = [
       { of: [cls], type: 0 },
       { of: 'A', type: 0 },
       { of: [sep], type: 0 },
@@ -47,7 +47,7 @@ const MAKERS: Readonly<Record<string, (fields: Fields) => Partial<PostProcessor>
   },
   RobertaProcessing(fields) {
     const [cls, sep] = [tokenOf(fields, 'cls'), tokenOf(fields, 'sep')]
-    const single: Place[] = [
+    const single: Piece[] = [
       { of: [cls], type: 0 },
       { of: 'A', type: 0 },
       { of: [sep], type: 0 },
@@ -70,8 +70,8 @@ const MAKERS: Readonly<Record<string, (fields: Fields) => Partial<PostProcessor>
         return [name, new Fields(token, where).list('ids').map((id) => idOf(id, where))] as const
       }),
     )
-    const places = (name: 'single' | 'pair') => fields.objects(name).map((item) => place(item, tokens))
-    return { single: places('single'), pair: places('pair') }
+    const pieces = (name: 'single' | 'pair') => fields.objects(name).map((item) => pieceOf(item, tokens))
+    return { single: pieces('single'), pair: pieces('pair') }
   },
 }
 
@@ -80,7 +80,7 @@ function processor(fields: Fields): Partial<PostProcessor> {
   return make ? make(fields) : unsupported(fields.where, fields.type, Object.keys(MAKERS))
 }
 
-function place(item: Fields, tokens: ReadonlyMap<string, readonly number[]>): Place {
+function pieceOf(item: Fields, tokens: ReadonlyMap<string, readonly number[]>): Piece {
   if (item.has('Sequence')) {
     const text = item.at('Sequence')
     return { of: text.oneOf<'A' | 'B'>('id', ['A', 'B']), type: text.number('type_id', 0) }

@@ -2,7 +2,7 @@ import { InputError } from '../../base/errors'
 import { type AddedToken, TokenFinder } from './added-tokens'
 import type { TextEngine, Tokens } from './engine'
 import { Fields } from './json'
-import type { Place, PostProcessor } from './post-processor'
+import type { Piece, PostProcessor } from './post-processor'
 import { Precompiled } from './precompiled'
 import { PYTHON_SPACE, stripped } from './unicode'
 import { Unigram } from './unigram'
@@ -62,7 +62,7 @@ export class SiglipEngine implements TextEngine {
     )
     this.#prefixLength = this.#encode(parts.unkToken).length
     const eos = { of: [this.#ids.get(parts.eosToken) ?? parts.unkId], type: 0 }
-    const single: Place[] = [{ of: 'A', type: 0 }, eos]
+    const single: Piece[] = [{ of: 'A', type: 0 }, eos]
     this.postProcessor = {
       single,
       pair: [...single, { of: 'B', type: 0 }, eos],

@@ -31,7 +31,7 @@ function patchAngles([height, width]: Grid, headSize: number, theta: number): nu
   const frequencies = Array.from({ length: headSize / 4 }, (_, i) =>
     fround(1 / fround(theta ** fround((4 * i) / headSize))),
   )
-  const angles = (place: number) => frequencies.map((frequency) => fround(place * frequency))
+  const angles = (position: number) => frequencies.map((frequency) => fround(position * frequency))
   return Array.from({ length: height * width }, (_, i) => [...angles(Math.floor(i / width)), ...angles(i % width)])
 }
 

@@ -52,8 +52,8 @@ function tableBias<T>(ops: Ops<T>, w: Scope, stage: Stage): T {
 function distances({ windows: { side }, trainedSide }: Stage): Tensor<'float32'> {
   const span = 2 * side - 1
   const largest = trainedSide > 0 ? trainedSide - 1 : side > 1 ? side - 1 : 1
-  const scaled = (place: number) => {
-    const distance = ((place - side + 1) / largest) * 8
+  const scaled = (position: number) => {
+    const distance = ((position - side + 1) / largest) * 8
     return (Math.sign(distance) * Math.log2(Math.abs(distance) + 1)) / Math.log2(8)
   }
   const data = Array.from({ length: span * span }, (_, i) => [scaled(Math.floor(i / span)), scaled(i % span)])
@@ -84,8 +84,8 @@ function windowAttention<T>(
 ): { attended: T; probs?: T } {
   const self = w.at('self')
   const index = windowIndex(windows)
-  const places = windows.side ** 2
-  const count = index.data.length / places
+  const positions = windows.side ** 2
+  const count = index.data.length / positions
   const layer = (name: string, bias: boolean) => self.at(name).linear(dim, dim, { bias })
   const { qkvBias } = config
   const gathered = ops.gather(isPadded(windows) ? withZero(ops, x) : x, ops.constant(index), 1)
@@ -95,7 +95,7 @@ function windowAttention<T>(
     layer('value', qkvBias),
   ]) as [T, T, T]
   const [q, k, v] = cosine ? cosines(ops, self, heads, projected, dim) : projected
-  const asHeads = (value: T): T => ops.reshape(value, [0, places, count * dim])
+  const asHeads = (value: T): T => ops.reshape(value, [0, positions, count * dim])
   const stage = { dim, heads, windows, trainedSide }
   const { context, probs } = ops.attention(asHeads(q), asHeads(k), asHeads(v), {
     heads: count * heads,
@@ -104,10 +104,10 @@ function windowAttention<T>(
     probs: wanted,
     dropout: config.attentionProbsDropoutProb,
   })
-  const joined = ops.linear(ops.reshape(context, [0, places * count, dim]), w.at('output.dense').linear(dim, dim))
+  const joined = ops.linear(ops.reshape(context, [0, positions * count, dim]), w.at('output.dense').linear(dim, dim))
   return {
     attended: ops.gather(joined, ops.constant(gridIndex(windows)), 1),
-    probs: probs === undefined ? undefined : ops.reshape(probs, [-1, heads, places, places]),
+    probs: probs === undefined ? undefined : ops.reshape(probs, [-1, heads, positions, positions]),
   }
 }
 

@@ -6,7 +6,7 @@ import type { StorageType, WeightEntry } from '../entry'
 import { FileView } from './file-view'
 import { Called, Global, type Pickled, PersistentId, unpickle } from './pickle'
 import { gatherStrided, rowMajor } from './strided'
-import { type Place, readLegacy, type SavedState } from './pytorch-legacy'
+import { type ByteSpan, readLegacy, type SavedState } from './pytorch-legacy'
 import { readZip } from './zip'
 
 const STORAGES: Readonly<Record<string, StorageType>> = {
@@ -29,7 +29,7 @@ const ALLOWED = new Set(['collections.OrderedDict', TENSOR, OLD_TENSOR, PARAMETE
 
 /** A tensor as the pickle describes it: a view of a storage. */
 interface TensorView {
-  readonly member: Place
+  readonly member: ByteSpan
   readonly storage: StorageType
   /** In values, of its first one. */
   readonly start: number

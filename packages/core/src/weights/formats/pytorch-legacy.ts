@@ -3,7 +3,7 @@ import { type FileView, uint64 } from './file-view'
 import { Global, type Pickled, type Unpickled, unpickle } from './pickle'
 
 /** Bytes of the file. */
-export interface Place {
+export interface ByteSpan {
   readonly offset: number
   readonly length: number
 }
@@ -11,7 +11,7 @@ export interface Place {
 /** What `torch.save` wrote, in either form: the value, and where its storages lie. */
 export interface SavedState {
   readonly state: Pickled
-  find(key: string): Place | undefined
+  find(key: string): ByteSpan | undefined
 }
 
 /** The pickle of torch's magic number, 0x1950a86a20f9469cfc6c. */
@@ -43,7 +43,7 @@ export async function readLegacy(
     const size = type instanceof Global ? sizeOf(type.name) : undefined
     if (typeof key === 'string' && size !== undefined) sizes.set(key, size)
   }
-  const places = new Map<string, Place>()
+  const spans = new Map<string, ByteSpan>()
   let at = names.end
   for (const name of Array.isArray(names.value) ? (names.value as readonly Pickled[]) : []) {
     const size = typeof name === 'string' ? sizes.get(name) : undefined
@@ -53,10 +53,10 @@ export async function readLegacy(
     at += 8
     if (!(at + length <= view.size))
       view.fail('truncated', `a storage of ${length} bytes begins at ${at}, and the file holds ${view.size}`)
-    places.set(name, { offset: at, length })
+    spans.set(name, { offset: at, length })
     at += length
   }
-  return { state: saved.value, find: (key) => places.get(key) }
+  return { state: saved.value, find: (key) => spans.get(key) }
 }
 
 type Four = [Unpickled, Unpickled, Unpickled, Unpickled]

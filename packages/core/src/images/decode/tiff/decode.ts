@@ -32,7 +32,7 @@ async function decode(bytes: Uint8Array, limits: DecodeOptions): Promise<RawImag
   const layout = layoutOf(directory, kind, width, height, limits)
   const pixels = new Uint8Array(width * height * kind.samples)
   for (const block of layout.blocks)
-    place(await samplesOf(bytes, block, layout, kind, directory, limits), block, kind, layout, pixels)
+    writeBlock(await samplesOf(bytes, block, layout, kind, directory, limits), block, kind, layout, pixels)
   const data = toRgb(pixels, kind, directory)
   if (limits.background && kind.transparent) putOn(limits.background, data, pixels, kind.samples, 3)
   return orient({ data, width, height, channels: 3 }, orientationOf(directory))
@@ -83,7 +83,7 @@ async function samplesOf(
 }
 
 /** Copies the part of a block that lies within the picture. */
-function place(
+function writeBlock(
   data: Uint8Array,
   { x, y, rows, plane }: Block,
   kind: Kind,

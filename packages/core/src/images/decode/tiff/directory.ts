@@ -89,10 +89,10 @@ export class Directory {
     for (let i = 0, at = start + (big ? 8 : 2); i < count; i++, at += entry) {
       const type = view.getUint16(at + 2, little)
       const values = big ? uint64(view, at + 4, little) : view.getUint32(at + 4, little)
-      const place = at + (big ? 12 : 8)
+      const valueAt = at + (big ? 12 : 8)
       const inline = values * (TYPES[type]?.[0] ?? 1) <= (big ? 8 : 4)
-      const offset = () => (big ? uint64(view, place, little) : view.getUint32(place, little))
-      this.#fields.set(view.getUint16(at, little), { type, count: values, at: inline ? place : offset() })
+      const offset = () => (big ? uint64(view, valueAt, little) : view.getUint32(valueAt, little))
+      this.#fields.set(view.getUint16(at, little), { type, count: values, at: inline ? valueAt : offset() })
     }
   }
 

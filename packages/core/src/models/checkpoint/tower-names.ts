@@ -16,14 +16,14 @@ const modernName = (name: string): string => name.replace(/\.gamma$/, '.weight')
  * @param prefix where the tower lies in the checkpoint, with its dot, or ''
  * @param into the prefix that its names get
  */
-export function settleTowerNames(
+export function namedWeights(
   weights: Weights,
   tower: TowerModule,
   prefix: string,
   into: string,
   expected: ReadonlyMap<string, Param>,
 ): Map<string, WeightEntry> {
-  const settled = new Map<string, WeightEntry>()
+  const named = new Map<string, WeightEntry>()
   const joined = new Map<string, (WeightEntry | undefined)[]>()
   const inner = tower.innerName && `${tower.innerName}.`
   for (const entry of weights.values()) {
@@ -33,28 +33,28 @@ export function settleTowerNames(
     for (const [other, name] of tower.otherNames ?? []) local = local.replace(other, name)
     const join = tower.joinedNames?.find(({ parts }) => parts.some((part) => local.includes(part)))
     if (join) {
-      const place = join.parts.findIndex((part) => local.includes(part))
-      const whole = `${into}${local.replace(join.parts[place] as string, join.whole)}`
+      const part = join.parts.findIndex((each) => local.includes(each))
+      const whole = `${into}${local.replace(join.parts[part] as string, join.whole)}`
       const parts = joined.get(whole) ?? join.parts.map(() => undefined)
-      parts[place] = entry
+      parts[part] = entry
       joined.set(whole, parts)
       continue
     }
     const name = `${into}${local}`
     if (!expected.has(name) && tower.staleNames?.some((stale) => stale.test(local))) continue
-    const other = settled.get(name)
+    const other = named.get(name)
     if (other)
       throw new CheckpointError('duplicate-names', `The checkpoint holds "${name}" twice, under an old and a new name.`)
-    settled.set(
+    named.set(
       name,
       entry.name === name ? entry : { ...entry, name, origin: entry.origin ?? entry.name, read: () => entry.read() },
     )
   }
   for (const [name, parts] of joined) {
     const whole = allAlike(parts) ? [joinedRows(name, parts)] : parts
-    for (const entry of whole) if (entry) settled.set(entry.name, entry)
+    for (const entry of whole) if (entry) named.set(entry.name, entry)
   }
-  return settled
+  return named
 }
 
 const allAlike = (parts: readonly (WeightEntry | undefined)[]): parts is readonly WeightEntry[] =>

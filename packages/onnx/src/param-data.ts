@@ -1,15 +1,15 @@
 import { BackendError } from '@dual-encoder/core'
 import { sizeOf, type Param, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
 import type { TensorProto } from './graph/proto'
-import type { PlaceParam } from './primitives'
+import type { ParamData } from './primitives'
 import { bytesEach } from './runtime/weight-bytes'
 
 /** The bytes of a weight, or of some of its rows, from where the whole of it lies. */
-export function placeParams(weights: Weights, place: (entry: WeightEntry) => TensorProto['data']): PlaceParam {
+export function paramData(weights: Weights, dataOf: (entry: WeightEntry) => TensorProto['data']): ParamData {
   return ({ name, shape, rows }: Param) => {
     const entry = weights.get(name)
     if (!entry) throw new BackendError('no-weight', `There is no weight "${name}".`)
-    const whole = place(entry)
+    const whole = dataOf(entry)
     if (!rows) return whole
     const rowBytes = bytesEach(entry) * sizeOf(shape.slice(1))
     const [start, end] = rows
