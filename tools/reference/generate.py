@@ -31,7 +31,7 @@ GROUPS = {
     "initialisation": [("initialisation.py", False)],
     "losses": [("losses.py", False)],
     "training-losses": [("training_losses.py", False)],
-    "training-steps": [("training_steps.py", False)],
+    "training-steps": [("training_steps.py", False), ("lit_steps.py", False)],
     "optimizers": [("optimizers.py", False)],
     "linear-probe": [("linear_probe.py", False)],
     "datasets": [("datasets.py", False)],
