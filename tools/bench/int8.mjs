@@ -1,44 +1,90 @@
-// int8 and int8-fast against float32 on onnx, interleaved: ViT-B/16 and BERT-base of random weights (for time they do).
-// `npm run build && node tools/bench/int8.mjs`; THREADS (2) and ROUNDS (9) are variables.
+// int8 and int8-fast against float32 on onnx, interleaved; models of random weights (for time they do).
+// `npm run build && MODEL=clip node tools/bench/int8.mjs`. MODEL is `pair` (ViT-B/16 and BERT-base, the default), `clip`
+// (CLIP ViT-B/16), `siglip` (SigLIP base, patches of 16) or `bert` (BERT-base alone); THREADS (2) and ROUNDS (9) are variables.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { BertConfig, tensor, ViTConfig, VisionTextDualEncoderConfig } from '@dual-encoder/core'
-import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import {
+  BertConfig,
+  CLIPConfig,
+  SiglipConfig,
+  tensor,
+  ViTConfig,
+  VisionTextDualEncoderConfig,
+} from '@dual-encoder/core'
+import { CLIPModel, SiglipModel, TextTower, VisionTextDualEncoderModel } from '@dual-encoder/onnx'
 
-const { THREADS = '2', ROUNDS = '9' } = process.env
+const { MODEL = 'pair', THREADS = '2', ROUNDS = '9' } = process.env
 /** Milliseconds before each call: the threads of the side before spin on for a while and would slow this one. */
 const PAUSE = 200
 const median = (/** @type {number[]} */ values) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
 
+const pair = () => VisionTextDualEncoderConfig.fromVisionTextConfigs(new ViTConfig(), new BertConfig())
+const clip = () => CLIPConfig.fromJSON({ vision_config: { patch_size: 16 } })
+/** What is drawn, what is loaded of it, and how long its texts are. */
+const MODELS = {
+  pair: {
+    draw: () => VisionTextDualEncoderModel.fromConfig(pair()),
+    Loaded: VisionTextDualEncoderModel,
+    lengths: [16, 32],
+  },
+  clip: { draw: () => CLIPModel.fromConfig(clip()), Loaded: CLIPModel, lengths: [77, 77] },
+  siglip: { draw: () => SiglipModel.fromConfig(new SiglipConfig()), Loaded: SiglipModel, lengths: [64, 64] },
+  bert: { draw: () => VisionTextDualEncoderModel.fromConfig(pair()), Loaded: TextTower, lengths: [16, 32] },
+}
+const chosen = MODELS[/** @type {keyof typeof MODELS} */ (MODEL)]
+if (!chosen) throw new Error(`MODEL is "${MODEL}". Should be one of: ${Object.keys(MODELS).join(', ')}.`)
+
 const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-bench-'))
-const config = VisionTextDualEncoderConfig.fromVisionTextConfigs(new ViTConfig(), new BertConfig())
-const drawn = await VisionTextDualEncoderModel.fromConfig(config)
+const drawn = await chosen.draw()
 await drawn.savePretrained(folder)
 await drawn.dispose()
-/** @type {[string, VisionTextDualEncoderModel][]} */
+/** @typedef {import('@dual-encoder/onnx').OnnxModel | TextTower} Side */
+/** @type {[string, Side][]} */
 const sides = []
 for (const dtype of /** @type {const} */ (['float32', 'int8', 'int8-fast'])) {
   const options = { threads: Number(THREADS), ...(dtype === 'float32' ? {} : { dtype }) }
-  sides.push([dtype, await VisionTextDualEncoderModel.fromPretrained(folder, options)])
+  sides.push([dtype, await chosen.Loaded.fromPretrained(folder, options)])
 }
 
-const images = (/** @type {number} */ batch) => {
-  const pixelValues = tensor(
+const pictures = (/** @type {number} */ batch) => ({
+  pixelValues: tensor(
     Float32Array.from({ length: batch * 3 * 224 * 224 }, (_, i) => Math.sin(i * 12.9898)),
     [batch, 3, 224, 224],
-  )
-  return (/** @type {VisionTextDualEncoderModel} */ model) => model.getImageFeatures({ pixelValues })
-}
-const texts = (/** @type {number} */ batch, /** @type {number} */ length) => {
-  const inputIds = tensor(
+  ),
+})
+const words = (/** @type {number} */ batch, /** @type {number} */ length) => ({
+  inputIds: tensor(
     BigInt64Array.from({ length: batch * length }, (_, i) => BigInt((i * 7919) % 30522)),
     [batch, length],
-  )
-  return (/** @type {VisionTextDualEncoderModel} */ model) => model.getTextFeatures({ inputIds })
+  ),
+})
+/** @typedef {(model: Side) => Promise<unknown>} Case */
+/** @type {(batch: number) => Case} */
+const images = (batch) => {
+  const inputs = pictures(batch)
+  return async (model) => !(model instanceof TextTower) && model.getImageFeatures(inputs)
 }
-const cases = { 'image 1': images(1), 'image 8': images(8), 'text 1x16': texts(1, 16), 'text 8x32': texts(8, 32) }
+/** @type {(batch: number, length: number) => Case} */
+const texts = (batch, length) => {
+  const inputs = words(batch, length)
+  return (model) => (model instanceof TextTower ? model.forward(inputs) : model.getTextFeatures(inputs))
+}
+/** @type {(batch: number, length: number) => Case} */
+const whole = (batch, length) => {
+  const inputs = { ...pictures(batch), ...words(batch, length) }
+  return async (model) => !(model instanceof TextTower) && model.forward(inputs)
+}
+const [short = 0, long = 0] = chosen.lengths
+/** @type {Record<string, Case>} */
+const cases = {
+  ...(MODEL === 'bert' ? {} : { 'image 1': images(1), 'image 8': images(8) }),
+  [`text 1x${short}`]: texts(1, short),
+  [`text 8x${long}`]: texts(8, long),
+  ...(MODEL === 'bert' ? { 'text 8x128': texts(8, 128) } : { 'whole 8': whole(8, long) }),
+}
+console.log(`MODEL=${MODEL}, ${THREADS} threads; medians of ${ROUNDS} rounds.`)
 for (const [name, run] of Object.entries(cases)) {
   const times = sides.map(() => /** @type {number[]} */ ([]))
   // The first round makes sessions.
@@ -49,9 +95,9 @@ for (const [name, run] of Object.entries(cases)) {
       await run(model)
       if (round > 0) times[i]?.push(performance.now() - start)
     }
-  const [whole = NaN, ...others] = times.map(median)
-  const ratios = others.map((time, i) => `${sides[i + 1]?.[0]} ${time.toFixed(1)} ms (${(whole / time).toFixed(2)}x)`)
-  console.log(`${name.padEnd(10)} float32 ${whole.toFixed(1)} ms   ${ratios.join('   ')}`)
+  const [base = NaN, ...others] = times.map(median)
+  const ratios = others.map((time, i) => `${sides[i + 1]?.[0]} ${time.toFixed(1)} ms (${(base / time).toFixed(2)}x)`)
+  console.log(`${name.padEnd(10)} float32 ${base.toFixed(1)} ms   ${ratios.join('   ')}`)
 }
 for (const [, model] of sides) await model.dispose()
 await rm(folder, { recursive: true })
