@@ -30,7 +30,7 @@ const MODELS = {
     lengths: [16, 32],
   },
   clip: { draw: () => CLIPModel.fromConfig(clip()), Loaded: CLIPModel, lengths: [77, 77] },
-  siglip: { draw: () => SiglipModel.fromConfig(new SiglipConfig()), Loaded: SiglipModel, lengths: [64, 64] },
+  siglip: { draw: () => SiglipModel.fromConfig(SiglipConfig.fromJSON({})), Loaded: SiglipModel, lengths: [64, 64] },
   bert: { draw: () => VisionTextDualEncoderModel.fromConfig(pair()), Loaded: TextTower, lengths: [16, 32] },
 }
 const chosen = MODELS[/** @type {keyof typeof MODELS} */ (MODEL)]
