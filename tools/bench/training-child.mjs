@@ -1,46 +1,31 @@
-// Our side of training.mjs: `node training-child.mjs <folder for caches> <threads>`, then a line of JSON for each request
-// { kind: 'cached' | 'embeds', batch, steps }; answers { ms, cpu } for a step.
+// Our side of training.mjs: `node training-child.mjs <folder for caches> <threads> <work>`, then a line of JSON for each
+// request { kind, batch, steps }; answers { ms, cpu, peak } for a step, and the most memory of the process in MB.
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { VisionTextDualEncoderConfig } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
-import { Trainer } from '@dual-encoder/train'
+import { topLayers, Trainer } from '@dual-encoder/train'
+import { WORKS } from './training-works.mjs'
 
-const [folder, threads] = process.argv.slice(2)
+const [folder, threads, name] = process.argv.slice(2)
 const LENGTH = 16
 /** Steps before those that count: the first makes the graph. */
 const WARM = 3
 
-const config = VisionTextDualEncoderConfig.fromJSON({
-  vision_config: {
-    model_type: 'vit',
-    hidden_size: 192,
-    num_hidden_layers: 2,
-    num_attention_heads: 3,
-    intermediate_size: 768,
-    image_size: 32,
-    patch_size: 16,
-  },
-  text_config: {
-    model_type: 'bert',
-    hidden_size: 384,
-    num_hidden_layers: 6,
-    num_attention_heads: 12,
-    intermediate_size: 1536,
-    vocab_size: 30522,
-  },
-  projection_dim: 384,
-})
+const work = WORKS[name]
+const size = work.vision_config.image_size
+const values = size * size * 3
+const config = VisionTextDualEncoderConfig.fromJSON(work)
 const model = await VisionTextDualEncoderModel.fromConfig(config, { seed: 1, threads: Number(threads) })
 
 /** Texts are numbers: sixteen tokens that they decide. */
 function processor(inputs) {
   if ('images' in inputs) {
     const { images } = inputs
-    const values = Float32Array.from(
-      images.flatMap(({ data }) => [...data.subarray(0, 32 * 32 * 3)]),
-      (value) => value / 255,
-    )
-    return Promise.resolve({ pixelValues: { dims: [images.length, 3, 32, 32], dtype: 'float32', data: values } })
+    const data = new Float32Array(images.length * values)
+    for (const [row, image] of images.entries())
+      for (let i = 0; i < values; i++) data[row * values + i] = image.data[i] / 255
+    return Promise.resolve({ pixelValues: { dims: [images.length, 3, size, size], dtype: 'float32', data } })
   }
   const dims = [inputs.text.length, LENGTH]
   const ids = inputs.text.flatMap((text) =>
@@ -55,13 +40,34 @@ function processor(inputs) {
 
 const vectorOf = (n) => Float32Array.from({ length: 384 }, (_, i) => Math.sin(n * 12.9898 + i * 78.233))
 
+const image = (n) => ({ data: new Uint8Array(values).fill(n), width: size, height: size, channels: 3 })
+
+/** What each kind of step trains. */
+const KINDS = {
+  cached: {
+    image,
+    cache: folder,
+    rules: [
+      ['vision_model\\..*', null],
+      ['.*', 1],
+    ],
+  },
+  embeds: {
+    rules: [
+      ['vision_model\\..*|visual_projection.*', null],
+      ['.*', 1],
+    ],
+  },
+  both: { image, rules: [['.*', 1]] },
+  lit: { image, cache: folder, patchDropout: 0.75, rules: [topLayers({ vision: 3, text: 2 }), ['.*', 1]] },
+}
+
 async function time({ kind, batch, steps }) {
+  const { image, ...options } = KINDS[kind]
   const data = Array.from({ length: 2 * batch }, (_, n) => ({
     text: String(n),
     key: String(n),
-    ...(kind === 'cached'
-      ? { image: { data: new Uint8Array(32 * 32 * 3).fill(n), width: 32, height: 32, channels: 3 } }
-      : { vector: vectorOf(n) }),
+    ...(image ? { image: image(n) } : { vector: vectorOf(n) }),
   }))
   const trainer = new Trainer({
     model,
@@ -70,14 +76,9 @@ async function time({ kind, batch, steps }) {
     batchSize: batch,
     steps: WARM + steps,
     positives: 'diagonal',
-    rules: [
-      ['vision_model\\..*', null],
-      [/^visual_projection/, kind === 'cached' ? 1 : null],
-      ['.*', 1],
-    ],
     optimizer: { name: 'adamw', lr: 1e-4, weightDecay: 0.1 },
     progress: false,
-    ...(kind === 'cached' && { cache: folder }),
+    ...options,
   })
   let [start, cpu] = [0, 0]
   const used = () => {
@@ -90,7 +91,8 @@ async function time({ kind, batch, steps }) {
       if (step === WARM + steps) [start, cpu] = [(performance.now() - start) / steps, (used() - cpu) / steps]
     },
   })
-  return { ms: start, cpu }
+  const peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024
+  return { ms: start, cpu, peak }
 }
 
 for await (const line of createInterface({ input: process.stdin }))
