@@ -1,6 +1,6 @@
-// LiT on two real towers, on two cores: npm run model:pictures [-- --steps 600 --views 3 --pictures 100000 --output FOLDER]
-// The image tower is locked: what it gives of each picture is computed once, and beside that stands what its own classifier
-// knows of photographs. Goes on where it was interrupted, and ends with FOLDER/judgement.json.
+// LiT on two real towers, on two cores: npm run model:pictures [-- --steps 600 --views 3 --pictures 100000 --all --output FOLDER]
+// What the locked image tower gives is computed once; what its classifier knows of photographs stands beside it. It goes on where
+// it was interrupted, and ends with FOLDER/judgement.json. --all learns what is held out to choose recipes, as the shipped model.
 import { parseArgs } from 'node:util'
 import { ImageProcessor, Tokenizer, VisionTextDualEncoderProcessor } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
@@ -15,7 +15,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '600' },
     views: { type: 'string', default: '3' },
     pictures: { type: 'string', default: '100000' },
-    batch: { type: 'string', default: '512' },
+    all: { type: 'boolean', default: false },
     output: { type: 'string', default: `${cache}/lit` },
   },
 })
@@ -29,13 +29,14 @@ const processor = new VisionTextDualEncoderProcessor(
   await Tokenizer.fromPretrained(text),
 )
 const pictures = (await samples('train')).slice(0, Number(values.pictures))
+const heldOut = await samples('held-out')
 const others = pictures.filter(({ kind }) => kind)
 const trainer = new train.Trainer({
   model,
   processor,
   // The few photographs and surfaces count three times.
-  data: [...pictures, ...others, ...others, ...(await classSamples(vision, pictures))],
-  batchSize: Number(values.batch),
+  data: [...pictures, ...others, ...others, ...(await classSamples(vision, pictures)), ...(values.all ? heldOut : [])],
+  batchSize: 512,
   steps: Number(values.steps),
   rules: [['vision_model\\..*', null], train.topLayers({ text: 2 }), ['text_model\\..*', 0.2], ['.*', 1]],
   optimizer: { name: 'adamw', lr: 1e-3, betas: [0.9, 0.98], eps: 1e-6, weightDecay: 0.1 },
@@ -49,7 +50,7 @@ const trainer = new train.Trainer({
   ],
   cache: { folder: `${cache}/lit-cache`, views: Number(values.views) },
   average: 0.99,
-  evaluate: { every: 150, data: (await samples('held-out')).map((one) => ({ ...one, text: one.text[0] ?? '' })) },
+  ...(!values.all && { evaluate: { every: 150, data: heldOut.map((one) => ({ ...one, text: one.text[0] ?? '' })) } }),
   saveEvery: 150,
   output: values.output,
   resume: true,
