@@ -38,6 +38,12 @@ export function withFigures(markdown: Markdown): void {
     return self.renderToken(tokens, index, options)
   }
   markdown.renderer.rules['table_open'] = () => '<table tabindex="0">\n'
+  // A column without a name has no header that a screen reader could say.
+  markdown.core.ruler.push('headers', ({ tokens }) => {
+    for (const [i, token] of tokens.entries())
+      if (token.type === 'th_open' && !tokens[i + 1]!.content)
+        for (const cell of [token, tokens[i + 2]!]) cell.tag = 'td'
+  })
   markdown.core.ruler.push('outward', ({ tokens, env }) => {
     // A title in the front matter has no path.
     const folder = dirname((env as { path?: string }).path ?? DOCS)

@@ -143,8 +143,17 @@ it('follows the camera, and takes its picture', async () => {
 
 it('searches the pictures', async () => {
   await tab('Search')
-  await page.getByLabel('What are you looking for?').fill('a hot drink for the morning')
-  await page.locator('.pg-hits li:first-child', { hasText: 'a cup of coffee' }).waitFor()
+  const query = 'a hot drink for the morning'
+  await page.getByLabel('What are you looking for?').fill(query)
+  await page.locator('.pg-hits li').first().waitFor()
+  const found = page.locator('.pg-hits li', { hasText: 'a cup of coffee' })
+  const [cosine] = (await inNode([query], PICTURE)).cosines
+  await expect
+    .poll(async () => Math.abs(Number(/-?\d\.\d+/.exec(await found.innerText())) - cosine!))
+    .toBeLessThan(6e-4)
+  const scores = (await page.locator('.pg-hits li').allInnerTexts()).map((text) => Number(/-?\d\.\d+/.exec(text)))
+  expect(scores).toEqual(scores.toSorted((a, b) => b - a))
+  expect(scores.length).toBe(await page.locator('.pg-thumb').count())
   await page.getByLabel('What are you looking for?').fill('a cat')
   await page.locator('.pg-hits li:first-child', { hasText: 'a cat' }).waitFor()
 })

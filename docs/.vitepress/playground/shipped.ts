@@ -18,7 +18,7 @@ export const MODELS = {
     name: 'model-pictures',
     folder: 'packages/model-pictures/model',
     about:
-      'Knows things in photographs and drawings: EfficientNet-Lite0 and MiniLM. Poor with textures, scenes and long sentences.',
+      'Knows single things in photographs and drawings: EfficientNet-Lite0 and MiniLM. Poor with what is small in a scene, and with sentences that describe instead of naming.',
     template: 'a photo of {}',
     pictures: 'photographs',
     page: 'pictures',
