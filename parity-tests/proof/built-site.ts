@@ -13,10 +13,12 @@ export interface BuiltSite extends AsyncDisposable {
 }
 
 /**
- * The site as `npm run docs` builds it, in a folder of its own.
+ * The site as `npm run docs` builds it, in a folder of its own; or the one that was built before in `SITE_FOLDER`.
  * @param pages these alone, without the API's; default: all
  */
 export async function buildSite(pages?: readonly string[]): Promise<BuiltSite> {
+  const before = process.env['SITE_FOLDER']
+  if (before) return { folder: before, [Symbol.asyncDispose]: () => Promise.resolve() }
   const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-site-'))
   const node = (...args: string[]) =>
     promisify(execFile)(process.execPath, args, {

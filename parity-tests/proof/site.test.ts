@@ -14,10 +14,9 @@ const LOOKS = [
   ['desk', 1280, 900, 'light'],
 ] as const
 
-/** The whole site as `npm run docs` builds it, or one that was built before (`SITE_FOLDER`), on a server without headers. */
-const before = process.env['SITE_FOLDER']
+/** The whole site as `npm run docs` builds it, on a server without headers. */
 const shots = process.env['SITE_SCREENSHOTS']
-let site: BuiltSite | undefined
+let site: BuiltSite
 let written: string[]
 let ofTheApi: string[]
 let server: Server
@@ -28,13 +27,12 @@ const problems: string[] = []
 const shown: string[] = []
 
 beforeAll(async () => {
-  site = before ? undefined : await buildSite()
+  site = await buildSite()
   browser = await launchChromium()
-  const folder = before ?? site!.folder
-  const pages = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.html')).sort()
+  const pages = (await readdir(site.folder, { recursive: true })).filter((name) => name.endsWith('.html')).sort()
   ofTheApi = pages.filter((name) => name.startsWith('api/'))
   written = pages.filter((name) => !name.startsWith('api/'))
-  server = await serve({ '/': folder })
+  server = await serve({ '/': site.folder })
   context = await browser.newContext({ serviceWorkers: 'block' })
   page = await context.newPage()
   page.on('pageerror', ({ message }) => problems.push(`${page.url()}: ${message}`))
