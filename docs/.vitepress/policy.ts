@@ -30,12 +30,12 @@ export function withPolicy(html: string): string {
   )
 }
 
-/** What the service worker keeps for when there is no network: all but the API's pages, and apart what WebGPU alone needs. */
+/** What the service worker keeps for when there is no network: all but the API's pages and what is downloaded, and apart what WebGPU alone needs. */
 export function listForOffline(outDir: string): void {
   const files = readdirSync(outDir, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => `${entry.parentPath}/${entry.name}`.slice(outDir.length + 1).replaceAll('\\', '/'))
-    .filter((name) => !/^api\/|^(sw\.js|offline\.json|404\.html)$/.test(name))
+    .filter((name) => !/^api\/|\.zip$|^(sw\.js|offline\.json|404\.html)$/.test(name))
     .sort()
   const isForWebGpu = (name: string) => /\.asyncify\b/.test(name)
   const list = { files: ['./', ...files.filter((name) => !isForWebGpu(name))], webgpu: files.filter(isForWebGpu) }

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { zipSync } from 'fflate'
 import type { Plugin } from 'vitepress'
 import { MODEL_FILES, type ModelName, MODELS, type Shipped, type ShippedPicture } from './playground/shipped.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const DRAWINGS = `${ROOT}${MODELS.emoji.folder}`
 const PHOTOGRAPHS = `${ROOT}tools/demo/pictures`
-const TYPES: Readonly<Record<string, string>> = { '.png': 'image/png', '.jpg': 'image/jpeg' }
+const TYPES: Readonly<Record<string, string>> = { '.png': 'image/png', '.jpg': 'image/jpeg', '.zip': 'application/zip' }
 
 const json = <T>(file: string) => JSON.parse(readFileSync(file, 'utf8')) as T
 
@@ -44,9 +45,19 @@ function folderOf(model: ModelName): string {
   return `assets/${MODELS[model].name}.${hash.digest('hex').slice(0, 8)}/`
 }
 
-/** What the playground needs beside its code: paths under the site, and where each lies in the repository. */
-function shippedFiles(): Map<string, string | Shipped> {
-  const files = new Map<string, string | Shipped>()
+/** The folder that blocks of the guides load, with its pictures: what somebody who has the site alone unpacks. */
+function zipped(folder: string, name: string): Uint8Array {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  const paths = files.map((entry) => `${entry.parentPath}/${entry.name}`)
+  const within = (path: string) => `${name}/${path.slice(folder.length + 1).replaceAll('\\', '/')}`
+  return zipSync(Object.fromEntries(paths.map((path) => [within(path), new Uint8Array(readFileSync(path))])), {
+    mtime: '2026-01-01',
+  })
+}
+
+/** What the playground and the guides need beside the site's code: paths under the site, and what lies there or where it is. */
+function shippedFiles(): Map<string, string | Shipped | Uint8Array> {
+  const files = new Map<string, string | Shipped | Uint8Array>()
   const models = {} as Record<ModelName, Shipped['models'][ModelName]>
   for (const model of Object.keys(MODELS) as ModelName[]) {
     const folder = folderOf(model)
@@ -59,11 +70,12 @@ function shippedFiles(): Map<string, string | Shipped> {
       return picture
     })
   const sets = { drawings: shown(drawings()), photographs: shown(photographs()) }
+  files.set('emoji-vit-bert.zip', zipped(DRAWINGS, 'emoji-vit-bert'))
   return files.set('playground/shipped.json', { models, sets })
 }
 
-const contentOf = (from: string | Shipped): Uint8Array | string =>
-  typeof from === 'string' ? readFileSync(from) : JSON.stringify(from)
+const contentOf = (from: string | Shipped | Uint8Array): Uint8Array | string =>
+  typeof from === 'string' ? readFileSync(from) : from instanceof Uint8Array ? from : JSON.stringify(from)
 
 /** The models and the pictures beside the site's pages, in development and in what is built. */
 export const withShippedFiles: Plugin = {
