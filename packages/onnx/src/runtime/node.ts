@@ -21,8 +21,8 @@ async function loadOrt(): Promise<typeof OrtNode> {
       cause,
     })
   })
-  // Node gives a CommonJS module's exports as `default` as well; its types do not say so.
-  return (module as unknown as { default: typeof OrtNode }).default
+  // Node gives a CommonJS module's exports as `default`, which its types do not say; tsx gives them as they are.
+  return (module as unknown as { default?: typeof OrtNode }).default ?? module
 }
 
 async function load(providers: readonly string[]): Promise<Engine> {
