@@ -26,6 +26,7 @@ from open_clip.model import CLIP, CustomTextCLIP
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from safetensors.torch import save_file
+from timm.models.convnext import _create_convnext
 from timm.models.vision_transformer import _create_vision_transformer
 
 from towers import draw
@@ -55,6 +56,20 @@ tiny("vit_nano_patch6_siglip_24", global_pool="map")
 tiny("vit_nano_patch6_24", class_token=True)
 tiny("vit_nano_patch6_siglip_gap_24", global_pool="avg", fc_norm=False)
 
+
+def convnext(name, **options):
+    def make(pretrained=False, **kwargs):
+        return _create_convnext(name, pretrained=False, **{**dict(depths=[1, 2, 1, 1], dims=[6, 12, 24, 48]), **options, **kwargs})
+
+    make.__name__, make.__module__ = name, "timm.models.convnext"
+    timm.models.register_model(make)
+
+
+convnext("convnext_nano")
+# The name says how its norms differ.
+convnext("convnext_xxlarge", norm_eps=1e-5)
+CONVNEXT = dict(image_size=[32, 64], width=6, layers=[1, 2, 1, 1], timm_model_pretrained=False, timm_pool="", timm_drop=0.0, timm_drop_path=0.1)
+
 # The family that a checkpoint is read as, its config, what holds its weights.
 CASES = {
     "quick-gelu": ("clip", "safetensors", dict(embed_dim=20, quick_gelu=True, vision_cfg=VISION, text_cfg=TEXT)),
@@ -78,6 +93,11 @@ CASES = {
         embed_dim=20, vision_cfg=dict(**TIMM, timm_model_name="vit_nano_patch6_24", timm_model_pretrained=False, timm_pool="token", timm_proj="linear"), text_cfg=TEXT)),
     "timm-avg-mlp": ("open_clip", "bin", dict(
         embed_dim=20, vision_cfg=dict(**TIMM, timm_model_name="vit_nano_patch6_24", timm_model_pretrained=False, timm_pool="avg", timm_proj="mlp"), text_cfg=TEXT)),
+    # CLIPA's.
+    "no-ln-pre": ("open_clip", "safetensors", dict(
+        embed_dim=20, vision_cfg={**VISION, "no_ln_pre": True, "pool_type": "avg", "final_ln_after_pool": True}, text_cfg={**TEXT, "no_causal_mask": True, "pool_type": "last"})),
+    "convnext": ("open_clip", "safetensors", dict(embed_dim=20, vision_cfg=dict(**CONVNEXT, timm_model_name="convnext_nano", timm_proj="linear"), text_cfg=TEXT)),
+    "convnext-mlp-eps": ("open_clip", "safetensors", dict(embed_dim=20, vision_cfg=dict(**CONVNEXT, timm_model_name="convnext_xxlarge", timm_proj="mlp"), text_cfg=TEXT)),
 }
 PREPROCESS = dict(mean=[0.48, 0.45, 0.40], std=[0.26, 0.27, 0.28], interpolation="bicubic", resize_mode="shortest")
 
@@ -117,6 +137,10 @@ def write(index, name, case):
     model = model_of(config)
     draw(model, generator)
     with torch.no_grad():
+        if "eps" in name:
+            # So faint that the epsilon of the norm behind it matters.
+            model.visual.trunk.stem[0].weight.mul_(0.01)
+            model.visual.trunk.stem[0].bias.mul_(0.01)
         model.logit_scale.fill_(2.0)
         if model.logit_bias is not None:
             model.logit_bias.fill_(-3.0)
@@ -129,7 +153,8 @@ def write(index, name, case):
     if "hf_model_name" in config["text_cfg"]:
         written["text_config"] = transformers.XLMRobertaConfig(**XLM).to_dict()
     (folder / "open_clip_config.json").write_text(json.dumps(written, indent=1) + "\n")
-    pixels, ids = torch.randn((IMAGES, 3, 24, 24), generator=generator), ids_of(config, generator)
+    size = np.broadcast_to(config["vision_cfg"]["image_size"], 2).tolist()
+    pixels, ids = torch.randn((IMAGES, 3, *size), generator=generator), ids_of(config, generator)
     with torch.no_grad():
         image, text = model.encode_image(pixels, normalize=True), model.encode_text(ids, normalize=True)
         per_image, per_text = model.get_logits(pixels, ids)

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import SwaggerParser from '@apidevtools/swagger-parser'
-import { AutoProcessor, probabilitiesOf, SiglipConfig } from '@dual-encoder/core'
+import { AutoProcessor, SiglipConfig } from '@dual-encoder/core'
 import { SiglipModel } from '@dual-encoder/onnx'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -133,7 +133,7 @@ it("tells labels apart by the model's own loss: SigLIP's probabilities are of ea
   const { labels } = (await answer.json()) as { labels: { label: string; probability: number }[] }
   const inputs = await processor({ text: ['dog', 'pizza'], images: [join(SAMPLES, 'pizza.png')] })
   const { logitsPerImage } = await model.forward(inputs)
-  const wanted = probabilitiesOf(logitsPerImage, 'siglip').data
+  const wanted = processor.postProcess({ logitsPerImage }, { loss: 'siglip' }).data
   for (const { label, probability } of labels) expect(probability).toBeCloseTo(wanted[label === 'dog' ? 0 : 1]!, 5)
   expect(labels[0]!.probability + labels[1]!.probability).not.toBeCloseTo(1, 1)
   await stop()

@@ -12,12 +12,11 @@ export {
 } from './base/errors'
 export { type Json, type JsonObject, PretrainedConfig } from './base/pretrained-config'
 export { type DType, type DTypeOf, type Tensor, tensor, type TensorData } from './base/tensor'
-export { printWarning, type Warning, type WarningListener } from './base/warnings'
+export type { Warning, WarningListener } from './base/warnings'
 export { cachedModels, type CacheOptions, clearCachedModels, removeCachedModel } from './files/hub/cached'
 export type { CachedModel } from './files/hub/store'
 export type { DirectoryHandle } from './files/handles'
-export type { Target, TargetLike, Writer } from './files/target'
-export type { StagedFile } from './platform/platform'
+export type { TargetLike, Writer } from './files/target'
 export type { ByteRange, FileReader, Progress, SourceLike, SourceOptions } from './files/types'
 export * from './images'
 export { modelCard, type ModelCardOptions, type QuantizationLoss, type QuantizationReport } from './models/hub/card'
@@ -29,7 +28,6 @@ export {
   type ConfigOverrides,
   type ConfigParts,
   DualEncoderConfig,
-  type DualEncoderConfigClass,
   type DualEncoderConfigValues,
   MetaClip2Config,
   OpenCLIPConfig,
@@ -58,7 +56,7 @@ export { pushToHub, type PushOptions, type Savable } from './models/hub/push-to-
 export type { ResizeOptions } from './models/vocabulary/resize'
 export { clipLoss, siglipLoss } from './ops/losses/on-host'
 export { AutoProcessor } from './processor/auto-processor'
-export { type LossType, probabilitiesOf } from './processor/post-process'
+export type { LossType } from './processor/post-process'
 export {
   type FamilyOptions,
   type ProcessorInputs,
@@ -72,11 +70,9 @@ export {
   type EmbeddedImage,
   embedImages,
   type EmbedImagesOptions,
-  type HasImageProcessor,
   type ImageEncoder,
   type ImageItem,
   type PrepareImages,
-  type PooledEncoder,
 } from './retrieval/embed-images'
 export {
   type EmbeddedText,
@@ -102,7 +98,6 @@ export {
   type Classification,
   type PromptTemplate,
   sentenceOf,
-  type TextEncoder,
   type TextProcessor,
   ZeroShotClassifier,
   type ZeroShotOptions,

@@ -1,9 +1,14 @@
-import { type PrepareImages, SourceError, type Tensor, type TextEncoder, type TextProcessor } from '@dual-encoder/core'
+import {
+  type ImageEncoder,
+  type PrepareImages,
+  SourceError,
+  type Tensor,
+  type TextFeatureEncoder,
+  type TextProcessor,
+} from '@dual-encoder/core'
 
 /** A model that embeds both, whichever backend it runs on. */
-export interface PairEncoder extends TextEncoder {
-  getImageFeatures(inputs: { pixelValues: Tensor }, options?: { normalize?: boolean }): Promise<Tensor>
-}
+export interface PairEncoder extends ImageEncoder, TextFeatureEncoder {}
 
 /** A processor of both: `VisionTextDualEncoderProcessor`. */
 export type PairProcessor = TextProcessor & { readonly imageProcessor: PrepareImages }

@@ -1,5 +1,5 @@
-import { BackendError, DualEncoderError, OptionError, printWarning } from '@dual-encoder/core'
-import { type EncoderSpec, encoderWeights, type Weights } from '@dual-encoder/core/backend'
+import { BackendError, DualEncoderError, OptionError } from '@dual-encoder/core'
+import { type EncoderSpec, encoderWeights, printWarning, type Weights } from '@dual-encoder/core/backend'
 import {
   computing,
   type DropoutMasks,

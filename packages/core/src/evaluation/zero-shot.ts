@@ -1,5 +1,6 @@
 import { checkOptions, CheckpointError, InputError, OptionError } from '../base/errors'
 import { type Tensor, tensor } from '../base/tensor'
+import type { TextFeatureEncoder } from '../retrieval/embed-texts'
 import { type Hit, topK } from '../retrieval/top-k'
 import { bytesSource, openSafetensors } from '../weights/safetensors/read'
 import { writeSafetensors } from '../weights/safetensors/write'
@@ -7,14 +8,6 @@ import { type Accuracy, AccuracyCounter } from './accuracy'
 import { DOT_BLOCK } from '../retrieval/dots'
 import { type BlockOptions, eachDotRow, rowsOf, unitRows } from './blocks'
 import { ensembleEmbeds } from './ensemble'
-
-/** The part of a model that is needed. */
-export interface TextEncoder {
-  getTextFeatures(
-    inputs: { inputIds: Tensor; attentionMask?: Tensor; tokenTypeIds?: Tensor },
-    options?: { normalize?: boolean },
-  ): Promise<Tensor>
-}
 
 /** The part of a processor that is needed. */
 export type TextProcessor = (inputs: {
@@ -62,7 +55,7 @@ export class ZeroShotClassifier {
 
   /** Embeds a sentence for every label and template. */
   static async create(
-    model: TextEncoder,
+    model: TextFeatureEncoder,
     processor: TextProcessor,
     options: ZeroShotOptions,
   ): Promise<ZeroShotClassifier> {

@@ -127,8 +127,8 @@ export abstract class DualEncoderConfig {
   }
 
   /** @throws ConfigError for another kind of model, an unsupported tower or a tower config that is no object. */
-  static fromJSON<C extends DualEncoderConfig>(this: DualEncoderConfigClass<C>, json: JsonObject): C {
-    const { family } = this
+  static fromJSON<C extends DualEncoderConfig>(this: new (values: ConfigParts) => C, json: JsonObject): C {
+    const { family } = this as DualEncoderConfigClass<C>
     const present = presentConfig(json)
     const { model_type: modelType, vision_config: _vision, text_config: _text, ...rest } = present
     if (modelType !== undefined && modelType !== family.modelType) throw wrongFamily(family, String(modelType))
@@ -159,14 +159,15 @@ export abstract class DualEncoderConfig {
 
   /** Reads `config.json`; `config` stands in for it, other values override it. */
   static async fromPretrained<C extends DualEncoderConfig>(
-    this: DualEncoderConfigClass<C>,
+    this: new (values: ConfigParts) => C,
     source: SourceLike,
     options: SourceOptions & ConfigOverrides & { config?: C } = {},
   ): Promise<C> {
+    const type = this as DualEncoderConfigClass<C>
     const { source: sourceOptions, rest } = splitOptions(options)
     const { config, ...overrides } = rest
-    if (config) return checkConfig(this, config).with(overrides)
-    return this.fromJSON(await readConfig(await openSource(source, sourceOptions))).with(overrides)
+    if (config) return checkConfig(type, config).with(overrides)
+    return type.fromJSON(await readConfig(await openSource(source, sourceOptions))).with(overrides)
   }
 
   /** A copy with some values replaced. */

@@ -7,17 +7,7 @@ export interface ImageEncoder {
   getImageFeatures(inputs: { pixelValues: Tensor }, options?: { normalize?: boolean }): Promise<Tensor>
 }
 
-/** The part of a `VisionTower` that is needed: its pooled output is what pictures are embedded as. */
-export interface PooledEncoder {
-  forward(inputs: { pixelValues: Tensor }): Promise<{ readonly poolerOutput: Tensor }>
-}
-
 export type PrepareImages = (images: readonly ImageSource[], options?: ImageCallOptions) => Promise<ImageBatch>
-
-/** The part of a processor that is needed: `VisionTextDualEncoderProcessor`, or an object with an image processor. */
-export interface HasImageProcessor {
-  readonly imageProcessor: PrepareImages
-}
 
 export interface ImageItem<Id = unknown> {
   readonly id: Id
@@ -57,8 +47,8 @@ interface Prepared<Id> {
  * of `items`, of the model and of `signal` are thrown.
  */
 export async function* embedImages<Id>(
-  model: ImageEncoder | PooledEncoder,
-  processor: HasImageProcessor | PrepareImages,
+  model: ImageEncoder | { forward(inputs: { pixelValues: Tensor }): Promise<{ readonly poolerOutput: Tensor }> },
+  processor: PrepareImages | { readonly imageProcessor: PrepareImages },
   items: AsyncIterable<ImageItem<Id>> | Iterable<ImageItem<Id>>,
   options: EmbedImagesOptions = {},
 ): AsyncGenerator<EmbeddedImage<Id>, void, undefined> {
@@ -134,7 +124,7 @@ async function prepare<Id>(
 }
 
 async function rowsOf(
-  model: ImageEncoder | PooledEncoder,
+  model: Parameters<typeof embedImages>[0],
   pixelValues: Tensor,
   normalize: boolean,
 ): Promise<Float32Array[]> {

@@ -1,5 +1,5 @@
-import { printWarning, type WarningListener } from '@dual-encoder/core'
-import { type WeightEntry } from '@dual-encoder/core/backend'
+import type { WarningListener } from '@dual-encoder/core'
+import { printWarning, type WeightEntry } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { registerGelus } from './gelus'
 import { difference, allocateWeight, type WasmBackend } from './heap'

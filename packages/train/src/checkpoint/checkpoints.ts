@@ -4,11 +4,10 @@ import {
   type JsonObject,
   OptionError,
   readSafetensors,
-  type Target,
   type Tensor,
   writeSafetensors,
 } from '@dual-encoder/core'
-import { readJson } from '@dual-encoder/core/backend'
+import { readJson, type Target } from '@dual-encoder/core/backend'
 import { type Folder, folderOf, jsonBytes, targetWithin } from '../files'
 
 export interface CheckpointParts {

@@ -1,5 +1,5 @@
-import { BackendError, modelCard, printWarning, tensor } from '@dual-encoder/core'
-import { stepSeed, type TrainingInputs, type TrainingRun } from '@dual-encoder/core/backend'
+import { BackendError, modelCard, tensor } from '@dual-encoder/core'
+import { printWarning, stepSeed, type TrainingInputs, type TrainingRun } from '@dual-encoder/core/backend'
 import type { Checkpoints, LoadedCheckpoint } from '../checkpoint/checkpoints'
 import type { Batch, DataLoader } from '../data/loader'
 import { folderOf, targetOf } from '../files'

@@ -1,4 +1,4 @@
-import { OptionError, printWarning, type Tensor, tensor } from '@dual-encoder/core'
+import { OptionError, type Tensor, tensor } from '@dual-encoder/core'
 import {
   checkOptions,
   lossOf,
@@ -6,6 +6,7 @@ import {
   type Optimizer,
   type TrainingInputs,
   type TrainingPlan,
+  printWarning,
 } from '@dual-encoder/core/backend'
 import { Checkpoints } from '../checkpoint/checkpoints'
 import { DataLoader } from '../data/loader'

@@ -5,7 +5,7 @@ import type { Source } from '../../files/types'
 import { isTextTower } from '../../towers/registry'
 import type { ProjectionForm } from '../encoder'
 import { CLIP, METACLIP_2, OPEN_CLIP, SIGLIP } from '../families'
-import { siglipOfTimm, vitOfTimm } from './timm'
+import { convnextOfTimm, siglipOfTimm, vitOfTimm } from './timm'
 
 /** A tower by transformers' names, and the projection behind it. */
 interface Side {
@@ -57,7 +57,7 @@ function blockOf(config: JsonObject, quick: boolean): JsonObject {
 function visionOf(config: JsonObject, quick: boolean): Side {
   const { timm_model_name: timm } = config
   if (typeof timm === 'string') return timmOf(config, timm)
-  refuse('vision_cfg', config, [...BLOCKS, 'attentional_pool', 'no_ln_pre'])
+  refuse('vision_cfg', config, [...BLOCKS, 'attentional_pool'])
   if (Array.isArray(config.layers))
     throw unsupported('vision_cfg.layers is a list, a ResNet as OpenAI changed it', 'Vision transformers are read.')
   const kind = textIn(config, 'pos_embed_type', 'learnable')
@@ -81,6 +81,7 @@ function visionOf(config: JsonObject, quick: boolean): Side {
       patch_size: config.patch_size ?? 16,
       ...blockOf(config, quick),
       ...(pool === 'avg' && { pooling: 'mean' }),
+      ...(config.no_ln_pre === true && { pre_layernorm: false }),
     },
     projection: 'linear',
   }
@@ -88,20 +89,19 @@ function visionOf(config: JsonObject, quick: boolean): Side {
 
 function timmOf(config: JsonObject, name: string): Side {
   const [pool, projection] = [textIn(config, 'timm_pool', 'avg'), textIn(config, 'timm_proj', 'linear')]
-  const plain = vitOfTimm(name, config, pool)
-  const tower = plain ?? siglipOfTimm(name, config)
+  const tower = vitOfTimm(name, config, pool) ?? siglipOfTimm(name, config) ?? convnextOfTimm(name, config)
   if (!tower)
     throw unsupported(
       `vision_cfg.timm_model_name is "${name}"`,
-      "Of timm's towers SigLIP's (vit_*_siglip_*) and plain ones with a class token (vit_base_patch16_224) are read.",
+      "Of timm's towers SigLIP's (vit_*_siglip_*), plain ones with a class token (vit_base_patch16_224) and ConvNeXt (convnext_base) are read.",
     )
   // timm's own pool is the one that the name says, where open_clip's config does not say another. A plain tower that is
   // averaged and has nothing behind it has its last norm behind the mean.
-  const own = plain
-    ? projection === 'none'
-      ? ['token']
-      : ['token', 'avg']
-    : [tower.pooling === 'mean' ? 'avg' : 'map']
+  const own = {
+    vit: projection === 'none' ? ['token'] : ['token', 'avg'],
+    siglip_vision_model: [tower.pooling === 'mean' ? 'avg' : 'map'],
+    convnext: ['avg'],
+  }[tower.model_type]
   if (!own.includes(pool) && pool !== '')
     throw unsupported(`vision_cfg.timm_pool is "${pool}"`, `Of ${name}: ${own.map((one) => `"${one}"`).join(', ')}.`)
   const bias = config.timm_proj_bias === true
@@ -219,10 +219,10 @@ export async function configOfOpenClip(json: JsonObject, source: Source): Promis
   const towers = { vision_config: vision.tower, text_config: text.tower }
   const is = (of: typeof CLIP) =>
     of.towers?.text === text.tower.model_type && !vision.tower.pooling && !text.tower.pooling
-  if (is(CLIP) && vision.tower.model_type === CLIP.towers?.vision && !biased)
-    return { model_type: CLIP.modelType, ...logits, ...towers }
+  const isClip = vision.tower.model_type === CLIP.towers?.vision && vision.tower.pre_layernorm !== false && !biased
+  if (is(CLIP) && isClip) return { model_type: CLIP.modelType, ...logits, ...towers }
   // MetaClip2's vision tower is CLIP's by another name.
-  if (is(METACLIP_2) && vision.tower.model_type === CLIP.towers?.vision && !biased)
+  if (is(METACLIP_2) && isClip)
     return {
       model_type: METACLIP_2.modelType,
       ...logits,

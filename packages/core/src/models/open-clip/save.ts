@@ -2,7 +2,7 @@ import { ConfigError } from '../../base/errors'
 import { isJsonObject, type JsonObject } from '../../base/pretrained-config'
 import { pythonJson } from '../../base/python-json'
 import type { Target } from '../../files/target'
-import { toOpenClip } from '../../weights/formats/open-clip'
+import { type OpenClipParts, toOpenClip } from '../../weights/formats/open-clip'
 import { saveWeights, type SaveWeightsOptions } from '../../weights/save'
 import type { DualEncoderConfig } from '../dual-encoder-config'
 import type { LoadedModel } from '../load'
@@ -19,7 +19,7 @@ export async function saveOpenClip(
   const json = jsonOf(model.config)
   const { vision_cfg: vision, text_cfg: text } = json.model_cfg
   const parts = {
-    vision: !vision.timm_model_name ? 'vit' : model.config.visionConfig.modelType === 'vit' ? 'timm-vit' : 'timm',
+    vision: vision.timm_model_name ? timmPart(model.config.visionConfig.modelType) : 'vit',
     text: text.hf_model_name ? 'hf' : json.model_cfg.custom_text === true ? 'custom' : 'own',
   } as const
   if (options.maxShardSize !== undefined)
@@ -36,6 +36,9 @@ export async function saveOpenClip(
   // One of another family would be read before it.
   await target.remove('config.json')
 }
+
+const timmPart = (modelType: string): OpenClipParts['vision'] =>
+  modelType === 'vit' ? 'timm-vit' : modelType === 'convnext' ? 'timm-convnext' : 'timm'
 
 type OpenClipJson = JsonObject & {
   readonly model_cfg: JsonObject & { readonly vision_cfg: JsonObject; readonly text_cfg: JsonObject }

@@ -17,6 +17,16 @@ const PLAIN: typeof SIZES = {
   huge: [1280, 32, 16, 5120],
 }
 
+/** Channels of the first of four stages, each of twice as many as that before, and blocks of each. */
+const CONVNEXTS: Readonly<Record<string, readonly [number, readonly number[]]>> = {
+  tiny: [96, [3, 3, 9, 3]],
+  small: [96, [3, 3, 27, 3]],
+  base: [128, [3, 3, 27, 3]],
+  large: [192, [3, 3, 27, 3]],
+  xlarge: [256, [3, 3, 27, 3]],
+  xxlarge: [384, [3, 4, 30, 3]],
+}
+
 const count = (config: JsonObject, name: string): number | undefined =>
   typeof config[name] === 'number' ? config[name] : undefined
 
@@ -44,11 +54,11 @@ const VIT = /^vit_(?<word>[a-z0-9]+)_patch(?<patch>\d+)_(?<side>\d+)(?:\.|$)/
  * A SigLIP tower of timm as transformers' `SiglipVisionConfig`: `vit_base_patch16_siglip_224`, or with the mean of its
  * patches for a pooler `vit_base_patch16_siglip_gap_224`. Other sizes than timm's say `width`, `layers` and so on.
  */
-export function siglipOfTimm(name: string, config: JsonObject): JsonObject | undefined {
+export function siglipOfTimm(name: string, config: JsonObject) {
   const { word, gap, sized } = sizedBy(SIGLIP, name, SIZES, config) ?? {}
   return (
     sized && {
-      model_type: 'siglip_vision_model',
+      model_type: 'siglip_vision_model' as const,
       ...sized,
       hidden_act: word === 'giantopt' ? 'gelu_pytorch_tanh' : 'gelu',
       ...(gap && { pooling: 'mean', vision_use_head: false }),
@@ -57,7 +67,28 @@ export function siglipOfTimm(name: string, config: JsonObject): JsonObject | und
 }
 
 /** A plain tower of timm with a class token (`vit_base_patch16_224`) as transformers' `ViTConfig` without its pooler. */
-export function vitOfTimm(name: string, config: JsonObject, pool: string): JsonObject | undefined {
+export function vitOfTimm(name: string, config: JsonObject, pool: string) {
   const { sized } = sizedBy(VIT, name, PLAIN, config) ?? {}
-  return sized && { model_type: 'vit', ...sized, hidden_act: 'gelu', pooling: pool === 'avg' ? 'mean' : 'cls' }
+  const pooling = pool === 'avg' ? 'mean' : 'cls'
+  return sized && { model_type: 'vit' as const, ...sized, hidden_act: 'gelu', pooling }
+}
+
+/** timm's ConvNeXt as transformers' `ConvNextConfig`. Other sizes than timm's say `width` and, a list, `layers`. */
+export function convnextOfTimm(name: string, config: JsonObject) {
+  const word = /^convnext_(?<word>[a-z]+)(?:\.|$)/.exec(name)?.groups?.word
+  if (word === undefined) return undefined
+  const { width = CONVNEXTS[word]?.[0], layers: depths = CONVNEXTS[word]?.[1] } = config
+  if (typeof width !== 'number' || !Array.isArray(depths)) return undefined
+  const eps = word === 'xxlarge' ? 1e-5 : 1e-6
+  return {
+    model_type: 'convnext' as const,
+    hidden_sizes: depths.map((_, stage) => width * 2 ** stage),
+    depths,
+    num_stages: depths.length,
+    image_size: config.image_size ?? 224,
+    hidden_act: 'gelu',
+    layer_norm_eps: eps,
+    norm_eps: eps,
+    pooling: undefined,
+  }
 }

@@ -99,7 +99,7 @@ function clipTower<C extends typeof CLIP_VISION_DEFAULTS & VisionConfig>(
       })
       const { last, ...collected } = preNormEncoder(
         ops,
-        ops.layerNorm(x, w.at('pre_layrnorm').norm(D, eps)),
+        config.preLayernorm === false ? x : ops.layerNorm(x, w.at('pre_layrnorm').norm(D, eps)),
         (index) => clipLayer(ops, w.at(`encoder.layers.${index}`), config, clipStd(config)),
         undefined,
         {

@@ -9,7 +9,10 @@ export const CONVNEXT_DEFAULTS = {
   depths: [3, 3, 9, 3] as readonly number[],
   hiddenAct: 'gelu',
   initializerRange: 0.02,
+  /** Of the last norm. */
   layerNormEps: 1e-12,
+  /** Of the others; 1e-6 unless given, and in transformers. */
+  normEps: undefined as number | undefined,
   dropPathRate: 0,
   imageSize: 224 as number | readonly [number, number],
   pooling: undefined as Pooling | undefined,

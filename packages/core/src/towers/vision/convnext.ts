@@ -11,7 +11,7 @@ import type { CONVNEXT_DEFAULTS, ConvNextConfig, ConvNextV2Config } from './conv
 /** `layerScaleInitValue` of the first version alone. */
 type ConvNextLike = typeof CONVNEXT_DEFAULTS & VisionConfig & { readonly layerScaleInitValue?: number }
 
-/** Of all norms but the last. */
+/** Of all norms but the last, where the config does not say. */
 const EPS = 1e-6
 
 /** Each channel by its strength over the whole picture, beside the others' (transformers' `ConvNextV2GRN`). */
@@ -37,7 +37,8 @@ function convnextLayer<T>(ops: Ops<T>, w: Scope, config: ConvNextLike, channels:
     padding: [3, 3, 3, 3],
     groups: channels,
   })
-  const normed = ops.layerNorm(ops.transpose(depthwise, [0, 2, 3, 1]), w.at('layernorm').norm(channels, EPS))
+  const norm = w.at('layernorm').norm(channels, config.normEps ?? EPS)
+  const normed = ops.layerNorm(ops.transpose(depthwise, [0, 2, 3, 1]), norm)
   const widened = ops.linear(normed, w.at('pwconv1').linear(channels, hidden), activationOf(config.hiddenAct))
   const answered = layerScaleInitValue === undefined ? responseNorm(ops, w.at('grn'), hidden, widened) : widened
   const y = ops.linear(answered, { ...w.at('pwconv2').linear(hidden, channels), scale })
@@ -56,7 +57,7 @@ function convnextForward<T>(
   const patch = pairOf(config.patchSize)
   const [first = 0] = hiddenSizes
   const embeddings = w.at('embeddings')
-  const norm = (scope: Scope, channels: number): Norm => scope.norm(channels, EPS)
+  const norm = (scope: Scope, channels: number): Norm => scope.norm(channels, config.normEps ?? EPS)
   const patches = ops.conv2d(pixelValues, embeddings.at('patch_embeddings').patches(config.numChannels, first, patch), {
     strides: patch,
   })

@@ -55,6 +55,13 @@ const VIT: readonly Rule[] = [
   ...transformer('visual.transformer.', 'vision_model'),
 ]
 
+/** Behind any of timm's towers. */
+const TIMM_HEAD: readonly Rule[] = [
+  ...both('visual.head.proj', 'visual_projection'),
+  ...both('visual.head.mlp.fc1', 'visual_projection.fc1'),
+  ...both('visual.head.mlp.fc2', 'visual_projection.fc2'),
+]
+
 const TIMM_LAYER = ['visual.trunk.blocks.#', 'vision_model.encoder.layers.#'] as const
 const TIMM: readonly Rule[] = [
   ...both('visual.trunk.patch_embed.proj', 'vision_model.embeddings.patch_embedding'),
@@ -76,9 +83,7 @@ const TIMM: readonly Rule[] = [
   ...both('visual.trunk.attn_pool.norm', 'vision_model.head.layernorm'),
   ...both('visual.trunk.attn_pool.mlp.fc1', 'vision_model.head.mlp.fc1'),
   ...both('visual.trunk.attn_pool.mlp.fc2', 'vision_model.head.mlp.fc2'),
-  ...both('visual.head.proj', 'visual_projection'),
-  ...both('visual.head.mlp.fc1', 'visual_projection.fc1'),
-  ...both('visual.head.mlp.fc2', 'visual_projection.fc2'),
+  ...TIMM_HEAD,
 ]
 
 const PLAIN_LAYER = ['visual.trunk.blocks.#', 'vision_model.encoder.layer.#'] as const
@@ -94,9 +99,28 @@ const TIMM_VIT: readonly Rule[] = [
   ...both(`${PLAIN_LAYER[0]}.mlp.fc1`, `${PLAIN_LAYER[1]}.intermediate.dense`),
   ...both(`${PLAIN_LAYER[0]}.mlp.fc2`, `${PLAIN_LAYER[1]}.output.dense`),
   ...both('visual.trunk.norm', 'vision_model.layernorm'),
-  ...both('visual.head.proj', 'visual_projection'),
-  ...both('visual.head.mlp.fc1', 'visual_projection.fc1'),
-  ...both('visual.head.mlp.fc2', 'visual_projection.fc2'),
+  ...TIMM_HEAD,
+]
+
+/** timm's ConvNeXt, which is transformers'. */
+const TIMM_CONVNEXT: readonly Rule[] = [
+  ...both('visual.trunk.stem.0', 'vision_model.embeddings.patch_embeddings'),
+  ...both('visual.trunk.stem.1', 'vision_model.embeddings.layernorm'),
+  ...[0, 1, 2, 3].flatMap((stage) => {
+    const [theirs, ours] = [`visual.trunk.stages.${stage}`, `vision_model.encoder.stages.${stage}`]
+    const [block, layer] = [`${theirs}.blocks.#`, `${ours}.layers.#`]
+    return [
+      ...both(`${theirs}.downsample.0`, `${ours}.downsampling_layer.0`),
+      ...both(`${theirs}.downsample.1`, `${ours}.downsampling_layer.1`),
+      ...both(`${block}.conv_dw`, `${layer}.dwconv`),
+      ...both(`${block}.norm`, `${layer}.layernorm`),
+      ...both(`${block}.mlp.fc1`, `${layer}.pwconv1`),
+      ...both(`${block}.mlp.fc2`, `${layer}.pwconv2`),
+      one(`${block}.gamma`, `${layer}.layer_scale_parameter`),
+    ]
+  }),
+  ...both('visual.trunk.head.norm', 'vision_model.layernorm'),
+  ...TIMM_HEAD,
 ]
 
 /** open_clip's text transformer, in the model itself or under `text.`. */
@@ -122,20 +146,26 @@ const HF: readonly Rule[] = [
 
 /** What an open_clip model is made of, as far as the names of its weights depend on it. */
 export interface OpenClipParts {
-  readonly vision: 'vit' | 'timm' | 'timm-vit'
+  readonly vision: 'vit' | 'timm' | 'timm-vit' | 'timm-convnext'
   readonly text: 'own' | 'custom' | 'hf'
 }
 
 const rulesOf = ({ vision, text: kind }: OpenClipParts): readonly Rule[] => [
   ...LOGITS,
-  ...{ vit: VIT, timm: TIMM, 'timm-vit': TIMM_VIT }[vision],
+  ...{ vit: VIT, timm: TIMM, 'timm-vit': TIMM_VIT, 'timm-convnext': TIMM_CONVNEXT }[vision],
   ...(kind === 'hf' ? HF : text(kind === 'own' ? '' : 'text.')),
 ]
 
 const partsIn = (weights: Weights): OpenClipParts => {
   const has = (start: string) => [...weights.keys()].some((name) => name.startsWith(start))
   return {
-    vision: has('visual.trunk.cls_token') ? 'timm-vit' : has('visual.trunk.') ? 'timm' : 'vit',
+    vision: has('visual.trunk.stem.')
+      ? 'timm-convnext'
+      : has('visual.trunk.cls_token')
+        ? 'timm-vit'
+        : has('visual.trunk.')
+          ? 'timm'
+          : 'vit',
     text: has('text.transformer.resblocks.') ? 'custom' : has('text.') ? 'hf' : 'own',
   }
 }
