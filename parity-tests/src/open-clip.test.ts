@@ -50,6 +50,19 @@ describe('an open_clip checkpoint', () => {
     expect(vision.config.modelType).toBe('siglip_vision_model')
   })
 
+  it("of CoCa's takes a mean of its texts' tokens, and no other pool of its pictures", async () => {
+    const quiet = { onWarning: () => undefined }
+    const text = await onnx.TextTower.fromPretrained(folderOf('coca'), { ...quiet, config: { pooling: 'mean' } })
+    const inputs = await readSafetensors(join(folderOf('coca'), 'inputs.safetensors'))
+    const { poolerOutput } = await text.forward({ inputIds: inputs.get('input_ids')! })
+    expect(poolerOutput.dims).toEqual([4, 30])
+    const vision = await onnx.VisionTower.fromPretrained(folderOf('coca'), {
+      ...quiet,
+      config: { pooling: 'mean' },
+    }).catch((error: unknown) => error)
+    expect(vision).toMatchObject({ code: 'bad-config-value' })
+  })
+
   it('with what is not read says so', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-'))
     await cp(folderOf('quick-gelu'), folder, { recursive: true })
@@ -62,13 +75,13 @@ describe('an open_clip checkpoint', () => {
     }
     const unread = { code: 'unsupported-config' }
     await expect(reads('vision_cfg', { layers: [3, 4, 6, 3] })).rejects.toMatchObject(unread)
-    await expect(reads('vision_cfg', { attentional_pool: true })).rejects.toMatchObject(unread)
+    await expect(reads('vision_cfg', { attentional_pool: 'parallel' })).rejects.toMatchObject(unread)
     await expect(reads('vision_cfg', { timm_model_name: 'vitamin_base_224' })).rejects.toMatchObject(unread)
     const plain = { timm_model_name: 'vit_base_patch16_224', timm_pool: 'avg', timm_proj: 'none' }
     await expect(reads('vision_cfg', plain)).rejects.toMatchObject(unread)
     await expect(reads('vision_cfg', { ...plain, timm_proj: 'linear', timm_pool: 'map' })).rejects.toMatchObject(unread)
     await expect(reads('text_cfg', { ls_init_value: 0.1 })).rejects.toMatchObject(unread)
-    await expect(reads('text_cfg', { embed_cls: true })).rejects.toMatchObject(unread)
+    await expect(reads('text_cfg', { embed_cls: true, correct_cls_mask: true })).rejects.toMatchObject(unread)
     await expect(reads('text_cfg', { hf_model_name: './not-there' })).rejects.toMatchObject({ code: 'no-text-config' })
     await rm(folder, { recursive: true })
   })

@@ -22,6 +22,7 @@ import open_clip.tokenizer
 import timm
 import torch
 import transformers
+from open_clip.coca_model import CoCa
 from open_clip.model import CLIP, CustomTextCLIP
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
@@ -96,6 +97,9 @@ CASES = {
     # CLIPA's.
     "no-ln-pre": ("open_clip", "safetensors", dict(
         embed_dim=20, vision_cfg={**VISION, "no_ln_pre": True, "pool_type": "avg", "final_ln_after_pool": True}, text_cfg={**TEXT, "no_causal_mask": True, "pool_type": "last"})),
+    "coca": ("open_clip", "bin", dict(
+        embed_dim=24, vision_cfg={**VISION, "attentional_pool": True, "attn_pooler_heads": 3, "attn_pooler_queries": 5, "output_tokens": True},
+        text_cfg={**TEXT, "embed_cls": True, "output_tokens": True}, multimodal_cfg=dict(context_length=LENGTH, vocab_size=100, width=24, heads=3, layers=1), custom_text=True)),
     "convnext": ("open_clip", "safetensors", dict(embed_dim=20, vision_cfg=dict(**CONVNEXT, timm_model_name="convnext_nano", timm_proj="linear"), text_cfg=TEXT)),
     "convnext-mlp-eps": ("open_clip", "safetensors", dict(embed_dim=20, vision_cfg=dict(**CONVNEXT, timm_model_name="convnext_xxlarge", timm_proj="mlp"), text_cfg=TEXT)),
 }
@@ -112,7 +116,8 @@ def model_of(given):
         text_config.save_pretrained(folder)
         config["text_cfg"].update(hf_model_name=folder, hf_model_pretrained=False)
         custom = True
-    model = (CustomTextCLIP if custom else CLIP)(**config).eval()
+    kind = CoCa if "multimodal_cfg" in config else CustomTextCLIP if custom else CLIP
+    model = kind(**config).eval()
     if folder:
         shutil.rmtree(folder)
         model.text.transformer.set_attn_implementation("eager")
@@ -157,7 +162,11 @@ def write(index, name, case):
     pixels, ids = torch.randn((IMAGES, 3, *size), generator=generator), ids_of(config, generator)
     with torch.no_grad():
         image, text = model.encode_image(pixels, normalize=True), model.encode_text(ids, normalize=True)
-        per_image, per_text = model.get_logits(pixels, ids)
+        if hasattr(model, "get_logits"):
+            per_image, per_text = model.get_logits(pixels, ids)
+        else:
+            per_image = model.logit_scale.exp() * image @ text.T
+            per_text = per_image.T
     save_file({"pixel_values": pixels, "input_ids": ids}, folder / "inputs.safetensors")
     expected = {"image_embeds": image, "text_embeds": text, "logits_per_image": per_image, "logits_per_text": per_text}
     save_file({k: v.clone().contiguous() for k, v in expected.items()}, folder / "expected.safetensors")

@@ -47,8 +47,8 @@ export const FIRST_TOKENS = 'first_tokens'
 
 /** Plain operators of an ONNX graph. */
 export class OnnxPrimitives implements Primitives<OnnxValue> {
-  /** `[B, L]` of the token ids, for reshapes where L is symbolic. */
-  #textShape?: string
+  /** `[B, L]` of the first input of each symbolic L, for reshapes. */
+  readonly #shapes = new Map<Dim, string>()
   /** `[B, n]` of the first tokens that a run wants of the last layer. */
   protected firstShape?: string
   /** Weights that the graph is given. */
@@ -63,7 +63,9 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
 
   input(name: string, element: 'float32' | 'int64', dims: readonly Dim[]): OnnxValue {
     const shaped = this.graph.input(name, element, dims)
-    if (dims.length === 2 && typeof dims[1] === 'string') this.#textShape ??= this.graph.node('Shape', [shaped])
+    const length = dims[1]
+    if (dims.length === 2 && typeof length === 'string' && !this.#shapes.has(length))
+      this.#shapes.set(length, this.graph.node('Shape', [shaped]))
     return { dims, shaped }
   }
 
@@ -81,7 +83,9 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
   #shapeOf(dims: readonly Dim[]): string {
     const named = dims.filter((dim) => typeof dim === 'string')
     if (named.length < 2) return this.graph.ints(dims.map((dim) => (typeof dim === 'string' ? -1 : dim)))
-    const pair = dims[1] === FIRST_TOKENS ? this.firstShape : this.#textShape
+    // A size that is no input's is that of the tokens under another name.
+    const [first] = this.#shapes.values()
+    const pair = dims[1] === FIRST_TOKENS ? this.firstShape : (this.#shapes.get(dims[1] as Dim) ?? first)
     return this.graph.node('Concat', [pair as string, this.graph.ints(dims.slice(2) as number[])], { axis: 0 })
   }
 

@@ -11,8 +11,8 @@ export interface GivenText {
   readonly taskTypeIds?: Ids
 }
 
-/** A size that is known when texts are given, or a number. */
-export type InputDim = number | 'batch' | 'length'
+/** A size that is known when texts are given, or a number; 'rows' are the tokens where a tower adds some of its own. */
+export type InputDim = number | 'batch' | 'length' | 'rows'
 
 /** One input of a text tower: what it is, and how the host makes it. */
 export interface TextInput<C> {

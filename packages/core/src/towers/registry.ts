@@ -15,6 +15,8 @@ import { XLMRobertaXLConfig } from './text/xlm-roberta-xl.config'
 import { AltCLIPTextConfig } from './text/altclip.config'
 import { ChineseCLIPTextConfig } from './text/chinese-clip.config'
 import { CLIPTextConfig, MetaClip2TextConfig } from './text/clip-text.config'
+import { OpenCLIPVisionConfig } from './vision/open-clip.config'
+import { CoCaTextConfig } from './text/coca-text.config'
 import { OpenCLIPTextConfig } from './text/open-clip-text.config'
 import { SiglipTextConfig } from './text/siglip-text.config'
 import type { TextTowerModule, TowerConfigClass, VisionTowerModule } from './tower'
@@ -53,6 +55,10 @@ export const VISION_TOWERS: Towers<VisionTowerModule> = {
   beit: { config: BeitConfig, load: async () => (await import('./vision/beit')).beit },
   clip_vision_model: { config: CLIPVisionConfig, load: async () => (await import('./vision/clip')).clipVision },
   siglip_vision_model: { config: SiglipVisionConfig, load: async () => (await import('./vision/siglip')).siglipVision },
+  open_clip_vision_model: {
+    config: OpenCLIPVisionConfig,
+    load: async () => (await import('./vision/open-clip')).openClipVision,
+  },
   chinese_clip_vision_model: {
     config: ChineseCLIPVisionConfig,
     load: async () => (await import('./vision/clip')).chineseClipVision,
@@ -117,6 +123,7 @@ const TEXT_TOWERS: Towers<TextTowerModule> = {
     config: ChineseCLIPTextConfig,
     load: async () => (await import('./text/chinese-clip')).chineseClipText,
   },
+  coca_text_model: { config: CoCaTextConfig, load: async () => (await import('./text/coca-text')).cocaText },
   open_clip_text_model: {
     config: OpenCLIPTextConfig,
     load: async () => (await import('./text/open-clip-text')).openClipText,

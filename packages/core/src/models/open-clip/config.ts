@@ -54,25 +54,31 @@ function blockOf(config: JsonObject, quick: boolean): JsonObject {
   }
 }
 
-function visionOf(config: JsonObject, quick: boolean): Side {
+function visionOf(config: JsonObject, quick: boolean, embedDim: number): Side {
   const { timm_model_name: timm } = config
   if (typeof timm === 'string') return timmOf(config, timm)
-  refuse('vision_cfg', config, [...BLOCKS, 'attentional_pool'])
+  refuse('vision_cfg', config, BLOCKS)
   if (Array.isArray(config.layers))
     throw unsupported('vision_cfg.layers is a list, a ResNet as OpenAI changed it', 'Vision transformers are read.')
   const kind = textIn(config, 'pos_embed_type', 'learnable')
   if (kind !== 'learnable') throw unsupported(`vision_cfg.pos_embed_type is "${kind}"`, 'Should be: learnable.')
   const pool = textIn(config, 'pool_type', 'tok')
+  const attention = config.attentional_pool ?? false
+  const width = numberIn(config, 'width', 768)
+  if (attention !== false && (attention !== true || pool !== 'tok' || width === embedDim))
+    throw unsupported(
+      `vision_cfg.attentional_pool is ${JSON.stringify(attention)} with pool_type "${pool}", width ${width} and embed_dim ${embedDim}`,
+      "Should be true with pool_type tok and a width of its own, as CoCa's.",
+    )
   const meanOfNormed = pool === 'avg' && config.final_ln_after_pool !== true
   if (!['tok', 'avg'].includes(pool) || meanOfNormed)
     throw unsupported(
       `vision_cfg.pool_type is "${pool}"${meanOfNormed ? ' before the last norm' : ''}`,
       'Should be: tok, or avg with final_ln_after_pool.',
     )
-  const width = numberIn(config, 'width', 768)
   return {
     tower: {
-      model_type: 'clip_vision_model',
+      model_type: attention || config.no_ln_pre === true ? 'open_clip_vision_model' : 'clip_vision_model',
       hidden_size: width,
       intermediate_size: Math.trunc(width * numberIn(config, 'mlp_ratio', 4)),
       num_hidden_layers: numberIn(config, 'layers', 12),
@@ -82,6 +88,11 @@ function visionOf(config: JsonObject, quick: boolean): Side {
       ...blockOf(config, quick),
       ...(pool === 'avg' && { pooling: 'mean' }),
       ...(config.no_ln_pre === true && { pre_layernorm: false }),
+      ...(attention && {
+        attn_pooler_queries: numberIn(config, 'attn_pooler_queries', 256),
+        attn_pooler_heads: numberIn(config, 'attn_pooler_heads', 8),
+        projection_size: embedDim,
+      }),
     },
     projection: 'linear',
   }
@@ -116,8 +127,10 @@ function timmOf(config: JsonObject, name: string): Side {
 }
 
 function textOf(config: JsonObject, quick: boolean, embedDim: number): Side {
-  refuse('text_cfg', config, [...BLOCKS, 'embed_cls'])
+  refuse('text_cfg', config, BLOCKS)
   const pool = textIn(config, 'pool_type', 'argmax')
+  const embedCls = config.embed_cls === true
+  if (embedCls) refuse('text_cfg', config, ['correct_cls_mask'])
   const causal = config.no_causal_mask !== true
   const headed = config.proj_bias === true
   const proj = textIn(config, 'proj_type', 'linear')
@@ -132,12 +145,13 @@ function textOf(config: JsonObject, quick: boolean, embedDim: number): Side {
     intermediate_size: Math.trunc(width * numberIn(config, 'mlp_ratio', 4)),
     num_hidden_layers: numberIn(config, 'layers', 12),
     num_attention_heads: numberIn(config, 'heads', 8),
-    max_position_embeddings: numberIn(config, 'context_length', 77),
+    max_position_embeddings: numberIn(config, 'context_length', 77) + (embedCls ? 1 : 0),
     pad_token_id: numberIn(config, 'pad_id', 0),
     ...blockOf(config, quick),
   }
   const projection = unprojected || headed ? 'none' : 'linear'
   const head = headed && !unprojected ? { projection_size: embedDim } : {}
+  if (embedCls) return { tower: { model_type: 'coca_text_model', ...shared, ...head, causal }, projection }
   // An eos_token_id of 2 is the largest id in a CLIPTextConfig: argmax to the letter. MetaClip2's is the id itself.
   if (causal && !headed && !unprojected && (pool === 'argmax' || pool === 'eos')) {
     const model_type = pool === 'eos' && eos === 2 ? 'metaclip_2_text_model' : 'clip_text_model'
@@ -192,22 +206,29 @@ async function configAt(name: string, from: Source): Promise<JsonObject> {
   )
 }
 
+/** CoCa's two towers as open_clip has them without the decoder that writes captions. */
+function withoutDecoder(model: Json | undefined): Json | undefined {
+  if (!isJsonObject(model) || !model.multimodal_cfg) return model
+  const { multimodal_cfg: _, vision_cfg, text_cfg, ...rest } = model
+  const pooledOnly = (part: Json | undefined) => (isJsonObject(part) ? { ...part, output_tokens: false } : part)
+  return { ...rest, vision_cfg: pooledOnly(vision_cfg), text_cfg: pooledOnly(text_cfg), custom_text: true }
+}
+
 /**
  * What `open_clip_config.json` says, by transformers' names: as the family that computes the same, else as `open_clip`.
  * @param json the file, or `{ model_cfg, preprocess_cfg }`
  * @throws ConfigError for what is not read
  */
 export async function configOfOpenClip(json: JsonObject, source: Source): Promise<JsonObject> {
-  const { model_cfg: model } = json
+  const model = withoutDecoder(json.model_cfg)
   if (!isJsonObject(model) || !isJsonObject(model.vision_cfg) || !isJsonObject(model.text_cfg))
     throw new ConfigError(
       'bad-config',
       `open_clip_config.json of ${source.describe} holds no model_cfg with a vision_cfg and a text_cfg.`,
     )
-  refuse('model_cfg', model, ['multimodal_cfg'])
   const [quick, embedDim] = [model.quick_gelu === true, numberIn(model, 'embed_dim', 512)]
   const hf = model.text_cfg.hf_model_name
-  const vision = visionOf(model.vision_cfg, quick)
+  const vision = visionOf(model.vision_cfg, quick, embedDim)
   const beside = isJsonObject(json.text_config) ? json.text_config : undefined
   const text =
     typeof hf === 'string' ? await hfOf(model.text_cfg, hf, beside, source) : textOf(model.text_cfg, quick, embedDim)
@@ -219,7 +240,7 @@ export async function configOfOpenClip(json: JsonObject, source: Source): Promis
   const towers = { vision_config: vision.tower, text_config: text.tower }
   const is = (of: typeof CLIP) =>
     of.towers?.text === text.tower.model_type && !vision.tower.pooling && !text.tower.pooling
-  const isClip = vision.tower.model_type === CLIP.towers?.vision && vision.tower.pre_layernorm !== false && !biased
+  const isClip = vision.tower.model_type === CLIP.towers?.vision && !biased
   if (is(CLIP) && isClip) return { model_type: CLIP.modelType, ...logits, ...towers }
   // MetaClip2's vision tower is CLIP's by another name.
   if (is(METACLIP_2) && isClip)

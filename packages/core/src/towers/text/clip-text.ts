@@ -17,17 +17,24 @@ export function clipTextEncoder<T>(
   config: Omit<RowConfig, 'projectionDim'>,
   inputs: Readonly<Record<keyof typeof ROW_INPUTS, T>>,
   taps: Taps,
-  { std, tableStd, causal }: { readonly std: ClipLayerStd; readonly tableStd: number; readonly causal: boolean },
+  options: {
+    readonly std: ClipLayerStd
+    readonly tableStd: number
+    readonly causal: boolean
+    /** What stands for the words `[B, L, D]`: themselves unless given. */
+    readonly words?: (x: T) => T
+  },
 ): { last: T } & Omit<TowerOutput<T>, 'poolerOutput' | 'lastHiddenState'> {
+  const { std, tableStd, causal, words = (x) => x } = options
   const { hiddenSize: D, layerNormEps: eps } = config
   const embeddings = w.at('embeddings')
   const table = (name: string, rows: number) =>
     embeddings.at(name).param('weight', [rows, D], { kind: 'normal', std: tableStd })
-  const words = ops.embedding(inputs.inputIds, table('token_embedding', config.vocabSize))
+  const x = words(ops.embedding(inputs.inputIds, table('token_embedding', config.vocabSize)))
   const positions = ops.embedding(inputs.positionIds, table('position_embedding', config.maxPositionEmbeddings))
   return preNormEncoder(
     ops,
-    ops.add(words, positions),
+    ops.add(x, positions),
     (index) => clipLayer(ops, w.at(`encoder.layers.${index}`), config, std),
     w.at('final_layer_norm').norm(D, eps),
     {

@@ -13,8 +13,6 @@ export const CLIP_VISION_DEFAULTS = {
   hiddenAct: 'quick_gelu',
   layerNormEps: 1e-5,
   attentionDropout: 0,
-  /** False: the layers begin without a norm, as open_clip's do with `no_ln_pre`; transformers has none that do. */
-  preLayernorm: undefined as boolean | undefined,
   initializerRange: 0.02,
   initializerFactor: 1,
   pooling: undefined as Pooling | undefined,

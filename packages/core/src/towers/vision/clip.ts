@@ -11,7 +11,7 @@ import { mlp, pool, preNormEncoder, type PreNormLayer, firstSuffices } from '../
 import type { Ops } from '../../ops/ops'
 import { patchTokens, trainedPatches } from '../patches'
 import type { Scope } from '../../ops/scope'
-import type { VisionConfig, VisionTowerModule } from '../tower'
+import type { Taps, TowerOutput, VisionConfig, VisionInputs, VisionTowerModule } from '../tower'
 
 /** What CLIP's and SigLIP's encoder layers share. */
 interface ClipLayerConfig {
@@ -73,6 +73,42 @@ export function clipStd(config: ClipLike): ClipLayerStd {
   return { qkv: deep, output: D ** -0.5 * factor, fc1: (2 * D) ** -0.5 * factor, fc2: deep }
 }
 
+/** CLIP's vision transformer up to its last layer: class token and patches `[B, 1 + N, D]`, not normalised. */
+export function clipVisionEncoder<T>(
+  ops: Ops<T>,
+  w: Scope,
+  config: typeof CLIP_VISION_DEFAULTS & VisionConfig,
+  inputs: VisionInputs<T>,
+  taps: Taps,
+  { preNorm = true, firstTokenOnly = false }: { readonly preNorm?: boolean; readonly firstTokenOnly?: boolean },
+): { last: T } & Omit<TowerOutput<T>, 'poolerOutput' | 'lastHiddenState'> {
+  const { hiddenSize: D, layerNormEps: eps, initializerFactor: factor } = config
+  const embeddings = w.at('embeddings')
+  const std = config.initializerRange * factor
+  const x = patchTokens(ops, inputs, config, {
+    layer: embeddings
+      .at('patch_embedding')
+      .patches(config.numChannels, D, pairOf(config.patchSize), { bias: false, std }),
+    tokens: [embeddings.param('class_embedding', [D], { kind: 'normal', std: D ** -0.5 * factor })],
+    positions: embeddings
+      .at('position_embedding')
+      .param('weight', [1 + trainedPatches(config), D], { kind: 'normal', std }),
+  })
+  return preNormEncoder(
+    ops,
+    preNorm ? ops.layerNorm(x, w.at('pre_layrnorm').norm(D, eps)) : x,
+    (index) => clipLayer(ops, w.at(`encoder.layers.${index}`), config, clipStd(config)),
+    undefined,
+    {
+      layers: config.numHiddenLayers,
+      heads: config.numAttentionHeads,
+      taps,
+      firstTokenOnly,
+      attentionDropout: config.attentionDropout,
+    },
+  )
+}
+
 /** Radford et al.'s vision transformer (transformers' `CLIPVisionModel`). */
 function clipTower<C extends typeof CLIP_VISION_DEFAULTS & VisionConfig>(
   modelType: string,
@@ -85,31 +121,9 @@ function clipTower<C extends typeof CLIP_VISION_DEFAULTS & VisionConfig>(
     innerName: 'vision_model',
     staleNames: [/^embeddings\.position_ids$/],
     forward(ops, w, config, inputs, taps) {
-      const { hiddenSize: D, layerNormEps: eps, initializerFactor: factor, pooling } = config
-      const embeddings = w.at('embeddings')
-      const std = config.initializerRange * factor
-      const x = patchTokens(ops, inputs, config, {
-        layer: embeddings
-          .at('patch_embedding')
-          .patches(config.numChannels, D, pairOf(config.patchSize), { bias: false, std }),
-        tokens: [embeddings.param('class_embedding', [D], { kind: 'normal', std: D ** -0.5 * factor })],
-        positions: embeddings
-          .at('position_embedding')
-          .param('weight', [1 + trainedPatches(config), D], { kind: 'normal', std }),
-      })
-      const { last, ...collected } = preNormEncoder(
-        ops,
-        config.preLayernorm === false ? x : ops.layerNorm(x, w.at('pre_layrnorm').norm(D, eps)),
-        (index) => clipLayer(ops, w.at(`encoder.layers.${index}`), config, clipStd(config)),
-        undefined,
-        {
-          layers: config.numHiddenLayers,
-          heads: config.numAttentionHeads,
-          taps,
-          firstTokenOnly: firstSuffices(taps, pooling),
-          attentionDropout: config.attentionDropout,
-        },
-      )
+      const { hiddenSize: D, layerNormEps: eps, pooling } = config
+      const firstTokenOnly = firstSuffices(taps, pooling)
+      const { last, ...collected } = clipVisionEncoder(ops, w, config, inputs, taps, { firstTokenOnly })
       // The norm belongs to the pooler here: last_hidden_state is not normalised.
       const pooled = pool(ops, pooling ?? 'cls', last, { prefix: 1 })
       const poolerOutput = ops.layerNorm(pooled, w.at('post_layernorm').norm(D, eps))

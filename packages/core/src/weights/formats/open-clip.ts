@@ -51,6 +51,7 @@ const VIT: readonly Rule[] = [
   // So misspelt in transformers.
   ...both('visual.ln_pre', 'vision_model.pre_layrnorm'),
   ...both('visual.ln_post', 'vision_model.post_layernorm'),
+  one('visual.attn_pool.*', 'vision_model.attn_pool.*'),
   one('visual.proj', 'visual_projection.weight', { turned: true }),
   ...transformer('visual.transformer.', 'vision_model'),
 ]
@@ -126,6 +127,7 @@ const TIMM_CONVNEXT: readonly Rule[] = [
 /** open_clip's text transformer, in the model itself or under `text.`. */
 const text = (under: string): readonly Rule[] => [
   ...both(`${under}token_embedding`, 'text_model.embeddings.token_embedding').slice(0, 1),
+  one(`${under}cls_emb`, 'text_model.embeddings.class_embedding'),
   one(`${under}positional_embedding`, 'text_model.embeddings.position_embedding.weight'),
   ...both(`${under}ln_final`, 'text_model.final_layer_norm'),
   one(`${under}text_projection`, 'text_projection.weight', { turned: true }),
@@ -229,6 +231,8 @@ function layout(entry: WeightEntry, { turned, leading }: Rule, side: 'theirs' | 
 /** open_clip's weights by our names and in our layouts. */
 export const fromOpenClip = (weights: Weights): Map<string, WeightEntry> => {
   const plain = new Map([...weights.values()].map((entry) => [entry.name.replace(/^module\./, ''), entry]))
+  // CoCa's, which writes captions: no part of the two towers.
+  for (const name of plain.keys()) if (name.startsWith('text_decoder.')) plain.delete(name)
   const named = new Map(
     [...plain].map(([name, entry]) => [name, { ...entry, name, read: () => entry.read() } as WeightEntry]),
   )
