@@ -4,6 +4,8 @@ from zlib import crc32
 
 from transformers import (
     AlbertConfig,
+    BertConfig,
+    CamembertConfig,
     CLIPTextConfig,
     Data2VecTextConfig,
     DebertaConfig,
@@ -16,8 +18,10 @@ from transformers import (
     MPNetConfig,
     NomicBertConfig,
     RemBertConfig,
+    RobertaConfig,
     SiglipTextConfig,
     ViTConfig,
+    XLMRobertaConfig,
     XLMRobertaXLConfig,
 )
 
@@ -33,6 +37,10 @@ def build(config_class, **defaults):
     return lambda **kw: config_class(**{**TEXT, **defaults, **kw})
 
 
+bert = build(BertConfig)
+roberta = build(RobertaConfig, **ROBERTA)
+xlm_roberta = build(XLMRobertaConfig, **ROBERTA)
+camembert = build(CamembertConfig, **ROBERTA)
 ernie = build(ErnieConfig)
 data2vec = build(Data2VecTextConfig, **ROBERTA)
 xlm_roberta_xl = build(XLMRobertaXLConfig, **ROBERTA)
@@ -132,4 +140,11 @@ TEXT_CASES = [
     case("clip-text-old", clip_text(eos_token_id=2, pad_token_id=0, layer_norm_eps=0.1), end=49, position_ids=True),
     case("siglip-text", siglip_text(), pair=True),
     case("siglip-text-projected", siglip_text(projection_size=14, hidden_act="relu", layer_norm_eps=0.1), pair=True, position_ids=True),
+    case("bert-mean", bert(type_vocab_size=3, layer_norm_eps=0.1, pooling="mean")),
+    case("roberta-max", roberta(type_vocab_size=2, layer_norm_eps=0.1, pad_token_id=3, pooling="max")),
+    case("xlm-roberta-mean", xlm_roberta(type_vocab_size=2, layer_norm_eps=0.1, pad_token_id=3, pooling="mean"), padding="left"),
+    case("camembert-cls", camembert(type_vocab_size=2, layer_norm_eps=0.1, pad_token_id=3, pooling="cls")),
+    case("ernie-mean", ernie(pooling="mean")),
+    case("clip-text-mean", clip_text(pooling="mean"), end=49),
+    case("siglip-text-max", siglip_text(pooling="max"), pair=True),
 ]

@@ -169,10 +169,13 @@ def outputs_of(case, model, inputs, interpolate):
     text_pooling = case.get("text_pooling") or getattr(case["text"], "pooling", None)
     image_pooled = pooled_of(vision, case.get("vision_pooling"), case.get("skipped", 0))
     if case.get("norm_pooled"):
-        # The final norm of ConvNeXt and Hiera is their pooler's.
-        pooler = model.vision_model.pooler if case["vision"].model_type == "hiera" else model.vision_model
-        image_pooled = pooler.layernorm(image_pooled)
+        # The final norm of ConvNeXt, Hiera and CLIP is their pooler's.
+        tower = model.vision_model
+        of = {"hiera": lambda: tower.pooler.layernorm, "clip_vision_model": lambda: tower.post_layernorm, "mlcd_vision_model": lambda: tower.post_layernorm}
+        image_pooled = of.get(case["vision"].model_type, lambda: tower.layernorm)()(image_pooled)
     text_pooled = pooled_of(text, text_pooling, mask=inputs["attention_mask"])
+    if text_pooling and case["text"].model_type == "siglip_text_model":
+        text_pooled = model.text_model.head(text_pooled)
     image_features = model.visual_projection(image_pooled.flatten(1))
     text_features = model.text_projection(text_pooled)
     image_embeds = image_features / image_features.norm(dim=-1, keepdim=True)

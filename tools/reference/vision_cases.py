@@ -17,7 +17,7 @@ from transformers import (
     ViTMSNConfig,
 )
 
-from cases import TINY, TINY_TEXT, bert, case
+from cases import TINY, TINY_TEXT, beit, bert, case, chinese_clip, clip, deit, dinov2, siglip, vit
 
 SIZE = dict(num_hidden_layers=2, image_size=24, patch_size=6)
 VIT = dict(**TINY, **SIZE)
@@ -153,6 +153,23 @@ VISION_CASES = [
     pair("hiera-max",
          hiera(image_size=[16, 24], patch_size=[3, 5], patch_stride=[2, 3], patch_padding=[1, 2], query_stride=[1, 2], depths=[2, 1, 2],
                masked_unit_size=[2, 8]), "max", norm_pooled=True),
+    vision("swinv2-options", swinv2(mlp_ratio=3.0, layer_norm_eps=1e-1, num_channels=1)),
+    pair("swinv2-max", swinv2(hidden_act="relu"), "max", image=(18, 39)),
+    vision("vit-eps", vit(**TINY, layer_norm_eps=1e-1)),
+    vision("deit-options", deit(**TINY, hidden_act="relu", layer_norm_eps=1e-1, num_channels=1, qkv_bias=False, pooler_act="gelu")),
+    pair("deit-mean", deit(**TINY), "mean", skipped=2),
+    vision("beit-options", beit(**TINY, hidden_act="relu", layer_norm_eps=1e-1, num_channels=1, use_relative_position_bias=True)),
+    pair("beit-max", beit(**TINY), "max", skipped=1),
+    vision("clip-options", clip(**TINY, layer_norm_eps=1e-1, num_channels=1)),
+    pair("clip-max", clip(**TINY), "max", skipped=1, norm_pooled=True),
+    vision("chinese-clip-options", chinese_clip(**TINY, hidden_act="relu", layer_norm_eps=1e-1, num_channels=1)),
+    vision("siglip-options", siglip(**TINY, layer_norm_eps=1e-1, num_channels=1)),
+    pair("siglip-max", siglip(**TINY, vision_use_head=False), "max"),
+    vision("dinov2-options", dinov2(**TINY, hidden_act="relu", layer_norm_eps=1e-1, num_channels=1)),
+    pair("dinov2-mean", dinov2(**TINY), "mean", skipped=1),
+    pair("mlcd-max", mlcd(), "max", skipped=1, norm_pooled=True),
+    pair("convnextv2-patches", convnextv2(patch_size=[2, 3], num_stages=2, hidden_sizes=[6, 10], depths=[1, 1]), image=(16, 30)),
+    pair("efficientnet-pooled", efficientnet(), "max"),
 ]
 for index, each in enumerate(VISION_CASES):
     each.setdefault("seed", 2000 + index)
