@@ -1,4 +1,5 @@
-import { type Canary, printWarning, type WarningListener } from '@dual-encoder/core'
+import type { Canary, WarningListener } from '@dual-encoder/core'
+import { printWarning } from '@dual-encoder/core/backend'
 
 /**
  * Warns where int8 is further from float32 than the checkpoint says that it may be.
