@@ -101,6 +101,7 @@ export type {
 } from './ops/ops'
 export type { Optimizer, ParameterStep } from './ops/optimizer'
 export { Scope } from './ops/scope'
+export { gridOf } from './towers/grid'
 export type { LocalFile, StagedFile } from './platform/platform'
 export type { Taps, TextTowerModule, TowerOutput, VisionTowerModule } from './towers/tower'
 export type { StorageType, WeightEntry, WeightLocation, Weights } from './weights/entry'

@@ -1,5 +1,5 @@
 import type { ForwardInputs, Tensor } from '@dual-encoder/core'
-import { type DualEncoderModel, openSource, openWeights } from '@dual-encoder/core/backend'
+import { type DualEncoderModel, gridOf, openSource, openWeights } from '@dual-encoder/core/backend'
 import type { Look } from './protocol.ts'
 
 interface PreprocessorConfig {
@@ -82,8 +82,6 @@ export async function look(
     if (projection?.dims[1] === lastHiddenState.dims[1])
       return { ...byWords(lastHiddenState, poolerOutput, projection!, texts), crop }
   }
-  const { patchSize } = model.config.visionConfig as unknown as { patchSize?: number | readonly [number, number] }
-  const [height = 1, width = 1] = typeof patchSize === 'number' ? [patchSize, patchSize] : (patchSize ?? [])
-  const [, , rows = 0, columns = 0] = inputs.pixelValues?.dims ?? []
-  return { ...byAttention(attentions ?? [], [Math.floor(rows / height), Math.floor(columns / width)]), crop }
+  const [, , height = 0, width = 0] = inputs.pixelValues?.dims ?? []
+  return { ...byAttention(attentions ?? [], gridOf([height, width], model.config.visionConfig.patchSize)), crop }
 }
