@@ -42,15 +42,13 @@ export function canBeFlat(dims: readonly Dim[]): boolean {
 /** An end that means all the rest. */
 export const END = 2 ** 31
 
-/** The size of an axis of which a run wants the first token, or all: `firstShape`. */
+/** The size of an axis of which a run wants the first token, or all. */
 export const FIRST_TOKENS = 'first_tokens'
 
 /** Plain operators of an ONNX graph. */
 export class OnnxPrimitives implements Primitives<OnnxValue> {
-  /** `[B, L]` of the first input of each symbolic L, for reshapes. */
-  readonly #shapes = new Map<Dim, string>()
-  /** `[B, n]` of the first tokens that a run wants of the last layer. */
-  protected firstShape?: string
+  /** `[B, L]` of each symbolic L, for reshapes: of the first input that has it, of the tokens that a run wants (`FIRST_TOKENS`). */
+  protected readonly shapes = new Map<Dim, string>()
   /** Weights that the graph is given. */
   readonly #inputs = new Set<string>()
 
@@ -64,8 +62,8 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
   input(name: string, element: 'float32' | 'int64', dims: readonly Dim[]): OnnxValue {
     const shaped = this.graph.input(name, element, dims)
     const length = dims[1]
-    if (dims.length === 2 && typeof length === 'string' && !this.#shapes.has(length))
-      this.#shapes.set(length, this.graph.node('Shape', [shaped]))
+    if (dims.length === 2 && typeof length === 'string' && !this.shapes.has(length))
+      this.shapes.set(length, this.graph.node('Shape', [shaped]))
     return { dims, shaped }
   }
 
@@ -84,8 +82,8 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
     const named = dims.filter((dim) => typeof dim === 'string')
     if (named.length < 2) return this.graph.ints(dims.map((dim) => (typeof dim === 'string' ? -1 : dim)))
     // A size that is no input's is that of the tokens under another name.
-    const [first] = this.#shapes.values()
-    const pair = dims[1] === FIRST_TOKENS ? this.firstShape : (this.#shapes.get(dims[1] as Dim) ?? first)
+    const [first] = this.shapes.values()
+    const pair = this.shapes.get(dims[1] as Dim) ?? first
     return this.graph.node('Concat', [pair as string, this.graph.ints(dims.slice(2) as number[])], { axis: 0 })
   }
 

@@ -22,7 +22,8 @@ export class RunOps extends OnnxOps {
     const at = axisOf(axis, x.dims.length)
     const end = (this.#wanted ??= this.graph.input(FIRST_TOKENS, 'int64', [1]))
     const shaped = this.graph.node('Slice', [this.shaped(x), this.graph.ints([0]), end, this.graph.ints([at])])
-    if (at === 1 && x.dims.length === 3) this.firstShape ??= this.graph.node('Shape', [shaped], { start: 0, end: 2 })
+    if (at === 1 && x.dims.length === 3 && !this.shapes.has(FIRST_TOKENS))
+      this.shapes.set(FIRST_TOKENS, this.graph.node('Shape', [shaped], { start: 0, end: 2 }))
     return { dims: x.dims.map((dim, i) => (i === at ? FIRST_TOKENS : dim)), shaped }
   }
 
