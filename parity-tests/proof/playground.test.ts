@@ -149,7 +149,7 @@ it('searches the pictures', async () => {
   const found = page.locator('.pg-hits li', { hasText: 'a cup of coffee' })
   const [cosine] = (await inNode([query], PICTURE)).cosines
   await expect
-    .poll(async () => Math.abs(Number(/-?\d\.\d+/.exec(await found.innerText())) - cosine!))
+    .poll(async () => Math.abs(Number(/-?\d\.\d+/.exec(await found.innerText())) - cosine!), { timeout: 60_000 })
     .toBeLessThan(6e-4)
   const scores = (await page.locator('.pg-hits li').allInnerTexts()).map((text) => Number(/-?\d\.\d+/.exec(text)))
   expect(scores).toEqual(scores.toSorted((a, b) => b - a))
@@ -177,7 +177,9 @@ it('goes from tab to tab, shows what speaks for a word, and attention from layer
     await expect.poll(async () => !seen.has(await painted()), { timeout: 10_000 }).toBe(true)
     seen.add(await painted())
   }
-  await expect.poll(() => canvas.evaluate((element) => (element as HTMLCanvasElement).width)).toBe(640)
+  await expect
+    .poll(() => canvas.evaluate((element) => (element as HTMLCanvasElement).width), { timeout: 60_000 })
+    .toBe(640)
   await isNew()
   const { cosines } = await inNode(['a cup of coffee', 'a cat'].map(sentence), PICTURE)
   for (const [i, word] of ['a cup of coffee', 'a cat'].entries()) {
@@ -273,7 +275,9 @@ it('tunes the model, and gives a checkpoint that loads', async () => {
   await words().fill(labels.join(', '))
   await choose('a cup of coffee')
   await expect
-    .poll(async () => Math.abs(parseFloat(new Map(await bars()).get('photograph') ?? '') - 100 * share))
+    .poll(async () => Math.abs(parseFloat(new Map(await bars()).get('photograph') ?? '') - 100 * share), {
+      timeout: 60_000,
+    })
     .toBeLessThan(0.51)
   await page.getByRole('button', { name: 'Back to the one that came with the page' }).click()
   await page.locator('.pg-about', { hasText: 'model-pictures' }).waitFor()
