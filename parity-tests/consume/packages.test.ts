@@ -87,6 +87,16 @@ describe.each([20, 22, 24, 26])('on Node %i', (major) => {
     })
   })
 
+  it('the command line follows a recipe of TypeScript, or says which Node does', async () => {
+    const recipe = join(folderOf(11), 'recipe.ts')
+    const given = `{ model: ${JSON.stringify(MODEL)}, data: './none' } satisfies object`
+    await writeFile(recipe, `export default ${given}\n`)
+    const program = join(folderOf(11), 'node_modules/dual-encoder/dist/bin.js')
+    const { code, stderr } = await execute(node, [program, 'train', recipe], folderOf(11))
+    // Read, it fails for want of data.
+    expect([code, stderr]).toEqual([1, expect.stringMatching(major < 22 ? /22\.18 and newer do/ : /none/)])
+  })
+
   it.each(['classify.mjs', 'classify.cjs'])('%s classifies a picture', async (file) => {
     const wanted = JSON.parse(await readFile(join(MODEL, 'expected.json'), 'utf8')) as {
       labels: string[]

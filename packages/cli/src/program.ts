@@ -28,6 +28,13 @@ function share(text: string): number {
   return value
 }
 
+/** What stands below a misuse of a command. */
+function helpOf(command: Command): string {
+  const names = [command.name()]
+  for (let above = command.parent; above; above = above.parent) names.unshift(above.name())
+  return `(${names.join(' ')} --help says more)`
+}
+
 /** Where an index is unless it is said. */
 const INDEX = '.dual-encoder-index'
 
@@ -38,7 +45,7 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     .description('Vision-text dual encoders: label pictures, embed and search them, convert and train models.')
     .version(VERSION)
     .helpCommand(true)
-    .showHelpAfterError('(dual-encoder help COMMAND says more)')
+    .showHelpAfterError('(dual-encoder help says more)')
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .exitOverride()
 
@@ -51,7 +58,7 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     run: (args: never, flags: never, context: Context) => Promise<ExitCode | void>,
   ): Command => {
     const made = parent.command(usage).description(description)
-    made.copyInheritedSettings(program)
+    made.copyInheritedSettings(program).showHelpAfterError(helpOf(made))
     made.option('--json', 'answer programs: a line of JSON for each result')
     if (examples.length > 0) made.addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}`)
     made.action(async (...given: unknown[]) => {

@@ -18,8 +18,11 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     const named = error instanceof DualEncoderError || (error as NodeJS.ErrnoException).syscall !== undefined
     const { code: kind = 'error', message, docs, stack } = error as Error & { code?: string; docs?: string }
     if (args.includes('--json')) terminal.err(`${JSON.stringify({ error: { code: kind, message, docs } })}\n`)
-    else
-      terminal.err(`${named ? `${kind}: ${message}` : (stack ?? message)}\n${docs ? `Documentation: ${docs}\n` : ''}`)
+    else {
+      // Node's own errors begin with their code.
+      const said = message.startsWith(`${kind}: `) ? message : `${kind}: ${message}`
+      terminal.err(`${named ? said : (stack ?? message)}\n${docs ? `Documentation: ${docs}\n` : ''}`)
+    }
     return EXIT.failed
   }
 }

@@ -12,6 +12,7 @@ import { localEngine } from '../src/server/engine'
 import { listen } from '../src/server/listen'
 import { Metrics } from '../src/server/metrics'
 import { openapi } from '../src/server/openapi'
+import { builtBin, shell } from './bin'
 import { cli, fixture, SAMPLES } from './cli'
 import { fuzz } from './fuzz'
 import { codeOf, startServer, type TestServer } from './server'
@@ -200,6 +201,15 @@ it('has a typed answer to random bodies', async () => {
   expect(Object.values(statuses).reduce((sum, n) => sum + n)).toBe(300)
   expect(statuses['400']).toBeGreaterThan(100)
 }, 30_000)
+
+it.each([
+  ['a port that another has', () => ['--port', new URL(server.url).port], 'EADDRINUSE'],
+  ['a model that is not there', () => ['--port', '0', '--model', './none'], 'source-not-found'],
+])('ends with an error: %s', async (_, flags, code) => {
+  const line = [process.execPath, await builtBin('serve'), 'serve', ...flags()].map((part) => `"${part}"`).join(' ')
+  const { stderr, code: status } = await shell(line, { cwd: folder, env: process.env })
+  expect([status, stderr]).toEqual([1, expect.stringContaining(code)])
+})
 
 it('wants a key, but for its health', async () => {
   expect((await post('/v1/embeddings', { input: 'a' }, 'Bearer nobody')).status).toBe(401)

@@ -95,6 +95,9 @@ describe('train', () => {
   it('refuses a recipe without data', async () => {
     await writeFile(join(folder, 'bad.json'), '{"model":"x"}')
     expect((await cli('train', join(folder, 'bad.json'))).err).toContain('bad-recipe')
+    await writeFile(join(folder, 'broken.json'), '{ model: "x" }')
+    expect((await cli('train', join(folder, 'broken.json'))).err).toMatch(/^bad-recipe: .*broken\.json is no JSON: /)
+    expect((await cli('train', join(folder, 'none.json'))).err).toMatch(/^ENOENT: no such file/)
   })
 
   it('reads TypeScript where Node does', async () => {

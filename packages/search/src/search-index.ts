@@ -68,7 +68,7 @@ export class SearchIndex {
     const store = begun ? await platform.openStore(place, storage) : undefined
     let recorded = await store?.recorded()
     if (!store || (!recorded && !create))
-      throw new SourceError('no-index', `There is no index in ${place}. Add something to it first.`)
+      throw new SourceError('no-index', `There is no index in ${place}. Make one first: dual-encoder index, or add().`)
     const fingerprint = await fingerprintOf(model, processor)
     if (!recorded) {
       await store.record({ version: 1, size: fingerprint.image.length, fingerprint, ...(name ? { model: name } : {}) })

@@ -17,7 +17,9 @@ export async function download(name: string, flags: LoadFlags, context: Context)
 }
 
 export async function listCache(context: Context): Promise<void> {
-  for (const model of await cachedModels()) {
+  const models = await cachedModels()
+  if (models.length === 0) context.say('No models are in the cache.')
+  for (const model of models) {
     const refs = model.revisions.map(({ commit, refs }) => [commit.slice(0, 8), ...refs].join(' '))
     context.print(`${model.name}  ${amount(model.size)}B  ${refs.join('; ')}`, model)
   }

@@ -1,5 +1,5 @@
 import { AutoProcessor } from '@dual-encoder/core'
-import { openSource, openWeights, readJson, sizeOf } from '@dual-encoder/core/backend'
+import { openSource, openWeights, readJson, sizeOf, type WeightEntry } from '@dual-encoder/core/backend'
 import { AutoModel, TextTower, VisionTower } from '@dual-encoder/onnx'
 import type { Context, LoadFlags } from '../context'
 import { modelSource } from '../model'
@@ -18,7 +18,7 @@ export async function info(named: string | undefined, flags: LoadFlags, context:
   const alone = model instanceof VisionTower || model instanceof TextTower
   const config = ((await readJson(source, 'config.json')) ?? {}) as Config
   const towers = alone ? { [model.config.modelType]: model.config } : pairOf(model.config)
-  const dtypes = countsOf([...weights.values()])
+  const dtypes = countsOf(weights.values())
   const processor = alone ? undefined : await AutoProcessor.fromPretrained(source).catch(() => undefined)
   const parameters = [...weights.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0)
   const value = {
@@ -61,10 +61,13 @@ const camel = (name: string): string => name.replace(/_(\w)/g, (_, letter: strin
 
 const sizes = (config: Config): object => (config.size ? { size: config.size } : {})
 
-/** Parameters of each storage type. */
-function countsOf(entries: readonly { storage: string; shape: readonly number[] }[]): Record<string, number> {
+/** Parameters of each storage type, as the file has them. */
+function countsOf(entries: Iterable<WeightEntry>): Record<string, number> {
   const counts: Record<string, number> = {}
-  for (const { storage, shape } of entries) counts[storage] = (counts[storage] ?? 0) + sizeOf(shape)
+  for (const { storage, quantized, shape } of entries) {
+    const stored = quantized?.values.storage ?? storage
+    counts[stored] = (counts[stored] ?? 0) + sizeOf(shape)
+  }
   return counts
 }
 

@@ -20,21 +20,26 @@ export interface ServeFlags extends LoadFlags, EngineFlags {
 
 /** Serves until it is stopped; what was accepted by then is answered. */
 export async function serve(flags: ServeFlags, context: Context): Promise<void> {
-  const { host, port, queue, maxBody, maxInputs, allowHosts, ...load } = flags
+  const { host, port, queue, maxBody, maxInputs, timeout, allowHosts, ...load } = flags
   const engine = threadEngine(process.argv[1]!, load)
-  // Loaded before anybody asks.
-  await engine.embed([{ text: 'ready' }])
-  const keys = process.env.DUAL_ENCODER_API_KEYS?.split(',').filter(Boolean)
-  const [metrics, timeout] = [new Metrics(), flags.timeout * 1000]
-  const options = {
-    ...{ model: modelSource(flags.model), queue, maxBody, maxInputs, timeout },
-    ...(keys ? { keys } : {}),
-    ...(allowHosts ? { hosts: allowHosts.flatMap((hosts) => hosts.split(',')) } : {}),
+  try {
+    // Loaded before anybody asks.
+    await engine.embed([{ text: 'ready' }])
+    const keys = process.env.DUAL_ENCODER_API_KEYS?.split(',').filter(Boolean)
+    const metrics = new Metrics()
+    const options = {
+      ...{ model: modelSource(flags.model), queue, maxBody, maxInputs, timeout: timeout * 1000 },
+      ...(keys ? { keys } : {}),
+      ...(allowHosts ? { hosts: allowHosts.flatMap((hosts) => hosts.split(',')) } : {}),
+    }
+    const app = createApp(engine, options, metrics)
+    const { url, stop } = await listen(app, { host, port, timeout: timeout * 1000 }, metrics)
+    context.print(`Listening on ${url}`, { url })
+    if (!context.signal.aborted) await once(context.signal, 'abort')
+    const { accepted, answered } = await stop()
+    context.print(`Stopped: of ${accepted} requests that came ${answered} were answered`, { accepted, answered })
+  } finally {
+    // Its thread would go on without us. What failed is known.
+    await engine.close().catch(() => undefined)
   }
-  const { url, stop } = await listen(createApp(engine, options, metrics), { host, port, timeout }, metrics)
-  context.print(`Listening on ${url}`, { url })
-  if (!context.signal.aborted) await once(context.signal, 'abort')
-  const { accepted, answered } = await stop()
-  await engine.close()
-  context.print(`Stopped: of ${accepted} requests that came ${answered} were answered`, { accepted, answered })
 }

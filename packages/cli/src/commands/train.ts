@@ -84,7 +84,7 @@ export async function train(file: string, _flags: object, context: Context): Pro
 async function readRecipe(file: string): Promise<Recipe> {
   const end = extname(file)
   let recipe: unknown
-  if (end === '.json') recipe = JSON.parse(await readFile(file, 'utf8'))
+  if (end === '.json') recipe = parsed(await readFile(file, 'utf8'), file)
   else if (/^\.[mc]?[jt]s$/.test(end)) {
     const module = (await import(pathToFileURL(resolve(file)).href).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ERR_UNKNOWN_FILE_EXTENSION') throw error
@@ -99,6 +99,14 @@ async function readRecipe(file: string): Promise<Recipe> {
   const { model, data } = (recipe ?? {}) as Partial<Recipe>
   if (!model || !data) throw new OptionError('bad-recipe', `${file}: a recipe names at least model and data.`)
   return recipe as Recipe
+}
+
+function parsed(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new OptionError('bad-recipe', `${file} is no JSON: ${(error as Error).message}`)
+  }
 }
 
 async function modelOf(model: Recipe['model'], resolved: (path: string) => string, context: Context) {
