@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { isMainThread, workerData } from 'node:worker_threads'
 import { Context, type LoadFlags } from './context'
 import { run } from './run'
@@ -22,7 +22,7 @@ if (isMainThread) {
   void run(process.argv.slice(2), terminal).then((code) => (process.exitCode = code))
 } else {
   // The server's engine. Linux knows a thread's own priority: what answers comes before what computes.
-  if (process.platform === 'linux') setPriority(5)
+  if (process.platform === 'linux') setPriority(Math.min(19, getPriority() + 5))
   const { engine } = workerData as { engine: LoadFlags & EngineFlags }
   answerEngine(loadEngine(new Context(terminal, true), engine))
 }
