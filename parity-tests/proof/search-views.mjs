@@ -8,6 +8,8 @@ import sharp from 'sharp'
 import { readShards } from '../../tools/pictures/read.mjs'
 
 const SIDE = 64
+/** Views of all pictures together, about. */
+const VIEWS = 100_000
 
 /** The pictures that there are views of. */
 export const readPictures = async () =>
@@ -20,14 +22,13 @@ async function pixelsOf(bytes) {
 }
 
 /**
- * Views `[from, to)` of so many in all: of each picture another part each time.
+ * Views `[from, to)`: of each picture some, each time another part of it.
  * @param {readonly { image: Uint8Array }[]} entries
- * @param {number} rows
  * @param {number} from
  * @param {number} to
  */
-export async function* views(entries, rows, from, to) {
-  const each = Math.ceil(rows / entries.length)
+export async function* views(entries, from, to) {
+  const each = Math.ceil(VIEWS / entries.length)
   /** @type {Uint8Array} */
   let data = new Uint8Array()
   for (let row = from; row < to; row++) {
@@ -47,12 +48,12 @@ export async function* views(entries, rows, from, to) {
 /**
  * What a model makes of views `[from, to)`, into a file that appears when it is whole.
  * @param {string} file
- * @param {{ source: string, rows: number, from: number, to: number }} what
+ * @param {{ source: string, from: number, to: number }} what
  */
-async function embedInto(file, { source, rows, from, to }) {
+async function embedInto(file, { source, from, to }) {
   const model = await AutoModel.fromPretrained(source, { threads: 1 })
   const processor = await AutoProcessor.fromPretrained(source)
-  const pictures = views(await readPictures(), rows, from, to)
+  const pictures = views(await readPictures(), from, to)
   /** @type {Float32Array[]} */
   const vectors = []
   for await (const { embedding, error } of embedImages(model, processor, pictures, { batchSize: 4 })) {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { AutoProcessor } from '@dual-encoder/core'
@@ -29,7 +29,7 @@ interface Entry {
 }
 interface Views {
   readPictures(): Promise<Entry[]>
-  views(entries: readonly Entry[], rows: number, from: number, to: number): AsyncGenerator<Item>
+  views(entries: readonly Entry[], from: number, to: number): AsyncGenerator<Item>
 }
 let folder: string
 let model: OnnxModel
@@ -64,20 +64,21 @@ afterAll(async () => {
 /** Vectors of all views, by two processes side by side; parts that an earlier run has finished are taken as they are. */
 async function embedded(): Promise<Float32Array> {
   const weights = createHash('sha256').update(await readFile(join(source, 'model.safetensors')))
-  const parts = `${root}.cache/search-proof/${weights.digest('hex').slice(0, 8)}-${ROWS}`
-  await mkdir(`${root}.cache/search-proof`, { recursive: true })
-  const starts = Array.from({ length: Math.ceil(ROWS / PART) }, (_, i) => i * PART)
-  const left = starts.filter((from) => !existsSync(`${parts}-${from}.f32`))
+  const parts = `${root}.cache/search-proof/${weights.digest('hex').slice(0, 8)}`
+  await mkdir(dirname(parts), { recursive: true })
+  const all = Array.from({ length: Math.ceil(ROWS / PART) }, (_, i) => {
+    const [from, to] = [i * PART, Math.min(ROWS, (i + 1) * PART)]
+    return { from, to, file: `${parts}-${from}-${to}.f32` }
+  })
+  const left = all.filter(({ file }) => !existsSync(file))
   const child = async () => {
-    for (let from = left.shift(); from !== undefined; from = left.shift())
-      await node(
-        script,
-        `${parts}-${from}.f32`,
-        JSON.stringify({ source, rows: ROWS, from, to: Math.min(ROWS, from + PART) }),
-      )
+    for (let part = left.shift(); part; part = left.shift()) {
+      const { file, ...rows } = part
+      await node(script, file, JSON.stringify({ source, ...rows }))
+    }
   }
   await Promise.all([child(), child()])
-  const bytes = await Promise.all(starts.map((from) => readFile(`${parts}-${from}.f32`)))
+  const bytes = await Promise.all(all.map(({ file }) => readFile(file)))
   return new Float32Array(new Uint8Array(Buffer.concat(bytes)).buffer)
 }
 
@@ -115,7 +116,7 @@ it(`${ROWS} pictures: the approximate index finds 98% of what a flat scan does`,
     const least = exact.value.at(-1)!.score - 1e-6
     recalls!.push(found.value.filter(({ score }) => score >= least).length / K)
   }
-  const added = await timed(() => index.add(views(entries, ROWS, ROWS, ROWS + 100)))
+  const added = await timed(() => index.add(views(entries, ROWS, ROWS + 100)))
   const recall = recalls!.reduce((sum, value) => sum + value) / recalls!.length
   const [scan, probe] = [median(flat!) * 1000, median(approximate!) * 1000]
   const { approximate: kind } = await index.info()
