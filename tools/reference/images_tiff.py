@@ -286,6 +286,16 @@ def layouts():
             yield f"planar-extra-{extra}-{name}", tiff(planes(four), **layout([8] * 4, 2, compression, **planar, **EXTRA(extra)))
         yield f"planar-cmyk-{name}", tiff(planes(INKS[..., :4]), **layout([8] * 4, 5, compression, **planar))
         yield f"planar-grey-{name}", tiff(rows(GREY, H), **layout([8], 1, compression, **planar))
+        yield f"planar-white-{name}", tiff(rows(GREY, H), **layout([8], 0, compression, **planar))
+        tiles = [pack(typed(padded[y : y + 16, x : x + 16, 0], 8)) for y in (0, 16) for x in (0, 16)]
+        yield f"planar-white-tiles-{name}", tiff(tiles, **({k: v for k, v in layout([8], 0, compression).items() if k != "t278"} | size | planar))
+        turned = pack(typed(GREY, 8))
+        yield f"planar-reversed-{name}", tiff([reversed_bits(turned)], **layout([8], 1, compression, t266=(SHORT, [2]), **planar))
+        yield f"planar4-{name}", tiff([pack(packed(GREY >> 4, 4))], **layout([4], 1, compression, **planar))
+        four = np.pad(ALPHA, ((0, 32 - H), (0, 32 - W), (0, 0)))
+        yield f"planar-unnamed-{name}", tiff(planes(ALPHA), **layout([8] * 4, 2, compression, **planar))
+        tiles = [pack(typed(four[y : y + 16, x : x + 16, i], 8)) for i in range(4) for y in (0, 16) for x in (0, 16)]
+        yield f"planar-unnamed-tiles-{name}", tiff(tiles, **({k: v for k, v in layout([8] * 4, 2, compression).items() if k != "t278"} | size | planar))
         yield f"planar-predicted-{name}", tiff(planes(predicted(COLOR) % 256), **(tags | planar | dict(t317=(SHORT, [2]))))
         for order, end in (("<", "ii"), (">", "mm")):
             deep = [pack(typed(DEEP[..., i], 16, order)) for i in range(3)]

@@ -1,6 +1,7 @@
-"""What transformers makes of transparent pictures given as objects: parity-tests/fixtures/images/transparency.json
+"""What transformers makes of transparent pictures given as objects: parity-tests/fixtures/images/transparency.json and
+image-formats/tiff-transparency.json
 
-Of each file of images_decode.py in which Pillow finds transparency: the SHA-256 of its RGB bytes on white (transformers'
+Of each file of images_decode.py and images_tiff.py in which Pillow finds transparency: the SHA-256 of its RGB bytes on white (transformers'
 `convert_to_rgb`, held to both backends of a CLIP processor) and on another colour (Pillow's `alpha_composite`).
 
     python tools/reference/images_transparency.py
@@ -29,8 +30,14 @@ def checksum(array):
 
 def main():
     warnings.simplefilter("ignore")
+    write(OUT / "files", OUT / "transparency.json")
+    formats = OUT.parent / "image-formats"
+    write(formats / "tiff", formats / "tiff-transparency.json")
+
+
+def write(folder, table):
     entries = {}
-    for path in sorted((OUT / "files").iterdir()):
+    for path in sorted(folder.iterdir()):
         try:
             image = ImageOps.exif_transpose(Image.open(path))
             image.load()
@@ -49,7 +56,7 @@ def main():
         color = Image.alpha_composite(Image.new("RGBA", image.size, (*COLOR, 255)), rgba).convert("RGB")
         entries[path.name] = {"white": checksum(white), "color": checksum(np.array(color))}
     lines = ",\n".join(f"{json.dumps(k)}:{json.dumps(v, separators=(',', ':'))}" for k, v in entries.items())
-    (OUT / "transparency.json").write_text(f'{{"pillow":"{PIL.__version__}","color":{list(COLOR)},\n"files":{{\n{lines}\n}}}}\n')
+    table.write_text(f'{{"pillow":"{PIL.__version__}","color":{list(COLOR)},\n"files":{{\n{lines}\n}}}}\n')
     print(len(entries), "files")
 
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { loadImage } from '@dual-encoder/core'
 import { describe, expect, it } from 'vitest'
 
-import { checkDecoding, type DecodingFixture } from './decoding'
+import { checkDecoding, checkTransparency, type DecodingFixture, type TransparencyFixture } from './decoding'
 import { DAMAGED, DIFFERENT, READ, UNSUPPORTED } from './tiff'
 
 const folder = new URL('../../fixtures/image-formats/', import.meta.url)
@@ -21,6 +21,18 @@ describe('TIFF', () => {
       if (difference) differences[name] = difference
     }
     expect(differences).toEqual({})
+  })
+
+  it('puts transparent pictures on white or another colour as Pillow does', async () => {
+    const transparency = JSON.parse(
+      readFileSync(new URL('tiff-transparency.json', folder), 'utf8'),
+    ) as TransparencyFixture
+    const names = Object.keys(transparency.files).map((name) => name.replace('.tif', ''))
+    const files = Object.fromEntries(
+      names.filter((name) => !DIFFERENT.includes(name)).map((name) => [name, transparency.files[`${name}.tif`]!]),
+    )
+    expect(Object.keys(files).length).toBeGreaterThanOrEqual(27)
+    expect(await checkTransparency({ ...transparency, files }, fileOf)).toEqual([])
   })
 
   it.each(Object.entries(UNSUPPORTED))('names the kind of %s', async (name, message) => {

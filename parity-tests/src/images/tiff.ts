@@ -10,6 +10,12 @@ export const UNSUPPORTED: Record<string, RegExp> = {
       /16|32 bits/,
     ]),
   ),
+  ...Object.fromEntries(
+    ['planar-white-raw', 'planar-white-tiles-raw', 'planar-reversed-raw', 'planar-unnamed-tiles-raw'].map((name) => [
+      name,
+      /in planes/,
+    ]),
+  ),
   'predicted32-mm': /32 bits \(signed\)/,
   'predicted-float-mm': /32 bits \(float\)/,
 }

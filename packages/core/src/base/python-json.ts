@@ -1,3 +1,4 @@
+import { ConfigError } from './errors'
 import type { JsonObject } from './pretrained-config'
 
 /** Config values that transformers 5 takes as Python floats only: `1` in place of `1.0` is refused there. */
@@ -36,13 +37,28 @@ const MARK = '\u0000float:'
 
 /** The text of a `config.json` that Python reads as it wrote it: whole floats keep their `.0`. */
 export function pythonJson(json: JsonObject): string {
-  const text = JSON.stringify(
-    json,
-    function (this: JsonObject, key, value: unknown) {
-      const isFloat = FLOATS.has(key) || FLOATS_OF[String(this.model_type)]?.includes(key)
-      return isFloat && Number.isInteger(value) ? `${MARK}${String(value)}` : value
-    },
-    2,
-  )
+  const text = jsonText(json, 'The config', function (key, value) {
+    const isFloat = FLOATS.has(key) || FLOATS_OF[String(this.model_type)]?.includes(key)
+    return isFloat && Number.isInteger(value) ? `${MARK}${String(value)}` : value
+  })
   return text.replace(/"\\u0000float:(-?\d+)"/g, '$1.0')
+}
+
+/**
+ * Indented JSON, with a line feed at its end.
+ * @param what names it where it cannot be written: nested thousands deep, in itself, or with a bigint
+ */
+export function jsonText(
+  json: JsonObject,
+  what: string,
+  replacer?: (this: JsonObject, key: string, value: unknown) => unknown,
+): string {
+  try {
+    return `${JSON.stringify(json, replacer, 2)}\n`
+  } catch (cause) {
+    const why = cause instanceof RangeError ? 'it is nested too deeply' : (cause as Error).message.split('\n')[0]
+    throw new ConfigError('unwritable-config', `${what} cannot be written as JSON: ${why}. Take out that part.`, {
+      cause,
+    })
+  }
 }

@@ -132,5 +132,5 @@ async function write(
     ...(quantized ? { quantization_config: quantized.config } : {}),
   })
   await saveWeights(target, weights, { ...rest, dtype, quantize: quantized?.names, metadata: { format: 'pt' } })
-  await target.write('config.json', [new TextEncoder().encode(`${json}\n`)])
+  await target.write('config.json', [new TextEncoder().encode(json)])
 }

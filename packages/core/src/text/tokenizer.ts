@@ -3,6 +3,7 @@ import { openSource, readJson, readWhole } from '../files/source'
 import { SOURCE_OPTIONS, type SourceLike, type SourceOptions } from '../files/types'
 import { openTarget, type TargetLike } from '../files/target'
 import { isJsonObject, type JsonObject } from '../base/pretrained-config'
+import { jsonText } from '../base/python-json'
 import { checkOptions, InputError, TokenizerError } from '../base/errors'
 import { type Tensor, tensor } from '../base/tensor'
 import { cleanUp } from './engine/decoders'
@@ -129,7 +130,7 @@ export class Tokenizer
   async savePretrained(target: TargetLike): Promise<void> {
     const writer = await openTarget(target)
     const write = (name: string, json: JsonObject) =>
-      writer.write(name, [new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`)])
+      writer.write(name, [new TextEncoder().encode(jsonText(json, name))])
     const { sentencePiece, tokenizer } = this.#files
     if (sentencePiece) await writer.write('spiece.model', [sentencePiece])
     else await write('tokenizer.json', tokenizer)

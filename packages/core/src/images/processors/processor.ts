@@ -3,6 +3,7 @@ import { openSource, readJson } from '../../files/source'
 import { SOURCE_OPTIONS, type SourceLike, type SourceOptions } from '../../files/types'
 import { openTarget, type TargetLike } from '../../files/target'
 import { isJsonObject, type JsonObject } from '../../base/pretrained-config'
+import { jsonText } from '../../base/python-json'
 import type { DualEncoderError } from '../../base/errors'
 import { checkOptions, ConfigError, ImageError, InputError, OptionError, SourceError } from '../../base/errors'
 import type { Tensor } from '../../base/tensor'
@@ -168,7 +169,7 @@ export class ImageProcessor
 
   /** Writes `preprocessor_config.json`, which every Python reads, and removes `processor_config.json`, which would win over it. */
   async savePretrained(target: TargetLike): Promise<void> {
-    const json = `${JSON.stringify(this, null, 2)}\n`
+    const json = jsonText(this.toJSON(), 'The image processor')
     const writer = await openTarget(target)
     await writer.write('preprocessor_config.json', [new TextEncoder().encode(json)])
     await writer.remove('processor_config.json')

@@ -32,7 +32,7 @@ export async function saveOpenClip(
   })
   const { model_cfg, ...rest } = json
   const written = { model_cfg, ...rest, ...(parts.text === 'hf' && { text_config: model.config.textConfig.toJSON() }) }
-  await target.write('open_clip_config.json', [new TextEncoder().encode(`${pythonJson(written)}\n`)])
+  await target.write('open_clip_config.json', [new TextEncoder().encode(pythonJson(written))])
   // One of another family would be read before it.
   await target.remove('config.json')
 }

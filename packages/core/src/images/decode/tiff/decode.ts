@@ -2,7 +2,7 @@ import { ImageError } from '../../../base/errors'
 import { checkPixels } from '../../limits'
 import type { DecodeOptions, ImageLimits, RawImage } from '../../raw-image'
 import { putOn } from '../../transparency'
-import { xmpOrientation } from '../exif'
+import { exifOrientation, xmpOrientation } from '../exif'
 import { orient, type Orientation } from '../orient'
 import { toRgb } from './colors'
 import { Directory, TAG } from './directory'
@@ -34,15 +34,14 @@ async function decode(bytes: Uint8Array, limits: DecodeOptions): Promise<RawImag
   for (const block of layout.blocks)
     writeBlock(await samplesOf(bytes, block, layout, kind, directory, limits), block, kind, layout, pixels)
   const data = toRgb(pixels, kind, directory)
-  if (limits.background && kind.transparent) putOn(limits.background, data, pixels, kind.samples, 3)
-  return orient({ data, width, height, channels: 3 }, orientationOf(directory))
+  if (limits.background && kind.alphaAt !== undefined)
+    putOn(limits.background, data, pixels, kind.samples, kind.alphaAt)
+  return orient({ data, width, height, channels: 3 }, orientationOf(bytes, directory))
 }
 
-function orientationOf(directory: Directory): Orientation {
-  const own = directory.number(TAG.orientation, 0)
-  if (own >= 1 && own <= 8) return own as Orientation
-  const packet = own === 0 ? directory.bytes(TAG.xmp) : undefined
-  return (packet && xmpOrientation(packet)) ?? 1
+function orientationOf(bytes: Uint8Array, directory: Directory): Orientation {
+  const packet = directory.bytes(TAG.xmp)
+  return exifOrientation(bytes) ?? (packet && xmpOrientation(packet)) ?? 1
 }
 
 /** A block as bytes: `[rows, blockWidth, samples]`. */

@@ -1,3 +1,4 @@
+import { TAG_TYPES, uint64 } from '../tag-types'
 import { damaged } from './errors'
 
 /** Tags by their names in the specification. */
@@ -9,7 +10,6 @@ export const TAG = {
   photometric: 262,
   fillOrder: 266,
   stripOffsets: 273,
-  orientation: 274,
   samplesPerPixel: 277,
   rowsPerStrip: 278,
   stripByteCounts: 279,
@@ -37,38 +37,6 @@ interface Field {
   readonly at: number
 }
 
-type Reader = (view: DataView, at: number, little: boolean) => number
-
-const byte: Reader = (view, at) => view.getUint8(at)
-const uint16: Reader = (view, at, little) => view.getUint16(at, little)
-const uint32: Reader = (view, at, little) => view.getUint32(at, little)
-const int32: Reader = (view, at, little) => view.getInt32(at, little)
-const uint64: Reader = (view, at, little) => Number(view.getBigUint64(at, little))
-const ratio =
-  (read: Reader): Reader =>
-  (view, at, little) =>
-    read(view, at, little) / read(view, at + 4, little)
-
-/** Bytes of a value, and how it is read, by the number of its type. */
-const TYPES: Readonly<Record<number, readonly [size: number, read: Reader]>> = {
-  1: [1, byte],
-  2: [1, byte],
-  3: [2, uint16],
-  4: [4, uint32],
-  5: [8, ratio(uint32)],
-  6: [1, (view, at) => view.getInt8(at)],
-  7: [1, byte],
-  8: [2, (view, at, little) => view.getInt16(at, little)],
-  9: [4, int32],
-  10: [8, ratio(int32)],
-  11: [4, (view, at, little) => view.getFloat32(at, little)],
-  12: [8, (view, at, little) => view.getFloat64(at, little)],
-  13: [4, uint32],
-  16: [8, uint64],
-  17: [8, uint64],
-  18: [8, uint64],
-}
-
 /** The first directory of a TIFF or BigTIFF file: the tags of its first picture. */
 export class Directory {
   readonly #view: DataView
@@ -90,7 +58,7 @@ export class Directory {
       const type = view.getUint16(at + 2, little)
       const values = big ? uint64(view, at + 4, little) : view.getUint32(at + 4, little)
       const valueAt = at + (big ? 12 : 8)
-      const inline = values * (TYPES[type]?.[0] ?? 1) <= (big ? 8 : 4)
+      const inline = values * (TAG_TYPES[type]?.[0] ?? 1) <= (big ? 8 : 4)
       const offset = () => (big ? uint64(view, valueAt, little) : view.getUint32(valueAt, little))
       this.#fields.set(view.getUint16(at, little), { type, count: values, at: inline ? valueAt : offset() })
     }
@@ -99,7 +67,7 @@ export class Directory {
   /** All values of a tag. */
   numbers(tag: number): number[] | undefined {
     const field = this.#fields.get(tag)
-    const type = field && TYPES[field.type]
+    const type = field && TAG_TYPES[field.type]
     if (!type) return undefined
     const [size, read] = type
     if (field.at + field.count * size > this.#view.byteLength) throw damaged(`tag ${tag} reaches beyond its end`)

@@ -37,8 +37,8 @@ export interface Kind {
   readonly sampleFormat: number
   /** Colours were multiplied by the fourth sample. */
   readonly multiplied: boolean
-  /** The fourth sample is alpha. */
-  readonly transparent: boolean
+  /** Which sample is alpha. */
+  readonly alphaAt: number | undefined
   /** Each sample has planes of its own. */
   readonly planar: boolean
   /** The lowest bit of a byte comes first. */
@@ -100,15 +100,40 @@ export function kindOf(directory: Directory): Kind {
     bits: bits[0] ?? 1,
     samples,
     sampleFormat: formats[0] ?? UNSIGNED,
-    multiplied: photometric === PHOTOMETRIC.rgb && extra[0] === 1,
-    transparent: photometric === PHOTOMETRIC.rgb && (extra[0] === 1 || extra[0] === 2),
+    // libtiff takes a fourth plane that is not named for such an alpha.
+    multiplied:
+      photometric === PHOTOMETRIC.rgb &&
+      (extra[0] === 1 || (planar && compression !== COMPRESSION.none && samples === 4 && extra.length === 0)),
+    alphaAt: alphaOf(photometric, samples, extra[0]),
     planar: planar && samples > 1,
     reversed: directory.number(TAG.fillOrder, 1) === 2,
   }
   const uniform =
     (bits.length === samples || bits.length === 1) && new Set(bits).size === 1 && new Set(formats).size === 1
-  if (!uniform || !isKnown(kind, extra, directory.littleEndian)) throw unsupported(describe(kind, bits, formats))
+  const known = isKnown(kind, extra, directory.littleEndian) && (!planar || arePlanesKnown(kind, extra, directory))
+  if (!uniform || !known) throw unsupported(describe(kind, bits, formats) + (planar ? ' in planes' : ''))
   return kind
+}
+
+/** Pillow takes RGB of four samples for RGBA, unless the fourth is said to be unused. */
+function alphaOf(photometric: number, samples: number, extra: number | undefined): number | undefined {
+  if (photometric === PHOTOMETRIC.rgb) return samples > 3 && extra !== 0 ? 3 : undefined
+  const pair = photometric === PHOTOMETRIC.blackIsZero || photometric === PHOTOMETRIC.palette
+  return pair && samples === 2 && extra === 2 ? 1 : undefined
+}
+
+/**
+ * Pillow reads raw planes by the letters of its raw mode, one each: as bytes, neither inverted nor reversed.
+ * Of tiles with a fourth plane that is not named it takes the wrong lines.
+ */
+function arePlanesKnown(kind: Kind, extra: readonly number[], directory: Directory): boolean {
+  const { compression, photometric, bits, samples, reversed, multiplied } = kind
+  if (compression !== COMPRESSION.none) return true
+  if (photometric === PHOTOMETRIC.whiteIsZero || reversed || multiplied) return false
+  if (samples === 4 && kind.alphaAt && extra.length === 0 && directory.number(TAG.tileWidth, 0) > 0) return false
+  if (bits === 8) return true
+  const isGrey = samples === 1 && photometric === PHOTOMETRIC.blackIsZero
+  return isGrey && (bits === 1 || (bits === 32 && directory.littleEndian))
 }
 
 function describe({ photometric, samples, reversed }: Kind, bits: number[], formats: number[]): string {
@@ -129,8 +154,6 @@ function isKnown(kind: Kind, extra: readonly number[], little: boolean): boolean
   if (compression === COMPRESSION.jpeg && (bits !== 8 || samples > 4)) return false
   if ([COMPRESSION.fax, COMPRESSION.fax3, COMPRESSION.fax4].some((fax) => fax === compression))
     return bits === 1 && samples === 1 && photometric <= 1
-  // Raw planes are read by the letters of Pillow's mode, as bytes.
-  if (planar && raw && (bits !== 8 || kind.multiplied)) return false
   if (photometric === PHOTOMETRIC.whiteIsZero || photometric === PHOTOMETRIC.blackIsZero) {
     if (samples === 2)
       return photometric === 1 && bits === 8 && sampleFormat === UNSIGNED && !reversed && (first === 0 || first === 2)
