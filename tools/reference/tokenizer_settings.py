@@ -212,6 +212,8 @@ COMMON = [
     {"image_token": "[IMG]"},
     {"split_special_tokens": True},
     {"additional_special_tokens": [{"__type": "AddedToken", "content": "[IMG]", "lstrip": True, "rstrip": False, "normalized": True, "single_word": False}]},
+    {"additional_special_tokens": ["[IMG]", "covid19"], "extra_special_tokens": {"image_token": "[IMG]", "name": "end"}},
+    {"additional_special_tokens": ["[IMG]"], "extra_special_tokens": ["covid19"], "model_specific_special_tokens": {"name": "end"}},
 ]
 DECODER = {
     "500": {"content": "[IMG]", "lstrip": False, "rstrip": True, "normalized": False, "single_word": False, "special": True},
@@ -222,6 +224,7 @@ ADDED = [
     {"added_tokens.json": {"covid19": 900, "New-Token": 800}, "special_tokens_map.json": {"pad_token": "New-Token"}},
     {"special_tokens_map.json": {"mask_token": {"content": "[IMG]", "lstrip": True, "normalized": False, "rstrip": False, "single_word": False}}},
     {"special_tokens_map.json": {"additional_special_tokens": ["[IMG]", "covid19"]}},
+    {"special_tokens_map.json": {"additional_special_tokens": ["[IMG]"], "extra_special_tokens": {"name": "covid19"}}},
 ]
 
 

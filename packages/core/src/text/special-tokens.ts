@@ -54,16 +54,30 @@ export function tokenSettings(files: TokenFiles, type: TokenDefaults | undefined
   delete config.added_tokens_decoder
   // Where there is a tokenizer.json, it says what stands around a text.
   if (files.tokenizer) for (const key of ['add_bos_token', 'add_eos_token']) Reflect.deleteProperty(config, key)
-  renameExtra(config)
-  if (!decoder)
-    for (const [key, value] of Object.entries(objectOf(files.specialTokensMap)))
-      config[key] =
-        key === 'extra_special_tokens' && Array.isArray(value) && Array.isArray(config[key])
-          ? [...config[key], ...(value as Json[])]
-          : value
+  if (isEmpty(config.extra_special_tokens)) takeOlderName(config)
+  // An object names tokens, and leaves the list to the older name. Names win over those that transformers 5 writes apart.
+  const isOwn = (key: string, value: unknown) => key.endsWith('_token') && !isNamed(key) && tokenOf(value, true)
+  const ownOf = (object: JsonObject) => Object.entries(object).filter(([key, value]) => isOwn(key, value))
+  const own = new Map(ownOf(config))
+  if (isJsonObject(config.extra_special_tokens)) {
+    for (const [key, value] of Object.entries(config.extra_special_tokens)) own.set(key, value)
+    delete config.extra_special_tokens
+  }
+  if (own.size === 0)
+    for (const [key, value] of Object.entries(objectOf(config.model_specific_special_tokens as object | undefined)))
+      own.set(key, value)
+  delete config.model_specific_special_tokens
+  const map = decoder ? {} : objectOf(files.specialTokensMap)
+  for (const [key, value] of Object.entries(map))
+    if (key !== 'extra_special_tokens') config[key] = value
+    else if (isJsonObject(value)) {
+      for (const [name, token] of Object.entries(value)) own.set(name, token)
+      delete config[key]
+    } else if (Array.isArray(value)) config[key] = [...arrayOf(config[key]), ...arrayOf(value).map(asSpecial)]
+    else config[key] = value
   // The pieces of a SentencePiece file take the place of what the map calls additional.
-  if (files.extra) delete config.additional_special_tokens
-  else renameExtra(config)
+  if (!files.extra && config.extra_special_tokens === undefined) takeOlderName(config)
+  delete config.additional_special_tokens
   const extra: readonly AddedToken[] =
     config.extra_special_tokens === undefined && files.extra
       ? files.extra
@@ -92,25 +106,33 @@ export function tokenSettings(files: TokenFiles, type: TokenDefaults | undefined
     const otherwise = type?.tokens[key] ?? (key === 'pad_token' ? padding : undefined)
     name(key, config[key] === undefined ? otherwise : config[key])
   }
-  for (const [key, value] of Object.entries(config)) if (key.endsWith('_token') && !isNamed(key)) name(key, value)
-  if (isJsonObject(config.extra_special_tokens))
-    for (const [key, value] of Object.entries(config.extra_special_tokens)) name(key, value)
+  for (const [key, value] of [...ownOf(map).filter(([key]) => !own.has(key)), ...own]) name(key, value)
   const specials = new Set([...named.values()].map(({ content }) => content))
   const added = [...known].sort(([a], [b]) => a - b).map(([, token]) => token)
   const all = added.map((token) => (specials.has(token.content) ? { ...token, special: true } : token))
+  // One that comes again with other settings gets these.
+  const given = new Set(all.map(({ content }) => content))
   for (const token of [...named.values(), ...extra])
-    if (!all.some(({ content }) => content === token.content)) all.push(token)
+    if (!given.has(token.content)) all.push(specials.has(token.content) ? { ...token, special: true } : token)
   if (type?.addsAgain) all.push(...named.values(), ...extra.map((token) => ({ ...token, special: true })))
+  const unsaid = [...own].filter(([key]) => config[key] === undefined)
+  if (unsaid.length > 0) {
+    if (config.extra_special_tokens !== undefined) config.additional_special_tokens = config.extra_special_tokens
+    config.extra_special_tokens = Object.fromEntries(unsaid)
+  }
   return { config, named, extra, known, added: all }
 }
 
 /** transformers 5 calls `additional_special_tokens` `extra_special_tokens`. */
-function renameExtra(config: Record<string, Json | undefined>): void {
-  const { additional_special_tokens: older, extra_special_tokens: newer } = config
-  if (older === undefined) return
-  if (!newer || (Array.isArray(newer) && newer.length === 0)) config.extra_special_tokens = older
+function takeOlderName(config: Record<string, Json | undefined>): void {
+  if (config.additional_special_tokens === undefined) return
+  config.extra_special_tokens = config.additional_special_tokens
   delete config.additional_special_tokens
 }
+
+const isEmpty = (tokens: Json | undefined): boolean => !tokens || Object.keys(tokens as object).length === 0
+const arrayOf = (value: unknown): Json[] => (Array.isArray(value) ? (value as Json[]) : [])
+const asSpecial = (token: Json): Json => (isJsonObject(token) ? { ...token, special: true } : token)
 
 /** As in Python, one that is written with its settings is special only where these say so. */
 const listOf = (tokens: unknown): AddedToken[] =>
