@@ -65,7 +65,9 @@ export class TfjsRunner extends RunnerBase<MakeInputs> {
 
   /** The next run loads them anew. */
   async #drop(weights: KeptWeights): Promise<void> {
-    if ((await this.#weights?.loaded.catch(() => undefined)) !== weights) return
+    const kept = this.#weights
+    // Another load may have begun while this one was awaited.
+    if ((await kept?.loaded.catch(() => undefined)) !== weights || this.#weights !== kept) return
     this.#weights = undefined
     weights.dispose()
   }
