@@ -25,3 +25,24 @@ export function standIn(head: Uint8Array): StandIn | undefined {
     }
   return undefined
 }
+
+/** The same of weights, which no text is: an error in JSON or XML, "Entry not found". */
+export function standInForWeights(head: Uint8Array): StandIn | undefined {
+  const found = standIn(head)
+  const text = textOf(head)
+  if (found || !text) return found
+  const start = JSON.stringify(text.trim().slice(0, 40))
+  const what = `it is text (${start}): a site's answer was saved under this name. Download the file itself again`
+  return { code: 'text-file', what }
+}
+
+/** The text that bytes begin with; undefined where they are none. */
+function textOf(head: Uint8Array): string | undefined {
+  if (head.some((byte) => (byte < 32 && (byte < 9 || byte > 13)) || byte === 127)) return undefined
+  try {
+    // The last character may be cut.
+    return new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true })
+  } catch {
+    return undefined
+  }
+}

@@ -91,14 +91,20 @@ it('names what it looked for', async () => {
     expect((error as Error).message).toContain(file)
 })
 
-it.each(['model.safetensors', 'pytorch_model.bin', 'flax_model.msgpack', 'tf_model.h5'])(
-  'says that a web page was saved as %s',
-  async (name) => {
-    const page = new TextEncoder().encode('<!DOCTYPE html><html><body>Please log in</body></html>')
+describe.each(['model.safetensors', 'pytorch_model.bin', 'flax_model.msgpack', 'tf_model.h5'])('%s', (name) => {
+  it.each([
+    ['html-page', '<!DOCTYPE html><html><body>Please log in</body></html>'],
+    ['text-file', '{"error":"Repository not found"}'],
+    ['text-file', 'Entry not found'],
+    ['text-file', '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>'],
+    ['text-file', 'Zugriff verweigert: für diese Datei fehlt die Berechtigung'],
+    ['lfs-pointer', 'version https://git-lfs.github.com/spec/v1\noid sha256:0'],
+  ])('says that it is another thing: %s, %s', async (code, content) => {
+    const page = new TextEncoder().encode(content)
     const source = await openSource({ read: async (file) => (file === name ? page : undefined) })
-    await expect(openWeights(source)).rejects.toMatchObject({ name: 'CheckpointError', code: 'html-page' })
-  },
-)
+    await expect(openWeights(source)).rejects.toMatchObject({ name: 'CheckpointError', code })
+  })
+})
 
 describe('readEntries', () => {
   const GAP = 65_536

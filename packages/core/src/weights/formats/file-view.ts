@@ -1,5 +1,5 @@
 import { CheckpointError } from '../../base/errors'
-import { STAND_IN_BYTES, standIn } from '../../files/stand-in'
+import { STAND_IN_BYTES, standInForWeights } from '../../files/stand-in'
 import type { Source } from '../../files/types'
 
 /** Structure is read through windows of this size, tensors never. */
@@ -24,7 +24,7 @@ export class FileView {
     if (size === undefined) return undefined
     const view = new FileView(source, file, size, kind)
     const { buffer, byteOffset, byteLength } = await view.peek(0, Math.min(size, STAND_IN_BYTES))
-    const other = standIn(new Uint8Array(buffer, byteOffset, byteLength))
+    const other = standInForWeights(new Uint8Array(buffer, byteOffset, byteLength))
     return other ? view.fail(other.code, other.what) : view
   }
 

@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject } from '../../base/pretrained-config'
 import { CheckpointError } from '../../base/errors'
-import { STAND_IN_BYTES, standIn } from '../../files/stand-in'
+import { STAND_IN_BYTES, standInForWeights } from '../../files/stand-in'
 import type { StorageType } from '../entry'
 import { STORAGE } from './dtypes'
 import { repeatedKey } from './json-keys'
@@ -36,7 +36,7 @@ export async function readHeader(read: Read, file: string, size: number | undefi
   if (prefix.length < 8) fail('truncated', `it holds ${prefix.length} bytes, and the header's length alone takes 8`)
   const long = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true)
   if (long > BigInt(MAX_HEADER)) {
-    const other = standIn(await read(0, STAND_IN_BYTES))
+    const other = standInForWeights(await read(0, STAND_IN_BYTES))
     if (other) fail(other.code, other.what)
     fail('header-too-large', `its header claims ${long} bytes; ${MAX_HEADER} are allowed`)
   }
