@@ -31,15 +31,15 @@ export function exifOrientation(block: Uint8Array): Orientation | undefined {
       const type = view.getUint16(at + 2, little)
       const [size, read] = TAG_TYPES[type] ?? [0]
       const length = size * (big ? uint64(view, at + 4, little) : view.getUint32(at + 4, little))
-      let place = at + 4 + inline
+      let valueAt = at + 4 + inline
       if (length > inline) {
         kept += length
         if (kept > view.byteLength) continue
-        place = big ? uint64(view, place, little) : view.getUint32(place, little)
-        view.getUint8(place + length - 1)
+        valueAt = big ? uint64(view, valueAt, little) : view.getUint32(valueAt, little)
+        view.getUint8(valueAt + length - 1)
       }
       if (view.getUint16(at, little) !== ORIENTATION || length === 0 || !read) continue
-      return TEXTS.includes(type) ? 1 : checked(read(view, place, little))
+      return TEXTS.includes(type) ? 1 : checked(read(view, valueAt, little))
     }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
