@@ -82,7 +82,8 @@ export {
   type TextFeatureEncoder,
   type TextItem,
 } from './retrieval/embed-texts'
-export { type Hit, topK } from './retrieval/top-k'
+export type { Hit } from './retrieval/best'
+export { topK } from './retrieval/top-k'
 export { type Accuracy, topKAccuracy } from './evaluation/accuracy'
 export type { BlockOptions } from './evaluation/blocks'
 export { ensembleEmbeds } from './evaluation/ensemble'

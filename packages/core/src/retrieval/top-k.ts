@@ -1,13 +1,7 @@
-import { InputError, OptionError } from '../base/errors'
+import { InputError } from '../base/errors'
 import type { Tensor } from '../base/tensor'
+import { Best, checkK, checkQuery, type Hit } from './best'
 import { DOT_BLOCK, dotRow, type Rows } from './dots'
-
-export interface Hit {
-  /** Row of `embeddings`. */
-  readonly index: number
-  /** Dot product: the cosine where both sides are normalised. */
-  readonly score: number
-}
 
 /**
  * The `k` best rows of `embeddings` `[N, D]` for each row of `query` `[Q, D]`, best first; rows of equal
@@ -15,7 +9,7 @@ export interface Hit {
  * @throws InputError where D differs, or a row of `query` holds NaN
  */
 export function topK(query: Tensor, embeddings: Tensor, k: number): Hit[][] {
-  if (!Number.isInteger(k) || k < 1) throw new OptionError('bad-k', `k is ${k}; a positive integer is needed.`)
+  checkK(k)
   const size = query.dims.at(-1) ?? 0
   const [count = 0, width = 0] = embeddings.dims
   if (embeddings.dims.length !== 2 || query.dims.length > 2 || size !== width)
@@ -27,21 +21,13 @@ export function topK(query: Tensor, embeddings: Tensor, k: number): Hit[][] {
   const e: Rows = { data: embeddings.data as Float32Array, count, size }
   const scores = new Float64Array(DOT_BLOCK)
   return Array.from({ length: q.count }, (_, row) => {
-    if (q.data.subarray(row * size, (row + 1) * size).some(Number.isNaN))
-      throw new InputError('nan-query', `Row ${row} of query holds NaN, so nothing is near it. Embed it anew.`)
-    const best: Hit[] = []
+    checkQuery(q.data.subarray(row * size, (row + 1) * size), row)
+    const best = new Best(k)
     for (let start = 0; start < count; start += DOT_BLOCK) {
       const end = Math.min(start + DOT_BLOCK, count)
       dotRow(q, row, e, start, end, scores)
-      for (let index = start; index < end; index++) {
-        const score = scores[index - start]!
-        const worst = best.at(-1)
-        if (Number.isNaN(score) || (best.length === k && worst && worst.score >= score)) continue
-        const at = best.findIndex((hit) => hit.score < score)
-        best.splice(at < 0 ? best.length : at, 0, { index, score })
-        best.length = Math.min(best.length, k)
-      }
+      for (let index = start; index < end; index++) best.offer(index, scores[index - start]!)
     }
-    return best
+    return best.hits
   })
 }

@@ -1,13 +1,13 @@
-import { tensor, topK } from '@dual-encoder/core'
+import { Vectors } from '@dual-encoder/core/backend'
 import { filterOf } from './filter'
 import type { Found, Nearest, Recorded, Row, RowState, Store } from './store'
 
-/** Rows in memory: what `memory:` keeps. Vectors lie side by side, and each query is compared with all. */
+/** Rows in memory: what `memory:` keeps. Each query is compared with all. */
 export class MemoryStore implements Store {
   #recorded: Recorded | undefined
   readonly #rows: Row[] = []
   readonly #indices = new Map<string, number>()
-  #vectors = new Float32Array(0)
+  #vectors: Vectors | undefined
 
   recorded(): Promise<Recorded | undefined> {
     return Promise.resolve(this.#recorded)
@@ -35,7 +35,8 @@ export class MemoryStore implements Store {
       const index = this.#indices.get(row.id) ?? this.#rows.length
       this.#indices.set(row.id, index)
       this.#rows[index] = row
-      this.#write(index, row.vector)
+      this.#vectors ??= new Vectors(row.vector.length)
+      this.#vectors.set(index, row.vector)
     }
     return Promise.resolve()
   }
@@ -55,10 +56,11 @@ export class MemoryStore implements Store {
       // The last row takes the place.
       const last = this.#rows.pop()!
       this.#indices.delete(id)
+      this.#vectors?.pop()
       if (last.id === id) continue
       this.#rows[index] = last
       this.#indices.set(last.id, index)
-      this.#write(index, last.vector)
+      this.#vectors?.set(index, last.vector)
     }
     return Promise.resolve()
   }
@@ -73,14 +75,10 @@ export class MemoryStore implements Store {
 
   nearest(vector: Float32Array, { k, where }: Nearest): Promise<Found[]> {
     return promised(() => {
-      const size = vector.length
-      const indices = where === undefined ? undefined : this.#passing(where)
-      const count = indices?.length ?? this.#rows.length
-      const vectors = this.#vectors.subarray(0, this.#rows.length * size)
-      const rows = indices ? picked(vectors, indices, size) : vectors
-      const [hits = []] = topK(tensor(vector, [1, size]), tensor(rows, [count, size]), k)
+      const passing = where === undefined ? undefined : new Set(this.#passing(where))
+      const hits = this.#vectors?.nearest(vector, k, passing && ((row) => passing.has(row))) ?? []
       return hits.map(({ index, score }) => {
-        const { id, kind, text, metadata } = this.#rows[indices?.[index] ?? index]!
+        const { id, kind, text, metadata } = this.#rows[index]!
         return { id, kind, text, metadata, score }
       })
     })
@@ -105,16 +103,6 @@ export class MemoryStore implements Store {
     }
     return indices
   }
-
-  #write(index: number, vector: Float32Array): void {
-    const size = vector.length
-    if ((index + 1) * size > this.#vectors.length) {
-      const grown = new Float32Array(Math.max(1024, 2 * (index + 1)) * size)
-      grown.set(this.#vectors)
-      this.#vectors = grown
-    }
-    this.#vectors.set(vector, index * size)
-  }
 }
 
 const COLUMNS = ['id', 'kind', 'size', 'mtime', 'hash', 'text'] as const
@@ -122,9 +110,3 @@ const isColumn = (name: string): name is (typeof COLUMNS)[number] => (COLUMNS as
 
 /** A promise of what is computed at once, its errors included. */
 const promised = <T>(compute: () => T): Promise<T> => new Promise((resolve) => resolve(compute()))
-
-function picked(vectors: Float32Array, indices: readonly number[], size: number): Float32Array {
-  const rows = new Float32Array(indices.length * size)
-  for (const [row, index] of indices.entries()) rows.set(vectors.subarray(index * size, (index + 1) * size), row * size)
-  return rows
-}

@@ -1,3 +1,4 @@
+import { instantiate } from '../../platform/wasm'
 import { RESIZE_WASM } from './simd-module'
 
 /** The exports of tools/simd/resize.as. */
@@ -38,17 +39,9 @@ type Vertical = (
 
 let module: SimdModule | null | undefined
 
-/** Undefined where WebAssembly or its SIMD is missing, or forbidden by a content security policy. */
+/** Undefined where there is no WebAssembly with SIMD. */
 export function simd(): SimdModule | undefined {
-  if (module === undefined) {
-    try {
-      const bytes = Uint8Array.from(atob(RESIZE_WASM), (char) => char.charCodeAt(0))
-      const imports = { env: { abort: () => undefined } }
-      module = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports).exports as unknown as SimdModule
-    } catch {
-      module = null
-    }
-  }
+  if (module === undefined) module = instantiate<SimdModule>(RESIZE_WASM) ?? null
   return module ?? undefined
 }
 
