@@ -3,6 +3,9 @@ import { fileURLToPath } from 'node:url'
 import { type GradientOptions, readSafetensors, type Tensor } from '@dual-encoder/core'
 import type { DualEncoderModel } from '@dual-encoder/core/backend'
 import { describe, expect, it } from 'vitest'
+import { openSource } from '../../packages/core/src/files/source'
+import { readConfig } from '../../packages/core/src/models/read-config'
+import { towerTypes } from '../../packages/core/src/towers/registry'
 import { BACKENDS } from './backends'
 import { casesIn, type ForwardTensors, inputsOf, rowsAt } from './fixtures'
 import { keepEngine } from './keep-engine'
@@ -11,7 +14,7 @@ const GRADIENTS = fileURLToPath(new URL('../fixtures/gradients', import.meta.url
 /** What is no parameter in Python: statistics of batch norm, and MAE's table of sines. */
 const NO_PARAMETER = /\.(running_mean|running_var|num_batches_tracked)$|^vision_model\.embeddings\.position_embeddings$/
 
-const cases = ['towers', 'families'].flatMap((group) => {
+const cases = ['towers', 'families', 'open-clip'].flatMap((group) => {
   const names = readdirSync(`${GRADIENTS}/${group}`).map((file) => file.replace('.safetensors', ''))
   return casesIn(group)
     .filter(({ name }) => names.includes(name))
@@ -34,7 +37,7 @@ function named(tensors: ReadonlyMap<string, Tensor>, group: string): Map<string,
     entries.map(([key, { data }]) => {
       const [norm, error, ...values] = data as Float32Array
       const name =
-        group === 'towers'
+        group !== 'families'
           ? key.replace('vision_model.vision_model.', 'vision_model.')
           : key.replace('vision_model.encoder.layer.', 'vision_model.encoder.layers.')
       return [name, { norm: norm as number, error: error as number, values: Float32Array.from(values) }]
@@ -51,6 +54,14 @@ const casesOn = (backend: string) =>
 
 /** What `npm run proof` writes down: of each backend and case the largest difference, as a share of what is allowed. */
 export const SHARES: Record<string, Record<string, number>> = {}
+
+it('there are gradients of every tower', async () => {
+  const configs = await Promise.all(cases.map(async ({ folder }) => readConfig(await openSource(folder))))
+  const compared = configs.flatMap(({ vision_config, text_config }) =>
+    [vision_config, text_config].map((config) => (config as { model_type?: string }).model_type),
+  )
+  expect(towerTypes().filter((type) => !compared.includes(type))).toEqual([])
+})
 
 describe.each(BACKENDS.filter(({ name }) => name !== 'tfjs (cpu, float32)'))('$name', (backend) => {
   keepEngine((folder) => backend.Model.fromPretrained(folder))

@@ -1,14 +1,15 @@
-"""Writes parity-tests/fixtures/gradients/{towers,families}: gradients of PyTorch in float64, of every tower and family.
+"""Writes parity-tests/fixtures/gradients/{towers,families,open-clip}: gradients of PyTorch in float64, of every tower and family.
 
     python tools/reference/tower_gradients.py [case ...]
 
 Of each tower the last case (by name) that has it in float32, of families each: the gradient of the loss (CLIP's; a family's own) of
 the images with three of the texts (`texts`) with respect to every parameter, in evaluation mode. For each parameter, by its name in the
-checkpoint: its gradient's norm, how far (a norm too) PyTorch's own float32 is off, and up to 256 of its values, each
+checkpoint (open_clip's by ours): its gradient's norm, how far (a norm too) PyTorch's own float32 is off, and up to 256 of its values, each
 `stride`-th.
 """
 
 import json
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from transformers import VisionTextDualEncoderConfig, VisionTextDualEncoderModel
 
 import families
+import open_clip_models
 import towers
 from cases import CASES
 from text_cases import TEXT_CASES
@@ -49,7 +51,49 @@ def tensors_of(model):
         return load_file(f"{folder}/model.safetensors")
 
 
-def gradients(model, loss_of, inputs, texts, dtype):
+# open_clip's names and ours, in this order.
+OPEN_CLIP_NAMES = [
+    (r"^visual\.(proj)$", "visual_projection.weight"),
+    (r"^(text\.)?text_projection$", "text_projection.weight"),
+    (r"^visual\.", "vision_model."),
+    (r"^(text\.)?(?=transformer|token_embedding|positional|cls_emb|ln_final)", "text_model."),
+    (r"transformer\.resblocks", "encoder.layers"),
+    (r"(?<!attn_pool)\.attn\.", ".self_attn."),
+    (r"\.ln_(\d)\.", r".layer_norm\1."),
+    (r"mlp\.c_fc", "mlp.fc1"),
+    (r"mlp\.c_proj", "mlp.fc2"),
+    (r"(?<=model\.)token_embedding", "embeddings.token_embedding"),
+    (r"(?<=model\.)positional_embedding", "embeddings.position_embedding.weight"),
+    (r"(?<=model\.)class_embedding|cls_emb", "embeddings.class_embedding"),
+    (r"conv1", "embeddings.patch_embedding"),
+    (r"ln_pre", "pre_layrnorm"),
+    (r"ln_post", "post_layernorm"),
+    (r"ln_final", "final_layer_norm"),
+]
+
+
+def open_clip_tensors(model):
+    """By our names: both projections are turned, and what open_clip packs is apart."""
+    found = {}
+    for name, p in model.named_parameters():
+        if name.startswith("text_decoder."):
+            continue
+        value = p.detach().clone()
+        ours = name
+        for theirs, to in OPEN_CLIP_NAMES:
+            ours = re.sub(theirs, to, ours)
+        if ours.endswith("_projection.weight"):
+            value = value.T
+        packed = re.match(r"(.*self_attn)\.in_proj_(weight|bias)$", ours)
+        if packed:
+            for part, rows in zip("qkv", value.chunk(3)):
+                found[f"{packed[1]}.{part}_proj.{packed[2]}"] = rows.contiguous()
+        else:
+            found[ours] = value.contiguous()
+    return found
+
+
+def gradients(model, loss_of, inputs, texts, dtype, tensors_of):
     """By the names of the checkpoint: they are saved in place of the weights."""
     model = model.to(dtype)
     loss = loss_of(model, rows_of(inputs, texts, dtype))
@@ -72,12 +116,13 @@ def summary(double, single):
     return torch.cat([torch.stack([flat.norm(), error]), flat[::stride]]).float()
 
 
-def write(group, name, model, loss_of):
+def write(group, name, model, loss_of, tensors_of=tensors_of):
     model = model.eval()
     inputs = load_file(ROOT / group / name / "inputs.safetensors")
     buffers = {n for n, _ in model.named_buffers()}
     weights = tensors_of(model)
-    stored = load_file(ROOT / group / name / "model.safetensors")
+    file = ROOT / group / name / "model.safetensors"
+    stored = load_file(file) if file.exists() else {}
     # Tables of sines that Python does not train.
     fixed = {n.split(".", 1)[-1] for n, p in model.named_parameters() if not p.requires_grad}
     for key, value in weights.items():
@@ -85,9 +130,9 @@ def write(group, name, model, loss_of):
             assert torch.equal(stored[key].float(), value), f"{name}: {key} is drawn as another"
     # The texts with which the terms of the logit scale's gradient cancel least: float32 is too short for it with others.
     left = [[i for i in range(TEXTS) if i != out] for out in range(TEXTS)]
-    of_scale = lambda texts: gradients(model, loss_of, inputs, texts, torch.float64)[1]["logit_scale"].abs().item()
+    of_scale = lambda texts: gradients(model, loss_of, inputs, texts, torch.float64, tensors_of)[1]["logit_scale"].abs().item()
     texts = max(left, key=of_scale)
-    (_, single), (loss, double) = (gradients(model, loss_of, inputs, texts, t) for t in (torch.float32, torch.float64))
+    (_, single), (loss, double) = (gradients(model, loss_of, inputs, texts, t, tensors_of) for t in (torch.float32, torch.float64))
     ends = tuple(n.rsplit(".", 1)[-1] for n in buffers)
     kept = {k: summary(v, single[k]) for k, v in double.items() if k.rsplit(".", 1)[-1] not in ends and not k.endswith(tuple(fixed) or "-")}
     folder = ROOT / "gradients" / group
@@ -129,6 +174,25 @@ def family_model(case, index):
     return model
 
 
+# The towers that are open_clip's own.
+OPEN_CLIP = ("coca", "no-ln-pre")
+
+
+def open_clip_model(name):
+    """As its fixture has it."""
+    folder = ROOT / "open-clip" / name
+    model = open_clip_models.model_of(open_clip_models.CASES[name][2])
+    file = folder / "open_clip_model.safetensors"
+    model.load_state_dict(load_file(file) if file.exists() else torch.load(folder / "open_clip_pytorch_model.bin"))
+    return model
+
+
+def open_clip_loss(model, inputs):
+    image, text = model.encode_image(inputs["pixel_values"], normalize=True), model.encode_text(inputs["input_ids"], normalize=True)
+    logits, rows = model.logit_scale.exp() * image @ text.T, torch.arange(len(image))
+    return (torch.nn.functional.cross_entropy(logits, rows) + torch.nn.functional.cross_entropy(logits.T, rows)) / 2
+
+
 def main():
     chosen = lambda name: len(sys.argv) < 2 or name in sys.argv[1:]
     for name, (case, index) in tower_cases().items():
@@ -137,6 +201,9 @@ def main():
     for index, (name, case) in enumerate(families.CASES.items()):
         if chosen(name):
             write("families", name, family_model(case, index), lambda model, inputs: model(**inputs, return_loss=True).loss)
+    for name in OPEN_CLIP:
+        if chosen(name):
+            write("open-clip", name, open_clip_model(name), open_clip_loss, open_clip_tensors)
 
 
 if __name__ == "__main__":
