@@ -6,7 +6,13 @@ const onDemand = {
       kind === 'dynamic-import' ? { path, external: true } : undefined,
     ),
 }
-const modifyEsbuildConfig = (config) => ({ ...config, plugins: [onDemand] })
+// A page takes modules; what a package's own files take from each other for nothing else is left out without a word.
+const modifyEsbuildConfig = (config) => ({
+  ...config,
+  format: 'esm',
+  logOverride: { 'ignored-bare-import': 'silent' },
+  plugins: [onDemand],
+})
 
 /** @type {{ name: string, path: string, import: string, ignore?: string[], limit: string }[]} */
 const limits = [

@@ -106,12 +106,15 @@ interface CommitLine {
 }
 
 function commit(hub: FakeHub, id: string, revision: string, body: string, out: HubResponse): void {
+  const tree = hub.repo(id).commits.get(hub.repo(id).resolve(revision) ?? '')
   const files: Record<string, Uint8Array> = {}
   const removed: string[] = []
   for (const line of body.split('\n').filter(Boolean)) {
     const { key, value } = JSON.parse(line) as CommitLine
     if (key === 'file') files[value.path] = Buffer.from(value.content, value.encoding ?? 'utf8')
     if (key === 'deletedFile') removed.push(value.path)
+    if (key === 'deletedFile' && !tree?.has(value.path))
+      return out.json(404, { error: `${value.path} is not there` }, { 'x-error-code': 'EntryNotFound' })
     if (key !== 'lfsFile') continue
     const uploaded = hub.uploads.get(value.oid) ?? hub.stored(value.oid)?.bytes
     if (!uploaded) return out.json(400, { error: `${value.path} was not uploaded` })

@@ -42,7 +42,10 @@ function wanted(text: Float32Array, image: Float32Array): { loss: number; gradie
   return sums
 }
 
-beforeAll(registerGradients)
+beforeAll(() => {
+  registerGradients()
+  tf.env().set('IS_TEST', true) // no advertisement
+})
 
 describe.each(['cpu', 'wasm'])('the contrastive loss on %s', (backend) => {
   it.each([1, 0.05])('keeps its digits where embeddings are %d apart', async (spread) => {

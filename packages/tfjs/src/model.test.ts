@@ -173,7 +173,7 @@ it('towers run alone and join', async () => {
 
 it('asked for int8 says who computes in it', async () => {
   const refused = { code: 'bad-dtype', message: expect.stringMatching(/"int8".*@dual-encoder\/onnx/) as string }
-  const options = { dtype: 'int8' as 'float32' }
+  const options = { dtype: 'int8' as 'float32', onWarning: () => undefined }
   await expect(VisionTextDualEncoderModel.fromPretrained(FOLDER, options)).rejects.toMatchObject(refused)
   await expect(VisionTower.fromPretrained(FOLDER, options)).rejects.toMatchObject(refused)
 })

@@ -68,11 +68,9 @@ function handleTarget(folder: DirectoryHandle): Target {
   }, remove)
 }
 
-const writerTarget = (writer: Writer): Target =>
-  staging(
-    async (name, chunks) => {
-      await writer.write(name, chunks)
-      return { commit: () => Promise.resolve(), discard: () => Promise.resolve() }
-    },
-    () => Promise.resolve(),
-  )
+/** @param remove what is done where a file has to go that an earlier save may have left */
+export const writerTarget = (writer: Writer, remove: Target['remove'] = () => Promise.resolve()): Target =>
+  staging(async (name, chunks) => {
+    await writer.write(name, chunks)
+    return { commit: () => Promise.resolve(), discard: () => Promise.resolve() }
+  }, remove)

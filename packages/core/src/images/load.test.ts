@@ -37,7 +37,11 @@ let busy = 0
 async function endless(response: ServerResponse): Promise<void> {
   while (!response.destroyed) {
     sent += 65536
-    if (!response.write(Buffer.alloc(65536, 9))) await Promise.race([once(response, 'drain'), once(response, 'close')])
+    if (response.write(Buffer.alloc(65536, 9))) continue
+    // `once` leaves its listener where the other event comes first.
+    const waits = new AbortController()
+    await Promise.race(['drain', 'close'].map((event) => once(response, event, waits))).catch(() => undefined)
+    waits.abort()
   }
 }
 let sent = 0

@@ -54,6 +54,25 @@ it('narrows and keeps half precision, splits into shards, and carries the tokeni
   expect(await readFile(`${kept}/tokenizer.json`, 'utf8')).toBe('{}')
 })
 
+it('leaves no part of the processor of an earlier model beside what it carries', async () => {
+  const [source, target] = [await folder(), await folder()]
+  await convert(`${ORIGINALS}/tf-vit-bert`, source)
+  const names = async (at: string) => (await readdir(at)).filter((name) => !/^(config|model)\./.test(name)).sort()
+  const put = async (at: string, ...files: string[]) => {
+    for (const name of files) await writeFile(join(at, name), '{}')
+  }
+  await put(target, 'processor_config.json', 'added_tokens.json', 'notes.json')
+  await convert(source, target)
+  expect(await names(target)).toEqual(['added_tokens.json', 'notes.json', 'processor_config.json'])
+  await put(source, 'spm.model', 'preprocessor_config.json')
+  await put(target, 'tokenizer.json', 'spiece.model')
+  expect(await convert(source, target)).toMatchObject({ carried: ['preprocessor_config.json', 'spm.model'] })
+  expect(await names(target)).toEqual(['notes.json', 'preprocessor_config.json', 'spm.model'])
+  // Over itself all stays.
+  await convert(target, target)
+  expect(await names(target)).toEqual(['notes.json', 'preprocessor_config.json', 'spm.model'])
+})
+
 it('converts a tower on its own, with its names, its config and what Flax computes otherwise', async () => {
   const [tower, target] = [await folder(), await folder()]
   const config = { model_type: 'dinov2', hidden_size: 2, num_attention_heads: 1, layerscale_value: 0.5 }

@@ -10,7 +10,8 @@ import { openWeights, type WeightFormat } from '../weights/open'
 import { saveWeights } from '../weights/save'
 import { openSource } from '../files/source'
 import { type Source, SOURCE_OPTIONS, type SourceLike, type SourceOptions } from '../files/types'
-import { openTarget, type TargetLike, type Writer } from '../files/target'
+import { openTarget, type Target, type TargetLike } from '../files/target'
+import { SENTENCE_PIECE } from '../text/slow-files'
 import type { WeightEntry } from '../weights/entry'
 
 export interface ConvertOptions extends SourceOptions, SaveOptions {
@@ -38,19 +39,19 @@ export interface ConvertedWeight {
   readonly change?: string
 }
 
-/** What tokenizers and processors of transformers read, beside the weights. */
+/** What image processors and tokenizers of transformers read, beside the weights. */
 const CARRIED = [
-  'preprocessor_config.json',
-  'processor_config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-  'vocab.json',
-  'vocab.txt',
-  'merges.txt',
-  'sentencepiece.bpe.model',
-  'spiece.model',
+  ['preprocessor_config.json', 'processor_config.json'],
+  [
+    'tokenizer.json',
+    'tokenizer_config.json',
+    'special_tokens_map.json',
+    'added_tokens.json',
+    'vocab.json',
+    'vocab.txt',
+    'merges.txt',
+    ...SENTENCE_PIECE,
+  ],
 ]
 
 /**
@@ -112,13 +113,16 @@ function storedDtype(weights: Iterable<WeightEntry>): NonNullable<SaveOptions['d
   return floats.has('BF16') ? 'bfloat16' : floats.has('F16') ? 'float16' : 'float32'
 }
 
-async function carry(source: Source, target: Writer): Promise<string[]> {
+/** Of what is carried nothing stays that an earlier model has left there, and that would speak against it. */
+async function carry(source: Source, target: Target): Promise<string[]> {
   const carried: string[] = []
-  for (const name of CARRIED) {
-    const bytes = await source.read(name)
-    if (!bytes) continue
-    await target.write(name, [bytes])
-    carried.push(name)
+  for (const names of CARRIED) {
+    const files = await Promise.all(names.map(async (name) => [name, await source.read(name)] as const))
+    if (files.every(([, bytes]) => !bytes)) continue
+    for (const [name, bytes] of files) {
+      if (bytes) carried.push(name)
+      await (bytes ? target.write(name, [bytes]) : target.remove(name))
+    }
   }
   return carried
 }

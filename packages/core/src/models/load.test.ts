@@ -186,7 +186,10 @@ describe('a tower cut at load', () => {
     expect(tower.weights.has(LAYER_2)).toBe(false)
     expect(tower.encoder.config).toMatchObject({ numHiddenLayers: 2 })
     const text = await loadTower('text', source, { onWarning })
-    const joined = await joinTowers(await loadTower('vision', source, {}), text, { vision: overrides, onWarning })
+    const joined = await joinTowers(await loadTower('vision', source, { onWarning }), text, {
+      vision: overrides,
+      onWarning,
+    })
     const model = await loadModel(source, { vision: overrides, text: { numHiddenLayers: 1 }, onWarning })
     for (const { weights } of [joined, model]) expect(weights.has(LAYER_2)).toBe(false)
     const cuts = said.filter((line) => line.startsWith('layers-left-aside'))

@@ -41,6 +41,22 @@ it('prefers the whole file to an index, and reads shards by theirs', async () =>
   expect([...whole.weights.keys()]).toEqual(['d'])
 })
 
+it("takes open_clip's own file where its config alone tells of the model", async () => {
+  // As timm's repositories lie, and an open_clip saved over another.
+  const timm = { architecture: 'vit_base_patch16_clip_224' }
+  const files = {
+    'model.safetensors': shard({ 'blocks.0.norm1.weight': one(1) }),
+    'open_clip_model.safetensors': shard({ logit_scale: one(2) }),
+    'open_clip_config.json': {},
+  }
+  const fileOf = async (more: object, format?: 'safetensors') =>
+    (await openWeights(await openSource(await folder({ ...files, ...more })), format)).file
+  expect(await fileOf({})).toBe('open_clip_model.safetensors')
+  expect(await fileOf({ 'config.json': timm })).toBe('open_clip_model.safetensors')
+  expect(await fileOf({ 'config.json': { model_type: 'clip' } })).toBe('model.safetensors')
+  expect(await fileOf({}, 'safetensors')).toBe('model.safetensors')
+})
+
 it('tells where a weight lies on disk, for engines that map it', async () => {
   const path = await folder({ 'model.safetensors': shard({ a: one(1), b: one(2) }) })
   const { weights } = await openWeights(await openSource(path))

@@ -11,6 +11,7 @@ import { fusedActivation, installWasmKernels, keepPacked, weightTensor } from '.
 
 beforeAll(async () => {
   registerGradients()
+  tf.env().set('IS_TEST', true) // no advertisement
   await tf.setBackend('cpu')
   await tf.setBackend('wasm')
   expect(installWasmKernels()).toBe(true)

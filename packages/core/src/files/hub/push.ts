@@ -16,6 +16,8 @@ export interface Upload {
 export interface CommitOptions extends Pick<SourceOptions, 'fetch' | 'signal' | 'retries' | 'timeout' | 'onProgress'> {
   readonly revision?: string
   readonly message: string
+  /** Files that go, where they are there. */
+  readonly removed?: readonly string[]
   readonly private?: boolean
 }
 
@@ -63,7 +65,7 @@ export async function commitFiles(
   { endpoint, token }: HubSettings,
   options: CommitOptions,
 ): Promise<{ commit: string; url: string }> {
-  const { revision = 'main', message, signal, fetch, retries, timeout, onProgress } = options
+  const { revision = 'main', message, removed = [], signal, fetch, retries, timeout, onProgress } = options
   const plain = { signal, fetch, retries, timeout }
   if (!token)
     throw new SourceError(
@@ -146,11 +148,16 @@ export async function commitFiles(
       if (verify) await ask(verify.href, JSON.stringify({ oid, size: file.size }), LFS_TYPE)
     }
   }
+  // The hub refuses a commit that removes what is not there.
+  const there = removed.length
+    ? await ask<{ path: string }[]>(`api/models/${name}/paths-info/${at}`, JSON.stringify({ paths: removed }))
+    : []
   const lines: object[] = [
     { key: 'header', value: { summary: message } },
     ...files
       .filter((file) => !isLarge(file))
       .map(({ name: path, chunks }) => ({ key: 'file', value: { path, content: base64(chunks), encoding: 'base64' } })),
+    ...there.map(({ path }) => ({ key: 'deletedFile', value: { path } })),
     ...large.map(({ file, oid }) => ({
       key: 'lfsFile',
       value: { path: file.name, algo: 'sha256', oid, size: file.size },

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { FakeHub } from '../../../../../tools/hub/fake-hub'
 import { openSource } from '../../files/source'
+import { ImageProcessor } from '../../images'
 import { openTarget, type TargetLike } from '../../files/target'
 import { modelCard } from './card'
 import { pushToHub } from './push-to-hub'
@@ -65,6 +66,31 @@ it('puts all files in one commit, which loads by its name', async () => {
   const again = await pushToHub('org/new', saves({ 'config.json': '{"b":2}' }), { token: 'write', revision: 'main' })
   expect(again.commit).not.toBe(commit)
   expect(new TextDecoder().decode(await (await openSource('org/new')).read('config.json'))).toBe('{"b":2}')
+})
+
+it('removes what would be read in place of what it puts there', async () => {
+  hub.repo('org/new').commit({
+    'processor_config.json': '{"image_processor":{"image_processor_type":"CLIPImageProcessor"}}',
+    'model.safetensors.index.json': '{}',
+    'added_tokens.json': '{}',
+    'README.md': 'mine',
+  })
+  const images = new ImageProcessor({ image_processor_type: 'ViTImageProcessor', size: 32 })
+  await pushToHub('org/new', [images, model], { token: 'write' })
+  const names = () => [...hub.repo('org/new').commits.get(hub.repo('org/new').resolve('main')!)!.keys()].sort()
+  expect(names()).toEqual([
+    'README.md',
+    'added_tokens.json',
+    'config.json',
+    'model.safetensors',
+    'model.safetensors.index.json',
+    'preprocessor_config.json',
+  ])
+  expect((await ImageProcessor.fromPretrained('org/new')).type).toBe('ViTImageProcessor')
+  // What one of them removes another may write.
+  const writes = saves({ 'processor_config.json': '{}' })
+  await pushToHub('org/new', [images, writes], { token: 'write' })
+  expect(names()).toContain('processor_config.json')
 })
 
 it('a large file goes in parts, which are asked for again; where one is lost nothing is committed', async () => {

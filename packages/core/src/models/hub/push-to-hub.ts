@@ -1,9 +1,8 @@
 import { hub } from '#hub'
 import { checkOptions, OptionError } from '../../base/errors'
-import { checkName } from '../../files/file-name'
 import { checkRevision, isHubName } from '../../files/hub/names'
 import type { Upload } from '../../files/hub/push'
-import type { TargetLike, Writer } from '../../files/target'
+import { type TargetLike, type Writer, writerTarget } from '../../files/target'
 import type { SourceOptions } from '../../files/types'
 
 /** A model, a processor, a tokenizer: what writes files of its own. */
@@ -41,7 +40,8 @@ const KEYS = [
 ] as const satisfies readonly (keyof PushOptions)[]
 
 /**
- * Puts what `savePretrained` writes on the hub, in one commit: all of it appears, or nothing.
+ * Puts what `savePretrained` writes on the hub, in one commit: all of it appears, or nothing. Files of the repository that
+ * would be read in its place go, as they do in a folder.
  * @returns the commit, and where to look at it
  */
 export async function pushToHub(
@@ -58,21 +58,27 @@ export async function pushToHub(
   const { card, message = 'Upload model', token, revision = 'main', ...rest } = options
   checkRevision(revision)
   const files = new Map<string, Upload>()
+  const removed = new Set<string>()
   const writer: Writer = {
     async write(file, content) {
       const chunks: Uint8Array[] = []
       // A writer may use its buffer again.
       for await (const chunk of content) chunks.push(chunk.slice())
-      files.set(checkName(file), { name: file, chunks, size: chunks.reduce((sum, { length }) => sum + length, 0) })
+      removed.delete(file)
+      files.set(file, { name: file, chunks, size: chunks.reduce((sum, { length }) => sum + length, 0) })
     },
   }
+  const target = writerTarget(writer, async (file) => {
+    files.delete(file)
+    removed.add(file)
+  })
   for (const savable of Array.isArray(what) ? (what as readonly Savable[]) : [what as Savable])
-    await savable.savePretrained(writer)
-  if (card !== undefined) await writer.write('README.md', [new TextEncoder().encode(card)])
+    await savable.savePretrained(target)
+  if (card !== undefined) await target.write('README.md', [new TextEncoder().encode(card)])
   options.signal?.throwIfAborted()
   const [settings, { commitFiles }] = await Promise.all([
     hub.settings({ endpoint: options.endpoint, token }),
     import('../../files/hub/push'),
   ])
-  return commitFiles(name, [...files.values()], settings, { ...rest, revision, message })
+  return commitFiles(name, [...files.values()], settings, { ...rest, revision, message, removed: [...removed] })
 }
