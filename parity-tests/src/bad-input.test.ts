@@ -11,6 +11,8 @@ const fixtures = resolve(import.meta.dirname, '../fixtures')
 const VIT_BERT = `${fixtures}/towers/vit-bert`
 const ROBERTA = `${fixtures}/towers/beit-roberta`
 
+const SWIN_V2 = { model_type: 'swinv2', image_size: 24, patch_size: 6, window_size: 2, use_absolute_embeddings: true }
+
 type Header = Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>
 type Files = Record<string, Uint8Array>
 
@@ -166,6 +168,12 @@ const CHECKPOINTS: [what: string, give: () => Files | string, code: string, says
     () => withConfig(({ text_config: text }) => Object.assign(text!, { model_type: 'roberta', pad_token_id: null })),
     'bad-config-value',
     /pad_token_id is null/,
+  ],
+  [
+    'a Swin v2 with absolute positions, on which transformers itself fails',
+    () => withConfig(({ vision_config: vision }) => Object.assign(vision!, SWIN_V2)),
+    'unsupported-config',
+    /use_absolute_embeddings is true, which transformers fails on/,
   ],
   ['no config', () => ({ 'model.safetensors': files['model.safetensors']! }), 'no-config', /config\.json/],
   ['no weights', () => ({ 'config.json': files['config.json']! }), 'no-weights', /model\.safetensors/],

@@ -53,7 +53,11 @@ describe('an .npz of big_vision', () => {
     await expect(reads(other("'descr': '<f4'", "'descr': '<c8'"))).rejects.toMatchObject({ code: 'bad-npy' })
     await expect(reads(other("'shape': (60, 20)", "'shape': (59, 20)"))).rejects.toMatchObject(typed)
     await expect(reads(other('img/embedding/', 'img/Embedding/'))).rejects.toMatchObject({ code: 'no-two-towers' })
-    await expect(reads(other('txt/Embed_0/', 'txt/Bert__0/'))).rejects.toMatchObject({ code: 'unsupported-config' })
+    await expect(reads(other('txt/Embed_0/', 'txt/Else__0/'))).rejects.toMatchObject({ code: 'unsupported-config' })
+    await expect(reads(other("'shape': (6, 6, 3, 20), ", "'shape': (108, 20),     "))).rejects.toMatchObject({
+      code: 'unsupported-config',
+      message: expect.stringContaining('NaFlex') as string,
+    })
     await expect(reads(other('img/pos_embedding', 'img/pos_embedd_no'))).rejects.toMatchObject({
       code: 'unsupported-config',
       message: expect.stringContaining('sincos2d') as string,

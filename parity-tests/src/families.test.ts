@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readSafetensors, type Tensor } from '@dual-encoder/core'
@@ -89,6 +89,22 @@ describe('the class', () => {
     }
     for (const [name, type] of Object.entries(classes))
       expect(await onnx.AutoModel.fromPretrained(folderOf(name))).toBeInstanceOf(type)
+  })
+
+  it("of SigLIP 2's other form (NaFlex) is an error that says what is read", async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-'))
+    const vision_config = { model_type: 'siglip2_vision_model', num_patches: 256, patch_size: 16 }
+    await writeFile(
+      join(folder, 'config.json'),
+      JSON.stringify({ model_type: 'siglip2', vision_config, text_config: {} }),
+    )
+    for (const type of [onnx.AutoModel, onnx.SiglipModel, onnx.CLIPModel, onnx.VisionTextDualEncoderModel])
+      await expect(type.fromPretrained(folder)).rejects.toMatchObject({
+        name: 'ConfigError',
+        code: 'unsupported-model-type',
+        message: expect.stringMatching(/"siglip2".*NaFlex.*is read by SiglipModel/) as string,
+      })
+    await rm(folder, { recursive: true })
   })
 
   it('of one half is a tower', async () => {

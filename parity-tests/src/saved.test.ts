@@ -47,6 +47,7 @@ const MORE = [
   'config-defaults',
   'distilbert',
   'modernbert',
+  'modernbert-layers',
 ]
 /** Towers that Python's dual encoder fails on: each is saved, and loaded, by itself. */
 const ALONE =

@@ -1,18 +1,21 @@
 """Writes parity-tests/fixtures/big-vision: two_towers checkpoints of big_vision, and what its own models make of fixed inputs.
 
-    PYTHONPATH=<a checkout of big_vision> python tools/reference/big_vision_models.py
+    PYTHONPATH=<a checkout of big_vision>:<one of flaxformer> python tools/reference/big_vision_models.py
 
-Needs jax and flax (made with 0.10.2 and 0.12.8); what big_vision.utils alone needs (TensorFlow and others) is left out, since the
-models take nothing from it. Checkpoints are written by np.savez under the names of the parameters' tree, as big_vision writes them.
+Needs jax, flax and chex (made with 0.10.2, 0.12.8 and 0.1.92); what the models take nothing from (TensorFlow, aqt and others) is left
+out. Checkpoints are written by np.savez under the names of the parameters' tree, as big_vision writes them.
 """
 
+import functools
 import json
 import shutil
 import sys
 import types
 from pathlib import Path
+from unittest import mock
 
 import jax
+import flax.training.checkpoints  # noqa: F401 (looks for a TensorFlow)
 import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
@@ -27,10 +30,18 @@ import big_vision.models  # noqa: E402
 big_vision.utils, big_vision.models.common = (sys.modules[f"big_vision.{name}"] for name in ("utils", "models.common"))
 from big_vision.models.proj.image_text import two_towers  # noqa: E402
 
+UNUSED = ["aqt", "aqt.jax_legacy", "aqt.jax_legacy.jax", "tensorflow", "tensorflow.io", "flaxformer.architectures.bert.bert_checkpoint_converter"]
+sys.modules.update({name: mock.MagicMock() for name in UNUSED})
+from flaxformer.architectures.bert import configs  # noqa: E402
+
+# Flaxformer's kernels do not tell their heads: BERT's are of 64 values.
+configs.BertBaseConfig = functools.partial(configs.BertBaseConfig, hidden_size=128, intermediate_dim=40, num_hidden_layers=2, num_attention_heads=2, vocab_size=60, max_length=14)
+
 ROOT = Path(__file__).resolve().parents[2] / "parity-tests" / "fixtures" / "big-vision"
 IMAGE = dict(patch_size=(6, 6), width=20, depth=2, num_heads=4, mlp_dim=28)
 TEXT = dict(width=20, depth=2, num_heads=4, mlp_dim=24, vocab_size=60)
 LENGTH = 9
+BERT = "proj.flaxformer.bert"
 
 # The family that a checkpoint is read as, the model, how it is written.
 CASES = {
@@ -40,6 +51,12 @@ CASES = {
     "lit-tok-rep": ("open_clip", dict(image={**IMAGE, "pool_type": "tok", "rep_size": True}, text={**TEXT, "width": 16, "num_heads": 2}, out_dim=24), dict(old=True)),
     "gap-head": ("open_clip", dict(image={**IMAGE, "pool_type": "gap"}, text=TEXT, out_dim=20, bias_init=-4.0), dict(dtype=np.float16, prefix="params/")),
     "no-head": ("open_clip", dict(image={**IMAGE, "pool_type": "map"}, text=TEXT, out_dim=(None, 0)), {}),
+    # LiT's published ones: without a head for the pictures, and with one for each.
+    "lit-bert": ("open_clip", dict(image={**IMAGE, "pool_type": "tok"}, text=dict(config="base"), text_model=BERT, out_dim=(None, 20)), dict(dtype=np.float16)),
+    "lit-bert-heads": ("open_clip", dict(image={**IMAGE, "pool_type": "tok"}, text=dict(config="base"), text_model=BERT, out_dim=18), dict(dtype=np.float16, prefix="opt/target/")),
+    "bert-no-head": ("open_clip", dict(image={**IMAGE, "pool_type": "gap"}, text=dict(config="base"), text_model=BERT, out_dim=(128, None), bias_init=-4.0), dict(dtype=np.float16)),
+    "text-map": ("open_clip", dict(image={**IMAGE, "pool_type": "map"}, text={**TEXT, "pool_type": "map"}, out_dim=(None, 20), bias_init=-4.0), {}),
+    "text-map-no-head": ("open_clip", dict(image={**IMAGE, "pool_type": "gap"}, text={**TEXT, "pool_type": "map", "scan": True}, out_dim=(None, 0)), dict(dtype=jnp.bfloat16)),
 }
 
 
@@ -93,6 +110,9 @@ def main():
         model = two_towers.Model(**options)
         pixels = rng.standard_normal((3, 24, 24, 3)).astype(np.float32)
         ids = rng.integers(0, 60, (4, LENGTH)).astype(np.int32)
+        if "bert" in name:
+            # Its padding is masked.
+            ids = np.where(np.arange(LENGTH) < np.array([[LENGTH], [4], [7], [1]]), np.maximum(ids, 1), 0).astype(np.int32)
         params = drawn(model.init(jax.random.PRNGKey(0), pixels, ids)["params"], rng)
         file = stored(params, **form)
         np.savez(folder / "checkpoint.npz", **file)

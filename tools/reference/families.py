@@ -35,12 +35,18 @@ CASES = {
     "chinese-clip": case("ChineseCLIP", dict(type_vocab_size=2), projection_dim=20),
     "metaclip-2": case("MetaClip2", dict(eos_token_id=2, pad_token_id=1), end=2, projection_dim=20),
     "altclip": case("AltCLIP", dict(project_dim=26, type_vocab_size=1, max_position_embeddings=20, pad_token_id=1), projection_dim=20),
+    "metaclip-2-options": case(
+        "MetaClip2", dict(eos_token_id=98, pad_token_id=1, hidden_act="gelu", layer_norm_eps=0.1),
+        dict(hidden_act="gelu_new", layer_norm_eps=0.1, image_size=30, num_channels=1), end=98, mask=False, positions=True, projection_dim=20),
+    "altclip-options": case(
+        "AltCLIP", dict(project_dim=26, type_vocab_size=2, max_position_embeddings=20, pad_token_id=3, hidden_act="relu", layer_norm_eps=0.1),
+        dict(hidden_act="gelu", layer_norm_eps=0.1, image_size=30, num_channels=1), positions=True, projection_dim=20),
 }
 
 
 def inputs_of(case, config, generator):
     size = config.vision_config.image_size
-    pixels = torch.randn((IMAGES, 3, size, size), generator=generator)
+    pixels = torch.randn((IMAGES, config.vision_config.num_channels, size, size), generator=generator)
     ids = torch.randint(5, 97, (TEXTS, LENGTH), generator=generator)
     mask = torch.ones_like(ids)
     for row, length in enumerate([LENGTH, 6, 8, 3]):
@@ -52,6 +58,8 @@ def inputs_of(case, config, generator):
         inputs["attention_mask"] = mask
     if case["positions"]:
         inputs["position_ids"] = torch.randint(0, 16, (TEXTS, LENGTH), generator=generator)
+    if getattr(config.text_config, "type_vocab_size", 1) > 1 and case["positions"]:
+        inputs["token_type_ids"] = (torch.arange(LENGTH) > 2).long().expand(TEXTS, -1).contiguous()
     return inputs
 
 

@@ -5,7 +5,7 @@
 
 The Python that runs this needs requirements.txt, the one after --originals requirements-originals.txt; without the
 latter the groups of Flax and TensorFlow are left as they are. The one after --jax needs jax, flax, scipy, safetensors and
-absl-py, and in PYTHONPATH a checkout of big_vision. --checksums makes nothing and writes the manifest anew.
+absl-py and chex, and in PYTHONPATH checkouts of big_vision and flaxformer. --checksums makes nothing and writes the manifest anew.
 """
 
 import argparse
@@ -45,7 +45,7 @@ GROUPS = {
 }
 OF_ORIGINALS = {"originals", "formats"}
 OF_JAX = {"big-vision"}
-PACKAGES = ["torch", "torchvision", "transformers", "safetensors", "compressed-tensors", "numpy", "pillow", "pillow-heif", "tokenizers", "sentencepiece", "scikit-learn", "timm", "open_clip_torch", "ftfy", "pyarrow", "flax", "jax", "tensorflow-cpu", "h5py"]
+PACKAGES = ["torch", "torchvision", "transformers", "safetensors", "compressed-tensors", "numpy", "pillow", "pillow-heif", "tokenizers", "sentencepiece", "scikit-learn", "timm", "open_clip_torch", "ftfy", "pyarrow", "flax", "jax", "chex", "tensorflow-cpu", "h5py"]
 VERSIONS = """
 import importlib.metadata, json, platform, sys
 found = {"python": platform.python_version()}

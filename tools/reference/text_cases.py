@@ -72,6 +72,9 @@ def modernbert(**kw):
         sep_token_id=2, pooling="cls"), **kw})
 
 
+MODERNBERT_OLD = dict(global_attn_every_n_layers=2, global_rope_theta=100.0, local_rope_theta=50.0)
+
+
 def distilbert(**kw):
     return DistilBertConfig(**{**dict(
         vocab_size=50, dim=18, n_layers=2, n_heads=3, hidden_dim=20, max_position_embeddings=24, dropout=0.1,
@@ -146,5 +149,6 @@ TEXT_CASES = [
     case("camembert-cls", camembert(type_vocab_size=2, layer_norm_eps=0.1, pad_token_id=3, pooling="cls")),
     case("ernie-mean", ernie(pooling="mean")),
     case("clip-text-mean", clip_text(pooling="mean"), end=49),
+    case("modernbert-old-keys", modernbert(**MODERNBERT_OLD, pooling="mean"), old_keys=MODERNBERT_OLD),
     case("siglip-text-max", siglip_text(pooling="max"), pair=True),
 ]

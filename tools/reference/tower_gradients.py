@@ -199,7 +199,7 @@ def main():
         if chosen(name):
             write("towers", name, tower_model(case, index), lambda model, inputs: towers.outputs_of(case, model, inputs, case["interpolate"])["loss"].sum())
     for index, (name, case) in enumerate(families.CASES.items()):
-        if chosen(name):
+        if chosen(name) and not name.endswith("-options"):
             write("families", name, family_model(case, index), lambda model, inputs: model(**inputs, return_loss=True).loss)
     for name in OPEN_CLIP:
         if chosen(name):

@@ -236,6 +236,16 @@ def only_differences(config):
             "projection_dim": config.projection_dim}
 
 
+def with_old_keys(folder, case):
+    """config.json as transformers 4 wrote it; transformers 5 reads it as the same."""
+    file = folder / "config.json"
+    json_of = json.loads(file.read_text())
+    text = {k: v for k, v in json_of["text_config"].items() if k not in ("layer_types", "rope_parameters")}
+    file.write_text(json.dumps({**json_of, "text_config": {**text, **case["old_keys"]}}, indent=2) + "\n")
+    again = VisionTextDualEncoderConfig.from_pretrained(folder).text_config
+    assert (again.layer_types, again.rope_parameters) == (case["text"].layer_types, case["text"].rope_parameters)
+
+
 def write_task_types(folder, model, inputs):
     """Features of texts with ERNIE's tasks, which the dual encoder's own forward does not hand on."""
     ids = inputs["input_ids"]
@@ -266,6 +276,8 @@ def write(case, index):
     model = model.float()
     if case.get("rename"):
         renamed(folder, case["rename"])
+    if case.get("old_keys"):
+        with_old_keys(folder, case)
     if case.get("defaults_only"):
         (folder / "config.json").write_text(json.dumps(only_differences(config), indent=1))
     inputs = inputs_of(case, generator)

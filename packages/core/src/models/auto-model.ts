@@ -2,6 +2,7 @@ import { ConfigError } from '../base/errors'
 import { openSource } from '../files/source'
 import { type SourceLike, splitOptions } from '../files/types'
 import { isTextTower, isVisionTower, towerTypes } from '../towers/registry'
+import { naflexAdvice } from './families'
 import type { CheckpointOptions } from './load'
 import type { FromPretrainedOptions } from './model-options'
 import { readConfig } from './read-config'
@@ -35,8 +36,8 @@ export const autoModel = <M, V, T, O extends object>(
     if (isTextTower(type)) return textTower.fromPretrained(source, options)
     throw new ConfigError(
       'unsupported-model-type',
-      `${opened.describe}: model_type ${JSON.stringify(type)} is not supported. ` +
-        `Models: ${models.map(({ configClass }) => configClass.modelType).join(', ')}. Towers: ${towerTypes().join(', ')}.`,
+      `${opened.describe}: model_type ${JSON.stringify(type)} is not supported. ${naflexAdvice(type) ?? ''} `.trimEnd() +
+        ` Models: ${models.map(({ configClass }) => configClass.modelType).join(', ')}. Towers: ${towerTypes().join(', ')}.`,
     )
   },
 })

@@ -82,6 +82,13 @@ const families = () => [DUAL_ENCODER, CLIP, SIGLIP, CHINESE_CLIP, METACLIP_2, AL
 export const familyOf = (modelType: unknown): Family | undefined =>
   families().find((family) => family.modelType === modelType)
 
+/** What is read of SigLIP 2, where a `model_type` is its other form. */
+export const naflexAdvice = (modelType: unknown): string | undefined =>
+  /^siglip2(_vision_model)?$/.test(String(modelType))
+    ? 'That is SigLIP 2 for pictures of any size (NaFlex), which takes patches instead of pixels and is not ' +
+      'supported. SigLIP 2 for pictures of one size (model_type "siglip") is read by SiglipModel.'
+    : undefined
+
 /** What to do with a `config.json` that is of another kind than the class that was to read it. */
 export function wrongFamily(wanted: Family, modelType: string): ConfigError {
   const given = `config.json is of model_type "${modelType}", not "${wanted.modelType}". `
@@ -94,12 +101,8 @@ export function wrongFamily(wanted: Family, modelType: string): ConfigError {
     )
   if (family)
     return new ConfigError('wrong-model-class', `${given}Load it by ${family.modelClass}.fromPretrained or AutoModel.`)
-  if (modelType === 'siglip2')
-    return new ConfigError(
-      'unsupported-model-type',
-      `${given}That is SigLIP 2 for pictures of any size (NaFlex), which takes patches instead of pixels and is not ` +
-        'supported. SigLIP 2 for pictures of one size (model_type "siglip") is read by SiglipModel.',
-    )
+  const naflex = naflexAdvice(modelType)
+  if (naflex) return new ConfigError('unsupported-model-type', given + naflex)
   return new ConfigError(
     'unsupported-model-type',
     `${given}A tower on its own is loaded by VisionTextDualEncoderModel.fromVisionTextPretrained(visionSource, textSource), ` +

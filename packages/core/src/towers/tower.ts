@@ -98,6 +98,8 @@ export interface TextTowerModule<C extends TextConfig = TextConfig, I extends st
   readonly kind: 'text'
   /** What it takes, by the names that `forward` knows. */
   readonly inputs: Readonly<Record<I, TextInput<C>>>
+  /** open_clip's own kind: in its models padding is seen as any token, where it is masked in transformers' towers. */
+  readonly seesPadding?: true
   forward<T>(ops: Ops<T>, weights: Scope, config: C, inputs: Readonly<Record<I, T>>, taps: Taps): TowerOutput<T>
   /** The longest sequence that it has positions for; Infinity where any length will do. */
   maxLength(config: C): number

@@ -3,6 +3,4 @@ import type { TextTowerModule } from '../../towers/tower'
 
 /** open_clip masks what is padding in the texts of transformers' towers, and nothing in those of its own. */
 export const maskedByIds = (tower: TextTowerModule): TextTowerModule =>
-  /^(siglip|clip|metaclip_2|open_clip|coca)_text_model$/.test(tower.modelType)
-    ? tower
-    : { ...tower, inputs: { ...tower.inputs, attentionMask: MASK_OF_IDS } }
+  tower.seesPadding ? tower : { ...tower, inputs: { ...tower.inputs, attentionMask: MASK_OF_IDS } }

@@ -57,6 +57,7 @@ function clipTextTower<C extends CLIPTextConfig | MetaClip2TextConfig>(modelType
     innerName: 'text_model',
     staleNames: [/^embeddings\.position_ids$/],
     inputs,
+    seesPadding: true,
     maxLength: (config) => config.maxPositionEmbeddings,
     forward(ops, w, config, inputs, taps) {
       const { pooling } = config

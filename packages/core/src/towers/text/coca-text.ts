@@ -58,6 +58,7 @@ export const cocaText: TextTowerModule<CoCaTextConfig, keyof typeof INPUTS> = {
   kind: 'text',
   modelType: 'coca_text_model',
   inputs: INPUTS,
+  seesPadding: true,
   maxLength: (config) => config.maxPositionEmbeddings - 1,
   pooledSize: (config) => config.projectionSize ?? config.hiddenSize,
   forward(ops, w, config, { attentionMask: mask, rowIds, rowMask, rowPositions, rowClasses }, taps) {

@@ -12,7 +12,7 @@ export class OpenCLIPTextConfig
       eosTokenId: 2 as number | null,
       /** A token attends to itself and to those before it. */
       causal: true,
-      /** Which token is taken: the first, the last, that of the largest id, or the first `eosTokenId`. */
+      /** Which token is taken: the first, the last, that of the largest id, the first `eosTokenId`; or `map`, a probe's attention to all. */
       poolType: 'argmax',
       /** Values of the pooled output; `hiddenSize` and no layer unless given. */
       projectionSize: undefined as number | undefined,

@@ -17,6 +17,7 @@ export const siglipText: TextTowerModule<SiglipTextConfig, keyof typeof INPUTS> 
   innerName: 'text_model',
   staleNames: [/^embeddings\.position_ids$/],
   inputs: INPUTS,
+  seesPadding: true,
   maxLength: (config) => config.maxPositionEmbeddings,
   pooledSize: (config) => config.projectionSize ?? config.hiddenSize,
   forward(ops, w, config, inputs, taps) {

@@ -19,8 +19,13 @@ export function siglipStd({ hiddenSize: D, intermediateSize }: Sized): ClipLayer
   return { qkv: D ** -0.5, output: D ** -0.5, fc1: fc, fc2: fc, fcBias: 1e-6, kind: 'uniform' }
 }
 
-/** Attention from one learned probe over all tokens (transformers' `SiglipMultiheadAttentionPoolingHead`). */
-function attentionPool<T>(ops: Ops<T>, w: Scope, config: SiglipVisionConfig, x: T): T {
+type Probed = Pick<
+  SiglipVisionConfig,
+  'hiddenSize' | 'intermediateSize' | 'layerNormEps' | 'numAttentionHeads' | 'hiddenAct'
+>
+
+/** x `[B, L, D]` -> `[B, D]`: attention from one learned probe over all tokens (transformers' `SiglipMultiheadAttentionPoolingHead`). */
+export function probePool<T>(ops: Ops<T>, w: Scope, config: Probed, x: T): T {
   const { hiddenSize: D, layerNormEps: eps } = config
   const attention = w.at('attention')
   const weight = attention.param('in_proj_weight', [3 * D, D], { kind: 'uniform', std: (2 * D) ** -0.5 })
@@ -67,7 +72,7 @@ export const siglipVision: VisionTowerModule<SiglipVisionConfig> = {
         attentionDropout: config.attentionDropout,
       },
     )
-    const poolerOutput = pooling ? pool(ops, pooling, last) : attentionPool(ops, w.at('head'), config, last)
+    const poolerOutput = pooling ? pool(ops, pooling, last) : probePool(ops, w.at('head'), config, last)
     return { ...(onlyPooled(taps) ? {} : { lastHiddenState: last }), poolerOutput, ...collected }
   },
 }

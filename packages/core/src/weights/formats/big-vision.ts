@@ -34,6 +34,12 @@ const renamed = (entry: WeightEntry, name: string): WeightEntry => ({
   read: () => entry.read(),
 })
 
+/** What a text tower that is a BERT has. */
+export const BERT_WORDS = 'txt/BertEncoder_0/embedder/embedders_token_ids'
+
+/** Where a training's state holds the model: optax's, and that of Flax's own optimizers before it. */
+const STATES = ['params/', 'opt/target/']
+
 /** What had another place before 2022. */
 const MOVED: readonly (readonly [RegExp, string])[] = [
   [/^img\/Transformer\/(?:posembed_input\/)?pos_embedding$/, 'img/pos_embedding'],
@@ -44,12 +50,12 @@ const MOVED: readonly (readonly [RegExp, string])[] = [
 export async function openTwoTowers(source: Source, file: string): Promise<Map<string, WeightEntry> | undefined> {
   const arrays = await openNpz(source, file)
   if (!arrays) return undefined
-  const isWhole = [...arrays.keys()].some((name) => name.startsWith('params/'))
+  // A training's state holds the optimizer's beside the model.
+  const prefix = STATES.find((state) => [...arrays.keys()].some((name) => name.startsWith(state))) ?? ''
   const found = new Map<string, WeightEntry>()
   for (const entry of arrays.values()) {
-    // A training's state holds the optimizer's beside the model.
-    if (isWhole && !entry.name.startsWith('params/')) continue
-    const name = MOVED.reduce((at, [from, to]) => at.replace(from, to), entry.name.replace(/^params\//, ''))
+    if (!entry.name.startsWith(prefix)) continue
+    const name = MOVED.reduce((at, [from, to]) => at.replace(from, to), entry.name.slice(prefix.length))
     const stacked = name.replace(/\/encoderblock\//, '/encoderblock_#/')
     if (stacked === name) found.set(name, renamed(entry, name))
     else
@@ -91,14 +97,23 @@ const VIT_BLOCK: readonly string[] = [
 const blocks = (theirs: string, ours: string, names: readonly string[] = BLOCK.map(([, name]) => name)): Names =>
   BLOCK.map(([part], i) => [`${theirs}/encoderblock_#/${part}`, `${ours}.#.${names[i]!}`])
 
+/** A pool by attention from a learned probe: what it is called, and here. */
+const MAPS = [
+  ['img/MAPHead_0', 'vision_model.head'],
+  ['txt/MAPHead_0', 'text_model.pooler'],
+] as const
+const mapNames = ([theirs, ours]: (typeof MAPS)[number]): Names => [
+  [`${theirs}/LayerNorm_0`, `${ours}.layernorm`],
+  [`${theirs}/MlpBlock_0/Dense_0`, `${ours}.mlp.fc1`],
+  [`${theirs}/MlpBlock_0/Dense_1`, `${ours}.mlp.fc2`],
+  [`${theirs}/MultiHeadDotProductAttention_0/out`, `${ours}.attention.out_proj`],
+]
+
 const SIGLIP_IMAGE: Names = [
   ['img/embedding', 'vision_model.embeddings.patch_embedding'],
   ...blocks('img/Transformer', 'vision_model.encoder.layers'),
   ['img/Transformer/encoder_norm', 'vision_model.post_layernorm'],
-  ['img/MAPHead_0/LayerNorm_0', 'vision_model.head.layernorm'],
-  ['img/MAPHead_0/MlpBlock_0/Dense_0', 'vision_model.head.mlp.fc1'],
-  ['img/MAPHead_0/MlpBlock_0/Dense_1', 'vision_model.head.mlp.fc2'],
-  ['img/MAPHead_0/MultiHeadDotProductAttention_0/out', 'vision_model.head.attention.out_proj'],
+  ...mapNames(MAPS[0]),
   ['img/head', 'visual_projection'],
 ]
 const VIT_IMAGE: Names = [
@@ -112,7 +127,25 @@ const TEXT: Names = [
   ['txt/Embed_0', 'text_model.embeddings.token_embedding'],
   ...blocks('txt/Encoder_0', 'text_model.encoder.layers'),
   ['txt/Encoder_0/encoder_norm', 'text_model.final_layer_norm'],
+  ...mapNames(MAPS[1]),
   ['txt/head', 'text_model.head'],
+]
+const LAYER = ['txt/BertEncoder_0/encoder_block/layer_sequence/layers_#', 'text_model.encoder.layer.#'] as const
+/** Flaxformer's BERT, LiT's text tower. */
+const BERT_TEXT: Names = [
+  [BERT_WORDS, 'text_model.embeddings.word_embeddings'],
+  ['txt/BertEncoder_0/embedder/embedders_position_ids', 'text_model.embeddings.position_embeddings'],
+  ['txt/BertEncoder_0/embedder/embedders_segment_ids', 'text_model.embeddings.token_type_embeddings'],
+  ['txt/BertEncoder_0/layer_norm', 'text_model.embeddings.LayerNorm'],
+  ...['query', 'key', 'value'].map(
+    (part) => [`${LAYER[0]}/attention_block/attention_layer/${part}`, `${LAYER[1]}.attention.self.${part}`] as const,
+  ),
+  [`${LAYER[0]}/attention_block/dense_layer`, `${LAYER[1]}.attention.output.dense`],
+  [`${LAYER[0]}/attention_block/layer_norm`, `${LAYER[1]}.attention.output.LayerNorm`],
+  [`${LAYER[0]}/mlp_block/mlp/dense_layer`, `${LAYER[1]}.intermediate.dense`],
+  [`${LAYER[0]}/mlp_block/dense_layer`, `${LAYER[1]}.output.dense`],
+  [`${LAYER[0]}/mlp_block/layer_norm`, `${LAYER[1]}.output.LayerNorm`],
+  ['txt/head', 'text_projection'],
 ]
 
 const LEAVES: Readonly<Record<string, string>> = {
@@ -165,12 +198,13 @@ const withZeroRow = (entry: WeightEntry, name: string): WeightEntry => {
   }
 }
 
-/** big_vision's parameters by our names: SigLIP's towers, or ViT where the picture has a class token. */
+/** big_vision's parameters by our names: SigLIP's towers, or ViT where the picture has a class token, or BERT for the text. */
 export function fromBigVision(params: Weights): Map<string, WeightEntry> {
   const result = new Map<string, WeightEntry>()
   const add = (entry: WeightEntry) => result.set(entry.name, entry)
   const isVit = params.has('img/cls')
-  const patterns = [...(isVit ? VIT_IMAGE : SIGLIP_IMAGE), ...TEXT].map(
+  const text = params.has(`${BERT_WORDS}/embedding`) ? BERT_TEXT : TEXT
+  const patterns = [...(isVit ? VIT_IMAGE : SIGLIP_IMAGE), ...text].map(
     ([theirs, ours]) => [new RegExp(`^${theirs.replace('#', '(\\d+)')}/([a-z]+)$`), ours] as const,
   )
   for (const entry of params.values()) {
@@ -196,7 +230,9 @@ export function fromBigVision(params: Weights): Map<string, WeightEntry> {
       return Number.isInteger(Math.sqrt(entry.shape[1] ?? 0)) ? withZeroRow(entry, name) : renamed(entry, name)
     },
     'img/cls': (entry) => renamed(entry, 'vision_model.embeddings.cls_token'),
-    'img/MAPHead_0/probe': (entry) => renamed(entry, 'vision_model.head.probe'),
+    ...Object.fromEntries(
+      MAPS.map(([theirs, ours]) => [`${theirs}/probe`, (entry: WeightEntry) => renamed(entry, `${ours}.probe`)]),
+    ),
   }
   const read = new Set(['txt/Encoder_0/pos_embedding'])
   for (const [name, make] of Object.entries(special)) {
@@ -204,21 +240,17 @@ export function fromBigVision(params: Weights): Map<string, WeightEntry> {
     if (entry) add(make(entry))
     read.add(name)
   }
-  for (const leaf of ['kernel', 'bias']) {
-    const parts = ['query', 'key', 'value'].map((part) =>
-      params.get(`img/MAPHead_0/MultiHeadDotProductAttention_0/${part}/${leaf}`),
-    )
-    if (parts.every((part) => part !== undefined)) {
-      const name = `vision_model.head.attention.in_proj_${LEAVES[leaf]!}`
-      add(
-        joinedRows(
-          name,
-          parts.map((part) => laidOut(part, name)),
-        ),
+  for (const [theirs, ours] of MAPS)
+    for (const leaf of ['kernel', 'bias']) {
+      const parts = ['query', 'key', 'value'].flatMap(
+        (part) => params.get(`${theirs}/MultiHeadDotProductAttention_0/${part}/${leaf}`) ?? [],
       )
-      for (const { name: at } of parts) read.add(at)
+      if (parts.length < 3) continue
+      const name = `${ours}.attention.in_proj_${LEAVES[leaf]!}`
+      const laid = parts.map((part) => laidOut(part, name))
+      add(joinedRows(name, laid))
+      for (const part of parts) read.add(part.name)
     }
-  }
   // What has no place is told by its own name, as any weight that a model has not.
   const named = (name: string) => read.has(name) || patterns.some(([pattern]) => pattern.test(name))
   for (const entry of params.values()) if (!named(entry.name)) add(entry)
