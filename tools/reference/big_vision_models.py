@@ -53,7 +53,7 @@ CASES = {
     "no-head": ("open_clip", dict(image={**IMAGE, "pool_type": "map"}, text=TEXT, out_dim=(None, 0)), {}),
     # LiT's published ones: without a head for the pictures, and with one for each.
     "lit-bert": ("open_clip", dict(image={**IMAGE, "pool_type": "tok"}, text=dict(config="base"), text_model=BERT, out_dim=(None, 20)), dict(dtype=np.float16)),
-    "lit-bert-heads": ("open_clip", dict(image={**IMAGE, "pool_type": "tok"}, text=dict(config="base"), text_model=BERT, out_dim=18), dict(dtype=np.float16, prefix="opt/target/")),
+    "lit-bert-heads": ("open_clip", dict(image={**IMAGE, "pool_type": "tok"}, text=dict(config="base"), text_model=BERT, out_dim=18), dict(dtype=np.float16, prefix="opt/target/", pre_linen=True)),
     "bert-no-head": ("open_clip", dict(image={**IMAGE, "pool_type": "gap"}, text=dict(config="base"), text_model=BERT, out_dim=(128, None), bias_init=-4.0), dict(dtype=np.float16)),
     "text-map": ("open_clip", dict(image={**IMAGE, "pool_type": "map"}, text={**TEXT, "pool_type": "map"}, out_dim=(None, 20), bias_init=-4.0), {}),
     "text-map-no-head": ("open_clip", dict(image={**IMAGE, "pool_type": "gap"}, text={**TEXT, "pool_type": "map", "scan": True}, out_dim=(None, 0)), dict(dtype=jnp.bfloat16)),
@@ -86,7 +86,11 @@ def nested(flat):
     return tree
 
 
-def stored(flat, dtype=None, prefix="", old=False):
+# Modules counted whatever their class, as before Flax's linen.
+PRE_LINEN = {"MultiHeadDotProductAttention_0": "MultiHeadDotProductAttention_1", "LayerNorm_1": "LayerNorm_2", "MlpBlock_0": "MlpBlock_3"}
+
+
+def stored(flat, dtype=None, prefix="", old=False, pre_linen=False):
     """Values as the file has them, and as they are when read again."""
     kept = {"/".join(name): value if dtype is None or name[-1] in ("t", "b") else np.asarray(jnp.asarray(value).astype(dtype)) for name, value in flat.items()}
     if old:
@@ -95,6 +99,11 @@ def stored(flat, dtype=None, prefix="", old=False):
         kept["img/cls"] = kept["img/cls"] - 0.25
         kept["txt/Encoder_0/pos_embedding"] = np.full_like(kept["txt/pos_embedding"], 0.125)
         kept["txt/pos_embedding"] = kept["txt/pos_embedding"] - 0.125
+    if pre_linen:
+        former = {"/".join(PRE_LINEN.get(part, part) for part in name.split("/")): value for name, value in kept.items()}
+        again = flatten_dict(flax.training.checkpoints.convert_pre_linen(nested({tuple(name.split("/")): value for name, value in former.items()})))
+        assert {"/".join(name) for name in again} == set(kept) != set(former)
+        kept = former
     written = {prefix + name: value for name, value in kept.items()}
     if prefix:
         written["opt/0/count"] = np.zeros((), np.int32)

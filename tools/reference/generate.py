@@ -4,7 +4,7 @@
     python tools/reference/generate.py --checksums
 
 The Python that runs this needs requirements.txt, the one after --originals requirements-originals.txt; without the
-latter the groups of Flax and TensorFlow are left as they are. The one after --jax needs jax, flax, scipy, safetensors and
+latter the groups of Flax and TensorFlow are left as they are. The one after --jax needs jax, flax, scipy, safetensors,
 absl-py and chex, and in PYTHONPATH checkouts of big_vision and flaxformer. --checksums makes nothing and writes the manifest anew.
 """
 

@@ -46,16 +46,39 @@ const MOVED: readonly (readonly [RegExp, string])[] = [
   [/^img\/(probe|MlpBlock_0|MultiHeadDotProductAttention_0|LayerNorm_0)(?=\/|$)/, 'img/MAPHead_0/$1'],
 ]
 
+/** Modules by their number among those of their class: before Flax's linen they were numbered whatever their class. */
+function renumbered(names: readonly string[]): string[] {
+  /** By a module's path without its number: the numbers that there are. */
+  const numbers = new Map<string, Set<number>>()
+  const each = (name: string, number: (module: string, own: string) => string): string => {
+    const parts = name.split('/')
+    return parts
+      .map((part, depth) => {
+        const [, module, own] = /^(.*_)(\d+)$/.exec(part) ?? []
+        return module === undefined ? part : module + number([...parts.slice(0, depth), module].join('/'), own!)
+      })
+      .join('/')
+  }
+  for (const name of names)
+    each(name, (module, own) => {
+      numbers.set(module, (numbers.get(module) ?? new Set()).add(Number(own)))
+      return own
+    })
+  const ranked = new Map([...numbers].map(([module, found]) => [module, [...found].toSorted((a, b) => a - b)]))
+  return names.map((name) => each(name, (module, own) => String(ranked.get(module)!.indexOf(Number(own)))))
+}
+
 /** Parameters of a `two_towers` model by their present names (`img/...`, `txt/...`, `t`, `b`), each layer by itself. */
 export async function openTwoTowers(source: Source, file: string): Promise<Map<string, WeightEntry> | undefined> {
   const arrays = await openNpz(source, file)
   if (!arrays) return undefined
   // A training's state holds the optimizer's beside the model.
   const prefix = STATES.find((state) => [...arrays.keys()].some((name) => name.startsWith(state))) ?? ''
+  const entries = [...arrays.values()].filter(({ name }) => name.startsWith(prefix))
+  const names = renumbered(entries.map(({ name }) => name.slice(prefix.length)))
   const found = new Map<string, WeightEntry>()
-  for (const entry of arrays.values()) {
-    if (!entry.name.startsWith(prefix)) continue
-    const name = MOVED.reduce((at, [from, to]) => at.replace(from, to), entry.name.slice(prefix.length))
+  for (const [index, entry] of entries.entries()) {
+    const name = MOVED.reduce((at, [from, to]) => at.replace(from, to), names[index]!)
     const stacked = name.replace(/\/encoderblock\//, '/encoderblock_#/')
     if (stacked === name) found.set(name, renamed(entry, name))
     else
