@@ -1,5 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { topK, VisionTextDualEncoderProcessor } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
 import { unzipSync } from 'fflate'
@@ -16,6 +19,22 @@ const ROOT = resolve(import.meta.dirname, '../..')
 const MODEL = resolve(ROOT, MODELS.pictures.folder)
 const photograph = (name: string) => resolve(ROOT, `tools/demo/pictures/${name}.jpg`)
 const PICTURE = photograph('coffee')
+const DRAWN = join(DRAWINGS, 'samples/pizza.png')
+
+/** A Python with what tools/reference/requirements.txt lists. */
+const PYTHON = process.env['PYTHON'] ?? 'python3'
+const LABEL = `
+import json, sys, torch, transformers
+from PIL import Image
+from transformers import VisionTextDualEncoderModel, VisionTextDualEncoderProcessor
+folder, words, pictures = sys.argv[1], *map(json.loads, sys.argv[2:])
+model, report = VisionTextDualEncoderModel.from_pretrained(folder, output_loading_info=True)
+processor = VisionTextDualEncoderProcessor.from_pretrained(folder)
+images = [Image.open(picture).convert("RGB") for picture in pictures]
+with torch.no_grad(): logits = model.eval()(**processor(text=words, images=images, padding=True, return_tensors="pt")).logits_per_image
+keys = sorted([*report["missing_keys"], *report["unexpected_keys"]])
+print(json.dumps(dict(shares=logits.softmax(-1).tolist(), keys=keys, transformers=transformers.__version__)))
+`
 
 /** The first page and the playground, as `npm run docs` builds them, on a server that sets no headers. */
 let site: BuiltSite
@@ -268,6 +287,25 @@ it('tunes the model, and gives a checkpoint that loads', async () => {
   const labels = ['drawing', 'photograph']
   const share = (await inNode(labels.map(sentence), PICTURE, files)).shares[1]!
 
+  const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-tuned-'))
+  await Promise.all(
+    files.map(async (file) => writeFile(join(folder, file.name), new Uint8Array(await file.arrayBuffer()))),
+  )
+  const given = [folder, JSON.stringify(labels.map(sentence)), JSON.stringify([PICTURE, DRAWN])]
+  const { stdout } = await promisify(execFile)(PYTHON, ['-c', LABEL, ...given], {
+    env: { ...process.env, HF_HUB_OFFLINE: '1' },
+  })
+  await rm(folder, { recursive: true })
+  const python = JSON.parse(stdout.trim().split('\n').at(-1)!) as {
+    shares: number[][]
+    keys: string[]
+    transformers: string
+  }
+  expect(python.keys).toEqual([])
+  expect(Math.abs(python.shares[0]![1]! - share)).toBeLessThan(1e-3)
+  const inPercent = (value: number) => `${(100 * value).toFixed(1)}%`
+  measured.python = `transformers ${python.transformers} loads the zip that the page gives: coffee.jpg is ${inPercent(python.shares[0]![1]!)} photograph (${inPercent(share)} here), pizza.png ${inPercent(python.shares[1]![0]!)} drawing`
+
   await page.getByRole('button', { name: 'Use it in this page' }).click()
   await page.getByText('Your tuned model').waitFor()
   await ready()
@@ -353,7 +391,7 @@ it('opens without a network, after the first visit', async () => {
 })
 
 it('is written down', async () => {
-  expect(Object.keys(measured)).toEqual(['compared', 'trained'])
+  expect(Object.keys(measured)).toEqual(['compared', 'trained', 'python'])
   await record('playground', {
     what: 'The playground in Chromium (parity-tests/proof/playground.test.ts): twelve photographs, WebGPU on SwiftShader; largest difference of any logit from the first row.',
     ...measured,

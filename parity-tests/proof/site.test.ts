@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import axe from 'axe-core'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -22,7 +23,8 @@ let ofTheApi: string[]
 let server: Server
 let browser: Browser
 let context: BrowserContext
-let page: Page
+/** As many as there are processors: each looks at a page. */
+let tabs: Page[]
 const problems: string[] = []
 const shown: string[] = []
 
@@ -34,15 +36,17 @@ beforeAll(async () => {
   written = pages.filter((name) => !name.startsWith('api/'))
   server = await serve({ '/': site.folder })
   context = await browser.newContext({ serviceWorkers: 'block' })
-  page = await context.newPage()
-  page.on('pageerror', ({ message }) => problems.push(`${page.url()}: ${message}`))
-  page.on('console', (message) => {
-    if (message.type() === 'error') problems.push(`${page.url()}: ${message.text()}`)
-  })
-  page.on('request', (request) => {
-    const { protocol, origin } = new URL(request.url())
-    if (/^http/.test(protocol) && origin !== server.url) problems.push(`${page.url()} asks for ${request.url()}`)
-  })
+  tabs = await Promise.all(Array.from({ length: availableParallelism() }, () => context.newPage()))
+  for (const tab of tabs) {
+    tab.on('pageerror', ({ message }) => problems.push(`${tab.url()}: ${message}`))
+    tab.on('console', (message) => {
+      if (message.type() === 'error') problems.push(`${tab.url()}: ${message.text()}`)
+    })
+    tab.on('request', (request) => {
+      const { protocol, origin } = new URL(request.url())
+      if (/^http/.test(protocol) && origin !== server.url) problems.push(`${tab.url()} asks for ${request.url()}`)
+    })
+  }
 })
 afterAll(async () => {
   await browser?.close()
@@ -50,8 +54,19 @@ afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
 })
 
-/** What is wrong with a page, in each of the looks. */
-async function look(name: string, looks: readonly (typeof LOOKS)[number][]): Promise<string[]> {
+/** What is wrong with pages, in each of the looks; each tab takes the next page when it is done with one. */
+async function look(names: readonly string[], looks: readonly (typeof LOOKS)[number][]): Promise<string[]> {
+  const found: string[] = []
+  const next = names.values()
+  await Promise.all(
+    tabs.map(async (tab) => {
+      for (const name of next) found.push(...(await lookAt(tab, name, looks)))
+    }),
+  )
+  return found
+}
+
+async function lookAt(page: Page, name: string, looks: readonly (typeof LOOKS)[number][]): Promise<string[]> {
   const found: string[] = []
   const answer = await page.goto(`${server.url}/${name}`)
   expect(answer?.status()).toBe(200)
@@ -78,16 +93,14 @@ async function look(name: string, looks: readonly (typeof LOOKS)[number][]): Pro
 }
 
 it('has nothing that axe complains about, nothing too wide, nothing of elsewhere on any page that is written', async () => {
-  const found: string[] = []
-  for (const name of written) found.push(...(await look(name, LOOKS)))
+  const found = await look(written, LOOKS)
   expect(written.length).toBeGreaterThan(30)
   expect([...found, ...problems]).toEqual([])
   shown.push('written')
 })
 
 it('nor on any page of the API', async () => {
-  const found: string[] = []
-  for (const name of ofTheApi) found.push(...(await look(name, LOOKS.slice(0, 2))))
+  const found = await look(ofTheApi, LOOKS.slice(0, 2))
   expect(ofTheApi.length).toBeGreaterThan(300)
   expect([...found, ...problems]).toEqual([])
   shown.push('api')

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { homepage } from '../../package.json'
 import { checkOptions, InputError, OptionError } from './errors'
 
 it('names the heading that explains it, beside what it prints', () => {
   const error = new InputError('bad-shape', 'No.')
-  expect(error.docs).toBe('errors.html#bad-shape')
+  expect(error.docs).toBe(`${homepage}errors.html#bad-shape`)
   expect(Object.keys(error)).not.toContain('docs')
 })
 

@@ -7,8 +7,8 @@ import { describe } from './describe'
  */
 const BRAND: unique symbol = Symbol.for('dual-encoder.error')
 
-/** The page with a heading for every code. Below the site's address, once it has one. */
-const DOCS = 'errors.html'
+/** The page with a heading for every code, below package.json's `homepage`. */
+const DOCS = 'https://dual-encoder.github.io/dual-encoder/errors.html'
 
 /** A picture in base64 or a file's content is not for a message, wherever it was given. */
 const readable = (message: string): string =>
@@ -41,7 +41,7 @@ export class DualEncoderError extends Error {
     this.name = kinds.at(-1) ?? 'DualEncoderError'
   }
 
-  /** Where the documentation's site explains this code. */
+  /** Where the documentation's site explains this code: an address. */
   get docs(): string {
     return `${DOCS}#${this.code}`
   }

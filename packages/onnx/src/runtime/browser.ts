@@ -32,7 +32,8 @@ async function load(providers: readonly string[], options: OnnxOptions): Promise
     } catch (cause) {
       const { message } = cause as Error
       if (!/no available backend/.test(message) || options.wasmPaths !== undefined) throw cause
-      const advice = "Where no bundler located onnxruntime-web's files, name their folder in the option wasmPaths."
+      const advice =
+        'If your bundler did not place its files (.mjs, .wasm of onnxruntime-web), serve them and name their folder in wasmPaths.'
       throw new BackendError('engine-missing', `ONNX Runtime did not start: ${message} ${advice}`, { cause })
     }
   }
