@@ -35,16 +35,21 @@ interface Violation {
   readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[]
 }
 
-/** What axe finds in a page as it is, and how much too wide it is: in words. */
-export async function faultsOf(page: Page): Promise<string[]> {
+/**
+ * What axe finds in a page as it is, and how much too wide it is: in words.
+ * @param besides selectors of what axe need not look at
+ */
+export async function faultsOf(page: Page, besides: readonly string[] = []): Promise<string[]> {
   // The API's pages have their own scheme, and no policy that would keep a script out.
   await page.evaluate(axe.source)
-  const violations = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(options: object): Promise<{ violations: Violation[] }> } }
-    return (await axe.run({ resultTypes: ['violations'] })).violations.map(
+  const violations = await page.evaluate(async (exclude) => {
+    const { axe } = globalThis as unknown as {
+      axe: { run(context: object, options: object): Promise<{ violations: Violation[] }> }
+    }
+    return (await axe.run({ exclude }, { resultTypes: ['violations'] })).violations.map(
       ({ id, nodes }) => `${id} (${nodes.length}): ${nodes[0]!.html} ${nodes[0]!.failureSummary}`,
     )
-  })
+  }, besides)
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
   return wide > 0 ? [...violations, `${wide} pixels too wide`] : violations
 }

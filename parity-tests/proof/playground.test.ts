@@ -19,6 +19,7 @@ const ROOT = resolve(import.meta.dirname, '../..')
 const MODEL = resolve(ROOT, MODELS.pictures.folder)
 const photograph = (name: string) => resolve(ROOT, `tools/demo/pictures/${name}.jpg`)
 const PICTURE = photograph('coffee')
+const COMPARED = ['a cat', 'a cup of coffee', 'galaxies']
 const DRAWN = join(DRAWINGS, 'samples/pizza.png')
 
 /** A Python with what tools/reference/requirements.txt lists. */
@@ -239,6 +240,12 @@ it('answers alike on every engine, and in int8', async () => {
   await page.getByTestId('status').filter({ hasText: 'weights, float32' }).waitFor()
   await select('Engine').selectOption('onnx-wasm')
   await ready()
+  // A picture takes a graphics card that the processor plays ten seconds: three of the dozen will do.
+  const names = await page
+    .locator('.pg-thumb img')
+    .evaluateAll((images) => images.map((image) => image.getAttribute('alt')!))
+  for (const name of names.filter((name) => !COMPARED.includes(name)))
+    await page.getByRole('button', { name: `Remove ${name}`, exact: true }).click()
   await tab('Compare')
   await page.getByRole('button', { name: 'Compare the engines' }).click()
   await expect.poll(() => page.locator('.pg-table tbody tr').count(), { timeout: 400_000 }).toBe(5)
@@ -251,7 +258,7 @@ it('answers alike on every engine, and in int8', async () => {
   for (const [engine, computesIn, , , difference, agree] of rows.slice(1)) {
     expect(Number(difference), engine).toBeGreaterThan(0)
     expect(Number(difference), engine).toBeLessThan(computesIn === 'int8' ? 1 : 1e-3)
-    expect(agree, engine).toMatch(/^(1[12]) of 12$/)
+    expect(agree, engine).toBe('3 of 3')
   }
 })
 
@@ -393,7 +400,7 @@ it('opens without a network, after the first visit', async () => {
 it('is written down', async () => {
   expect(Object.keys(measured)).toEqual(['compared', 'trained', 'python'])
   await record('playground', {
-    what: 'The playground in Chromium (parity-tests/proof/playground.test.ts): twelve photographs, WebGPU on SwiftShader; largest difference of any logit from the first row.',
+    what: 'The playground in Chromium (parity-tests/proof/playground.test.ts): three photographs and twelve words, WebGPU on SwiftShader; largest difference of any logit from the first row.',
     ...measured,
   })
 })
