@@ -400,7 +400,7 @@ it('opens without a network, after the first visit', async () => {
 it('is written down', async () => {
   expect(Object.keys(measured)).toEqual(['compared', 'trained', 'python'])
   await record('playground', {
-    what: 'The playground in Chromium (parity-tests/proof/playground.test.ts): three photographs and twelve words, WebGPU on SwiftShader; largest difference of any logit from the first row.',
+    what: 'The playground in Chromium (parity-tests/proof/playground.test.ts): three photographs and two words, WebGPU on SwiftShader; largest difference of any logit from the first row.',
     ...measured,
   })
 })
