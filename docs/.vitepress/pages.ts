@@ -11,6 +11,7 @@ const GROUPS: readonly (readonly [title: string, pages: readonly string[]])[] = 
     [
       'label-pictures',
       'search',
+      'lit',
       'training',
       'training-data',
       'int8',

@@ -26,6 +26,7 @@ const PAGES = [
   'docs/index.md',
   'docs/start.md',
   'docs/label-pictures.md',
+  'docs/lit.md',
   'docs/which-backend.md',
   'docs/from-pytorch.md',
   'docs/from-flax.md',
