@@ -1,6 +1,7 @@
 import { towerConfigOf } from './tower-configs'
 import { expect, it } from 'vitest'
 import { BertConfig } from '../towers/text/bert.config'
+import { EfficientNetConfig } from '../towers/vision/efficientnet.config'
 import { ViTConfig } from '../towers/vision/vit.config'
 import { VisionTextDualEncoderConfig } from './dual-encoder-config'
 import { override } from './tower-values'
@@ -18,6 +19,7 @@ it.each([
   ['imageSize', [16], /\[height, width\]/],
   ['patchSize', 0, /patch_size/],
   ['layerNormEps', '1e-12', /layer_norm_eps/],
+  ['encoderStride', 'constructor', /encoder_stride is "constructor"; it must be a number/],
   ['hiddenSize', 770, /num_attention_heads/],
 ])('refuses %s %j wherever it is given', (name, value, message) => {
   const refused = expect.objectContaining({
@@ -27,6 +29,19 @@ it.each([
   expect(() => override(new ViTConfig(), { [name]: value })).toThrow(refused)
   const config = new ViTConfig({ [name]: value })
   expect(() => VisionTextDualEncoderConfig.fromVisionTextConfigs(config, new BertConfig())).toThrow(refused)
+})
+
+it.each([
+  [new EfficientNetConfig({ depthCoefficient: 'constructor' as never }), /depth_coefficient is "constructor"/],
+  [
+    new EfficientNetConfig({ numBlockRepeats: 'toString' as never }),
+    /num_block_repeats is "toString"; it must be a list/,
+  ],
+  [new EfficientNetConfig({ strides: [1, '__proto__'] as never }), /strides is \[1,"__proto__"\]/],
+])('refuses words in place of numbers and of lists of them: %#', (config, message) => {
+  expect(() => override(config, {})).toThrow(
+    expect.objectContaining({ code: 'bad-config-value', message: expect.stringMatching(message) as string }),
+  )
 })
 
 it('refuses them in a config.json, and takes what Python takes', () => {

@@ -41,6 +41,14 @@ const CHECKS: Readonly<Record<string, readonly [is: (value: unknown) => boolean,
   ],
 }
 
+/** Whether a value can stand where its default is: of a word in place of a number all that follows would be NaN. */
+const isAlike = (value: unknown, otherwise: unknown): boolean =>
+  typeof otherwise === 'number'
+    ? typeof value !== 'string' && (!Array.isArray(value) || value.every((one) => isAlike(one, otherwise)))
+    : !Array.isArray(otherwise) ||
+      value == null ||
+      (Array.isArray(value) && value.every((one) => isAlike(one, otherwise[0])))
+
 export function checkValues<C extends VisionConfig | TextConfig>(config: C): C {
   const { modelType, hiddenSize, numAttentionHeads: heads = 1 } = config as C & { readonly numAttentionHeads?: number }
   if (![hiddenSize, heads].every(isCount) || hiddenSize % heads !== 0)
@@ -54,6 +62,15 @@ export function checkValues<C extends VisionConfig | TextConfig>(config: C): C {
       throw new ConfigError(
         'bad-config-value',
         `${modelType} config: ${snakeCase(name)} is ${JSON.stringify(value)}; it must be ${needed}.`,
+      )
+  }
+  const { defaults = {} } = config.constructor as { readonly defaults?: object }
+  for (const [name, otherwise] of Object.entries(defaults)) {
+    const value = (config as unknown as Record<string, unknown>)[name]
+    if (value !== undefined && !isAlike(value, otherwise))
+      throw new ConfigError(
+        'bad-config-value',
+        `${modelType} config: ${snakeCase(name)} is ${JSON.stringify(value)}; it must be ${Array.isArray(otherwise) ? 'a list, of numbers where the default is one,' : 'a number,'} as the default ${JSON.stringify(otherwise)} is.`,
       )
   }
   return config

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../base/pretrained-config'
+import { lookup } from '../../base/lookup'
 
 /** Width, layers, heads and the MLP's width of timm's SigLIP towers, by the word in their names. */
 const SIZES: Readonly<Record<string, readonly [number, number, number, number]>> = {
@@ -77,7 +78,8 @@ export function vitOfTimm(name: string, config: JsonObject, pool: string) {
 export function convnextOfTimm(name: string, config: JsonObject) {
   const word = /^convnext_(?<word>[a-z]+)(?:\.|$)/.exec(name)?.groups?.word
   if (word === undefined) return undefined
-  const { width = CONVNEXTS[word]?.[0], layers: depths = CONVNEXTS[word]?.[1] } = config
+  const [size, stages] = lookup(CONVNEXTS, word) ?? []
+  const { width = size, layers: depths = stages } = config
   if (typeof width !== 'number' || !Array.isArray(depths)) return undefined
   const eps = word === 'xxlarge' ? 1e-5 : 1e-6
   return {

@@ -40,6 +40,7 @@ it('asks how to pool where a tower has no pooler, and says what suits it', async
 it.each([
   [{ pooling_mode_cls_token: false, pooling_mode_mean_tokens: true }, 'says "mean"', "{ text: { pooling: 'mean' } }"],
   [{ pooling_mode: 'max' }, 'says "max"', "{ text: { pooling: 'max' } }"],
+  [{ pooling_mode: 'constructor' }, 'names a mode that is not supported', "{ text: { pooling: 'cls' } }"],
   [{ pooling_mode: 'lasttoken' }, 'names a mode that is not supported', "{ text: { pooling: 'cls' } }"],
 ])('reads %o of sentence-transformers', async (json, said, offered) => {
   const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-'))

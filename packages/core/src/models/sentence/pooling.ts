@@ -1,4 +1,5 @@
 import { ConfigError } from '../../base/errors'
+import { lookup } from '../../base/lookup'
 import { isJsonObject } from '../../base/pretrained-config'
 import { readJson } from '../../files/source'
 import type { Source } from '../../files/types'
@@ -33,7 +34,7 @@ export async function sentencePooling(source: Source): Promise<SentencePooling |
   const flags = Object.keys(json).filter((key) => key.startsWith('pooling_mode_') && json[key] === true)
   // Several modes are joined into one longer vector, which no tower gives.
   const modes = named === undefined ? flags : [named].flat()
-  const pooling = modes.length === 1 ? MODES[String(modes[0])] : undefined
+  const pooling = modes.length === 1 ? lookup(MODES, modes[0]) : undefined
   return { pooling, dense: isJsonObject(await readJson(source, '2_Dense/config.json')) }
 }
 

@@ -17,6 +17,9 @@ function frequencies(
 ): number[] {
   if (type !== 'default' && type !== 'linear')
     throw new ConfigError('unsupported-config', `rope_type "${type}" is not supported. Allowed: "default", "linear".`)
+  for (const [name, value] of Object.entries({ rope_theta: theta, ...(type === 'linear' && { factor }) }))
+    if (!(Number.isFinite(value) && value > 0))
+      throw new ConfigError('bad-config-value', `${name} is ${JSON.stringify(value)}; it must be a positive number.`)
   const { fround } = Math
   return Array.from({ length: headSize / 2 }, (_, i) => {
     const frequency = fround(1 / fround(theta ** fround((2 * i) / headSize)))

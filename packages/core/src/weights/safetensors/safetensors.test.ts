@@ -201,6 +201,13 @@ describe('sound files', () => {
     expect(Number(new DataView(bytes.buffer).getBigUint64(0, true)) % 8).toBe(0)
   })
 
+  it('refuse a dtype that there is not, inherited names too', () => {
+    for (const dtype of ['constructor', 'float8', undefined])
+      expect(() => writeSafetensors({ x: { dims: [1], dtype: dtype as 'float32', data: Float32Array.of(1) } })).toThrow(
+        expect.objectContaining({ code: 'tensor-dtype', message: expect.stringContaining('float32') as string }),
+      )
+  })
+
   it.each([
     [
       'duplicate-names',

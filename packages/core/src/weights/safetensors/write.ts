@@ -1,4 +1,5 @@
-import { CheckpointError } from '../../base/errors'
+import { CheckpointError, InputError } from '../../base/errors'
+import { lookup } from '../../base/lookup'
 import { sizeOf, type Tensor } from '../../base/tensor'
 import type { StorageType } from '../entry'
 import { encode, STORAGE, STORAGE_OF } from './dtypes'
@@ -76,14 +77,21 @@ export async function* safetensorsChunks(
 
 const isIterable = <T>(value: object): value is Iterable<T> => Symbol.iterator in value
 
-/** A whole safetensors file in memory. @throws CheckpointError for names that repeat, or dims that do not fit the data. */
+function storageOf(name: string, { dtype }: Tensor): StorageType {
+  const storage = lookup(STORAGE_OF, dtype)
+  if (storage) return storage
+  const allowed = Object.keys(STORAGE_OF).join(', ')
+  throw new InputError('tensor-dtype', `${name}: dtype is ${JSON.stringify(dtype)}. Should be one of: ${allowed}.`)
+}
+
+/** A whole safetensors file in memory. @throws InputError for an unknown dtype, CheckpointError for names that repeat, or dims that do not fit the data. */
 export function writeSafetensors(
   tensors: Iterable<readonly [string, Tensor]> | Readonly<Record<string, Tensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   const pairs = isIterable<readonly [string, Tensor]>(tensors) ? [...tensors] : Object.entries(tensors)
   const ordered = inOrder(
-    pairs.map(([name, value]) => ({ name, shape: value.dims, storage: STORAGE_OF[value.dtype], read: () => value })),
+    pairs.map(([name, value]) => ({ name, shape: value.dims, storage: storageOf(name, value), read: () => value })),
   )
   const header = headerBytes(ordered, metadata)
   const bytes = new Uint8Array(ordered.reduce((size, entry) => size + sizeInFile(entry), header.length))
