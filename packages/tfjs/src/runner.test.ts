@@ -3,8 +3,9 @@ import { initializeModel } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { startBackend } from './backend'
-import { TfjsEngine } from './engine'
+import { type Engine, TfjsEngine } from './engine'
 import { TfjsRunner } from './runner'
+import type { KeptWeights } from './weights'
 
 const size = { hiddenSize: 24, numHiddenLayers: 1, numAttentionHeads: 2, intermediateSize: 32 }
 const config = VisionTextDualEncoderConfig.fromVisionTextConfigs(
@@ -68,4 +69,31 @@ describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
     expect(three).toBeGreaterThan(0)
     expect(eight).toBe(three)
   })
+})
+
+it('a run that spoils its weights leaves those alone that another load has put in their place', async () => {
+  const { text, weights } = await initializeModel(config, 0)
+  const disposed: number[] = []
+  let [backend, loads, fails] = ['first', 0, true]
+  const engine = {
+    start: () => Promise.resolve(backend),
+    load() {
+      const load = ++loads
+      return Promise.resolve({ dispose: () => disposed.push(load) } as unknown as KeptWeights)
+    },
+    run: () => (fails ? Promise.reject(new Error('spoilt')) : Promise.resolve({})),
+    spoilsWeights() {
+      // Another call finds the engine elsewhere, before the failed one has looked whose weights are held.
+      backend = 'second'
+      void runner.load()
+      return true
+    },
+  }
+  const runner: TfjsRunner = new TfjsRunner(text, weights, engine as unknown as Engine)
+  await expect(runner.run(batch, { embeds: true })).rejects.toThrow('spoilt')
+  fails = false
+  await runner.run(batch, { embeds: true })
+  expect({ loads, second: disposed.includes(2) }).toEqual({ loads: 2, second: false })
+  await runner.dispose()
+  expect(disposed).toContain(2)
 })
