@@ -67,11 +67,14 @@ const mapped = (value: Tensor, by: (x: number) => number): Tensor => ({
   data: (value.data as Float32Array).map(by),
 })
 
-const scaled = (value: Tensor, factor: number, storage: StorageType): Tensor =>
-  rounded(
-    mapped(value, (x) => x * Math.fround(factor)),
+/** JAX gives a plain number the type of the array that it meets. */
+function scaled(value: Tensor, factor: number, storage: StorageType): Tensor {
+  const by = rounded(tensor(Float32Array.of(factor), [1]), storage).data[0] as number
+  return rounded(
+    mapped(value, (x) => x * by),
     storage,
   )
+}
 
 const expRounded = (scale: Tensor, storage: StorageType): Tensor =>
   mapped(rounded(mapped(scale, Math.exp), storage), Math.log)
