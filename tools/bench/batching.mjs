@@ -1,6 +1,6 @@
 // Many callers at once: 64 single calls with `batching` against the same pictures in batches of 16, on onnx; how far their
-// answers are from serial ones, and how late a timer of the calling thread is (onnxruntime-node computes on it; the server
-// has a thread for that). DINOv2-small's size, random weights.
+// answers are from serial ones, and how late a timer of the calling thread is (`worker: true` has the engine on another).
+// DINOv2-small's size, random weights.
 // `npm run build && node tools/bench/batching.mjs`; THREADS (2), ROUNDS (5) and CALLERS (64) are variables.
 import { setTimeout } from 'node:timers/promises'
 import { BertConfig, Dinov2Config, tensor, VisionTextDualEncoderConfig } from '@dual-encoder/core'
@@ -29,7 +29,7 @@ const text = BertConfig.fromJSON({
 const config = VisionTextDualEncoderConfig.fromVisionTextConfigs(vision, text)
 const load = (/** @type {object} */ options) =>
   VisionTextDualEncoderModel.fromConfig(config, { seed: 1, threads: Number(THREADS), ...options })
-const [plain, gathering] = [await load({}), await load({ batching: { maxBatch: BATCH } })]
+const [plain, gathering] = [await load({}), await load({ batching: { maxBatch: BATCH }, worker: true })]
 
 const pictures = (/** @type {number} */ first, /** @type {number} */ count) =>
   tensor(

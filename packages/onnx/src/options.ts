@@ -11,6 +11,8 @@ export interface OnnxOptions {
   threads?: number
   /** Where a browser finds onnxruntime-web's files, where no bundler has placed them: their folder, or each one. */
   wasmPaths?: Env.WasmPrefixOrFilePaths
+  /** In Node, computes on a thread of its own, so that the caller's goes on meanwhile; one thread for all models. */
+  worker?: boolean
   /** In order of preference (`cpu`, `cuda`, `coreml` ...; in browsers `wasm`, `webgpu`). An absent one is an error. */
   executionProviders?: readonly string[]
   /**
@@ -29,6 +31,7 @@ export interface OnnxOptions {
 export const ONNX_OPTIONS = [
   'threads',
   'wasmPaths',
+  'worker',
   'executionProviders',
   'dtype',
   'lowMemory',

@@ -7,11 +7,11 @@ import { type ModelProto, serialize } from './graph/proto'
 import type { OnnxOptions } from './options'
 import { paramData } from './param-data'
 import type { ParamData } from './primitives'
-import type { Engine } from './runtime/runtime'
+import type { Engine, Session } from './runtime/runtime'
 
 /** A graph made ready to run. */
 export interface OpenSession {
-  readonly session: InferenceSession
+  readonly session: Session
   readonly engine: Engine
   readonly providers: readonly string[]
 }

@@ -60,7 +60,7 @@ export function sessionKey(
   }
   const { nodes, inputs, outputs, initializers } = model.graph
   const constants = initializers.filter(isConstant).map((tensor) => [tensor.name, constantKey(tensor)])
-  const { threads, executionProviders, lowMemory, sessionOptions } = options
-  const engine = { threads, executionProviders, lowMemory, sessionOptions }
+  const { threads, executionProviders, worker, lowMemory, sessionOptions } = options
+  const engine = { threads, executionProviders, worker, lowMemory, sessionOptions }
   return JSON.stringify([nodes, inputs, outputs, constants, located, [...files.keys()], engine])
 }

@@ -1,4 +1,4 @@
-import { BackendError } from '@dual-encoder/core'
+import { BackendError, OptionError } from '@dual-encoder/core'
 import { readEntries, readInGroups, type WeightEntry } from '@dual-encoder/core/backend'
 import type { OnnxOptions } from '../options'
 import { startThreads } from './browser-threads'
@@ -15,6 +15,11 @@ async function hasAdapter(): Promise<boolean> {
 }
 
 async function load(providers: readonly string[], options: OnnxOptions): Promise<Engine> {
+  if (options.worker)
+    throw new OptionError(
+      'bad-option',
+      'worker is true, which is for Node. In a browser, make the model in a Worker of your own, and ask that.',
+    )
   const hasGpu = providers.includes('webgpu') && (await hasAdapter())
   const absent = providers.filter((name) => !PROVIDERS.includes(name) || (name === 'webgpu' && !hasGpu))
   if (absent.length > 0)

@@ -16,8 +16,12 @@ interface Waiting {
 class ThreadStore implements Store {
   readonly #waiting = new Map<number, Waiting>()
   #count = 0
+  #ended: BackendError | undefined
 
-  constructor(private readonly worker: Worker) {
+  constructor(
+    private readonly worker: Worker,
+    onEnd?: () => void,
+  ) {
     worker.on('message', ({ id, ...answer }: StoreAnswer) => {
       const waiting = this.#waiting.get(id)
       this.#waiting.delete(id)
@@ -26,9 +30,10 @@ class ThreadStore implements Store {
       else waiting?.resolve(answer.value)
     })
     const end = (cause?: unknown) => {
-      const error = new BackendError('engine-failed', 'The thread of the training run ended by itself.', { cause })
-      for (const { reject } of this.#waiting.values()) reject(error)
+      this.#ended ??= new BackendError('engine-failed', 'The thread of the engine ended by itself.', { cause })
+      for (const { reject } of this.#waiting.values()) reject(this.#ended)
       this.#waiting.clear()
+      onEnd?.()
     }
     worker.on('error', end)
     worker.on('exit', () => end())
@@ -37,6 +42,7 @@ class ThreadStore implements Store {
   }
 
   #ask(call: StoreCall, args: readonly unknown[], transfer: ArrayBuffer[] = []): Promise<never> {
+    if (this.#ended) return Promise.reject(this.#ended)
     const id = this.#count++
     this.worker.ref()
     return new Promise<unknown>((resolve, reject) => {
@@ -73,9 +79,10 @@ class ThreadStore implements Store {
   }
 }
 
-export async function openThreadStore(): Promise<Store> {
+/** @param onEnd called when the thread ends, by itself or not */
+export async function openThreadStore(onEnd?: () => void): Promise<Store> {
   const { default: text } = await import('./node-store-worker?script')
   const engine = createRequire(import.meta.url ?? join(process.cwd(), '_')).resolve('onnxruntime-node')
   // Flags of the process, such as loaders, are not meant for the script.
-  return new ThreadStore(new Worker(text, { eval: true, workerData: engine, execArgv: [] }))
+  return new ThreadStore(new Worker(text, { eval: true, workerData: engine, execArgv: [] }), onEnd)
 }

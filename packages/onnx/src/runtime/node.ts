@@ -7,6 +7,8 @@ import { sizeOf, readInGroups, type WeightEntry } from '@dual-encoder/core/backe
 import type { InferenceSession } from 'onnxruntime-common'
 import type OrtNode from 'onnxruntime-node'
 import type { TensorProto } from '../graph/proto'
+import type { OnnxOptions } from '../options'
+import { threadEngine } from './node-engine'
 import type { Engine, StoredWeights, Runtime } from './runtime'
 import { openThreadStore } from './node-store'
 import { bytesEach, weightBytes, isRawFloat32 } from './weight-bytes'
@@ -25,7 +27,7 @@ async function loadOrt(): Promise<typeof OrtNode> {
   return (module as unknown as { default?: typeof OrtNode }).default ?? module
 }
 
-async function load(providers: readonly string[]): Promise<Engine> {
+async function load(providers: readonly string[], { worker }: OnnxOptions): Promise<Engine> {
   const { InferenceSession, Tensor, listSupportedBackends } = await loadOrt()
   const supported = listSupportedBackends().map(({ name }) => name)
   const absent = providers.filter((name) => !supported.includes(name))
@@ -34,6 +36,7 @@ async function load(providers: readonly string[]): Promise<Engine> {
       'provider-unavailable',
       `Execution provider ${absent.map((name) => `"${name}"`).join(', ')} is not in this onnxruntime-node. Allowed: ${supported.join(', ')}.`,
     )
+  if (worker) return threadEngine(Tensor)
   return { create: (model, options) => InferenceSession.create(model, options), Tensor }
 }
 
@@ -121,5 +124,5 @@ export const runtime: Runtime = {
   inTurn: (call) => call(),
   load,
   storeWeights,
-  openStore: openThreadStore,
+  openStore: () => openThreadStore(),
 }

@@ -14,8 +14,16 @@ export interface StoredWeights {
   release(): Promise<void>
 }
 
+/** What is asked of a session, whichever thread it is on. */
+export interface Session extends Pick<InferenceSession, 'inputNames' | 'outputNames' | 'release'> {
+  run(
+    feeds: InferenceSession.FeedsType,
+    fetches: InferenceSession.FetchesType,
+  ): Promise<InferenceSession.OnnxValueMapType>
+}
+
 export interface Engine {
-  create(model: Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession>
+  create(model: Uint8Array, options: InferenceSession.SessionOptions): Promise<Session>
   readonly Tensor: TensorConstructor
 }
 

@@ -18,10 +18,15 @@ export interface RunCall {
   readonly owned?: readonly string[]
 }
 
+export interface SessionNames {
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+}
+
 /** What a run asks of a store, on this thread or another. */
 export interface Store {
-  /** @returns names of the inputs that the engine wants */
-  open(name: string, model: Uint8Array, settings: InferenceSession.SessionOptions): Promise<readonly string[]>
+  /** @returns names of the inputs that the engine wants, and of the outputs */
+  open(name: string, model: Uint8Array, settings: InferenceSession.SessionOptions): Promise<SessionNames>
   /** Frees what a session holds: its arena is as large as all that one run computes. */
   close(name: string): Promise<void>
   put(values: Readonly<Record<string, Plain>>): Promise<void>

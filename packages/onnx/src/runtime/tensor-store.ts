@@ -1,13 +1,13 @@
 import type { InferenceSession, OnnxValue, Tensor as OrtTensor } from 'onnxruntime-common'
-import type { Engine } from './runtime'
-import type { Plain, RunCall, Store } from './store'
+import type { Engine, Session } from './runtime'
+import type { Plain, RunCall, SessionNames, Store } from './store'
 
 /**
  * Sessions, and tensors that stay in the engine between runs: what a run stores, the next reads without a copy. Of what
  * is not written in place there are two buffers, which swap.
  */
 export class TensorStore implements Store {
-  readonly #sessions = new Map<string, InferenceSession>()
+  readonly #sessions = new Map<string, Session>()
   readonly #values = new Map<string, OrtTensor>()
   readonly #spares = new Map<string, OrtTensor>()
 
@@ -17,10 +17,10 @@ export class TensorStore implements Store {
     private readonly writesOutputs = true,
   ) {}
 
-  async open(name: string, model: Uint8Array, settings: InferenceSession.SessionOptions): Promise<readonly string[]> {
+  async open(name: string, model: Uint8Array, settings: InferenceSession.SessionOptions): Promise<SessionNames> {
     const session = await this.engine.create(model, settings)
     this.#sessions.set(name, session)
-    return session.inputNames
+    return { inputs: session.inputNames, outputs: session.outputNames }
   }
 
   async close(name: string): Promise<void> {
@@ -48,7 +48,7 @@ export class TensorStore implements Store {
   }
 
   async run({ session: name, feeds, stores, returns }: RunCall): Promise<Record<string, Plain>> {
-    const session = this.#sessions.get(name) as InferenceSession
+    const session = this.#sessions.get(name) as Session
     const given = Object.entries(feeds).map(([input, value]) => [
       input,
       typeof value === 'string' ? this.#values.get(value) : this.#tensor(value),

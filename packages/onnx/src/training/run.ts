@@ -249,7 +249,7 @@ export class OnnxTraining implements TrainingRun {
       return graph.model
     })
     try {
-      const inputs = await store.open(name, parts.model, { ...NO_PATTERN, ...parts.settings })
+      const { inputs } = await store.open(name, parts.model, { ...NO_PATTERN, ...parts.settings })
       const { model: proto, dropped } = graph as StepGraph
       return {
         name,
