@@ -5,6 +5,7 @@ import { photographs, sizesOf } from './shipped-files.ts'
 /** A picture of the first page, and what Python says of it. */
 export interface HomePicture {
   readonly file: string
+  readonly thumbnail: string
   readonly label: string
   readonly credit: string
   /** Each word's share, best first. */
@@ -44,9 +45,9 @@ export default {
     }
     const dozen = photographs()
     const labels = dozen.map(({ label }) => label)
-    const pictures = dozen.map(({ file, label, credit }, at) => {
+    const pictures = dozen.map(({ file, thumbnail, label, credit }, at) => {
       const python = sharesOf(logits_per_image.torchvision[at]!).map((share, i) => ({ word: labels[i]!, share }))
-      return { file, label, credit, python: python.sort((a, b) => b.share - a.share) }
+      return { file, thumbnail, label, credit, python: python.sort((a, b) => b.share - a.share) }
     })
     const own = ({ label, python }: HomePicture) => python.find(({ word }) => word === label)!.share
     return {

@@ -4,6 +4,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { zipSync } from 'fflate'
 import type { Plugin } from 'vitepress'
+import { sharp } from '../../tools/sharp.mjs'
 import { MODEL_FILES, type ModelName, MODELS, type Shipped, type ShippedPicture } from './playground/shipped.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
@@ -24,11 +25,12 @@ function drawings(): (ShippedPicture & { readonly from: string })[] {
   }))
 }
 
-/** The dozen of the demo. */
-export const photographs = (): (ShippedPicture & { readonly from: string })[] =>
+/** The dozen of the demo; the first page shows them as squares of `THUMBNAIL` pixels. */
+export const photographs = (): (ShippedPicture & { readonly from: string; readonly thumbnail: string })[] =>
   json<{ file: string; label: string; license: string; author: string }[]>(`${PHOTOGRAPHS}/pictures.json`).map(
     ({ file: name, label, license, author }) => ({
       file: `playground/pictures/photographs/${name}.jpg`,
+      thumbnail: `playground/pictures/thumbnails/${name}.jpg`,
       from: `${PHOTOGRAPHS}/${name}.jpg`,
       label,
       credit: `${author}, ${license}`,
@@ -55,9 +57,17 @@ function zipped(folder: string, name: string): Uint8Array {
   })
 }
 
-/** What the playground and the guides need beside the site's code: paths under the site, and what lies there or where it is. */
-function shippedFiles(): Map<string, string | Shipped | Uint8Array> {
-  const files = new Map<string, string | Shipped | Uint8Array>()
+/** For screens of two pixels to one. */
+const THUMBNAIL = 128
+const square = (file: string): Promise<Uint8Array> =>
+  sharp(file).resize(THUMBNAIL, THUMBNAIL).jpeg({ quality: 80 }).toBuffer()
+
+/** What lies somewhere: a copy of a file, or what is made. */
+type Content = string | Shipped | Uint8Array | (() => Promise<Uint8Array>)
+
+/** What the playground and the guides need beside the site's code, by their paths under the site. */
+function shippedFiles(): Map<string, Content> {
+  const files = new Map<string, Content>()
   const models = {} as Record<ModelName, Shipped['models'][ModelName]>
   for (const model of Object.keys(MODELS) as ModelName[]) {
     const folder = folderOf(model)
@@ -65,10 +75,11 @@ function shippedFiles(): Map<string, string | Shipped | Uint8Array> {
     for (const name of MODEL_FILES) files.set(`${folder}${name}`, `${ROOT}${MODELS[model].folder}/${name}`)
   }
   const shown = (pictures: ReturnType<typeof drawings>) =>
-    pictures.map(({ from, ...picture }) => {
-      files.set(picture.file, from)
-      return picture
+    pictures.map(({ from, file, label, credit }) => {
+      files.set(file, from)
+      return { file, label, credit }
     })
+  for (const { thumbnail, from } of photographs()) files.set(thumbnail, () => square(from))
   // What the model names well stands first: the playground begins with it.
   const firstIsACat = photographs().sort((a, b) => Number(b.label === 'a cat') - Number(a.label === 'a cat'))
   const sets = { drawings: shown(drawings()), photographs: shown(firstIsACat) }
@@ -76,8 +87,11 @@ function shippedFiles(): Map<string, string | Shipped | Uint8Array> {
   return files.set('playground/shipped.json', { models, sets })
 }
 
-const contentOf = (from: string | Shipped | Uint8Array): Uint8Array | string =>
-  typeof from === 'string' ? readFileSync(from) : from instanceof Uint8Array ? from : JSON.stringify(from)
+async function contentOf(from: Content): Promise<Uint8Array | string> {
+  if (typeof from === 'string') return readFileSync(from)
+  if (typeof from === 'function') return from()
+  return from instanceof Uint8Array ? from : JSON.stringify(from)
+}
 
 /** The models and the pictures beside the site's pages, in development and in what is built. */
 export const withShippedFiles: Plugin = {
@@ -89,12 +103,13 @@ export const withShippedFiles: Plugin = {
       const from = files.get(path)
       if (from === undefined) return next()
       response.setHeader('content-type', TYPES[extname(path)] ?? 'application/octet-stream')
-      response.end(contentOf(from))
+      contentOf(from).then((content) => response.end(content), next)
     })
   },
-  generateBundle(options) {
+  async generateBundle(options) {
     // The server's bundle has no use for them.
     if (/\.temp\b/.test(options.dir ?? '')) return
-    for (const [fileName, from] of shippedFiles()) this.emitFile({ type: 'asset', fileName, source: contentOf(from) })
+    for (const [fileName, from] of shippedFiles())
+      this.emitFile({ type: 'asset', fileName, source: await contentOf(from) })
   },
 }
