@@ -6,7 +6,11 @@ import { type Item, SearchIndex } from '../src/index'
 import { toyModel, toyProcessor } from './toy'
 
 const ITEMS: Item[] = [
-  { id: 'a/1.png', text: "it's red", metadata: { year: 2020, place: 'Ulm', liked: true } },
+  {
+    id: 'a/1.png',
+    text: "it's red",
+    metadata: { year: 2020, place: 'Ulm', liked: true, constructor: 'Lotus' } as Item['metadata'],
+  },
   { id: 'a/2.png', text: 'blue', metadata: { year: 2024, place: 'Über_see', liked: false } },
   { id: 'b/3.png', text: '100% green', metadata: { year: -1.5, place: null } },
   { id: 'b/4_x.png', text: 'line\nbreak', metadata: { liked: true } },
@@ -59,11 +63,23 @@ describe('a filter in memory is the filter in LanceDB', () => {
     ['(year > 2000 OR place IS NULL) AND NOT (liked AND year > 2000)', 2],
     ['year > 2000 OR year < 2000 AND liked', 2],
     ['YEAR > 1e3', 2],
+    ['constructor IS NULL', 4],
+    ["constructor = 'Lotus'", 1],
   ])('%s', async (where, count) => {
     const wanted = await found(lance!, where)
     expect(await found(memory!, where)).toEqual(wanted)
     expect(wanted).toHaveLength(count)
     expect(await memory!.count(where)).toBe(count)
+  })
+
+  it('has of each item its own metadata, whatever their names', async () => {
+    for (const index of [lance!, memory!]) {
+      const hits = await index.search('red', { exact: true, k: 9 })
+      const names = Object.fromEntries(hits.map(({ id, metadata }) => [id, Object.keys(metadata).sort()]))
+      expect(names['a/1.png']).toEqual(['constructor', 'liked', 'place', 'year'])
+      expect(names['a/2.png']).toEqual(['liked', 'place', 'year'])
+      expect(hits.find(({ id }) => id === 'a/1.png')?.metadata.constructor).toBe('Lotus')
+    }
   })
 
   it.each(['colour = 1', 'year >', "year = 'a' OR", '', 'DROP', 'id LIKE', 'year ~ 1', "'open"])(

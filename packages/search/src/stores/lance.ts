@@ -2,7 +2,16 @@ import { DualEncoderError, OptionError, SourceError } from '@dual-encoder/core'
 import type * as lancedb from '@lancedb/lancedb'
 import type { Connection, IntoSql, Table } from '@lancedb/lancedb'
 import type * as apacheArrow from 'apache-arrow'
-import type { Approximate, Found, Nearest, Recorded, Row, RowState, Store } from './store'
+import {
+  type Approximate,
+  type Found,
+  metadataOf,
+  type Nearest,
+  type Recorded,
+  type Row,
+  type RowState,
+  type Store,
+} from './store'
 
 type Lance = typeof lancedb
 type Arrow = typeof apacheArrow
@@ -125,10 +134,10 @@ export class LanceStore implements Store {
     const table = await this.#table(rows[0]!.vector.length)
     const added = await this.#addColumns(table, rows)
     const names = added.filter((name) => !COLUMNS.includes(name) && name !== 'vector')
-    const records = rows.map(({ metadata, ...row }) => ({
-      ...Object.fromEntries(names.map((name) => [name, metadata[name] ?? null])),
-      ...row,
-    }))
+    const records = rows.map((row) => {
+      const { metadata: _, ...columns } = row
+      return { ...Object.fromEntries(names.map((name) => [name, metadataOf(row, name)])), ...columns }
+    })
     await table.mergeInsert('id').whenMatchedUpdateAll().whenNotMatchedInsertAll().execute(records)
   }
 
@@ -168,7 +177,7 @@ export class LanceStore implements Store {
       if (where !== undefined) query.where(where)
       if (approximate) query.nprobes(approximate.probes)
       else query.bypassVectorIndex()
-      const rows = (await query.toArray()) as Record<string, unknown>[]
+      const rows = (await query.toArray()) as Iterable<[string, unknown]>[]
       return rows.map((row) => foundOf(row, names))
     })
   }
@@ -293,14 +302,16 @@ async function recallOf(table: Table, queries: readonly Float32Array[]): Promise
   }
 }
 
-function foundOf(row: Record<string, unknown>, names: readonly string[]): Found {
-  const metadata = names.filter((name) => !COLUMNS.includes(name) && row[name] != null)
+/** @param row of Arrow: as an object it would have, of a column named as one of its own methods, the method */
+function foundOf(row: Iterable<[string, unknown]>, names: readonly string[]): Found {
+  const values = new Map(row)
+  const metadata = names.filter((name) => !COLUMNS.includes(name) && values.get(name) != null)
   return {
-    id: row.id as string,
-    kind: row.kind as Row['kind'],
-    text: (row.text as string | null) ?? null,
+    id: values.get('id') as string,
+    kind: values.get('kind') as Row['kind'],
+    text: (values.get('text') as string | null | undefined) ?? null,
     // LanceDB's distance of dot products.
-    score: 1 - (row._distance as number),
-    metadata: Object.fromEntries(metadata.map((name) => [name, row[name] as string])),
+    score: 1 - (values.get('_distance') as number),
+    metadata: Object.fromEntries(metadata.map((name) => [name, values.get(name) as string])),
   }
 }

@@ -1,6 +1,6 @@
 import { Vectors } from '@dual-encoder/core/backend'
 import { filterOf } from './filter'
-import type { Found, Nearest, Recorded, Row, RowState, Store } from './store'
+import { type Found, metadataOf, type Nearest, type Recorded, type Row, type RowState, type Store } from './store'
 
 /** Rows in memory: what `memory:` keeps. Each query is compared with all. */
 export class MemoryStore implements Store {
@@ -98,7 +98,7 @@ export class MemoryStore implements Store {
     const passes = filterOf(where, names)
     const indices: number[] = []
     for (const [index, row] of this.#rows.entries()) {
-      const column = (name: string) => (isColumn(name) ? row[name] : (row.metadata[name] ?? null))
+      const column = (name: string) => (isColumn(name) ? row[name] : metadataOf(row, name))
       if (passes(column)) indices.push(index)
     }
     return indices

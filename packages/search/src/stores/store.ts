@@ -76,5 +76,9 @@ export interface Store {
   close(): Promise<void>
 }
 
+/** What a row has under a name, which may be one that every object has (`constructor`); else null. */
+export const metadataOf = ({ metadata }: Pick<Row, 'metadata'>, name: string): Metadata[string] =>
+  Object.hasOwn(metadata, name) ? (metadata[name] ?? null) : null
+
 /** Names of metadata that filters can say and that are no column's. */
 export const METADATA_NAME = /^(?!(id|vector|kind|size|mtime|hash|text)$)[a-z_][a-z0-9_]*$/
