@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readSafetensors, type Tensor } from '@dual-encoder/core'
+import { type FromPretrainedOptions, readSafetensors, type Tensor } from '@dual-encoder/core'
 import type { DualEncoderModel } from '@dual-encoder/core/backend'
 import { expect } from 'vitest'
 import type { Backend } from './backends'
@@ -15,9 +15,15 @@ const OUTPUTS = {
   logits_per_text: 'logitsPerText',
 } as const
 
+interface AsRead {
+  readonly family: string
+  /** What its files do not say. */
+  readonly options?: FromPretrainedOptions
+}
+const asRead = (folder: string) => JSON.parse(readFileSync(join(folder, 'family.json'), 'utf8')) as AsRead
+
 /** The family that another library's checkpoint is read as. */
-export const familyOf = (folder: string): string =>
-  (JSON.parse(readFileSync(join(folder, 'family.json'), 'utf8')) as { family: string }).family
+export const familyOf = (folder: string): string => asRead(folder).family
 
 /** Holds a checkpoint of another library to that one's embeddings and logits, and so what is saved of it in `target`. */
 export async function expectAsOriginal(
@@ -37,7 +43,7 @@ export async function expectAsOriginal(
     })
     expect(far).toEqual([])
   }
-  await using model = (await loadAuto(folder)) as DualEncoderModel
+  await using model = (await loadAuto(folder, asRead(folder).options)) as DualEncoderModel
   await hold(model)
   await model.savePretrained(target)
   await using again = (await loadAuto(target)) as DualEncoderModel

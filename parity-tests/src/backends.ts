@@ -1,4 +1,4 @@
-import type { SourceLike, VisionTextDualEncoderConfig } from '@dual-encoder/core'
+import type { FromPretrainedOptions, SourceLike, VisionTextDualEncoderConfig } from '@dual-encoder/core'
 import type { DualEncoderModel, LoadedModel, ModelClass, TowerBase } from '@dual-encoder/core/backend'
 import * as onnx from '@dual-encoder/onnx'
 import * as tfjs from '@dual-encoder/tfjs'
@@ -29,7 +29,7 @@ export interface Backend {
     ): Promise<DualEncoderModel>
   }
   /** The backend's `AutoModel.fromPretrained`. */
-  loadAuto(source: SourceLike): Promise<DualEncoderModel | TowerBase>
+  loadAuto(source: SourceLike, options?: FromPretrainedOptions): Promise<DualEncoderModel | TowerBase>
   readonly tolerances: Tolerances
 }
 
@@ -43,7 +43,7 @@ function tfjsOn(backend: TfBackend): Backend {
   return {
     name: `tfjs (${backend}, float32)`,
     Model,
-    loadAuto: (source) => tfjs.AutoModel.fromPretrained(source, { backend }),
+    loadAuto: (source, options) => tfjs.AutoModel.fromPretrained(source, { ...options, backend }),
     tolerances: { embeds: 5e-6, logits: 5e-5, hidden: 1e-5, loss: 1e-6 },
   }
 }
@@ -53,7 +53,7 @@ export const BACKENDS: readonly Backend[] = [
   {
     name: 'onnx (cpu, float32)',
     Model: onnx.VisionTextDualEncoderModel,
-    loadAuto: (source) => onnx.AutoModel.fromPretrained(source),
+    loadAuto: (source, options) => onnx.AutoModel.fromPretrained(source, options),
     tolerances: { embeds: 2e-6, logits: 2e-5, hidden: 1e-5, loss: 1e-6 },
   },
   tfjsOn('cpu'),
@@ -61,7 +61,7 @@ export const BACKENDS: readonly Backend[] = [
   {
     name: 'webgpu (float32)',
     Model: webgpu.VisionTextDualEncoderModel,
-    loadAuto: (source) => webgpu.AutoModel.fromPretrained(source),
+    loadAuto: (source, options) => webgpu.AutoModel.fromPretrained(source, options),
     tolerances: { embeds: 1e-5, logits: 1e-4, hidden: 1e-5, loss: 2e-6 },
   },
 ]

@@ -40,6 +40,13 @@ describe('an .npz of big_vision', () => {
     expect(text.config).toMatchObject({ modelType: 'siglip_text_model', vocabSize: 60, maxPositionEmbeddings: 9 })
   })
 
+  it('with positions that are computed is of pictures of 224, unless a call says otherwise', async () => {
+    await using whole = await onnx.AutoModel.fromPretrained(folderOf('sincos2d-map'))
+    expect(whole.config).toMatchObject({ visionConfig: { imageSize: 224 } })
+    const given = onnx.AutoModel.fromPretrained(folderOf('sincos2d-map'), { vision: { imageSize: [24, 30] } })
+    await expect(given).rejects.toMatchObject({ code: 'wrong-shape' })
+  })
+
   it('that is cut short, no archive or of other arrays is a typed error', async () => {
     const bytes = await readFile(join(folderOf('siglip'), 'checkpoint.npz'))
     const reads = async (content: Uint8Array) => {
@@ -57,10 +64,6 @@ describe('an .npz of big_vision', () => {
     await expect(reads(other("'shape': (6, 6, 3, 20), ", "'shape': (108, 20),     "))).rejects.toMatchObject({
       code: 'unsupported-config',
       message: expect.stringContaining('NaFlex') as string,
-    })
-    await expect(reads(other('img/pos_embedding', 'img/pos_embedd_no'))).rejects.toMatchObject({
-      code: 'unsupported-config',
-      message: expect.stringContaining('sincos2d') as string,
     })
   })
 })

@@ -57,6 +57,8 @@ CASES = {
     "bert-no-head": ("open_clip", dict(image={**IMAGE, "pool_type": "gap"}, text=dict(config="base"), text_model=BERT, out_dim=(128, None), bias_init=-4.0), dict(dtype=np.float16)),
     "text-map": ("open_clip", dict(image={**IMAGE, "pool_type": "map"}, text={**TEXT, "pool_type": "map"}, out_dim=(None, 20), bias_init=-4.0), {}),
     "text-map-no-head": ("open_clip", dict(image={**IMAGE, "pool_type": "gap"}, text={**TEXT, "pool_type": "map", "scan": True}, out_dim=(None, 0)), dict(dtype=jnp.bfloat16)),
+    "sincos2d": ("open_clip", dict(image={**IMAGE, "posemb": "sincos2d", "pool_type": "tok"}, text=TEXT, out_dim=(None, 20)), {}),
+    "sincos2d-map": ("siglip", dict(image={**IMAGE, "posemb": "sincos2d", "pool_type": "map"}, text=TEXT, out_dim=(None, 20), bias_init=-10.0), {}),
 }
 
 
@@ -135,7 +137,7 @@ def main():
 
         save_file({"pixel_values": np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)), "input_ids": ids.astype(np.int64)}, folder / "inputs.safetensors")
         save_file({k: np.ascontiguousarray(v) for k, v in values.items()}, folder / "expected.safetensors")
-        (folder / "family.json").write_text(json.dumps({"family": family}) + "\n")
+        (folder / "family.json").write_text(json.dumps({"family": family, **({"options": {"vision": {"imageSize": 24}}} if "sincos2d" in name else {})}) + "\n")
         print(name, family, {k: v.shape for k, v in values.items()}, len(file))
 
 

@@ -31,6 +31,8 @@ export interface WeightEntry {
   readonly storage: StorageType
   /** Absent where the bytes are not stored as they are needed (another format, made in memory). */
   readonly location?: WeightLocation
+  /** Set where the values are computed, not stored: as the shape that the model asks for. */
+  sized?(shape: readonly number[]): WeightEntry
   /** Set where the file holds int8 with scales; `read` gives float32. */
   readonly quantized?: QuantizedWeight
   /** The values; float storage comes as float32. */

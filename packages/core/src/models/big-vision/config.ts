@@ -8,8 +8,8 @@ import { OPEN_CLIP, SIGLIP } from '../families'
 const unsupported = (what: string): ConfigError =>
   new ConfigError(
     'unsupported-config',
-    `This two_towers checkpoint of big_vision ${what}, which is not read. Read are its ViT with learned positions (map, gap, ` +
-      'tok) beside its text_transformer or a BERT.',
+    `This two_towers checkpoint of big_vision ${what}, which is not read. ` +
+      'Read are its ViT (map, gap, tok) beside its text_transformer or a BERT.',
   )
 
 /** What a transformer's parameters say of its sizes. */
@@ -32,27 +32,26 @@ function transformerOf(params: Weights, under: string): JsonObject {
   }
 }
 
+/** Side of the pictures whose positions are computed (`posemb: sincos2d`), which the file does not tell. */
+const COMPUTED_SIZE = 224
+
 function visionOf(params: Weights): JsonObject {
   const { shape } = params.get('img/embedding/kernel')!
   if (shape.length !== 4) throw unsupported('takes patches instead of pixels (NaFlex)')
   const [height = 0, width = 0, channels = 0] = shape
-  const rows = params.get('img/pos_embedding')?.shape[1]
-  if (rows === undefined)
-    throw unsupported(
-      'keeps no positions of its patches (posemb: sincos2d, whose table is of a size that the file does not tell)',
-    )
   const [isMap, isTok, rep] = ['img/MAPHead_0/probe', 'img/cls', 'img/pre_logits/kernel'].map((name) =>
     params.has(name),
   ) as [boolean, boolean, boolean]
-  const side = Math.floor(Math.sqrt(rows))
-  const patches = isTok && side ** 2 + 1 === rows ? rows - 1 : rows
-  if (side ** 2 !== patches) throw unsupported(`has ${rows} positions, which make no square`)
+  const rows = params.get('img/pos_embedding')?.shape[1]
+  const side = rows === undefined ? undefined : Math.floor(Math.sqrt(rows))
+  if (side !== undefined && side ** 2 !== rows && !(isTok && side ** 2 + 1 === rows))
+    throw unsupported(`has ${rows} positions, which make no square`)
   if (rep && !isTok) throw unsupported('has a rep_size behind patches that are pooled')
   const shared: JsonObject = {
     ...transformerOf(params, 'img/Transformer'),
     num_channels: channels,
     patch_size: height === width ? height : [height, width],
-    image_size: height === width ? side * height : [side * height, side * width],
+    image_size: !side ? COMPUTED_SIZE : height === width ? side * height : [side * height, side * width],
   }
   if (isTok) return { model_type: 'vit', ...shared, ...(!rep && { pooling: 'cls' }) }
   return { model_type: 'siglip_vision_model', ...shared, ...(!isMap && { pooling: 'mean', vision_use_head: false }) }
@@ -101,7 +100,8 @@ function textOf(params: Weights): JsonObject {
 
 /**
  * What a `two_towers` checkpoint of big_vision says of its model by names and shapes, as the family that computes the same.
- * It does not say how a text_transformer pools: at the last token, as SigLIP does, unless the caller gives a `pooling`.
+ * It does not say how large pictures are whose positions are computed: 224, unless the caller gives an `imageSize`. Nor
+ * how a text_transformer pools: at the last token, as SigLIP does, unless the caller gives a `pooling`.
  * @throws ConfigError for what is not read
  */
 export async function configOfBigVision(source: Source, file: string): Promise<JsonObject> {

@@ -26,9 +26,11 @@ export function namedWeights(
   const named = new Map<string, WeightEntry>()
   const joined = new Map<string, (WeightEntry | undefined)[]>()
   const inner = tower.innerName && `${tower.innerName}.`
-  for (const entry of weights.values()) {
-    if (!entry.name.startsWith(prefix)) continue
-    let local = modernName(entry.name.slice(prefix.length))
+  for (const given of weights.values()) {
+    if (!given.name.startsWith(prefix)) continue
+    let local = modernName(given.name.slice(prefix.length))
+    const shape = expected.get(`${into}${local}`)?.shape
+    const entry = (shape && given.sized?.(shape)) ?? given
     if (inner && local.startsWith(inner)) local = local.slice(inner.length)
     for (const [other, name] of tower.otherNames ?? []) local = local.replace(other, name)
     const join = tower.joinedNames?.find(({ parts }) => parts.some((part) => local.includes(part)))

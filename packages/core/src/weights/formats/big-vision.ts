@@ -5,6 +5,7 @@ import type { WeightEntry, Weights } from '../entry'
 import { joinedRows, someRows } from '../rows'
 import { transposed } from './names'
 import { openNpz } from './npz'
+import { sincosPositions } from './sincos'
 
 /** What a source that cannot list its files is asked for. */
 const NAME = 'big_vision.npz'
@@ -256,6 +257,11 @@ export function fromBigVision(params: Weights): Map<string, WeightEntry> {
     ...Object.fromEntries(
       MAPS.map(([theirs, ours]) => [`${theirs}/probe`, (entry: WeightEntry) => renamed(entry, `${ours}.probe`)]),
     ),
+  }
+  // `posemb: sincos2d` is computed.
+  if (!params.has('img/pos_embedding')) {
+    const [name, before] = isVit ? (['position_embeddings', 1] as const) : (['position_embedding.weight', 0] as const)
+    add(sincosPositions(`vision_model.embeddings.${name}`, params.get('img/embedding/kernel')!.shape.at(-1)!, before))
   }
   const read = new Set(['txt/Encoder_0/pos_embedding'])
   for (const [name, make] of Object.entries(special)) {
