@@ -129,6 +129,13 @@ describe('a model of the family open_clip', () => {
     // As float32 it goes back to open_clip.
     await small.savePretrained(twice)
     expect(existsSync(join(twice, 'open_clip_model.safetensors'))).toBe(true)
+    // Whatever lay there before, what was saved last is read.
+    await whole.savePretrained(twice)
+    await using again = (await onnx.AutoModel.fromPretrained(twice)) as DualEncoderModel
+    expect(difference((await again.forward(inputs)).imageEmbeds, a.imageEmbeds).absolute).toBe(0)
+    await whole.savePretrained(twice, { dtype: 'int8' })
+    await using int8 = (await onnx.AutoModel.fromPretrained(twice)) as DualEncoderModel
+    expect(difference((await int8.forward(inputs)).imageEmbeds, b.imageEmbeds).absolute).toBe(0)
   })
 })
 

@@ -13,10 +13,10 @@ export async function info(named: string | undefined, flags: LoadFlags, context:
   const place = modelSource(named ?? flags.model)
   const whole = await openSource(place, options)
   const source = whole.inParts?.() ?? whole
-  const { file, framework, weights } = await openWeights(source)
+  const config = ((await readJson(source, 'config.json')) ?? {}) as Config
+  const { file, framework, weights } = await openWeights(source, 'auto', config.model_type === undefined)
   const model = await AutoModel.fromPretrained(source, { onWarning: context.onWarning })
   const alone = model instanceof VisionTower || model instanceof TextTower
-  const config = ((await readJson(source, 'config.json')) ?? {}) as Config
   const towers = alone ? { [model.config.modelType]: model.config } : pairOf(model.config)
   const dtypes = countsOf(weights.values())
   const processor = alone ? undefined : await AutoProcessor.fromPretrained(source).catch(() => undefined)

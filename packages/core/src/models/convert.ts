@@ -68,7 +68,7 @@ export async function convert(
   const { format, dtype: wanted, maxShardSize, ...sourceOptions } = options
   const [opened, writer] = [await openSource(source, sourceOptions), await openTarget(target)]
   const config = await readConfig(opened)
-  const { file, framework, weights: found } = await openWeights(opened, format)
+  const { file, framework, weights: found } = await openWeights(opened, format, config.model_type === 'open_clip')
   let [weights, dtype] = [[...found.values()], wanted ?? storedDtype(found.values())]
   const configClass = configClassOf(config.model_type)
   if (configClass) {
@@ -119,10 +119,8 @@ async function carry(source: Source, target: Target): Promise<string[]> {
   for (const names of CARRIED) {
     const files = await Promise.all(names.map(async (name) => [name, await source.read(name)] as const))
     if (files.every(([, bytes]) => !bytes)) continue
-    for (const [name, bytes] of files) {
-      if (bytes) carried.push(name)
-      await (bytes ? target.write(name, [bytes]) : target.remove(name))
-    }
+    for (const [name, bytes] of files) await (bytes ? target.write(name, [bytes]) : target.remove(name))
+    carried.push(...files.flatMap(([name, bytes]) => (bytes ? [name] : [])))
   }
   return carried
 }

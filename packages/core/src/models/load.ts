@@ -147,7 +147,7 @@ async function loadModelFrom<C extends DualEncoderConfig>(
   )
   const encoders = await encodersOf(config)
   const expected = modelParams(config, encoders)
-  const { weights, framework } = await openWeights(opened, format)
+  const { weights, framework } = await openWeights(opened, format, config.family === OPEN_CLIP)
   const named = new Map<string, WeightEntry>()
   for (const { kind, tower, config } of [encoders.vision, encoders.text]) {
     const prefix = `${ENCODER_NAMES[kind].tower}.`
@@ -229,7 +229,7 @@ async function loadTowerFrom<K extends 'vision' | 'text'>(
   const expected = encoderParams(encoder)
   const into = `${ENCODER_NAMES[kind].tower}.`
   const source = opened.inParts?.() ?? opened
-  const { weights, framework } = await openWeights(source, options.format)
+  const { weights, framework } = await openWeights(source, options.format, json.model_type === OPEN_CLIP.modelType)
   const prefix = findPrefix(
     weights,
     tower,

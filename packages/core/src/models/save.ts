@@ -91,6 +91,9 @@ export async function saveModel(target: TargetLike, model: LoadedModel, given: M
   const kept = (canary as JsonObject | undefined) ?? before
   const json = quantized && kept ? { ...config, canary: kept } : config
   await write(opened, json, savedWeights(model), options, quantized)
+  // They would be read before ours.
+  const others = model.config.family === OPEN_CLIP ? ['model.safetensors', 'pytorch_model.bin'] : []
+  for (const file of others) await opened.remove(`open_clip_${file}`)
 }
 
 /** A tower's weights by the names under which they are written: those of its base model. */

@@ -97,20 +97,21 @@ export async function npzOf(source: Source): Promise<string | undefined> {
   return (await import('./formats/big-vision')).npzIn(source)
 }
 
-/** Whether only open_clip's config tells of the model. Weights of transformers are then timm's, or of an earlier save. */
-async function isOpenClips(source: Source): Promise<boolean> {
-  const config = await readJson(source, 'config.json')
-  return config?.model_type === undefined && (await source.read('open_clip_config.json', [0, 1])) !== undefined
-}
-
 const indexOf = ({ file }: Format): string => `${file}.index.json`
 
-/** The weights of a folder, not yet read. */
-export async function openWeights(source: Source, format: WeightFormat = 'auto'): Promise<OpenedWeights> {
+/**
+ * The weights of a folder, not yet read.
+ * @param openClip whether open_clip's config tells of the model: transformers' files beside are timm's, or of an earlier save
+ */
+export async function openWeights(
+  source: Source,
+  format: WeightFormat = 'auto',
+  openClip = false,
+): Promise<OpenedWeights> {
   // safetensors may hold any framework's weights: insisting on a framework takes them too.
   const insisted = format === 'flax' || format === 'tensorflow' ? format : undefined
-  const first = format === 'auto' && (await isOpenClips(source)) ? 'open_clip' : undefined
-  const ordered = [...FORMATS].sort((a, b) => Number(b.name === first) - Number(a.name === first))
+  const isFirst = ({ name }: Format) => openClip && name === 'open_clip'
+  const ordered = [...FORMATS].sort((a, b) => Number(isFirst(b)) - Number(isFirst(a)))
   const formats = ordered.filter(({ name }) => [name, 'auto'].includes(format) || (insisted && name === 'safetensors'))
   if (formats.length === 0)
     throw new OptionError(

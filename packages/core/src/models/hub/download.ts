@@ -31,10 +31,10 @@ export async function downloadModel(name: string, options: SourceOptions = {}): 
     throw new OptionError('bad-name', `downloadModel: "${String(name)}" is no model's name on the hub. Give org/name.`)
   const source = await openSource(name, options, true)
   const found = await fetchFiles(source)
-  await openWeights(source)
+  const { openClip } = await configFiles(source)
+  await openWeights(source, 'auto', openClip !== undefined)
   if (found.has('2_Dense/config.json')) await openWeights(await openSource(source, { subfolder: '2_Dense' }))
   // A text tower of transformers, of which open_clip's config names where its own config and its tokenizer lie.
-  const { openClip } = await configFiles(source)
   for (const other of openClip ? namedIn(openClip) : []) if (source.other) await fetchFiles(await source.other(other))
 }
 
