@@ -217,7 +217,7 @@ it('takes the engine’s files from wasmPaths where the bundler has placed none'
   const page = await browser.newPage()
   const workers = workersOf(page)
   await page.goto(`${server.url}/index.html`)
-  await expect(run(page, 'classify', given)).rejects.toThrow(/name their folder in the option wasmPaths/)
+  await expect(run(page, 'classify', given)).rejects.toThrow(/serve them and name their folder in wasmPaths/)
   await page.reload()
   expectNodes(await run(page, 'classify', { ...given, wasmPaths: `${server.url}/ort/`, threads: 2 }))
   expect(workers).toContain(`${server.url}/ort/ort-wasm-simd-threaded.mjs`)
