@@ -1,5 +1,5 @@
-import { checkOptions } from '@dual-encoder/core/backend'
-import { embedTexts, InputError, OptionError, SourceError } from '@dual-encoder/core'
+import { checkK, checkOptions } from '@dual-encoder/core/backend'
+import { embedTexts, InputError, SourceError } from '@dual-encoder/core'
 import { platform } from '#platform'
 import { Adding, type AddOptions, type AddReport, type Embedded, type Item } from './adding'
 import { ASKED } from './asked'
@@ -124,7 +124,7 @@ export class SearchIndex {
   async search(query: Query, options: SearchOptions = {}): Promise<Found[]> {
     checkOptions(options, SEARCH, 'search')
     const { k = 10, where, exact = false } = options
-    if (!Number.isInteger(k) || k < 1) throw new OptionError('bad-k', `k is ${k}; a positive integer is needed.`)
+    checkK(k)
     const vector = await queryVector(query, { ...this.#options, size: this.#recorded.size })
     return this.#store.nearest(vector, { k, exact, ...(where === undefined ? {} : { where }) })
   }

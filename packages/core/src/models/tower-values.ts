@@ -56,8 +56,9 @@ export function checkValues<C extends VisionConfig | TextConfig>(config: C): C {
       'bad-config-value',
       `${modelType} config: hidden_size ${hiddenSize} must be a multiple of num_attention_heads ${heads}, both positive integers.`,
     )
+  const values = config as unknown as Readonly<Record<string, unknown>>
   for (const [name, [is, needed]] of Object.entries(CHECKS)) {
-    const value = (config as unknown as Record<string, unknown>)[name]
+    const value = values[name]
     if (name in config && !is(value))
       throw new ConfigError(
         'bad-config-value',
@@ -66,7 +67,7 @@ export function checkValues<C extends VisionConfig | TextConfig>(config: C): C {
   }
   const { defaults = {} } = config.constructor as { readonly defaults?: object }
   for (const [name, otherwise] of Object.entries(defaults)) {
-    const value = (config as unknown as Record<string, unknown>)[name]
+    const value = values[name]
     if (value !== undefined && !isAlike(value, otherwise))
       throw new ConfigError(
         'bad-config-value',

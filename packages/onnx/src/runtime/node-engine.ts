@@ -17,10 +17,9 @@ function forget(thread: Thread): void {
   if (current === thread) current = undefined
 }
 
-function join(): Thread {
-  const thread: Thread = (current ??= { store: openThreadStore(() => forget(thread)), users: 0 })
+function begin(): Thread {
+  const thread: Thread = { store: openThreadStore(() => forget(thread)), users: 0 }
   thread.store.catch(() => forget(thread))
-  thread.users++
   return thread
 }
 
@@ -38,7 +37,8 @@ export function threadEngine(Tensor: TensorConstructor): Engine {
   const tensor = ({ dtype, data, dims }: Plain) => new Tensor(dtype as 'float32', data as Float32Array, dims)
 
   async function create(model: Uint8Array, options: InferenceSession.SessionOptions): Promise<Session> {
-    const [thread, name] = [join(), `session ${made++}`]
+    const [thread, name] = [(current ??= begin()), `session ${made++}`]
+    thread.users++
     const store = await thread.store
     const { inputs, outputs } = await store.open(name, model, options).catch(async (error: unknown) => {
       await leave(thread, name)
