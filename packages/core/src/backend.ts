@@ -1,4 +1,5 @@
 /** What a backend needs, and the tools that check backends: `@dual-encoder/core/backend`. */
+export { describe } from './base/describe'
 export { bothSides, checkOptions } from './base/errors'
 export { Memo, MemoMap } from './base/memo'
 export { snakeCase } from './base/names'
@@ -104,6 +105,7 @@ export type {
 export type { Optimizer, ParameterStep } from './ops/optimizer'
 export { Scope } from './ops/scope'
 export { gridOf } from './towers/grid'
+export { KEPT } from './towers/positions'
 export type { LocalFile, StagedFile } from './platform/platform'
 export type { Taps, TextTowerModule, TowerOutput, VisionTowerModule } from './towers/tower'
 export type { StorageType, WeightEntry, WeightLocation, Weights } from './weights/entry'

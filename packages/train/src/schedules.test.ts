@@ -34,7 +34,13 @@ describe('schedules', () => {
     [{ warmup: 3, cooldown: 3 }, /do not fit into 4/],
     [{ warmUp: 3 } as object, /unknown option "warmUp"/],
     [{ end: 2 }, /end in \[0, 1\]/],
+    [{ kind: { toString: 1 } as unknown as 'cosine' }, /kind is an object/],
+    [{ warmup: { valueOf: 1 } as unknown as number }, /warmup is an object/],
   ])('refuses %j', (options, message) => {
     expect(() => scheduleOf(4, options)).toThrow(message)
+  })
+
+  it('refuses steps that are no number', () => {
+    expect(() => scheduleOf({ toString: 1 } as unknown as number)).toThrow(/steps is an object/)
   })
 })

@@ -1,5 +1,5 @@
 import { OptionError } from '@dual-encoder/core'
-import { checkOptions } from '@dual-encoder/core/backend'
+import { checkOptions, describe } from '@dual-encoder/core/backend'
 
 const KINDS = ['cosine', 'constant', 'rsqrt'] as const
 
@@ -27,9 +27,11 @@ export type Schedule = (step: number) => number
 export function scheduleOf(steps: number, options: ScheduleOptions = {}): Schedule {
   checkOptions(options, ['kind', 'warmup', 'cooldown', 'end', 'timescale'], 'schedule')
   const { kind = 'cosine', end = 0, timescale = 10_000 } = options
+  if (!Number.isInteger(steps) || steps < 0)
+    throw new OptionError('bad-schedule', `schedule: steps is ${describe(steps)}. Give the number of steps of the run.`)
   if (!KINDS.includes(kind))
-    throw new OptionError('bad-schedule', `schedule: kind is "${kind}". Should be one of: ${KINDS.join(', ')}.`)
-  if (!(timescale > 0) || !(end >= 0 && end <= 1))
+    throw new OptionError('bad-schedule', `schedule: kind is ${describe(kind)}. Should be one of: ${KINDS.join(', ')}.`)
+  if (typeof timescale !== 'number' || typeof end !== 'number' || !(timescale > 0) || !(end >= 0 && end <= 1))
     throw new OptionError('bad-schedule', `schedule: end in [0, 1] and a positive timescale are needed.`)
   const warmup = stepsOf('warmup', options.warmup ?? 0, steps)
   const cooldown = stepsOf('cooldown', options.cooldown ?? 0, steps)
@@ -53,8 +55,11 @@ export function scheduleOf(steps: number, options: ScheduleOptions = {}): Schedu
 }
 
 function stepsOf(name: string, value: number, steps: number): number {
-  const count = value < 1 ? Math.round(value * steps) : value
+  const count = typeof value === 'number' && value < 1 ? Math.round(value * steps) : value
   if (!Number.isInteger(count) || count < 0)
-    throw new OptionError('bad-schedule', `schedule: ${name} is ${value}; a number of steps, or a share below 1.`)
+    throw new OptionError(
+      'bad-schedule',
+      `schedule: ${name} is ${describe(value)}; a number of steps, or a share below 1.`,
+    )
   return count
 }

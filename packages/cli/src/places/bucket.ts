@@ -91,10 +91,10 @@ export class Bucket implements Place {
   }
 }
 
-const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
+const NAMED = new Map(Object.entries({ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }))
 const unescaped = (xml: string): string =>
-  xml.replace(/&(?:#(\d+)|#x([\da-f]+)|(\w+));/gi, (_, ten?: string, sixteen?: string, name?: string) =>
-    name ? NAMED[name]! : String.fromCodePoint(ten ? Number(ten) : parseInt(sixteen!, 16)),
+  xml.replace(/&(?:#(\d+)|#x([\da-f]+)|(\w+));/gi, (all: string, ten?: string, sixteen?: string, name?: string) =>
+    name ? (NAMED.get(name) ?? all) : String.fromCodePoint(ten ? Number(ten) : parseInt(sixteen!, 16)),
   )
 
 /** `s3://bucket/a/b.jpg` as an address that can be fetched; other places as they are. */

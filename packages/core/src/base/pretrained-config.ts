@@ -81,14 +81,15 @@ export function configClass<D extends object, M extends string>(
       const bySnake = new Map(Object.keys(defaults).map((key) => [snakeCase(key), key]))
       for (const [key, name] of Object.entries(names)) bySnake.set(name as string, key)
       const values: Record<string, unknown> = {}
-      const extra: Record<string, Json> = {}
+      const extra: [name: string, value: Json][] = []
       for (const [name, value] of Object.entries(json)) {
         if (value === undefined || name === 'model_type') continue
         const key = bySnake.get(name)
         if (key) values[key] = value
-        else extra[name] = value
+        else extra.push([name, value])
       }
-      return new this({ ...(values as Partial<D>), extra })
+      // Not by assignment: a key may be called `__proto__`.
+      return new this({ ...(values as Partial<D>), extra: Object.fromEntries(extra) })
     }
   }
   return Config as unknown as ConfigClass<D, M>

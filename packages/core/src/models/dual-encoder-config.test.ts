@@ -61,6 +61,13 @@ it('takes a whole tower config for its values, of the same model type', () => {
   )
 })
 
+it('keeps every key that it does not know, whatever it is called', () => {
+  const kept = JSON.parse('{"__proto__":{"a":1},"constructor":2,"own":3}') as object
+  const text = JSON.stringify(withText(kept))
+  expect(JSON.parse(text)).toMatchObject({ text_config: { constructor: 2, own: 3 } })
+  expect(text).toContain('"__proto__":{"a":1}')
+})
+
 it('says what makes a config of plain JSON', async () => {
   const config = { ...json, text_config: { model_type: 'bert' } } as never
   await expect(VisionTextDualEncoderConfig.fromPretrained('.', { config })).rejects.toMatchObject({
