@@ -2,6 +2,7 @@ import {
   encoderWeights,
   type EncodeRequest,
   type EncoderSpec,
+  float32Of,
   MemoMap,
   snakeCase,
   type VisionEncoderSpec,
@@ -161,6 +162,8 @@ export class EncoderSessions {
           ? new engine.Tensor('int64', new BigInt64Array(buffer, byteOffset, byteLength / 8), dims)
           : new engine.Tensor('float32', new Float32Array(buffer, byteOffset, byteLength / 4), dims)
     }
+    for (const [name, { weight, dims }] of traced.kept)
+      feeds[name] = new engine.Tensor('float32', float32Of(await this.weights.get(weight)!.read()), dims)
     if (traced.tables) {
       const options = { ...this.options, sessionOptions: { ...this.options.sessionOptions, ...ONCE } }
       const opened = await this.#session(traced, traced.tables, this.#entriesOf(traced, traced.tables), options)

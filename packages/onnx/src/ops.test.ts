@@ -18,7 +18,7 @@ function overridable(kernels: Kernels, dims: readonly (number | string)[], outpu
 it.each<[string, Kernels, (number | string)[], number, string[]]>([
   ['widens many rows on the processor', 'cpu', ['batch', 128, 8], 32, ['weight']],
   ['widens many rows in a browser', 'wasm', ['batch', 128, 8], 32, ['weight']],
-  ['keeps the width', 'cpu', ['batch', 128, 8], 8, []],
+  ['keeps the width of many rows', 'cpu', ['batch', 128, 8], 8, ['weight']],
   ['has fewer rows', 'cpu', ['batch', 127, 8], 32, []],
   ['has as many rows as there are tokens', 'cpu', ['batch', 'length', 8], 32, []],
   ['has one row for each picture', 'cpu', ['batch', 8], 32, []],

@@ -42,9 +42,8 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
   }
 
   #multiplied(x: OnnxValue, weight: Param, bias: Param | undefined): string {
-    const [start, end] = weight.rows ?? [0, weight.shape[0] ?? 0]
     const matrix = this.initializer(weight)
-    if (this.#isBetterUnpacked(x, end - start)) this.graph.keepUnpacked(matrix)
+    if (this.#isBetterUnpacked(x)) this.graph.keepUnpacked(matrix)
     const inputs = [this.flat(x), matrix, ...(bias ? [this.initializer(bias)] : [])]
     return this.graph.node('Gemm', inputs, { transB: 1 })
   }
@@ -69,12 +68,12 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
 
   /**
    * ONNX Runtime packs constant weights when it loads, which takes most of that time and a copy of them. With many
-   * rows a call packs as it goes for 2 to 4% of a layer's time: the MLP's layers, two thirds of a tower, are left to that.
+   * rows a call packs as it goes for 2 to 4% of a layer's time in a batch of one, and for less in larger ones.
    */
-  #isBetterUnpacked(x: OnnxValue, outputs: number): boolean {
+  #isBetterUnpacked(x: OnnxValue): boolean {
     if (!this.#onProcessor || x.dims.length < 3) return false
-    const [, rows, inputs] = x.dims
-    return typeof rows === 'number' && rows >= MANY_ROWS && outputs !== inputs
+    const [, rows] = x.dims
+    return typeof rows === 'number' && rows >= MANY_ROWS
   }
 
   linears(x: OnnxValue, layers: readonly Projection[]): OnnxValue[] {

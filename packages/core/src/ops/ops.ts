@@ -192,7 +192,7 @@ export interface Ops<T> extends Primitives<T> {
 
   /**
    * Computes what a table of weights is for images of one size, and nothing else decides. A backend may keep it for the
-   * next image of that `size`.
+   * next image of that `size`; `KEPT`: the table as it lies, but for its dims.
    * @param unfold makes something far larger of it, which takes longer to keep than to make: a backend keeps either
    */
   resized?(table: Param, size: string, compute: () => T, unfold?: (small: T) => T): T

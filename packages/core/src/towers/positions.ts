@@ -13,8 +13,8 @@ export function resized<T>(
   return ops.resized ? ops.resized(table, size.join('x'), compute, unfold) : unfold(compute())
 }
 
-/** The `size` of a table that stays as it is. */
-const KEPT = 'kept'
+/** The `size` of a table that stays as it is, but for its dims. */
+export const KEPT = 'kept'
 
 /** `antialiased`: bicubic. */
 export type ResizeMode = 'bicubic' | 'bilinear' | 'antialiased'

@@ -106,14 +106,14 @@ export class GraphBuilder {
     const kept: NodeProto[] = []
     for (const node of [...this.#nodes].reverse()) {
       if (!node.outputs.some((name) => needed.has(name))) continue
-      kept.unshift({ ...node, outputs: withoutUnused(node.outputs, needed) })
+      kept.push({ ...node, outputs: withoutUnused(node.outputs, needed) })
       for (const name of node.inputs) needed.add(name)
     }
     const initializers = [...this.#initializers.values()].filter(({ name }) => needed.has(name))
     const overridable = initializers.filter(({ name }) => this.#overridable.has(name))
     const graph: GraphProto = {
       name: this.name,
-      nodes: [...kept, ...ends],
+      nodes: [...kept.reverse(), ...ends],
       initializers,
       inputs: [...this.#inputs.filter(({ name }) => needed.has(name)), ...overridable],
       outputs: [...outputs].map(([name, { dims }]) => ({ name, element: 'float32', dims })),

@@ -16,11 +16,18 @@ function identityOf({ buffer }: Uint8Array): number {
   return known
 }
 
+const keys = new WeakMap<TensorProto, string>()
+
 /** The same for constants of the same type, sizes and values. */
-export function constantKey({ element, dims, data }: TensorProto): string {
+export function constantKey(constant: TensorProto): string {
+  const known = keys.get(constant)
+  if (known !== undefined) return known
+  const { element, dims, data } = constant
   const bytes = data as Uint8Array
   const values = bytes.length > LONGEST_KEY ? `#${identityOf(bytes)}` : bytes.join()
-  return `${element}[${dims.join()}]${values}`
+  const key = `${element}[${dims.join()}]${values}`
+  keys.set(constant, key)
+  return key
 }
 
 /** The model with one constant in place of all that `key` says are the same. */

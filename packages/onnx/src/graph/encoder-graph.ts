@@ -14,7 +14,7 @@ import { OnnxOps } from '../ops'
 import type { OnnxValue, ParamData } from '../primitives'
 import { GraphBuilder, type GraphOutputs } from './builder'
 import type { ModelProto, TensorProto } from './proto'
-import { RunOps } from './run-ops'
+import { type KeptTable, RunOps } from './run-ops'
 
 export interface GraphOptions {
   /** `[height, width]` of the images; needed for a vision encoder. */
@@ -59,6 +59,8 @@ export interface TracedEncoder {
   readonly model: ModelProto
   /** Computes inputs of the model that depend on the size alone: tables of positions. */
   readonly tables?: ModelProto
+  /** Weights that are inputs of the model as they lie, by the names of those. */
+  readonly kept: ReadonlyMap<string, KeptTable>
   /** Either with the weights as `dataOf` says. */
   withData(model: ModelProto, dataOf: ParamData): ModelProto
   /** Names of the weights that either reads. */
@@ -82,6 +84,7 @@ export function traceEncoder(
   return {
     model,
     tables: ops.tables,
+    kept: ops.kept,
     withData(given, dataOf) {
       const initializers = given.graph.initializers.map((tensor) => {
         const param = params.get(tensor.data)

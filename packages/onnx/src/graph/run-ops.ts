@@ -1,4 +1,4 @@
-import type { Param } from '@dual-encoder/core/backend'
+import { KEPT, type Param } from '@dual-encoder/core/backend'
 import { OnnxOps } from '../ops'
 import { END, FIRST_TOKENS, type OnnxValue } from '../primitives'
 import { GraphBuilder, type GraphOutputs } from './builder'
@@ -9,11 +9,19 @@ import type { ModelProto } from './proto'
 export const FIRST_ONLY = 1
 export const ALL_TOKENS = END
 
+/** A weight that an input of the graph is, in the shape of that. */
+export interface KeptTable {
+  readonly weight: string
+  readonly dims: readonly number[]
+}
+
 /**
  * Writes the graph that runs: of one encoder the same for every request and, where that can be, every image size. How
  * much of the last layer is wanted is an input, and so are tables of positions, which another graph computes.
  */
 export class RunOps extends OnnxOps {
+  /** Tables that are given as they lie, by the names of the inputs that they become. */
+  readonly kept = new Map<string, KeptTable>()
   readonly #tables = new Map<string, { readonly value: string; readonly dims: readonly (number | string)[] }>()
   #aside?: GraphBuilder
   #wanted?: string
@@ -29,7 +37,7 @@ export class RunOps extends OnnxOps {
 
   resized(
     table: Param,
-    _size: string,
+    size: string,
     compute: () => OnnxValue,
     unfold: (small: OnnxValue) => OnnxValue = (small) => small,
   ): OnnxValue {
@@ -39,7 +47,8 @@ export class RunOps extends OnnxOps {
     try {
       value = compute()
       const name = `table.${table.name}`
-      this.#tables.set(name, { value: this.shaped(value), dims: value.dims })
+      if (size === KEPT) this.kept.set(name, { weight: table.name, dims: value.dims as readonly number[] })
+      else this.#tables.set(name, { value: this.shaped(value), dims: value.dims })
       value = { dims: value.dims, shaped: main.input(name, 'float32', value.dims) }
     } finally {
       this.graph = main
@@ -49,6 +58,6 @@ export class RunOps extends OnnxOps {
 
   /** Computes the tables, by the names of the inputs that they become; undefined where there are none. */
   get tables(): ModelProto | undefined {
-    return this.#aside?.build(this.#tables satisfies GraphOutputs)
+    return this.#tables.size > 0 ? this.#aside?.build(this.#tables satisfies GraphOutputs) : undefined
   }
 }

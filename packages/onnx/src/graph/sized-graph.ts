@@ -1,5 +1,5 @@
 import { isConstant, constantKey, withoutCopies } from './constants'
-import type { ModelProto, TensorProto, ValueInfo } from './proto'
+import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfo } from './proto'
 
 type Dims = readonly (number | string)[]
 
@@ -17,18 +17,34 @@ function sharedInfo(a: readonly ValueInfo[], b: readonly ValueInfo[]): ValueInfo
 const constantsOf = ({ graph }: ModelProto): TensorProto[] => graph.initializers.filter(isConstant)
 
 /** What a run gives, whether or not weights may be given too: they may where a picture has many tokens. */
-function givenTo({ graph: { inputs, initializers } }: ModelProto): ValueInfo[] {
+function givenTo({ inputs, initializers }: GraphProto): ValueInfo[] {
   const weights = new Set(initializers.map(({ name }) => name))
   return inputs.filter(({ name }) => !weights.has(name))
 }
 
-/** What two graphs of one tower have in common whatever the image size, if all but constants and sizes is. */
-const shapeless = (model: ModelProto): string =>
-  JSON.stringify([
-    model.graph.nodes,
-    givenTo(model).map(({ name, dims }) => [name, dims.length]),
-    model.graph.outputs.map(({ name, dims }) => [name, dims.length]),
-  ])
+const areSame = (a: readonly string[], b: readonly string[] = []): boolean =>
+  a.length === b.length && a.every((name, i) => name === b[i])
+
+const isSameNode = (a: NodeProto, b: NodeProto): boolean =>
+  a.op === b.op &&
+  a.domain === b.domain &&
+  areSame(a.inputs, b.inputs) &&
+  areSame(a.outputs, b.outputs) &&
+  JSON.stringify(a.attributes) === JSON.stringify(b.attributes)
+
+/** Whether two graphs of one tower compute the same but for constants and sizes. */
+function isAlike({ graph: a }: ModelProto, { graph: b }: ModelProto): boolean {
+  const haveRanks = (one: readonly ValueInfo[], other: readonly ValueInfo[]) =>
+    one.length === other.length &&
+    one.every(({ name, dims }, i) => name === other[i]?.name && dims.length === other[i].dims.length)
+  return (
+    a === b ||
+    (a.nodes.length === b.nodes.length &&
+      a.nodes.every((node, i) => isSameNode(node, b.nodes[i] as NodeProto)) &&
+      haveRanks(givenTo(a), givenTo(b)) &&
+      haveRanks(a.outputs, b.outputs))
+  )
+}
 
 /**
  * One graph for pictures of many sizes. The graphs that a tower writes for two sizes differ in constants alone (most do):
@@ -36,7 +52,7 @@ const shapeless = (model: ModelProto): string =>
  */
 export class SizedGraph {
   readonly model: ModelProto
-  readonly #shape: string
+  readonly #written: ModelProto
   /** Constants that are left, by name: their values, those that are inputs apart. */
   readonly #fixed = new Map<string, string>()
   readonly #inputs: readonly string[]
@@ -47,10 +63,10 @@ export class SizedGraph {
 
   /** @param graph as it was written for one size, `probe` for another */
   constructor(graph: ModelProto, probe: ModelProto) {
-    this.#shape = shapeless(graph)
+    this.#written = graph
     const others = new Map(constantsOf(probe).map((constant) => [constant.name, constant]))
     const isShared =
-      this.#shape === shapeless(probe) &&
+      isAlike(graph, probe) &&
       constantsOf(graph).every(({ name, dims }) => sameRank(dims, others.get(name)?.dims ?? [-1]))
     const other = isShared ? probe : graph
     if (!isShared) this.#only = sizes(graph)
@@ -92,7 +108,7 @@ export class SizedGraph {
   /** The inputs that make this graph `written`; undefined where no values do. */
   inputsOf(written: ModelProto): readonly TensorProto[] | undefined {
     if (this.#only !== undefined && this.#only !== sizes(written)) return undefined
-    if (shapeless(written) !== this.#shape) return undefined
+    if (!isAlike(written, this.#written)) return undefined
     const values = new Map(constantsOf(written).map((constant) => [constant.name, constant]))
     const keys = new Map<string, string>()
     for (const [name, constant] of values) {
@@ -105,4 +121,4 @@ export class SizedGraph {
   }
 }
 
-const sizes = (model: ModelProto): string => JSON.stringify(givenTo(model).map(({ dims }) => dims))
+const sizes = (model: ModelProto): string => JSON.stringify(givenTo(model.graph).map(({ dims }) => dims))
