@@ -14,7 +14,8 @@ const names = readdirSync(TOWERS).filter((name) => NAMES.test(name))
 const WHOLE = /swin|convnext|resnet|deberta|mobilebert/
 
 /** A run that changes nothing, for its embeddings. */
-const rule = { slots: [], numbers: [], update: () => expect.unreachable('no step is made') }
+const noStep = () => expect.unreachable('no step is made')
+const rule = { slots: [], numbers: [], clip: noStep, update: noStep }
 
 const furthest = (a: Tensor, b: Tensor): number => {
   expect(a.dims).toEqual(b.dims)

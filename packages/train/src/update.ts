@@ -23,20 +23,16 @@ export function updateRule({ optimizer, trained, clip, average = false }: Update
     slots: [...optimizer.slots, ...(average ? [AVERAGE] : [])],
     ...(average ? { likeParams: [AVERAGE] } : {}),
     numbers: [...Object.keys(optimizer.numbers(1, 1)), ...(average ? [AVERAGE_SHARE] : [])],
-    update(ops, given, numbers) {
-      const names = [...given.keys()]
-      const grads = [...given.values()].map(({ grad }) => grad)
+    clip(ops, grads) {
       const norm = globalNorm(ops, grads)
-      const gradScale = clip === undefined ? undefined : clipScale(ops, norm, clip)
-      const params = names.map((name) => {
-        const { param, grad, state } = given.get(name)!
-        const { factor, decay } = settings.get(name)!
-        const next = optimizer.update(ops, { param, grad, gradScale, state, numbers, factor, decay })
-        const bounded = name === 'logit_scale' ? clampLogitScale(ops, next.param) : next.param
-        const mean = average ? { [AVERAGE]: ema(ops, state[AVERAGE]!, bounded, numbers[AVERAGE_SHARE]!) } : undefined
-        return [name, { param: bounded, state: { ...next.state, ...mean } }] as const
-      })
-      return { params: new Map(params), norm }
+      return { norm, ...(clip !== undefined && { gradScale: clipScale(ops, norm, clip) }) }
+    },
+    update(ops, name, { param, grad, state }, numbers, gradScale) {
+      const { factor, decay } = settings.get(name)!
+      const next = optimizer.update(ops, { param, grad, gradScale, state, numbers, factor, decay })
+      const bounded = name === 'logit_scale' ? clampLogitScale(ops, next.param) : next.param
+      const mean = average ? { [AVERAGE]: ema(ops, state[AVERAGE]!, bounded, numbers[AVERAGE_SHARE]!) } : undefined
+      return { param: bounded, state: { ...next.state, ...mean } }
     },
   }
 }

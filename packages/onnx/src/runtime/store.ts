@@ -7,12 +7,18 @@ export interface Plain {
   readonly data: Float32Array | BigInt64Array
 }
 
+/** What is stored under a key, or those rows of it. */
+export interface Kept {
+  readonly key: string
+  readonly rows?: readonly [start: number, end: number]
+}
+
 export interface RunCall {
   readonly session: string
-  /** Inputs by their names in the graph: what is stored under a key, or what is given. */
-  readonly feeds: Readonly<Record<string, string | Plain>>
+  /** Inputs by their names in the graph: what is stored, or what is given. */
+  readonly feeds: Readonly<Record<string, Kept | Plain>>
   /** Outputs that are stored; `inPlace` over what was read under that key. All others are returned. */
-  readonly stores: Readonly<Record<string, { readonly key: string; readonly inPlace: boolean }>>
+  readonly stores: Readonly<Record<string, Kept & { readonly inPlace: boolean }>>
   readonly returns: readonly string[]
   /** Inputs that nobody else reads: another thread may have them without a copy. */
   readonly owned?: readonly string[]

@@ -1,6 +1,7 @@
 import type { InferenceSession, OnnxValue, Tensor as OrtTensor } from 'onnxruntime-common'
 import type { Engine, Session } from './runtime'
-import type { Plain, RunCall, SessionNames, Store } from './store'
+import { sizeOf } from '@dual-encoder/core/backend'
+import type { Kept, Plain, RunCall, SessionNames, Store } from './store'
 
 /**
  * Sessions, and tensors that stay in the engine between runs: what a run stores, the next reads without a copy. Of what
@@ -51,18 +52,50 @@ export class TensorStore implements Store {
     const session = this.#sessions.get(name) as Session
     const given = Object.entries(feeds).map(([input, value]) => [
       input,
-      typeof value === 'string' ? this.#values.get(value) : this.#tensor(value),
+      'key' in value ? this.#rows(this.#values.get(value.key) as OrtTensor, value) : this.#tensor(value),
     ])
+    const outputs = Object.entries(stores)
     const fetches: Record<string, OnnxValue | null> = Object.fromEntries(returns.map((output) => [output, null]))
-    for (const [output, { key, inPlace }] of Object.entries(stores))
-      fetches[output] = (this.writesOutputs && (inPlace ? this.#values : this.#spares).get(key)) || null
+    for (const [output, kept] of outputs)
+      fetches[output] = this.writesOutputs
+        ? this.#rows(kept.inPlace ? (this.#values.get(kept.key) as OrtTensor) : this.#spare(kept.key), kept)
+        : null
     const results = await session.run(Object.fromEntries(given) as InferenceSession.FeedsType, fetches)
-    for (const [output, { key, inPlace }] of Object.entries(stores)) {
-      const old = this.#values.get(key)
-      if (this.writesOutputs && !inPlace && old) this.#spares.set(key, old)
-      this.#values.set(key, results[output] as OrtTensor)
-    }
+    if (this.writesOutputs) this.#swap(new Set(outputs.flatMap(([, { key, inPlace }]) => (inPlace ? [] : [key]))))
+    else for (const [output, kept] of outputs) this.#take(results[output] as OrtTensor, kept)
     return Object.fromEntries(returns.map((output) => [output, plain(results[output] as OrtTensor)]))
+  }
+
+  /** Those rows where they lie. */
+  #rows(x: OrtTensor, { rows }: Kept): OrtTensor {
+    if (!rows) return x
+    const [, ...others] = x.dims
+    const [start, end] = rows.map((row) => row * sizeOf(others)) as [number, number]
+    const data = (x.data as Float32Array).subarray(start, end)
+    return this.#tensor({ dtype: x.type, data, dims: [rows[1] - rows[0], ...others] })
+  }
+
+  /** As large as what is stored under the key, for what follows it. */
+  #spare(key: string): OrtTensor {
+    const { type, dims, data } = this.#values.get(key) as OrtTensor
+    const spare = this.#spares.get(key) ?? this.#tensor({ dtype: type, dims, data: new Float32Array(data.length) })
+    this.#spares.set(key, spare)
+    return spare
+  }
+
+  /** The engine's own copies of what it wrote are left to the collector. */
+  #swap(keys: ReadonlySet<string>): void {
+    for (const key of keys) {
+      const [value, spare] = [this.#values.get(key), this.#spares.get(key)] as [OrtTensor, OrtTensor]
+      this.#values.set(key, spare)
+      this.#spares.set(key, value)
+    }
+  }
+
+  #take(result: OrtTensor, kept: Kept): void {
+    if (!kept.rows) this.#values.set(kept.key, result)
+    else
+      (this.#rows(this.#values.get(kept.key) as OrtTensor, kept).data as Float32Array).set(result.data as Float32Array)
   }
 
   async dispose(): Promise<void> {

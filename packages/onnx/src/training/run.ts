@@ -48,7 +48,7 @@ import {
   updateStep,
   wholeStep,
 } from './step-graphs'
-import type { Plain, RunCall, Store } from '../runtime/store'
+import type { Kept, Plain, RunCall, Store } from '../runtime/store'
 
 /** A graph that was handed to the engine. */
 interface Opened {
@@ -56,6 +56,7 @@ interface Opened {
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
   readonly dropped: readonly Dropped[]
+  readonly parts: StepGraph['parts']
   /** Inputs that one node reads: what follows them may be written over them. */
   readonly readOnce: ReadonlySet<string>
 }
@@ -250,14 +251,9 @@ export class OnnxTraining implements TrainingRun {
     })
     try {
       const { inputs } = await store.open(name, parts.model, { ...NO_PATTERN, ...parts.settings })
-      const { model: proto, dropped } = graph as StepGraph
-      return {
-        name,
-        inputs,
-        outputs: proto.graph.outputs.map((output) => output.name),
-        dropped,
-        readOnce: readOnce(proto),
-      }
+      const { model: proto, ...written } = graph as StepGraph
+      const outputs = proto.graph.outputs.map((output) => output.name)
+      return { name, inputs, outputs, ...written, readOnce: readOnce(proto) }
     } catch (cause) {
       throw sessionFailed(parts.providers, cause)
     } finally {
@@ -272,17 +268,20 @@ export class OnnxTraining implements TrainingRun {
   ): Promise<Record<string, Plain>> {
     const store = await this.#prepared()
     const trained = new Set(this.plan.trained)
-    const { name, inputs, outputs, readOnce } = opened
+    const { name, inputs, outputs, readOnce, parts } = opened
     const drawn = this.#drawn?.of === opened && this.#drawn.seed === seed && firstRow === 0 ? this.#drawn : undefined
     this.#drawn = undefined
     const factors = drawn?.factors ?? factorsOf(opened.dropped, seed, firstRow)
     const all: Readonly<Record<string, Plain>> = { ...given, ...factors }
     const keyOf = (input: string) => (slot !== undefined && trained.has(input) ? slotKey(slot, input) : input)
-    const feeds = Object.fromEntries(inputs.map((input) => [input, all[input] ?? keyOf(input)]))
+    const keptOf = (input: string): Kept => parts.get(input) ?? { key: keyOf(input) }
+    const feeds = Object.fromEntries(inputs.map((input) => [input, all[input] ?? keptOf(input)]))
     const kept = outputs.filter((output) => output.startsWith(nextOf('')))
+    const whole = new Set(inputs)
     const stores = kept.map((output) => {
-      const key = output.slice(nextOf('').length)
-      return [output, { key, inPlace: readOnce.has(key) }]
+      const input = output.slice(nextOf('').length)
+      const { key, rows } = keptOf(input)
+      return [output, { key, rows, inPlace: readOnce.has(input) && (rows === undefined || !whole.has(key)) }]
     })
     const running = store
       .run({

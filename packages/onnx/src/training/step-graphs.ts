@@ -6,6 +6,7 @@ import {
   type ObjectiveModel,
   type Param,
   type Side,
+  sizeOf,
   Tape,
   type TrainingPlan,
 } from '@dual-encoder/core/backend'
@@ -15,6 +16,7 @@ import { withoutLastCopies } from '../graph/outputs'
 import type { ModelProto } from '../graph/proto'
 import { OnnxOps } from '../ops'
 import type { OnnxValue, ParamData } from '../primitives'
+import type { Kept } from '../runtime/store'
 import {
   type Beside,
   drawAsInputs,
@@ -30,6 +32,8 @@ import {
 export interface StepGraph {
   readonly model: ModelProto
   readonly dropped: readonly Dropped[]
+  /** Inputs that are rows of what is kept. */
+  readonly parts: ReadonlyMap<string, Kept>
 }
 
 export interface GraphContext {
@@ -44,6 +48,8 @@ export interface GraphContext {
 /** Names of what is kept: of a parameter's slot, of its gradient. */
 export const slotKey = (slot: string, name: string): string => `${slot}.${name}`
 export const gradKey = (name: string): string => slotKey('gradient', name)
+/** Of an input or output that is some rows of what is kept. */
+const partName = ({ key, rows }: Kept): string => (rows ? `${key}[${rows.join(':')}]` : key)
 /** Of an output that follows an input of that name. */
 export const nextOf = (key: string): string => `next.${key}`
 
@@ -55,12 +61,24 @@ const paramOf = (name: string, shapes: GraphContext['shapes']): Param => ({
 
 const BIAS = 'logit_bias'
 
+/** Values of a part. An update passes over each a dozen times: over a whole table, each time from memory. */
+const PART = 2 ** 19
+
+/** A parameter in parts of so many rows; of small ones undefined, the whole. */
+function partsOf(dims: readonly number[]): readonly (readonly [start: number, end: number] | undefined)[] {
+  const [rows = 1, ...others] = dims
+  if (others.length === 0 || sizeOf(dims) < 2 * PART) return [undefined]
+  const step = Math.max(1, Math.floor(PART / sizeOf(others)))
+  return Array.from({ length: Math.ceil(rows / step) }, (_, i) => [i * step, Math.min((i + 1) * step, rows)])
+}
+
 /** Collects a graph's outputs; trained parameters are its inputs. */
 class Writer {
   readonly graph: GraphBuilder
   readonly ops: OnnxOps
   readonly tape: Tape<OnnxValue>
   readonly dropped: Dropped[] = []
+  readonly #parts = new Map<string, Kept>()
   readonly #outputs = new Map<string, OnnxValue>()
 
   constructor(
@@ -105,23 +123,35 @@ class Writer {
   update(gradients: ReadonlyMap<string, OnnxValue>): void {
     const { ops, context } = this
     const { rule } = context.plan
-    const input = (name: string, dims: readonly number[]) => ops.input(name, 'float32', dims)
-    const numbers = Object.fromEntries(rule.numbers.map((name) => [name, input(`number.${name}`, [])]))
-    const given = [...gradients].map(([name, grad]) => {
-      const dims = context.shapes.get(name) ?? []
-      const state = Object.fromEntries(rule.slots.map((slot) => [slot, input(slotKey(slot, name), dims)]))
-      return [name, { param: ops.param(paramOf(name, context.shapes)), grad, state }] as const
-    })
-    const { params, norm } = rule.update(ops, new Map(given), numbers)
+    const numbers = Object.fromEntries(rule.numbers.map((name) => [name, ops.input(`number.${name}`, 'float32', [])]))
+    const { norm, gradScale } = rule.clip(ops, [...gradients.values()])
     this.output('norm', norm)
-    for (const [name, { param, state }] of params) {
-      this.output(nextOf(name), param)
-      for (const [slot, value] of Object.entries(state)) this.output(nextOf(slotKey(slot, name)), value)
-    }
+    for (const [name, grad] of gradients)
+      for (const rows of partsOf(context.shapes.get(name) ?? [])) {
+        const kept = (slot: string) => this.#kept({ key: slotKey(slot, name), rows }, name)
+        const given = {
+          param: rows ? this.#kept({ key: name, rows }, name) : ops.param(paramOf(name, context.shapes)),
+          grad: rows ? ops.slice(grad, 0, ...rows) : grad,
+          state: Object.fromEntries(rule.slots.map((slot) => [slot, kept(slot)])),
+        }
+        const { param, state } = rule.update(ops, name, given, numbers, gradScale)
+        this.output(nextOf(partName({ key: name, rows })), param)
+        for (const [slot, value] of Object.entries(state))
+          this.output(nextOf(partName({ key: slotKey(slot, name), rows })), value)
+      }
+  }
+  /** What is kept, of the shape of a parameter, as an input. */
+  #kept(kept: Kept, parameter: string): OnnxValue {
+    const [size, ...others] = this.context.shapes.get(parameter) ?? []
+    const { rows } = kept
+    if (rows) this.#parts.set(partName(kept), kept)
+    const dims = size === undefined ? [] : [rows ? rows[1] - rows[0] : size, ...others]
+    return this.ops.input(partName(kept), 'float32', dims)
   }
   finish(): StepGraph {
     const outputs = [...this.#outputs].map(([name, x]) => [name, { value: this.ops.shaped(x), dims: x.dims }] as const)
-    return { model: withoutLastCopies(this.graph.build(new Map(outputs))), dropped: this.dropped }
+    const model = withoutLastCopies(this.graph.build(new Map(outputs)))
+    return { model, dropped: this.dropped, parts: this.#parts }
   }
 }
 

@@ -18,7 +18,7 @@ export interface Updated<T> {
   readonly state: Readonly<Record<string, T>>
 }
 
-/** What is done with gradients, once for every backend. */
+/** What is done with gradients, once for every backend: value by value, so that a large parameter may come in parts. */
 export interface UpdateRule {
   /** What is kept of each parameter between steps, by name; zero at first unless said otherwise. */
   readonly slots: readonly string[]
@@ -26,15 +26,16 @@ export interface UpdateRule {
   readonly likeParams?: readonly string[]
   /** Names of the scalars that a step is given. */
   readonly numbers: readonly string[]
-  /** `norm`: of all gradients together. */
+  /** How long all gradients are together, and what multiplies each of them where that is too long: scalars. */
+  clip<T>(ops: Primitives<T>, grads: readonly T[]): { readonly norm: T; readonly gradScale?: T }
+  /** A parameter after the step, or those rows of it that are given. */
   update<T>(
     ops: Primitives<T>,
-    given: ReadonlyMap<string, Updated<T>>,
+    name: string,
+    given: Updated<T>,
     numbers: Readonly<Record<string, T>>,
-  ): {
-    readonly params: ReadonlyMap<string, Omit<Updated<T>, 'grad'>>
-    readonly norm: T
-  }
+    gradScale?: T,
+  ): Omit<Updated<T>, 'grad'>
 }
 
 /** What a backend is told of a training run. */
