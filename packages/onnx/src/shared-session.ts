@@ -1,4 +1,4 @@
-import type { WeightEntry } from '@dual-encoder/core/backend'
+import { storedOf, type WeightEntry } from '@dual-encoder/core/backend'
 import { constantKey, isConstant } from './graph/constants'
 import type { ModelProto } from './graph/proto'
 import type { OnnxOptions } from './options'
@@ -51,13 +51,14 @@ export function sessionKey(
 ): string | undefined {
   const files = new Map<string, number>()
   const located: unknown[] = []
-  for (const { name, storage, change, location } of entries) {
-    if (!location?.local) return undefined
-    const { folder, name: file, size, modified } = location.local
-    const path = JSON.stringify([folder, file, size, modified])
-    if (!files.has(path)) files.set(path, files.size)
-    located.push([name, storage, change, files.get(path), location.offset])
-  }
+  for (const entry of entries)
+    for (const { storage, change, location } of storedOf(entry)) {
+      if (!location?.local) return undefined
+      const { folder, name: file, size, modified } = location.local
+      const path = JSON.stringify([folder, file, size, modified])
+      if (!files.has(path)) files.set(path, files.size)
+      located.push([entry.name, storage, change, files.get(path), location.offset])
+    }
   const { nodes, inputs, outputs, initializers } = model.graph
   const constants = initializers.filter(isConstant).map((tensor) => [tensor.name, constantKey(tensor)])
   const { threads, executionProviders, worker, lowMemory, sessionOptions } = options

@@ -35,8 +35,20 @@ export interface WeightEntry {
   sized?(shape: readonly number[]): WeightEntry
   /** Set where the file holds int8 with scales; `read` gives float32. */
   readonly quantized?: QuantizedWeight
+  /** Set where it is one of what is made together of others, which are then read in one go with their neighbours. */
+  readonly made?: { readonly by: WeightRecipe; readonly index: number }
   /** The values; float storage comes as float32. */
   read(): Promise<Tensor>
+}
+
+/** What is made of weights. */
+export interface WeightRecipe {
+  readonly of: readonly WeightEntry[]
+  /**
+   * @param values those of `of`
+   * @returns what is good until something else is made
+   */
+  make(values: readonly Tensor[]): readonly Tensor[]
 }
 
 /** A weight as int8 `[rows, ...]` and scales `[rows, 1]`, or `[rows, groups]`: the value is their product. */

@@ -65,7 +65,7 @@ it('comes with its neighbours in one read', async () => {
   reads.length = 0
   const found: unknown[] = []
   for await (const group of readInGroups(weights.values()))
-    found.push(...group.map(([{ name }, { data }]) => [name, ...data]))
+    for (const [{ name }, { data }] of group) found.push([name, ...data])
   expect(found.sort()).toEqual([
     ['a.bias', 7],
     ['a.weight', 1, 2],

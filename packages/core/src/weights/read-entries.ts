@@ -1,7 +1,7 @@
 import { CheckpointError } from '../base/errors'
 import { sizeOf, type Tensor } from '../base/tensor'
 import { decode } from './safetensors/dtypes'
-import type { WeightEntry, WeightLocation } from './entry'
+import type { WeightEntry, WeightLocation, WeightRecipe } from './entry'
 import { dequantize, storedParts } from './quantize'
 
 /** Bytes that are read and thrown away sooner than a further request is made. */
@@ -58,43 +58,81 @@ function runs(entries: readonly WeightEntry[]): Run[] {
  * less of it from a disk, where requests cost nothing.
  */
 const MAX_GROUP = 32 * 2 ** 20
-const MAX_LOCAL_GROUP = 8 * 2 ** 20
+const MAX_LOCAL_GROUP = 4 * 2 ** 20
 
-const floatBytes = ({ shape }: WeightEntry): number => 4 * sizeOf(shape)
+/** Those that files hold, of which an entry's values come. */
+export const storedOf = (entry: WeightEntry): WeightEntry[] => (entry.made?.by.of ?? [entry]).flatMap(storedParts)
+
+/** Of the values that are in memory: all but bytes is float32 there. */
+const bytesOf = ({ storage, shape }: WeightEntry): number =>
+  sizeOf(shape) * (storage === 'I8' || storage === 'U8' ? 1 : 4)
+
+/** Entries in the order in which they lie in files, what is in none last. */
+export function inFileOrder(entries: Iterable<WeightEntry>): WeightEntry[] {
+  const placed = [...entries].map((entry) => ({ entry, location: storedOf(entry)[0]?.location }))
+  const compare = (a: string | number, b: string | number) => (a < b ? -1 : a > b ? 1 : 0)
+  placed.sort(({ location: a }, { location: b }) =>
+    a && b ? compare(a.file, b.file) || compare(a.offset, b.offset) : Number(!a) - Number(!b),
+  )
+  return placed.map(({ entry }) => entry)
+}
 
 function* groups(entries: Iterable<WeightEntry>): Generator<WeightEntry[]> {
   let group: WeightEntry[] = []
   let size = 0
   for (const entry of entries) {
-    const most = entry.location?.local ? MAX_LOCAL_GROUP : MAX_GROUP
-    if (group.length > 0 && size + floatBytes(entry) > most) {
+    const isMadeAlready = entry.made !== undefined && entry.made.by === group.at(-1)?.made?.by
+    const bytes = isMadeAlready ? 0 : (entry.made?.by.of ?? [entry]).reduce((sum, one) => sum + bytesOf(one), 0)
+    const most = storedOf(entry).every(({ location }) => location?.local) ? MAX_LOCAL_GROUP : MAX_GROUP
+    if (group.length > 0 && bytes > 0 && size + bytes > most) {
       yield group
       ;[group, size] = [[], 0]
     }
     group.push(entry)
-    size += floatBytes(entry)
+    size += bytes
   }
   if (group.length > 0) yield group
 }
 
-/** The values of weights a few at a time, in the order given; those that lie together come in one read. */
-export async function* readInGroups(
-  entries: Iterable<WeightEntry>,
-): AsyncGenerator<(readonly [entry: WeightEntry, value: Tensor])[]> {
-  for (const group of groups(entries)) {
-    const raw = await readEntries(group.flatMap(storedParts).filter(({ location }) => location))
-    const valueOf = async (entry: WeightEntry): Promise<Tensor> => {
-      const bytes = raw.get(entry.name)
-      return bytes ? decode(bytes, entry.storage, entry.shape) : entry.read()
-    }
-    const values: (readonly [WeightEntry, Tensor])[] = []
-    for (const entry of group) {
-      const { quantized } = entry
-      values.push([
-        entry,
-        quantized ? dequantize(await valueOf(quantized.values), await valueOf(quantized.scales)) : await valueOf(entry),
-      ])
-    }
-    yield values
+/** The bytes that files hold of a group. */
+const readGroup = (group: readonly WeightEntry[]): Promise<Map<string, Uint8Array>> =>
+  readEntries(new Set(group.flatMap(storedOf).filter(({ location }) => location)))
+
+async function valueOf(entry: WeightEntry, raw: ReadonlyMap<string, Uint8Array>): Promise<Tensor> {
+  const { name, storage, shape, quantized } = entry
+  if (quantized) return dequantize(await valueOf(quantized.values, raw), await valueOf(quantized.scales, raw))
+  const bytes = raw.get(name)
+  return bytes ? decode(bytes, storage, shape) : entry.read()
+}
+
+type Valued = readonly [entry: WeightEntry, value: Tensor]
+
+/** What is to be made is made when its turn comes: until it is used, nothing else can be. */
+function* valued(group: readonly WeightEntry[], values: ReadonlyMap<WeightEntry, Tensor>): Generator<Valued> {
+  let last: { readonly recipe: WeightRecipe; readonly made: readonly Tensor[] } | undefined
+  for (const entry of group) {
+    const recipe = entry.made?.by
+    if (recipe && recipe !== last?.recipe)
+      last = { recipe, made: recipe.make(recipe.of.map((one) => values.get(one) as Tensor)) }
+    yield [entry, (recipe ? last?.made[entry.made?.index ?? 0] : values.get(entry)) as Tensor]
+  }
+}
+
+/**
+ * The values of weights a few at a time, in the order given; those that lie together come in one read, while those before
+ * are used. A group is gone through once and in one turn: what is made of weights is good until the next value.
+ */
+export async function* readInGroups(entries: Iterable<WeightEntry>): AsyncGenerator<Iterable<Valued>> {
+  const all = [...groups(entries)]
+  let next = all[0] && readGroup(all[0])
+  for (const [i, group] of all.entries()) {
+    const raw = (await next) as Map<string, Uint8Array>
+    next = all[i + 1] && readGroup(all[i + 1] as WeightEntry[])
+    // Whoever leaves off hears of no failure.
+    next?.catch(() => undefined)
+    const values = new Map<WeightEntry, Tensor>()
+    for (const entry of group.flatMap((one) => one.made?.by.of ?? [one]))
+      if (!values.has(entry)) values.set(entry, await valueOf(entry, raw))
+    yield valued(group, values)
   }
 }

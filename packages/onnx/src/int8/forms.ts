@@ -1,5 +1,6 @@
 import { type Tensor, tensor } from '@dual-encoder/core'
 import type { Matrix } from './matrix'
+import { simdBlocks, simdColumns, simdKept } from './simd'
 
 /** The byte of a block that stands for 0. */
 const ZERO = 128
@@ -13,16 +14,21 @@ const scaleOf = (largest: number): number => Math.fround(largest / LARGEST) || 1
 
 /**
  * Bytes `[out, blocks, size]` and scales `[out, blocks]`, zeros behind the end of a row. What a file holds as int8 stays
- * what it is where nothing multiplies its columns and no block lies in two of its groups.
+ * what it is where nothing multiplies its columns and no block lies in two of its groups. Good until the next matrix.
  * @param factors what the columns are multiplied by
  */
 export function blocksOf(matrix: Matrix, size: number, factors?: Float32Array): Tensor[] {
   const { values, scales, outputs, inputs } = matrix
   const blocks = Math.ceil(inputs / size)
   const groups = scales.length / outputs
-  const bytes = new Uint8Array(outputs * blocks * size).fill(ZERO)
-  const made = new Float32Array(outputs * blocks)
   const isKept = values instanceof Int8Array && !factors && (groups === 1 || (inputs / groups) % size === 0)
+  const quick = isKept ? simdKept(matrix, size) : simdBlocks(matrix, size, factors)
+  const { bytes, made } = quick ?? {
+    bytes: new Uint8Array(outputs * blocks * size).fill(ZERO),
+    made: new Float32Array(outputs * blocks),
+  }
+  const tensors = [tensor(bytes, [outputs, blocks, size]), tensor(made, [outputs, blocks])]
+  if (quick) return tensors
   const by = factors ?? new Float32Array(inputs).fill(1)
   for (let row = 0; row < outputs; row++)
     for (let block = 0; block < blocks; block++) {
@@ -34,7 +40,7 @@ export function blocksOf(matrix: Matrix, size: number, factors?: Float32Array): 
       made[at] = isKept ? scale : scaleOf(largestIn(values, from, by, start, count) * scale)
       round(bytes, at * size, values, from, by, start, count, isKept ? 1 : scale / (made[at] as number))
     }
-  return [tensor(bytes, [outputs, blocks, size]), tensor(made, [outputs, blocks])]
+  return tensors
 }
 
 type Values = Matrix['values']
@@ -67,15 +73,20 @@ function round(
 
 /**
  * Values `[in, out]`, scales `[out]`, and the sums `[1, out]` of the rows of a weight. What a file holds as int8 stays what
- * it is where nothing multiplies its columns.
+ * it is where nothing multiplies its columns. Good until the next matrix.
  */
 export function rowsOf(matrix: Matrix, factors?: Float32Array): Tensor[] {
   const { values, scales, outputs, inputs } = matrix
   const isKept = values instanceof Int8Array && !factors
+  const quick = simdColumns(matrix, isKept, factors)
+  const { transposed, made, sums } = quick ?? {
+    transposed: new Int8Array(values.length),
+    made: new Float32Array(outputs),
+    sums: new Float32Array(outputs),
+  }
+  const tensors = [tensor(transposed, [inputs, outputs]), tensor(made, [outputs]), tensor(sums, [1, outputs])]
+  if (quick) return tensors
   const by = factors ?? new Float32Array(inputs).fill(1)
-  const made = new Float32Array(outputs)
-  const sums = new Float32Array(outputs)
-  const transposed = new Int8Array(values.length)
   const steps = new Float64Array(TILE)
   const added = new Int32Array(TILE)
   for (let first = 0; first < outputs; first += TILE) {
@@ -98,5 +109,5 @@ export function rowsOf(matrix: Matrix, factors?: Float32Array): Tensor[] {
     }
     for (let i = 0; i < count; i++) sums[first + i] = (added[i] as number) * (made[first + i] as number)
   }
-  return [tensor(transposed, [inputs, outputs]), tensor(made, [outputs]), tensor(sums, [1, outputs])]
+  return tensors
 }

@@ -2,13 +2,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { modelCard, readSafetensors, type Tensor, tensor, type Warning } from '@dual-encoder/core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { AutoModel, CLIPModel, VisionTextDualEncoderModel } from '../families'
 import type { OnnxModel } from '../model'
 import type { OnnxOptions } from '../options'
 import { quantizationCanary } from './canary'
 import { blocksOf, rowsOf } from './forms'
-import { addProducts } from './matrix'
+import { measure } from './matrix'
 import { quantizationReport } from './report'
 
 const fixture = (name: string) => resolve(import.meta.dirname, '../../../../parity-tests/fixtures', name)
@@ -190,12 +190,78 @@ it('makes of an int8 file what its float32 values give, to a byte', () => {
     expect(far(0)).toBeLessThanOrEqual(1)
     expect(far(1)).toBeLessThan(1e-6)
   }
-  const sums = new Float32Array(outputs)
-  addProducts(sums, stored, factors)
   const row = Array.from(whole.values as Float32Array)
     .slice(0, inputs)
     .reduce((sum, value, i) => sum + value * factors[i]!, 0)
-  expect(sums[0]).toBeCloseTo(row, 3)
+  expect(measure(stored, factors).products[0]).toBeCloseTo(row, 3)
+})
+
+it.each([
+  ['int8', (i: number) => ((i * 7919) % 255) - 127],
+  ['float32', (i: number) => Math.sin(i * 12.9898)],
+] as const)('rounds %s in WebAssembly as it does without', async (kind, value) => {
+  const [outputs, inputs] = [144, 96]
+  const count = { length: outputs * inputs }
+  const values =
+    kind === 'int8' ? Int8Array.from(count, (_, i) => value(i)) : Float32Array.from(count, (_, i) => value(i))
+  const scales = Array.from({ length: outputs }, (_, i) => (kind === 'int8' ? (i % 9) / 1000 : 1))
+  const factors = Float32Array.from({ length: inputs }, (_, i) => 0.5 + ((i * 31) % 7))
+  const of = matrix(values, inputs, scales)
+  const made = async () => {
+    vi.resetModules()
+    const [forms, measuring, simd] = [await import('./forms'), await import('./matrix'), await import('./simd')]
+    const { largest, products } = measuring.measure(of, factors)
+    const kept = (tensors: readonly Tensor[]) => tensors.map(({ data }) => (data as Float32Array | Int8Array).slice())
+    const rows = kept(forms.rowsOf(of, factors))
+    const all = [
+      ...kept(forms.blocksOf(of, 16, factors)),
+      ...kept(forms.blocksOf(of, 32)),
+      ...rows.slice(0, 2),
+      ...kept(forms.rowsOf(of)).slice(0, 2),
+      largest,
+      products,
+    ]
+    return { isQuick: simd.simdMeasure(of, factors, largest.slice()) !== undefined, all, rows }
+  }
+  const quick = await made()
+  vi.stubGlobal('WebAssembly', undefined)
+  const plain = await made().finally(() => {
+    vi.unstubAllGlobals()
+    vi.resetModules()
+  })
+  expect([quick.isQuick, plain.isQuick]).toEqual([true, false])
+  for (const [i, data] of quick.all.entries()) {
+    const apart = Array.from(data, (one, at) => Math.abs(one - plain.all[i]![at]!))
+    const largest = Math.max(...Array.from(data, Math.abs))
+    const isFloat = data instanceof Float32Array || data instanceof Float64Array
+    expect(Math.max(...apart)).toBeLessThanOrEqual(isFloat ? 3e-7 * largest : 1)
+    // Of bytes, only what lies halfway between two.
+    if (!isFloat) expect(apart.filter((one) => one > 0).length).toBeLessThan(data.length / 1000)
+  }
+  const [columns, ofRows, sums] = quick.rows.map((data) => Array.from(data, Number)) as [number[], number[], number[]]
+  for (const [row, sum] of sums.entries()) {
+    const bytes = columns.filter((_, i) => i % outputs === row)
+    expect(sum).toBeCloseTo(bytes.reduce((all, byte) => all + byte) * ofRows[row]!, 3)
+  }
+})
+
+it('reads an int8 checkpoint in one go, whatever is made of its parts', async () => {
+  const [weights, config] = await Promise.all(
+    ['model.safetensors', 'config.json'].map((name) => readFile(join(fixture('int8/vit-bert'), name))),
+  )
+  const reads: string[] = []
+  const source = {
+    read: (name: string, range?: readonly [number, number]) => {
+      const file = { 'model.safetensors': weights, 'config.json': config }[name]
+      reads.push(name)
+      return Promise.resolve(range ? file?.subarray(...range) : file)
+    },
+  }
+  await using model = await VisionTextDualEncoderModel.fromPretrained(source, { dtype: 'int8' })
+  reads.length = 0
+  await model.forward(await inputsOf('towers/vit-bert'))
+  // Either encoder, the positions that a table is computed of, and the logit scale.
+  expect(reads).toHaveLength(4)
 })
 
 describe('a canary', () => {

@@ -1,7 +1,14 @@
 import { type Tensor, tensor } from '@dual-encoder/core'
-import { float32Of, type Norm, type Param, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
+import {
+  float32Of,
+  type Norm,
+  type Param,
+  type WeightEntry,
+  type WeightRecipe,
+  type Weights,
+} from '@dual-encoder/core/backend'
 import { blocksOf, rowsOf } from './forms'
-import { addProducts, balance, matrixOf } from './matrix'
+import { balance, measure, storedMatrix } from './matrix'
 import type { Int8Form, Int8Plan } from './plan'
 
 /** One of the tensors that a graph reads in place of a float32 weight `[out, in]`. */
@@ -29,6 +36,19 @@ export interface Int8Layer {
 
 const STORAGE = { uint8: 'U8', int8: 'I8', float32: 'F32' } as const
 
+const madeWeight = (
+  weight: Pick<WeightEntry, 'name' | 'shape' | 'storage'>,
+  made: NonNullable<WeightEntry['made']>,
+): WeightEntry => ({
+  ...weight,
+  made,
+  read: async () => {
+    const { of, make } = made.by
+    const { data, dims, dtype } = make(await Promise.all(of.map((entry) => entry.read())))[made.index] as Tensor
+    return tensor(data.slice(), dims, dtype)
+  },
+})
+
 /**
  * The int8 weights of one encoder, made when they are read. A norm's outlying channels would cost all others their
  * precision: its bias goes into the bias of the layer behind it, and its gain is shared out between activations and
@@ -38,8 +58,6 @@ const STORAGE = { uint8: 'U8', int8: 'I8', float32: 'F32' } as const
 export class Int8Weights {
   /** All that graphs read: the checkpoint's weights, and what was made of them. */
   readonly weights: Map<string, WeightEntry>
-  /** The parts of a layer are read one after another. */
-  #last?: { readonly prefix: string; readonly made: Promise<Tensor[]> }
 
   constructor(
     private readonly given: Weights,
@@ -74,12 +92,9 @@ export class Int8Weights {
           ]
     const normed = norm && { bias: part('bias', 'float32', [outputs]), gain: part('gain', 'float32', [inputs]) }
     const all = normed ? [...parts, normed.bias, normed.gain] : parts
-    const made = () => {
-      if (this.#last?.prefix !== prefix) this.#last = { prefix, made: this.#made(entry, form, bias, norm) }
-      return this.#last.made
-    }
-    for (const [i, { name, element, shape }] of all.entries())
-      this.weights.set(name, { name, shape, storage: STORAGE[element], read: async () => (await made())[i] as Tensor })
+    const by = this.#recipe(entry, form, bias, norm)
+    for (const [index, { name, element, shape }] of all.entries())
+      this.weights.set(name, madeWeight({ name, shape, storage: STORAGE[element] }, { by, index }))
     return { form, parts, normed }
   }
 
@@ -91,28 +106,31 @@ export class Int8Weights {
     const stored = this.given.get(name)?.quantized
     if (!stored || stored.scales.shape[1] !== 1) return undefined
     const part = (entry: WeightEntry, kind: string, element: Int8Part['element']): Int8Part => {
-      const made = { name: `${name}.int8_${kind}`, shape: entry.shape, storage: STORAGE[element] }
-      this.weights.set(made.name, { ...made, read: () => entry.read() })
-      return { ...made, element }
+      const part = { name: `${name}.int8_${kind}`, shape: entry.shape }
+      this.weights.set(part.name, { ...entry, ...part })
+      return { ...part, element }
     }
     return [part(stored.values, 'table', 'int8'), part(stored.scales, 'table_scales', 'float32')]
   }
 
-  async #values({ name }: Param): Promise<Float32Array> {
-    return float32Of(await (this.given.get(name) as WeightEntry).read())
-  }
-
-  async #made(entry: WeightEntry, form: Int8Form, bias: Param | undefined, norm: Norm | undefined): Promise<Tensor[]> {
+  #recipe(entry: WeightEntry, form: Int8Form, bias: Param | undefined, norm: Norm | undefined): WeightRecipe {
     const inRows = form.form === 'rows'
-    const matrix = await matrixOf(entry, inRows || norm !== undefined)
-    const made = (factors?: Float32Array) => (inRows ? rowsOf(matrix, factors) : blocksOf(matrix, form.size, factors))
-    if (!norm) return made()
-    const { outputs, inputs } = matrix
-    const gains = await this.#values(norm.weight)
-    const added = bias ? (await this.#values(bias)).slice() : new Float32Array(outputs)
-    if (norm.bias) addProducts(added, matrix, await this.#values(norm.bias))
-    const factors = balance(matrix, gains)
-    const shared = gains.map((gain, i) => gain / (factors[i] as number))
-    return [...made(factors), tensor(added, [outputs]), tensor(shared, [inputs])]
+    const stored = storedMatrix(entry, inRows || norm !== undefined)
+    const beside = [norm?.weight, norm?.bias, norm && bias].map((param) => param && this.given.get(param.name))
+    const make = (values: readonly Tensor[]) => {
+      const rest = values.slice(stored.of.length).map(float32Of)
+      const [gains, offsets, own] = beside.map((found) => found && (rest.shift() as Float32Array))
+      const matrix = stored.matrix(values)
+      const rounded = (factors?: Float32Array) =>
+        inRows ? rowsOf(matrix, factors) : blocksOf(matrix, form.size, factors)
+      if (!gains) return rounded()
+      const { outputs, inputs } = matrix
+      const measures = measure(matrix, offsets ?? new Float32Array(inputs))
+      const factors = balance(measures, gains)
+      const added = Float32Array.from(measures.products, (product, row) => product + (own?.[row] ?? 0))
+      const shared = gains.map((gain, i) => gain / (factors[i] as number))
+      return [...rounded(factors), tensor(added, [outputs]), tensor(shared, [inputs])]
+    }
+    return { of: [...stored.of, ...beside.filter((found) => found !== undefined)], make }
   }
 }

@@ -1,10 +1,10 @@
 import { BackendError, OptionError } from '@dual-encoder/core'
-import { readEntries, readInGroups, type WeightEntry } from '@dual-encoder/core/backend'
+import { inFileOrder, readEntries, readInGroups, type WeightEntry } from '@dual-encoder/core/backend'
 import type { OnnxOptions } from '../options'
 import { startThreads } from './browser-threads'
 import type { Engine, StoredWeights, Runtime } from './runtime'
 import { TensorStore } from './tensor-store'
-import { weightBytes, isRawFloat32 } from './weight-bytes'
+import { isRawFloat32, keptBytes } from './weight-bytes'
 
 const PROVIDERS = ['wasm', 'webgpu']
 
@@ -48,8 +48,8 @@ async function load(providers: readonly string[], options: OnnxOptions): Promise
 /** Only the bytes of the weights asked for are fetched, neighbours in one request; each becomes an external file. */
 async function storeWeights(entries: readonly WeightEntry[]): Promise<StoredWeights> {
   const bytes = await readEntries(entries.filter(isRawFloat32))
-  for await (const group of readInGroups(entries.filter(({ name }) => !bytes.has(name))))
-    for (const [{ name }, value] of group) bytes.set(name, weightBytes(value))
+  for await (const group of readInGroups(inFileOrder(entries.filter(({ name }) => !bytes.has(name)))))
+    for (const [entry, value] of group) bytes.set(entry.name, keptBytes(entry, value))
   const externalData = [...bytes].map(([path, data]) => ({ path, data }))
   return {
     dataOf: ({ name }) => ({ location: name, offset: 0, length: bytes.get(name)?.length ?? 0 }),

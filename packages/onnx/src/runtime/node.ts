@@ -1,9 +1,9 @@
 import { mkdtemp, open, rm } from 'node:fs/promises'
-import { rmSync } from 'node:fs'
+import { rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BackendError } from '@dual-encoder/core'
-import { sizeOf, readInGroups, type WeightEntry } from '@dual-encoder/core/backend'
+import { inFileOrder, sizeOf, readInGroups, type WeightEntry } from '@dual-encoder/core/backend'
 import type { InferenceSession } from 'onnxruntime-common'
 import type OrtNode from 'onnxruntime-node'
 import type { TensorProto } from '../graph/proto'
@@ -11,7 +11,7 @@ import type { OnnxOptions } from '../options'
 import { threadEngine } from './node-engine'
 import type { Engine, StoredWeights, Runtime } from './runtime'
 import { openThreadStore } from './node-store'
-import { bytesEach, weightBytes, isRawFloat32 } from './weight-bytes'
+import { bytesEach, isRawFloat32, keptBytes, weightBytes } from './weight-bytes'
 
 /** onnxruntime-node is CommonJS: one copy for ESM and CJS callers. */
 async function loadOrt(): Promise<typeof OrtNode> {
@@ -68,7 +68,7 @@ async function storeWeights(entries: readonly WeightEntry[]): Promise<StoredWeig
   await checkUnchanged(mapped)
   const inline = new Map<string, Uint8Array>()
   for await (const group of readInGroups(rest))
-    for (const [{ name }, value] of group) inline.set(name, weightBytes(value))
+    for (const [entry, value] of group) inline.set(entry.name, keptBytes(entry, value))
   return {
     dataOf: ({ name, location }) =>
       inline.get(name) ?? {
@@ -98,10 +98,11 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<StoredWeight
     const file = await open(join(folder, 'weights'), 'wx')
     try {
       let offset = 0
-      for await (const group of readInGroups(entries))
+      for await (const group of readInGroups(inFileOrder(entries)))
         for (const [{ name }, value] of group) {
           const bytes = weightBytes(value)
-          for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten
+          // What was made has gone once the next is made; and the engine stops this thread for far longer.
+          for (let done = 0; done < bytes.length;) done += writeSync(file.fd, bytes, done)
           located.set(name, { location: 'weights', offset, length: bytes.length })
           offset += bytes.length
         }

@@ -8,6 +8,10 @@ export function weightBytes(value: Tensor): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
+/** The same, to be kept: what is made of weights is good until the next is made. */
+export const keptBytes = (entry: WeightEntry, value: Tensor): Uint8Array =>
+  entry.made ? weightBytes(value).slice() : weightBytes(value)
+
 /** Bytes of a value in a graph. */
 export const bytesEach = ({ storage }: WeightEntry): number => (storage === 'I8' || storage === 'U8' ? 1 : 4)
 

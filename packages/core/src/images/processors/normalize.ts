@@ -1,6 +1,7 @@
 import type { RawImage } from '../raw-image'
 import type { Rounding } from '../resize/coefficients'
-import { Reservations, simd } from '../resize/simd-memory'
+import { Reservations } from '../../platform/wasm'
+import { simd } from '../resize/simd-memory'
 
 /** A prepared picture: `[3, height, width]`. */
 export interface Planes {

@@ -44,30 +44,3 @@ export function simd(): SimdModule | undefined {
   if (module === undefined) module = instantiate<SimdModule>(RESIZE_WASM) ?? null
   return module ?? undefined
 }
-
-const PAGE = 65536
-/** WebAssembly memory never shrinks: beyond this the plain versions are taken. */
-const MAX_MEMORY = 1 << 26
-
-/** Bytes up to a multiple of a vector's. */
-export const align = (bytes: number): number => (bytes + 15) & ~15
-
-/** Parts of the module's memory, given anew at each call. */
-export class Reservations {
-  #top = PAGE
-
-  /** Vectors may reach 16 bytes beyond it. */
-  reserve(bytes: number): number {
-    const at = this.#top
-    this.#top += align(bytes) + 16
-    return at
-  }
-
-  /** @returns undefined where that is too much */
-  memory({ memory }: SimdModule): Uint8Array | undefined {
-    if (this.#top > MAX_MEMORY) return undefined
-    const missing = this.#top - memory.buffer.byteLength
-    if (missing > 0) memory.grow(Math.ceil(missing / PAGE))
-    return new Uint8Array(memory.buffer)
-  }
-}

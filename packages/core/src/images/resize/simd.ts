@@ -1,6 +1,7 @@
 import type { RawImage } from '../raw-image'
+import { align, Reservations } from '../../platform/wasm'
 import type { Pass } from './coefficients'
-import { align, Reservations, simd } from './simd-memory'
+import { simd } from './simd-memory'
 
 /*
  * The passes of `passes.ts` by the WebAssembly of tools/simd/resize.as, to the same bits.

@@ -1,0 +1,171 @@
+import { instantiate, Reservations } from '@dual-encoder/core/backend'
+import type { Matrix } from './matrix'
+import { INT8_WASM } from './simd-module'
+
+/*
+ * The sums of matrix.ts and the rounding of forms.ts by the WebAssembly of tools/simd/int8.as: by the plain versions, two
+ * encoders of 86 million parameters would take two seconds. Undefined where it cannot be done here.
+ */
+
+/** Where rows are, whether they are int8, how many, how long, their scales, what multiplies columns, and room for one. */
+type Rows = [rows: number, isInt8: number, count: number, width: number, scales: number, by: number, line: number]
+
+interface Int8Module {
+  readonly memory: WebAssembly.Memory
+  readonly measure: (...args: [...Rows, x: number, largest: number, products: number]) => void
+  readonly blocks: (...args: [...Rows, size: number, bytes: number, made: number]) => void
+  readonly flip: (bytes: number, count: number) => void
+  readonly columns: (
+    ...args: [
+      ...Rows,
+      isKept: number,
+      bytes: number,
+      square: number,
+      outputs: number,
+      target: number,
+      made: number,
+      sums: number,
+    ]
+  ) => void
+}
+
+let module: Int8Module | null | undefined
+
+function simd(): Int8Module | undefined {
+  if (module === undefined) module = instantiate<Int8Module>(INT8_WASM) ?? null
+  return module ?? undefined
+}
+
+/** Values of a vector of bytes. */
+const LANES = 16
+/** Rows in memory at a time, a multiple of `LANES`: of a tower's matrices, what a second-level cache holds. */
+const ROWS = 64
+
+/** The module's memory while it has a matrix. */
+interface Room {
+  readonly wasm: Int8Module
+  /** Where the parts lie that were asked for. */
+  readonly at: readonly number[]
+  floats(at: number, count: number): Float32Array
+  bytes(at: number, count: number): Uint8Array
+  /** Every row once. */
+  each(run: (rows: Rows, first: number, count: number) => void): void
+}
+
+/** @param sizes of other parts of its memory, in bytes */
+function roomFor(matrix: Matrix, by: Float32Array | undefined, sizes: readonly number[]): Room | undefined {
+  const { values, scales, outputs, inputs } = matrix
+  const wasm = inputs % LANES === 0 && scales.length === outputs ? simd() : undefined
+  if (!wasm) return undefined
+  const room = new Reservations()
+  const rowBytes = inputs * values.BYTES_PER_ELEMENT
+  const [rows, ofRows, columns, line] = [ROWS * rowBytes, ROWS * 4, inputs * 4, inputs * 4].map((size) =>
+    room.reserve(size),
+  ) as [number, number, number, number]
+  const at = sizes.map((size) => room.reserve(size))
+  const memory = room.memory(wasm)
+  if (!memory) return undefined
+  const floats = (at: number, count: number) => new Float32Array(memory.buffer, at, count)
+  const all = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+  const isInt8 = Number(values instanceof Int8Array)
+  if (by) floats(columns, inputs).set(by)
+  else floats(columns, inputs).fill(1)
+  return {
+    wasm,
+    at,
+    floats,
+    bytes: (at, count) => memory.subarray(at, at + count),
+    each(run) {
+      for (let first = 0; first < outputs; first += ROWS) {
+        const count = Math.min(ROWS, outputs - first)
+        memory.set(all.subarray(first * rowBytes, (first + count) * rowBytes), rows)
+        floats(ofRows, count).set(scales.subarray(first, first + count))
+        run([rows, isInt8, count, inputs, ofRows, columns, line], first, count)
+      }
+    },
+  }
+}
+
+/** Raises `largest` `[in]` to the largest value of each column, and gives the products `[out]` with `x` `[in]`. */
+export function simdMeasure(matrix: Matrix, x: Float32Array, largest: Float32Array): Float64Array | undefined {
+  const { outputs, inputs } = matrix
+  const room = roomFor(matrix, undefined, [inputs * 4, inputs * 4, ROWS * 8])
+  if (!room) return undefined
+  const [xAt, largestAt, sumsAt] = room.at as [number, number, number]
+  room.floats(xAt, inputs).set(x)
+  room.floats(largestAt, inputs).set(largest)
+  const products = new Float64Array(outputs)
+  room.each((rows, first, count) => {
+    room.wasm.measure(...rows, xAt, largestAt, sumsAt)
+    const sums = room.bytes(sumsAt, count * 8)
+    products.set(new Float64Array(sums.buffer, sums.byteOffset, count), first)
+  })
+  largest.set(room.floats(largestAt, inputs))
+  return products
+}
+
+/*
+ * What follows gives views of the module's memory, which are good until it is used again: two encoders as arrays of their
+ * own would have the collector run ten times.
+ */
+
+/** Bytes and scales as `blocksOf` has them, of int8 that stays what it is. */
+export function simdKept(
+  { values, scales, outputs, inputs }: Matrix,
+  size: number,
+): { bytes: Uint8Array; made: Float32Array } | undefined {
+  const wasm = inputs % size === 0 && size % LANES === 0 && values instanceof Int8Array ? simd() : undefined
+  if (!wasm) return undefined
+  const room = new Reservations()
+  const count = (outputs * inputs) / size
+  const [at, madeAt] = [room.reserve(values.length), room.reserve(count * 4)]
+  const memory = room.memory(wasm)
+  if (!memory) return undefined
+  const [bytes, made] = [memory.subarray(at, at + values.length), new Float32Array(memory.buffer, madeAt, count)]
+  bytes.set(values)
+  wasm.flip(at, values.length)
+  const each = count / scales.length
+  for (const [i, scale] of scales.entries()) made.fill(scale, i * each, (i + 1) * each)
+  return { bytes, made }
+}
+
+/** Bytes and scales as `blocksOf` has them. */
+export function simdBlocks(
+  matrix: Matrix,
+  size: number,
+  factors: Float32Array | undefined,
+): { bytes: Uint8Array; made: Float32Array } | undefined {
+  const { outputs, inputs } = matrix
+  if (size % LANES !== 0 || inputs % size !== 0) return undefined
+  const blocks = inputs / size
+  const room = roomFor(matrix, factors, [outputs * inputs, outputs * blocks * 4])
+  if (!room) return undefined
+  const [bytesAt, madeAt] = room.at as [number, number]
+  room.each((rows, first) => {
+    room.wasm.blocks(...rows, size, bytesAt + first * inputs, madeAt + first * blocks * 4)
+  })
+  return { bytes: room.bytes(bytesAt, outputs * inputs), made: room.floats(madeAt, outputs * blocks) }
+}
+
+/** Values `[in, out]`, scales and sums as `rowsOf` has them. */
+export function simdColumns(
+  matrix: Matrix,
+  isKept: boolean,
+  factors: Float32Array | undefined,
+): { transposed: Int8Array; made: Float32Array; sums: Float32Array } | undefined {
+  const { outputs, inputs } = matrix
+  const sizes = [inputs * outputs, outputs * 4, outputs * 4, LANES * inputs, 512]
+  const room = outputs % LANES === 0 ? roomFor(matrix, factors, sizes) : undefined
+  if (!room) return undefined
+  const [target, madeAt, sumsAt, bytes, square] = room.at as [number, number, number, number, number]
+  room.each((rows, first) => {
+    const [made, sums] = [madeAt + first * 4, sumsAt + first * 4]
+    room.wasm.columns(...rows, Number(isKept), bytes, square, outputs, target + first, made, sums)
+  })
+  const { buffer, byteOffset, length } = room.bytes(target, inputs * outputs)
+  return {
+    transposed: new Int8Array(buffer, byteOffset, length),
+    made: room.floats(madeAt, outputs),
+    sums: room.floats(sumsAt, outputs),
+  }
+}

@@ -1,0 +1,195 @@
+/*
+ * AssemblyScript. The rounding of packages/onnx/src/int8/forms.ts and the sums of matrix.ts in WebAssembly SIMD.
+ *
+ * A matrix comes in rows of `width` values, a multiple of 16: float32, or int8 where `isInt8`. Either is multiplied by
+ * the row's scale. `line` has room for a row of float32.
+ */
+
+// @ts-ignore: decorator
+@inline
+function across(lanes: v128): f32 {
+  return max(
+    max(f32x4.extract_lane(lanes, 0), f32x4.extract_lane(lanes, 1)),
+    max(f32x4.extract_lane(lanes, 2), f32x4.extract_lane(lanes, 3)),
+  )
+}
+
+/** The float32 values of a row, times those of `by`; where they lie. */
+function widened(row: usize, isInt8: bool, by: usize, width: i32, line: usize): usize {
+  const end = row + ((<usize>width) << (isInt8 ? 0 : 2))
+  let to = line
+  if (isInt8)
+    for (let from = row; from < end; from += 8) {
+      const words = v128.load_ext<i8>(from)
+      v128.store(to, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(words)), v128.load(by)))
+      v128.store(to, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(words)), v128.load(by, 16)), 16)
+      to += 32
+      by += 32
+    }
+  else
+    for (let from = row; from < end; from += 16) {
+      v128.store(to, f32x4.mul(v128.load(from), v128.load(by)))
+      to += 16
+      by += 16
+    }
+  return line
+}
+
+/** Of `count` values. */
+// @ts-ignore: decorator
+@inline
+function largestIn(values: usize, count: i32): f32 {
+  let a = f32x4.splat(0), b = f32x4.splat(0), c = f32x4.splat(0), d = f32x4.splat(0)
+  for (const end = values + ((<usize>count) << 2); values < end; values += 64) {
+    a = f32x4.pmax(a, f32x4.abs(v128.load(values)))
+    b = f32x4.pmax(b, f32x4.abs(v128.load(values, 16)))
+    c = f32x4.pmax(c, f32x4.abs(v128.load(values, 32)))
+    d = f32x4.pmax(d, f32x4.abs(v128.load(values, 48)))
+  }
+  return across(f32x4.pmax(f32x4.pmax(a, b), f32x4.pmax(c, d)))
+}
+
+/** What the largest value becomes 127 by, where it is `largest * scale`. */
+// @ts-ignore: decorator
+@inline
+function scaleOf(largest: f32, scale: f32): f32 {
+  const made = <f32>(<f64>largest * <f64>scale / 127.0)
+  return made == 0 ? 1 : made
+}
+
+/** 16 values times `step`, rounded: bytes of which 128 is 0. */
+// @ts-ignore: decorator
+@inline
+function rounded(values: usize, step: v128): v128 {
+  const half = f32x4.splat(128.5)
+  const a = i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.mul(v128.load(values), step), half))
+  const b = i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.mul(v128.load(values, 16), step), half))
+  const c = i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.mul(v128.load(values, 32), step), half))
+  const d = i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.mul(v128.load(values, 48), step), half))
+  return i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d))
+}
+
+/** Raises `largest` `[width]` to the rows' absolute values, and gives the products of the rows with `x`, without their scales. */
+export function measure(
+  rows: usize, isInt8: bool, count: i32, width: i32, scales: usize, ones: usize, line: usize,
+  x: usize, largest: usize, products: usize,
+): void {
+  const stride = (<usize>width) << (isInt8 ? 0 : 2)
+  const end = (<usize>width) << 2
+  for (let i = 0; i < count; i++) {
+    const values = widened(rows, isInt8, ones, width, line)
+    const scale = f32x4.splat(load<f32>(scales))
+    let a = f64x2.splat(0), b = f64x2.splat(0)
+    for (let at: usize = 0; at < end; at += 16) {
+      const four = v128.load(values + at)
+      const by = v128.load(x + at)
+      v128.store(largest + at, f32x4.pmax(v128.load(largest + at), f32x4.abs(f32x4.mul(four, scale))))
+      a = f64x2.add(a, f64x2.mul(f64x2.promote_low_f32x4(four), f64x2.promote_low_f32x4(by)))
+      const four2 = i8x16.shuffle(four, four, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)
+      const by2 = i8x16.shuffle(by, by, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)
+      b = f64x2.add(b, f64x2.mul(f64x2.promote_low_f32x4(four2), f64x2.promote_low_f32x4(by2)))
+    }
+    const sum = f64x2.add(a, b)
+    store<f64>(products, f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1))
+    products += 8
+    rows += stride
+    scales += 4
+  }
+}
+
+/** Bytes `[count, width]` and scales `[count, width / size]` of rows, their columns times `factors`; `size` is a multiple of 16. */
+export function blocks(
+  rows: usize, isInt8: bool, count: i32, width: i32, scales: usize, factors: usize, line: usize,
+  size: i32, bytes: usize, made: usize,
+): void {
+  const stride = (<usize>width) << (isInt8 ? 0 : 2)
+  for (let i = 0; i < count; i++) {
+    let values = widened(rows, isInt8, factors, width, line)
+    const scale = load<f32>(scales)
+    for (let column = 0; column < width; column += size) {
+      const own = scaleOf(largestIn(values, size), scale)
+      store<f32>(made, own)
+      made += 4
+      const step = f32x4.splat(scale / own)
+      for (const end = values + ((<usize>size) << 2); values < end; values += 64) {
+        v128.store(bytes, rounded(values, step))
+        bytes += 16
+      }
+    }
+    rows += stride
+    scales += 4
+  }
+}
+
+/** Int8 as bytes of which 128 is 0, where they lie; a multiple of 16. */
+export function flip(bytes: usize, count: i32): void {
+  const sign = i8x16.splat(-128)
+  for (const end = bytes + <usize>count; bytes < end; bytes += 16) v128.store(bytes, v128.xor(v128.load(bytes), sign))
+}
+
+// @ts-ignore: decorator
+@inline
+function low(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+}
+// @ts-ignore: decorator
+@inline
+function high(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+}
+/** Rows of 16 bytes, `i` and `i + 8` of which go to `2 i` and `2 i + 1`, byte by byte: four times that swaps rows and columns. */
+// @ts-ignore: decorator
+@inline
+function interleave(from: usize, stride: usize, to: usize, next: usize): void {
+  for (let i = 0; i < 8; i++) {
+    const a = v128.load(from)
+    const b = v128.load(from + (stride << 3))
+    v128.store(to, low(a, b))
+    v128.store(to + next, high(a, b))
+    from += stride
+    to += next << 1
+  }
+}
+
+/**
+ * `count` rows, a multiple of 16, their columns times `factors`, as signed columns `[width, count]` that lie `outputs` bytes
+ * apart, with a scale each and the sums of what they became. Int8 stays what it is where `isKept`. `square` is room for two
+ * squares of 256 bytes, `bytes` for 16 rows.
+ */
+export function columns(
+  rows: usize, isInt8: bool, count: i32, width: i32, scales: usize, factors: usize, line: usize,
+  isKept: bool, bytes: usize, square: usize, outputs: i32, target: usize, made: usize, sums: usize,
+): void {
+  const stride = (<usize>width) << (isInt8 ? 0 : 2)
+  const sign = i8x16.splat(-128)
+  for (let first = 0; first < count; first += 16) {
+    for (let row = bytes, end = bytes + (<usize>width << 4); row < end; row += width) {
+      const values = widened(rows, isInt8, factors, width, line)
+      const scale = load<f32>(scales)
+      const own = isKept ? scale : scaleOf(largestIn(values, width), scale)
+      const step = f32x4.splat(isKept ? 1 : scale / own)
+      let sum = i32x4.splat(0)
+      for (let at: usize = 0; at < <usize>width; at += 16) {
+        const signed = v128.xor(rounded(values + (at << 2), step), sign)
+        v128.store(row + at, signed)
+        sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(signed)))
+      }
+      const pair = i64x2.add(i64x2.extend_low_i32x4_s(sum), i64x2.extend_high_i32x4_s(sum))
+      const whole = i64x2.extract_lane(pair, 0) + i64x2.extract_lane(pair, 1)
+      store<f32>(made, own)
+      store<f32>(sums, <f32>(<f64>whole * <f64>own))
+      rows += stride
+      scales += 4
+      made += 4
+      sums += 4
+    }
+    const other = square + 256
+    for (let at: usize = 0, to = target + first; at < <usize>width; at += 16) {
+      interleave(bytes + at, width, square, 16)
+      interleave(square, 16, other, 16)
+      interleave(other, 16, square, 16)
+      interleave(square, 16, to, outputs)
+      to += (<usize>outputs) << 4
+    }
+  }
+}
