@@ -57,16 +57,21 @@ function scaleOf(largest: f32, scale: f32): f32 {
   return made == 0 ? 1 : made
 }
 
+/** Four values times `step`, to the nearest whole number, plus 128: a float32 of 3 * 2^22 has no room for parts. */
+// @ts-ignore: decorator
+@inline
+function nearest(values: v128, step: v128): v128 {
+  return i32x4.sub(f32x4.add(f32x4.mul(values, step), f32x4.splat(12583040)), i32x4.splat(0x4b400000))
+}
+
 /** 16 values times `step`, rounded: bytes of which 128 is 0. */
 // @ts-ignore: decorator
 @inline
 function rounded(values: usize, step: v128): v128 {
-  const half = f32x4.splat(128.5)
-  const a = i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.mul(v128.load(values), step), half))
-  const b = i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.mul(v128.load(values, 16), step), half))
-  const c = i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.mul(v128.load(values, 32), step), half))
-  const d = i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.mul(v128.load(values, 48), step), half))
-  return i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d))
+  return i8x16.narrow_i16x8_u(
+    i16x8.narrow_i32x4_s(nearest(v128.load(values), step), nearest(v128.load(values, 16), step)),
+    i16x8.narrow_i32x4_s(nearest(v128.load(values, 32), step), nearest(v128.load(values, 48), step)),
+  )
 }
 
 /** Raises `largest` `[width]` to the rows' absolute values, and gives the products of the rows with `x`, without their scales. */
@@ -79,17 +84,17 @@ export function measure(
   for (let i = 0; i < count; i++) {
     const values = widened(rows, isInt8, ones, width, line)
     const scale = f32x4.splat(load<f32>(scales))
-    let a = f64x2.splat(0), b = f64x2.splat(0)
-    for (let at: usize = 0; at < end; at += 16) {
-      const four = v128.load(values + at)
-      const by = v128.load(x + at)
-      v128.store(largest + at, f32x4.pmax(v128.load(largest + at), f32x4.abs(f32x4.mul(four, scale))))
-      a = f64x2.add(a, f64x2.mul(f64x2.promote_low_f32x4(four), f64x2.promote_low_f32x4(by)))
-      const four2 = i8x16.shuffle(four, four, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)
-      const by2 = i8x16.shuffle(by, by, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)
-      b = f64x2.add(b, f64x2.mul(f64x2.promote_low_f32x4(four2), f64x2.promote_low_f32x4(by2)))
+    let sum = f64x2.splat(0)
+    for (let at: usize = 0; at < end; at += 64) {
+      let part = f32x4.splat(0)
+      for (let four = at; four < at + 64; four += 16) {
+        const value = v128.load(values + four)
+        v128.store(largest + four, f32x4.pmax(v128.load(largest + four), f32x4.abs(f32x4.mul(value, scale))))
+        part = f32x4.add(part, f32x4.mul(value, v128.load(x + four)))
+      }
+      const rest = i8x16.shuffle(part, part, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)
+      sum = f64x2.add(sum, f64x2.add(f64x2.promote_low_f32x4(part), f64x2.promote_low_f32x4(rest)))
     }
-    const sum = f64x2.add(a, b)
     store<f64>(products, f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1))
     products += 8
     rows += stride

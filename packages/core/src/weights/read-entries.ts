@@ -4,14 +4,21 @@ import { decode } from './safetensors/dtypes'
 import type { WeightEntry, WeightLocation, WeightRecipe } from './entry'
 import { dequantize, storedParts } from './quantize'
 
-/** Bytes that are read and thrown away sooner than a further request is made. */
+/** Bytes that are read and thrown away sooner than a further request is made; a disk gives a megabyte while it is asked. */
 const GAP = 65_536
+const LOCAL_GAP = 2 ** 20
+
+/** Reads a part of the file in which a weight lies. */
+export type ReadFile = (location: WeightLocation, offset: number, length: number) => Promise<Uint8Array>
 
 /**
  * The raw bytes of several stored weights, in as few range reads as their places allow: the tower of
  * a checkpoint comes in one or two, and no other tower's bytes with it.
  */
-export async function readEntries(entries: Iterable<WeightEntry>): Promise<Map<string, Uint8Array>> {
+export async function readEntries(
+  entries: Iterable<WeightEntry>,
+  read: ReadFile = (location, offset, length) => location.read(offset, length),
+): Promise<Map<string, Uint8Array>> {
   const byFile = new Map<string, WeightEntry[]>()
   for (const entry of entries) {
     if (!entry.location) throw new CheckpointError('not-stored', `"${entry.name}" has no place in a file.`)
@@ -22,7 +29,7 @@ export async function readEntries(entries: Iterable<WeightEntry>): Promise<Map<s
   const bytes = new Map<string, Uint8Array>()
   for (const list of byFile.values()) {
     for (const run of runs(list)) {
-      const whole = await run.read(run.start, run.end - run.start)
+      const whole = await read(run.location, run.start, run.end - run.start)
       for (const { name, location } of run.entries) {
         const at = (location?.offset ?? 0) - run.start
         bytes.set(name, whole.subarray(at, at + (location?.length ?? 0)))
@@ -35,7 +42,7 @@ export async function readEntries(entries: Iterable<WeightEntry>): Promise<Map<s
 interface Run {
   readonly start: number
   end: number
-  readonly read: WeightLocation['read']
+  readonly location: WeightLocation
   readonly entries: WeightEntry[]
 }
 
@@ -43,12 +50,13 @@ interface Run {
 function runs(entries: readonly WeightEntry[]): Run[] {
   const found: Run[] = []
   for (const entry of [...entries].sort((a, b) => (a.location?.offset ?? 0) - (b.location?.offset ?? 0))) {
-    const { offset, length, read } = entry.location as WeightLocation
+    const location = entry.location as WeightLocation
+    const { offset, length, local } = location
     const run = found.at(-1)
-    if (run && offset - run.end <= GAP) {
+    if (run && offset - run.end <= (local ? LOCAL_GAP : GAP)) {
       run.end = Math.max(run.end, offset + length)
       run.entries.push(entry)
-    } else found.push({ start: offset, end: offset + length, read, entries: [entry] })
+    } else found.push({ start: offset, end: offset + length, location, entries: [entry] })
   }
   return found
 }
@@ -94,10 +102,6 @@ function* groups(entries: Iterable<WeightEntry>): Generator<WeightEntry[]> {
   if (group.length > 0) yield group
 }
 
-/** The bytes that files hold of a group. */
-const readGroup = (group: readonly WeightEntry[]): Promise<Map<string, Uint8Array>> =>
-  readEntries(new Set(group.flatMap(storedOf).filter(({ location }) => location)))
-
 async function valueOf(entry: WeightEntry, raw: ReadonlyMap<string, Uint8Array>): Promise<Tensor> {
   const { name, storage, shape, quantized } = entry
   if (quantized) return dequantize(await valueOf(quantized.values, raw), await valueOf(quantized.scales, raw))
@@ -119,17 +123,12 @@ function* valued(group: readonly WeightEntry[], values: ReadonlyMap<WeightEntry,
 }
 
 /**
- * The values of weights a few at a time, in the order given; those that lie together come in one read, while those before
- * are used. A group is gone through once and in one turn: what is made of weights is good until the next value.
+ * The values of weights a few at a time, in the order given; those that lie together come in one read. A group is
+ * gone through once and in one turn: what is made of weights is good until the next value.
  */
-export async function* readInGroups(entries: Iterable<WeightEntry>): AsyncGenerator<Iterable<Valued>> {
-  const all = [...groups(entries)]
-  let next = all[0] && readGroup(all[0])
-  for (const [i, group] of all.entries()) {
-    const raw = (await next) as Map<string, Uint8Array>
-    next = all[i + 1] && readGroup(all[i + 1] as WeightEntry[])
-    // Whoever leaves off hears of no failure.
-    next?.catch(() => undefined)
+export async function* readInGroups(entries: Iterable<WeightEntry>, read?: ReadFile): AsyncGenerator<Iterable<Valued>> {
+  for (const group of groups(entries)) {
+    const raw = await readEntries(new Set(group.flatMap(storedOf).filter(({ location }) => location)), read)
     const values = new Map<WeightEntry, Tensor>()
     for (const entry of group.flatMap((one) => one.made?.by.of ?? [one]))
       if (!values.has(entry)) values.set(entry, await valueOf(entry, raw))

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { modelCard, readSafetensors, type Tensor, tensor, type Warning } from '@dual-encoder/core'
+import { InferenceSession } from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { AutoModel, CLIPModel, VisionTextDualEncoderModel } from '../families'
 import type { OnnxModel } from '../model'
@@ -262,6 +263,29 @@ it('reads an int8 checkpoint in one go, whatever is made of its parts', async ()
   await model.forward(await inputsOf('towers/vit-bert'))
   // Either encoder, the positions that a table is computed of, and the logit scale.
   expect(reads).toHaveLength(4)
+})
+
+it('has one session for two models of the same int8 file, and another for what computes otherwise', async () => {
+  const created = vi.spyOn(InferenceSession, 'create')
+  const embeds = async (model: OnnxModel) =>
+    (await model.getTextFeatures({ inputIds: tensor(BigInt64Array.of(2n, 7n, 3n), [1, 3]) })).data
+  const load = (dtype?: 'int8' | 'int8-fast') =>
+    VisionTextDualEncoderModel.fromPretrained(fixture('int8/vit-bert'), dtype ? { dtype } : {})
+  try {
+    await using first = await load('int8')
+    await using second = await load('int8')
+    const wanted = await embeds(first)
+    expect(await embeds(second)).toEqual(wanted)
+    expect(created).toHaveBeenCalledTimes(1)
+    await first.dispose()
+    expect(await embeds(second)).toEqual(wanted)
+    await using fast = await load('int8-fast')
+    await using whole = await load()
+    for (const model of [fast, whole]) expect(await embeds(model)).not.toEqual(wanted)
+    expect(created).toHaveBeenCalledTimes(3)
+  } finally {
+    created.mockRestore()
+  }
 })
 
 describe('a canary', () => {

@@ -3,11 +3,19 @@ import { rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BackendError } from '@dual-encoder/core'
-import { inFileOrder, sizeOf, readInGroups, type WeightEntry } from '@dual-encoder/core/backend'
+import {
+  inFileOrder,
+  readInGroups,
+  sizeOf,
+  storedOf,
+  type WeightEntry,
+  type WeightLocation,
+} from '@dual-encoder/core/backend'
 import type { InferenceSession } from 'onnxruntime-common'
 import type OrtNode from 'onnxruntime-node'
 import type { TensorProto } from '../graph/proto'
 import type { OnnxOptions } from '../options'
+import { LocalReader, PART } from './node-reader'
 import { threadEngine } from './node-engine'
 import type { Engine, StoredWeights, Runtime } from './runtime'
 import { openThreadStore } from './node-store'
@@ -81,6 +89,13 @@ async function storeWeights(entries: readonly WeightEntry[]): Promise<StoredWeig
   }
 }
 
+/** Of a mapped file Linux takes into memory as much at once as was written at once: of a table few rows are looked up. */
+const PIECE = 2 ** 16
+
+/** What goes to the other file as it is, in parts: a table of words. */
+const isCopied = ({ made, location, storage }: WeightEntry): boolean =>
+  !made && location?.local !== undefined && location.length > PART && ['F32', 'I8', 'U8'].includes(storage)
+
 async function writeAside(entries: readonly WeightEntry[]): Promise<StoredWeights> {
   const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-'))
   const remove = () => rmSync(folder, { recursive: true, force: true })
@@ -94,20 +109,33 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<StoredWeight
     if (removed) process.removeListener('exit', remove)
   }
   const located = new Map<string, TensorProto['data']>()
+  const reader = new LocalReader()
   try {
     const file = await open(join(folder, 'weights'), 'wx')
+    let offset = 0
+    // What was read or made has gone once the next is; and the engine stops this thread for far longer.
+    const write = (bytes: Uint8Array, most = bytes.length) => {
+      for (let done = 0; done < bytes.length;)
+        done += writeSync(file.fd, bytes, done, Math.min(most, bytes.length - done))
+      offset += bytes.length
+    }
     try {
-      let offset = 0
-      for await (const group of readInGroups(inFileOrder(entries)))
+      await checkUnchanged(entries.flatMap(storedOf).filter(({ location }) => location?.local))
+      const [whole, others] = [entries.filter(isCopied), entries.filter((entry) => !isCopied(entry))]
+      for (const { name, location } of whole) {
+        located.set(name, { location: 'weights', offset, length: location?.length ?? 0 })
+        for await (const part of reader.parts(location as WeightLocation)) write(part, PIECE)
+      }
+      for await (const group of readInGroups(inFileOrder(others), reader.read)) {
         for (const [{ name }, value] of group) {
           const bytes = weightBytes(value)
-          // What was made has gone once the next is made; and the engine stops this thread for far longer.
-          for (let done = 0; done < bytes.length;) done += writeSync(file.fd, bytes, done)
           located.set(name, { location: 'weights', offset, length: bytes.length })
-          offset += bytes.length
+          write(bytes)
         }
+        reader.reuse()
+      }
     } finally {
-      await file.close()
+      await Promise.all([file.close(), reader.close()])
     }
   } catch (error) {
     await release()
