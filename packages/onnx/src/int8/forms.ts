@@ -1,6 +1,6 @@
 import { type Tensor, tensor } from '@dual-encoder/core'
-import type { Matrix } from './matrix'
 import { simdBlocks, simdColumns, simdKept } from './simd'
+import type { Matrix } from './stored-matrix'
 
 /** The byte of a block that stands for 0. */
 const ZERO = 128

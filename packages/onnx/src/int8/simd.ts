@@ -1,5 +1,5 @@
 import { instantiate, Reservations } from '@dual-encoder/core/backend'
-import type { Matrix } from './matrix'
+import type { Matrix } from './stored-matrix'
 import { INT8_WASM } from './simd-module'
 
 /*

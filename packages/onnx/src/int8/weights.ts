@@ -8,8 +8,9 @@ import {
   type Weights,
 } from '@dual-encoder/core/backend'
 import { blocksOf, rowsOf } from './forms'
-import { balance, measure, storedMatrix } from './matrix'
+import { balance, measure } from './matrix'
 import type { Int8Form, Int8Plan } from './plan'
+import { storedMatrix } from './stored-matrix'
 
 /** One of the tensors that a graph reads in place of a float32 weight `[out, in]`. */
 export interface Int8Part {
