@@ -45,7 +45,8 @@ export class RunLog {
   }
 
   async write(metrics: Metrics): Promise<void> {
-    this.#metrics.push(metrics)
+    // The page shows all of them; without a folder there is none, and a long run must not grow by them.
+    if (this.output !== undefined) this.#metrics.push(metrics)
     for (const writer of this.#writers) await writer.write(metrics)
   }
 
