@@ -1,44 +1,6 @@
 import { ConfigError } from '../base/errors'
-import { AlbertConfig } from './text/albert.config'
-import { BertConfig } from './text/bert.config'
-import { DebertaConfig, DebertaV2Config } from './text/deberta.config'
-import { DistilBertConfig } from './text/distilbert.config'
-import { ElectraConfig } from './text/electra.config'
-import { ErnieConfig } from './text/ernie.config'
-import { MobileBertConfig } from './text/mobilebert.config'
-import { ModernBertConfig } from './text/modernbert.config'
-import { MPNetConfig } from './text/mpnet.config'
-import { NomicBertConfig } from './text/nomic-bert.config'
-import { RemBertConfig } from './text/rembert.config'
-import { CamembertConfig, Data2VecTextConfig, RobertaConfig, XLMRobertaConfig } from './text/roberta.config'
-import { XLMRobertaXLConfig } from './text/xlm-roberta-xl.config'
-import { AltCLIPTextConfig } from './text/altclip.config'
-import { ChineseCLIPTextConfig } from './text/chinese-clip.config'
-import { CLIPTextConfig, MetaClip2TextConfig } from './text/clip-text.config'
-import { OpenCLIPVisionConfig } from './vision/open-clip.config'
-import { CoCaTextConfig } from './text/coca-text.config'
-import { OpenCLIPTextConfig } from './text/open-clip-text.config'
-import { SiglipTextConfig } from './text/siglip-text.config'
+import * as configs from './configs'
 import type { TextTowerModule, TowerConfigClass, VisionTowerModule } from './tower'
-import { Aimv2VisionConfig } from './vision/aimv2.config'
-import { BeitConfig, Data2VecVisionConfig } from './vision/beit.config'
-import {
-  AltCLIPVisionConfig,
-  ChineseCLIPVisionConfig,
-  CLIPVisionConfig,
-  MetaClip2VisionConfig,
-} from './vision/clip.config'
-import { ConvNextConfig, ConvNextV2Config } from './vision/convnext.config'
-import { DeiTConfig } from './vision/deit.config'
-import { Dinov2Config, Dinov2WithRegistersConfig } from './vision/dinov2.config'
-import { DINOv3ViTConfig } from './vision/dinov3.config'
-import { EfficientNetConfig } from './vision/efficientnet.config'
-import { HieraConfig } from './vision/hiera.config'
-import { MLCDVisionConfig } from './vision/mlcd.config'
-import { ResNetConfig } from './vision/resnet.config'
-import { SiglipVisionConfig } from './vision/siglip.config'
-import { SwinConfig, Swinv2Config } from './vision/swin.config'
-import { ViTConfig, ViTMAEConfig, ViTMSNConfig } from './vision/vit.config'
 
 /** A tower's config, which is always there, and its module with the forward pass, which is loaded when it is needed. */
 export interface TowerEntry<M extends VisionTowerModule | TextTowerModule> {
@@ -48,88 +10,66 @@ export interface TowerEntry<M extends VisionTowerModule | TextTowerModule> {
 
 type Towers<M extends VisionTowerModule | TextTowerModule> = Readonly<Record<string, TowerEntry<M>>>
 
-/** The vision towers by `model_type`. A new one is a module with its config, and a line here. */
-export const VISION_TOWERS: Towers<VisionTowerModule> = {
-  vit: { config: ViTConfig, load: async () => (await import('./vision/vit')).vit },
-  deit: { config: DeiTConfig, load: async () => (await import('./vision/deit')).deit },
-  beit: { config: BeitConfig, load: async () => (await import('./vision/beit')).beit },
-  clip_vision_model: { config: CLIPVisionConfig, load: async () => (await import('./vision/clip')).clipVision },
-  siglip_vision_model: { config: SiglipVisionConfig, load: async () => (await import('./vision/siglip')).siglipVision },
-  open_clip_vision_model: {
-    config: OpenCLIPVisionConfig,
-    load: async () => (await import('./vision/open-clip')).openClipVision,
-  },
-  chinese_clip_vision_model: {
-    config: ChineseCLIPVisionConfig,
-    load: async () => (await import('./vision/clip')).chineseClipVision,
-  },
-  metaclip_2_vision_model: {
-    config: MetaClip2VisionConfig,
-    load: async () => (await import('./vision/clip')).metaClip2Vision,
-  },
-  altclip_vision_model: {
-    config: AltCLIPVisionConfig,
-    load: async () => (await import('./vision/clip')).altClipVision,
-  },
-  dinov2: { config: Dinov2Config, load: async () => (await import('./vision/dinov2')).dinov2 },
-  dinov2_with_registers: {
-    config: Dinov2WithRegistersConfig,
-    load: async () => (await import('./vision/dinov2')).dinov2WithRegisters,
-  },
-  dinov3_vit: { config: DINOv3ViTConfig, load: async () => (await import('./vision/dinov3')).dinov3 },
-  mlcd_vision_model: { config: MLCDVisionConfig, load: async () => (await import('./vision/mlcd')).mlcdVision },
-  aimv2_vision_model: { config: Aimv2VisionConfig, load: async () => (await import('./vision/aimv2')).aimv2Vision },
-  swin: { config: SwinConfig, load: async () => (await import('./vision/swin')).swin },
-  swinv2: { config: Swinv2Config, load: async () => (await import('./vision/swin')).swinv2 },
-  convnext: { config: ConvNextConfig, load: async () => (await import('./vision/convnext')).convnext },
-  convnextv2: { config: ConvNextV2Config, load: async () => (await import('./vision/convnext')).convnextv2 },
-  resnet: { config: ResNetConfig, load: async () => (await import('./vision/resnet')).resnet },
-  efficientnet: { config: EfficientNetConfig, load: async () => (await import('./vision/efficientnet')).efficientnet },
-  hiera: { config: HieraConfig, load: async () => (await import('./vision/hiera')).hiera },
-  vit_msn: { config: ViTMSNConfig, load: async () => (await import('./vision/vit-unpooled')).vitMsn },
-  vit_mae: { config: ViTMAEConfig, load: async () => (await import('./vision/vit-unpooled')).vitMae },
-  'data2vec-vision': { config: Data2VecVisionConfig, load: async () => (await import('./vision/beit')).data2vecVision },
-}
+/** By the `model_type` that each config knows. A list of literals, so that a bundler may leave the whole table out. */
+const byModelType = <M extends VisionTowerModule | TextTowerModule>(
+  towers: readonly (readonly [TowerEntry<M>['config'], TowerEntry<M>['load']])[],
+): Towers<M> => Object.fromEntries(towers.map(([config, load]) => [config.modelType, { config, load }]))
 
-/** The text towers by `model_type`. */
-const TEXT_TOWERS: Towers<TextTowerModule> = {
-  bert: { config: BertConfig, load: async () => (await import('./text/bert')).bert },
-  roberta: { config: RobertaConfig, load: async () => (await import('./text/roberta')).roberta },
-  'xlm-roberta': { config: XLMRobertaConfig, load: async () => (await import('./text/roberta')).xlmRoberta },
-  camembert: { config: CamembertConfig, load: async () => (await import('./text/roberta')).camembert },
-  'data2vec-text': { config: Data2VecTextConfig, load: async () => (await import('./text/roberta')).data2vecText },
-  'xlm-roberta-xl': {
-    config: XLMRobertaXLConfig,
-    load: async () => (await import('./text/xlm-roberta-xl')).xlmRobertaXL,
-  },
-  ernie: { config: ErnieConfig, load: async () => (await import('./text/ernie')).ernie },
-  electra: { config: ElectraConfig, load: async () => (await import('./text/electra')).electra },
-  albert: { config: AlbertConfig, load: async () => (await import('./text/albert')).albert },
-  rembert: { config: RemBertConfig, load: async () => (await import('./text/rembert')).rembert },
-  distilbert: { config: DistilBertConfig, load: async () => (await import('./text/distilbert')).distilbert },
-  mpnet: { config: MPNetConfig, load: async () => (await import('./text/mpnet')).mpnet },
-  deberta: { config: DebertaConfig, load: async () => (await import('./text/deberta')).deberta },
-  'deberta-v2': { config: DebertaV2Config, load: async () => (await import('./text/deberta-v2')).debertaV2 },
-  modernbert: { config: ModernBertConfig, load: async () => (await import('./text/modernbert')).modernbert },
-  nomic_bert: { config: NomicBertConfig, load: async () => (await import('./text/nomic-bert')).nomicBert },
-  mobilebert: { config: MobileBertConfig, load: async () => (await import('./text/mobilebert')).mobilebert },
-  clip_text_model: { config: CLIPTextConfig, load: async () => (await import('./text/clip-text')).clipText },
-  metaclip_2_text_model: {
-    config: MetaClip2TextConfig,
-    load: async () => (await import('./text/clip-text')).metaClip2Text,
-  },
-  siglip_text_model: { config: SiglipTextConfig, load: async () => (await import('./text/siglip-text')).siglipText },
-  chinese_clip_text_model: {
-    config: ChineseCLIPTextConfig,
-    load: async () => (await import('./text/chinese-clip')).chineseClipText,
-  },
-  coca_text_model: { config: CoCaTextConfig, load: async () => (await import('./text/coca-text')).cocaText },
-  open_clip_text_model: {
-    config: OpenCLIPTextConfig,
-    load: async () => (await import('./text/open-clip-text')).openClipText,
-  },
-  altclip_text_model: { config: AltCLIPTextConfig, load: async () => (await import('./text/altclip')).altClipText },
-}
+/** The vision towers. A new one is a module with its config, a line here and one in `configs.ts`. */
+export const VISION_TOWERS = /* @__PURE__ */ byModelType<VisionTowerModule>([
+  [configs.ViTConfig, async () => (await import('./vision/vit')).vit],
+  [configs.DeiTConfig, async () => (await import('./vision/deit')).deit],
+  [configs.BeitConfig, async () => (await import('./vision/beit')).beit],
+  [configs.CLIPVisionConfig, async () => (await import('./vision/clip')).clipVision],
+  [configs.SiglipVisionConfig, async () => (await import('./vision/siglip')).siglipVision],
+  [configs.OpenCLIPVisionConfig, async () => (await import('./vision/open-clip')).openClipVision],
+  [configs.ChineseCLIPVisionConfig, async () => (await import('./vision/clip')).chineseClipVision],
+  [configs.MetaClip2VisionConfig, async () => (await import('./vision/clip')).metaClip2Vision],
+  [configs.AltCLIPVisionConfig, async () => (await import('./vision/clip')).altClipVision],
+  [configs.Dinov2Config, async () => (await import('./vision/dinov2')).dinov2],
+  [configs.Dinov2WithRegistersConfig, async () => (await import('./vision/dinov2')).dinov2WithRegisters],
+  [configs.DINOv3ViTConfig, async () => (await import('./vision/dinov3')).dinov3],
+  [configs.MLCDVisionConfig, async () => (await import('./vision/mlcd')).mlcdVision],
+  [configs.Aimv2VisionConfig, async () => (await import('./vision/aimv2')).aimv2Vision],
+  [configs.SwinConfig, async () => (await import('./vision/swin')).swin],
+  [configs.Swinv2Config, async () => (await import('./vision/swin')).swinv2],
+  [configs.ConvNextConfig, async () => (await import('./vision/convnext')).convnext],
+  [configs.ConvNextV2Config, async () => (await import('./vision/convnext')).convnextv2],
+  [configs.ResNetConfig, async () => (await import('./vision/resnet')).resnet],
+  [configs.EfficientNetConfig, async () => (await import('./vision/efficientnet')).efficientnet],
+  [configs.HieraConfig, async () => (await import('./vision/hiera')).hiera],
+  [configs.ViTMSNConfig, async () => (await import('./vision/vit-unpooled')).vitMsn],
+  [configs.ViTMAEConfig, async () => (await import('./vision/vit-unpooled')).vitMae],
+  [configs.Data2VecVisionConfig, async () => (await import('./vision/beit')).data2vecVision],
+])
+
+/** The text towers. */
+const TEXT_TOWERS = /* @__PURE__ */ byModelType<TextTowerModule>([
+  [configs.BertConfig, async () => (await import('./text/bert')).bert],
+  [configs.RobertaConfig, async () => (await import('./text/roberta')).roberta],
+  [configs.XLMRobertaConfig, async () => (await import('./text/roberta')).xlmRoberta],
+  [configs.CamembertConfig, async () => (await import('./text/roberta')).camembert],
+  [configs.Data2VecTextConfig, async () => (await import('./text/roberta')).data2vecText],
+  [configs.XLMRobertaXLConfig, async () => (await import('./text/xlm-roberta-xl')).xlmRobertaXL],
+  [configs.ErnieConfig, async () => (await import('./text/ernie')).ernie],
+  [configs.ElectraConfig, async () => (await import('./text/electra')).electra],
+  [configs.AlbertConfig, async () => (await import('./text/albert')).albert],
+  [configs.RemBertConfig, async () => (await import('./text/rembert')).rembert],
+  [configs.DistilBertConfig, async () => (await import('./text/distilbert')).distilbert],
+  [configs.MPNetConfig, async () => (await import('./text/mpnet')).mpnet],
+  [configs.DebertaConfig, async () => (await import('./text/deberta')).deberta],
+  [configs.DebertaV2Config, async () => (await import('./text/deberta-v2')).debertaV2],
+  [configs.ModernBertConfig, async () => (await import('./text/modernbert')).modernbert],
+  [configs.NomicBertConfig, async () => (await import('./text/nomic-bert')).nomicBert],
+  [configs.MobileBertConfig, async () => (await import('./text/mobilebert')).mobilebert],
+  [configs.CLIPTextConfig, async () => (await import('./text/clip-text')).clipText],
+  [configs.MetaClip2TextConfig, async () => (await import('./text/clip-text')).metaClip2Text],
+  [configs.SiglipTextConfig, async () => (await import('./text/siglip-text')).siglipText],
+  [configs.ChineseCLIPTextConfig, async () => (await import('./text/chinese-clip')).chineseClipText],
+  [configs.CoCaTextConfig, async () => (await import('./text/coca-text')).cocaText],
+  [configs.OpenCLIPTextConfig, async () => (await import('./text/open-clip-text')).openClipText],
+  [configs.AltCLIPTextConfig, async () => (await import('./text/altclip')).altClipText],
+])
 
 function towerOf<T>(towers: Readonly<Record<string, T>>, kind: string, modelType: unknown): T {
   const type = String(modelType)
