@@ -1,7 +1,7 @@
 import { towerConfigOf } from './tower-configs'
 import { expect, it } from 'vitest'
 import { BertConfig } from '../towers/text/bert.config'
-import { EfficientNetConfig } from '../towers/vision/efficientnet.config'
+import { EfficientNetConfig } from '../towers/vision/convolutional/efficientnet.config'
 import { ViTConfig } from '../towers/vision/vit.config'
 import { VisionTextDualEncoderConfig } from './dual-encoder-config'
 import { override } from './tower-values'

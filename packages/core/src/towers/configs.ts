@@ -7,15 +7,15 @@ export {
   CLIPVisionConfig,
   MetaClip2VisionConfig,
 } from './vision/clip.config'
-export { ConvNextConfig, ConvNextV2Config } from './vision/convnext.config'
+export { ConvNextConfig, ConvNextV2Config } from './vision/convolutional/convnext.config'
 export { DeiTConfig } from './vision/deit.config'
 export { Dinov2Config, Dinov2WithRegistersConfig } from './vision/dinov2.config'
 export { DINOv3ViTConfig } from './vision/dinov3.config'
-export { EfficientNetConfig } from './vision/efficientnet.config'
+export { EfficientNetConfig } from './vision/convolutional/efficientnet.config'
 export { HieraConfig } from './vision/hiera.config'
 export { MLCDVisionConfig } from './vision/mlcd.config'
 export { OpenCLIPVisionConfig } from './vision/open-clip.config'
-export { ResNetConfig } from './vision/resnet.config'
+export { ResNetConfig } from './vision/convolutional/resnet.config'
 export { SiglipVisionConfig } from './vision/siglip.config'
 export { SwinConfig, Swinv2Config } from './vision/swin.config'
 export { ViTConfig, ViTMAEConfig, ViTMSNConfig } from './vision/vit.config'

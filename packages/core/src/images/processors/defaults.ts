@@ -129,6 +129,7 @@ const BY_MODEL_TYPE: Readonly<Record<string, string>> = {
   convnext: 'ConvNextImageProcessor',
   convnextv2: 'ConvNextImageProcessor',
   resnet: 'ConvNextImageProcessor',
+  regnet: 'ConvNextImageProcessor',
   blip: 'BlipImageProcessor',
   aimv2_vision_model: 'CLIPImageProcessor',
   mlcd: 'CLIPImageProcessor',

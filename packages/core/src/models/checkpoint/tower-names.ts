@@ -73,7 +73,7 @@ export function savedName(name: string, prefix: string, tower: TowerModule): str
  */
 export function findPrefix(weights: Weights, tower: TowerModule, localNames: readonly string[]): string {
   const modern = new Set([...weights.keys()].map(modernName))
-  const [first = ''] = localNames.filter((name) => /embed.*\.weight$/.test(name))
+  const first = localNames.find((name) => /embed.*\.weight$/.test(name)) ?? localNames[0] ?? ''
   const prefixes = new Set(['', ...(tower.innerName ? [`${tower.innerName}.`] : [])])
   for (const name of modern) if (name.endsWith(`.${first}`)) prefixes.add(name.slice(0, -first.length))
   let best = ''

@@ -1,5 +1,5 @@
-import { configClass } from '../../base/pretrained-config'
-import type { Pooling } from '../tower'
+import { configClass } from '../../../base/pretrained-config'
+import type { Pooling } from '../../tower'
 
 /** What other towers' configs hold and this one does not: any size is taken, to the pixel. */
 const FIXED = { patchSize: 1 }

@@ -1,5 +1,5 @@
-import { configClass } from '../../base/pretrained-config'
-import type { Pooling } from '../tower'
+import { configClass } from '../../../base/pretrained-config'
+import type { Pooling } from '../../tower'
 
 /** What other towers' configs hold and this one does not: its checkpoints saw 224 pixels, and any size is taken. */
 const FIXED = { imageSize: 224, patchSize: 1, initializerRange: 0.02 }

@@ -1,49 +1,15 @@
-import { ConfigError } from '../../base/errors'
-import { type Activation, activationOf } from '../../ops/activations'
-import { type BatchNorm, batchNorm } from '../../ops/norms'
-import type { Ops, Param } from '../../ops/ops'
-import type { Scope } from '../../ops/scope'
-import { inLayer } from '../blocks'
-import { poolingOf } from '../pooling'
-import type { VisionTowerModule } from '../tower'
+import { ConfigError } from '../../../base/errors'
+import { activationOf } from '../../../ops/activations'
+import type { Scope } from '../../../ops/scope'
+import { inLayer } from '../../blocks'
+import { poolingOf } from '../../pooling'
+import type { VisionTowerModule } from '../../tower'
+import { batchesSeen, convolve, type ConvNorm } from './conv-norm'
 import type { ResNetConfig } from './resnet.config'
 
-/** A convolution with its batch norm: what a ResNet is made of. */
-interface Step {
-  readonly at: Scope
-  readonly from: number
-  readonly to: number
-  /** Side of the kernel. */
-  readonly size: number
-  readonly stride: number
-  readonly activation?: Activation
-}
-
-function batchNormAt(w: Scope, channels: number): BatchNorm {
-  const zeros = { kind: 'zeros' } as const
-  const ones = { kind: 'ones' } as const
-  return {
-    weight: w.param('weight', [channels], ones),
-    bias: w.param('bias', [channels], zeros),
-    mean: w.param('running_mean', [channels], zeros),
-    variance: w.param('running_var', [channels], ones),
-    eps: 1e-5,
-  }
-}
-
-function convolve<T>(ops: Ops<T>, { at, from, to, size, stride, activation }: Step, x: T): T {
-  // Kaiming's normal for what goes out.
-  const std = (2 / (to * size * size)) ** 0.5
-  const pad = Math.floor(size / 2)
-  const layer = at.at('convolution').convolution(from, to, [size, size], { bias: false, std })
-  const y = ops.conv2d(x, layer, { strides: [stride, stride], padding: [pad, pad, pad, pad] })
-  const normed = batchNorm(ops, y, batchNormAt(at.at('normalization'), to))
-  return activation ? ops.activation(normed, activation) : normed
-}
-
 interface Block {
-  readonly steps: readonly Step[]
-  readonly shortcut?: Step
+  readonly steps: readonly ConvNorm[]
+  readonly shortcut?: ConvNorm
 }
 
 /** A residual block: two steps, or three of which the middle one is narrow. */
@@ -73,7 +39,7 @@ function blockOf(w: Scope, config: ResNetConfig, from: number, to: number, strid
 }
 
 /** The stem, and the blocks of each stage. */
-function plan(w: Scope, config: ResNetConfig): { stem: Step; stages: Block[][] } {
+function plan(w: Scope, config: ResNetConfig): { stem: ConvNorm; stages: Block[][] } {
   if (config.layerType !== 'basic' && config.layerType !== 'bottleneck')
     throw new ConfigError(
       'bad-config-value',
@@ -97,10 +63,7 @@ function plan(w: Scope, config: ResNetConfig): { stem: Step; stages: Block[][] }
   return { stem: { ...stem, activation: activationOf(config.hiddenAct) }, stages }
 }
 
-const stepsOf = ({ steps, shortcut }: Block): readonly Step[] => (shortcut ? [...steps, shortcut] : steps)
-
-/** How many batches its norms have seen: PyTorch's models want it, and nothing reads it. */
-const batchesSeen = ({ at }: Step): Param => at.at('normalization').param('num_batches_tracked', [], { kind: 'zeros' })
+const stepsOf = ({ steps, shortcut }: Block): readonly ConvNorm[] => (shortcut ? [...steps, shortcut] : steps)
 
 /** He et al.'s ResNet (transformers' `ResNetModel`). */
 export const resnet: VisionTowerModule<ResNetConfig> = {

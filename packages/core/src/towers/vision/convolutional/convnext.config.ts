@@ -1,5 +1,5 @@
-import { configClass, derived } from '../../base/pretrained-config'
-import type { Pooling } from '../tower'
+import { configClass, derived } from '../../../base/pretrained-config'
+import type { Pooling } from '../../tower'
 
 export const CONVNEXT_DEFAULTS = {
   numChannels: 3,

@@ -1,11 +1,11 @@
-import { activationOf } from '../../ops/activations'
-import { channelNorm } from '../../ops/norms'
-import type { Norm, Ops } from '../../ops/ops'
-import type { Scope } from '../../ops/scope'
-import { inLayer } from '../blocks'
-import { pairOf } from '../grid'
-import { poolingOf } from '../pooling'
-import type { Taps, TowerOutput, VisionConfig, VisionInputs, VisionTowerModule } from '../tower'
+import { type Activation, activationOf } from '../../../ops/activations'
+import { channelNorm } from '../../../ops/norms'
+import type { Norm, Ops, Param } from '../../../ops/ops'
+import type { Scope } from '../../../ops/scope'
+import { inLayer } from '../../blocks'
+import { pairOf } from '../../grid'
+import { poolingOf } from '../../pooling'
+import type { Taps, TowerOutput, VisionConfig, VisionInputs, VisionTowerModule } from '../../tower'
 import type { CONVNEXT_DEFAULTS, ConvNextConfig, ConvNextV2Config } from './convnext.config'
 
 /** `layerScaleInitValue` of the first version alone. */
@@ -26,22 +26,37 @@ function responseNorm<T>(ops: Ops<T>, w: Scope, channels: number, x: T): T {
   return ops.add(ops.add(ops.mul(ops.mul(x, relative), weight), bias), x)
 }
 
+interface LayerNames {
+  readonly depthwise: string
+  readonly norm: string
+  readonly widen: string
+  readonly narrow: string
+}
+
+const NAMES: LayerNames = { depthwise: 'dwconv', norm: 'layernorm', widen: 'pwconv1', narrow: 'pwconv2' }
+
+interface LayerOptions {
+  readonly channels: number
+  readonly eps: number
+  readonly activation: Activation
+  readonly dropPath: number
+  readonly scale?: Param
+  /** Of the second version. */
+  readonly responds?: boolean
+  readonly names?: LayerNames
+}
+
 /** x `[B, C, H, W]`: a depthwise convolution, then an MLP of each position. */
-function convnextLayer<T>(ops: Ops<T>, w: Scope, config: ConvNextLike, channels: number, dropPath: number, x: T): T {
-  const { layerScaleInitValue } = config
+export function convnextLayer<T>(ops: Ops<T>, w: Scope, options: LayerOptions, x: T): T {
+  const { channels, eps, activation, dropPath, scale, responds = false, names = NAMES } = options
   const hidden = 4 * channels
-  const scale = layerScaleInitValue
-    ? w.param('layer_scale_parameter', [channels], { kind: 'constant', value: layerScaleInitValue })
-    : undefined
-  const depthwise = ops.conv2d(x, w.at('dwconv').convolution(channels, channels, [7, 7], { groups: channels }), {
-    padding: [3, 3, 3, 3],
-    groups: channels,
-  })
-  const norm = w.at('layernorm').norm(channels, config.normEps ?? EPS)
+  const layer = w.at(names.depthwise).convolution(channels, channels, [7, 7], { groups: channels })
+  const depthwise = ops.conv2d(x, layer, { padding: [3, 3, 3, 3], groups: channels })
+  const norm = w.at(names.norm).norm(channels, eps)
   const normed = ops.layerNorm(ops.transpose(depthwise, [0, 2, 3, 1]), norm)
-  const widened = ops.linear(normed, w.at('pwconv1').linear(channels, hidden), activationOf(config.hiddenAct))
-  const answered = layerScaleInitValue === undefined ? responseNorm(ops, w.at('grn'), hidden, widened) : widened
-  const y = ops.linear(answered, { ...w.at('pwconv2').linear(hidden, channels), scale })
+  const widened = ops.linear(normed, w.at(names.widen).linear(channels, hidden), activation)
+  const answered = responds ? responseNorm(ops, w.at('grn'), hidden, widened) : widened
+  const y = ops.linear(answered, { ...w.at(names.narrow).linear(hidden, channels), scale })
   return ops.add(x, ops.dropPath(ops.transpose(y, [0, 3, 1, 2]), dropPath))
 }
 
@@ -52,7 +67,7 @@ function convnextForward<T>(
   { pixelValues }: VisionInputs<T>,
   taps: Taps,
 ): TowerOutput<T> {
-  const { hiddenSizes, depths, numStages, hiddenSize } = config
+  const { hiddenSizes, depths, numStages, hiddenSize, layerScaleInitValue: initial } = config
   const pooling = poolingOf(config, true)
   const patch = pairOf(config.patchSize)
   const [first = 0] = hiddenSizes
@@ -73,11 +88,17 @@ function convnextForward<T>(
       x = ops.conv2d(normed, stage.at('downsampling_layer.1').convolution(from, to, [2, 2]), { strides: [2, 2] })
     }
     for (let layer = 0; layer < (depths[index] ?? 0); layer++) {
-      const dropPath = (config.dropPathRate * before++) / Math.max(count - 1, 1)
+      const at = stage.at(`layers.${layer}`)
       const entering = x
-      x = inLayer(ops, () => ({
-        x: convnextLayer(ops, stage.at(`layers.${layer}`), config, to, dropPath, entering),
-      })).x
+      const options: LayerOptions = {
+        channels: to,
+        eps: config.normEps ?? EPS,
+        activation: activationOf(config.hiddenAct),
+        dropPath: (config.dropPathRate * before++) / Math.max(count - 1, 1),
+        scale: initial ? at.param('layer_scale_parameter', [to], { kind: 'constant', value: initial }) : undefined,
+        responds: initial === undefined,
+      }
+      x = inLayer(ops, () => ({ x: convnextLayer(ops, at, options, entering) })).x
     }
     hiddenStates.push(x)
   }
