@@ -16,7 +16,7 @@ from transformers import VisionTextDualEncoderConfig, VisionTextDualEncoderModel
 
 from cases import beit, bert, camembert, chinese_clip, clip, deit, dinov2, roberta, siglip, vit, xlm_roberta
 from text_cases import (
-    albert, data2vec, deberta, deberta_v2, distilbert, electra, ernie, mobilebert, modernbert, mpnet, nomic_bert, rembert,
+    albert, data2vec, deberta, deberta_v2, distilbert, electra, ernie, megatron_bert, mobilebert, modernbert, mpnet, nomic_bert, rembert,
     xlm_roberta_xl,
 )
 from towers import Pair
@@ -63,6 +63,7 @@ CASES = {
     "vit-ernie": (vit(**VISION), ernie(**TEXT, use_task_id=True)),
     "vit-data2vec-text": (vit(**VISION), data2vec(**TEXT)),
     "vit-xlm-roberta-xl": (vit(**VISION), xlm_roberta_xl(**TEXT)),
+    "vit-megatron-bert": (vit(**VISION), megatron_bert(**TEXT)),
     "vit-electra": (vit(**VISION), electra(**TEXT)),
     "vit-albert": (vit(**VISION), albert(**TEXT, inner_group_num=2)),
     "vit-rembert": (vit(**VISION), rembert(**TEXT)),

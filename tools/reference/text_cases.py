@@ -13,6 +13,7 @@ from transformers import (
     DistilBertConfig,
     ElectraConfig,
     ErnieConfig,
+    MegatronBertConfig,
     MobileBertConfig,
     ModernBertConfig,
     MPNetConfig,
@@ -44,6 +45,7 @@ camembert = build(CamembertConfig, **ROBERTA)
 ernie = build(ErnieConfig)
 data2vec = build(Data2VecTextConfig, **ROBERTA)
 xlm_roberta_xl = build(XLMRobertaXLConfig, **ROBERTA)
+megatron_bert = build(MegatronBertConfig)
 electra = build(ElectraConfig, embedding_size=14, pooling="cls")
 albert = build(AlbertConfig, embedding_size=14)
 rembert = build(RemBertConfig, input_embedding_size=14)
@@ -151,4 +153,6 @@ TEXT_CASES = [
     case("clip-text-mean", clip_text(pooling="mean"), end=49),
     case("modernbert-old-keys", modernbert(**MODERNBERT_OLD, pooling="mean"), old_keys=MODERNBERT_OLD),
     case("siglip-text-max", siglip_text(pooling="max"), pair=True),
+    case("megatron-bert", megatron_bert(), position_ids=True),
+    case("megatron-bert-mean", megatron_bert(type_vocab_size=3, hidden_act="gelu_new", layer_norm_eps=0.1, pad_token_id=3, pooling="mean")),
 ]

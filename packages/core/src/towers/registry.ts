@@ -52,6 +52,7 @@ const TEXT_TOWERS = /* @__PURE__ */ byModelType<TextTowerModule>([
   [configs.Data2VecTextConfig, async () => (await import('./text/roberta')).data2vecText],
   [configs.XLMRobertaXLConfig, async () => (await import('./text/xlm-roberta-xl')).xlmRobertaXL],
   [configs.ErnieConfig, async () => (await import('./text/ernie')).ernie],
+  [configs.MegatronBertConfig, async () => (await import('./text/megatron-bert')).megatronBert],
   [configs.ElectraConfig, async () => (await import('./text/electra')).electra],
   [configs.AlbertConfig, async () => (await import('./text/albert')).albert],
   [configs.RemBertConfig, async () => (await import('./text/rembert')).rembert],
