@@ -17,7 +17,7 @@ from transformers import VisionTextDualEncoderConfig, VisionTextDualEncoderModel
 from cases import beit, bert, camembert, chinese_clip, clip, deit, dinov2, roberta, siglip, vit, xlm_roberta
 from text_cases import (
     albert, data2vec, deberta, deberta_v2, distilbert, electra, ernie, megatron_bert, mobilebert, modernbert, mpnet, nomic_bert, rembert,
-    xlm_roberta_xl,
+    roberta_prelayernorm, xlm_roberta_xl,
 )
 from towers import Pair
 from vision_cases import (
@@ -64,6 +64,7 @@ CASES = {
     "vit-data2vec-text": (vit(**VISION), data2vec(**TEXT)),
     "vit-xlm-roberta-xl": (vit(**VISION), xlm_roberta_xl(**TEXT)),
     "vit-megatron-bert": (vit(**VISION), megatron_bert(**TEXT)),
+    "vit-roberta-prelayernorm": (vit(**VISION), roberta_prelayernorm(**TEXT)),
     "vit-electra": (vit(**VISION), electra(**TEXT)),
     "vit-albert": (vit(**VISION), albert(**TEXT, inner_group_num=2)),
     "vit-rembert": (vit(**VISION), rembert(**TEXT)),

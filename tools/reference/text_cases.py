@@ -20,6 +20,7 @@ from transformers import (
     NomicBertConfig,
     RemBertConfig,
     RobertaConfig,
+    RobertaPreLayerNormConfig,
     SiglipTextConfig,
     ViTConfig,
     XLMRobertaConfig,
@@ -46,6 +47,7 @@ ernie = build(ErnieConfig)
 data2vec = build(Data2VecTextConfig, **ROBERTA)
 xlm_roberta_xl = build(XLMRobertaXLConfig, **ROBERTA)
 megatron_bert = build(MegatronBertConfig)
+roberta_prelayernorm = build(RobertaPreLayerNormConfig, **ROBERTA)
 electra = build(ElectraConfig, embedding_size=14, pooling="cls")
 albert = build(AlbertConfig, embedding_size=14)
 rembert = build(RemBertConfig, input_embedding_size=14)
@@ -155,4 +157,6 @@ TEXT_CASES = [
     case("siglip-text-max", siglip_text(pooling="max"), pair=True),
     case("megatron-bert", megatron_bert(), position_ids=True),
     case("megatron-bert-mean", megatron_bert(type_vocab_size=3, hidden_act="gelu_new", layer_norm_eps=0.1, pad_token_id=3, pooling="mean")),
+    case("roberta-prelayernorm", roberta_prelayernorm(), position_ids=True),
+    case("roberta-prelayernorm-max", roberta_prelayernorm(type_vocab_size=2, hidden_act="relu", layer_norm_eps=0.1, pad_token_id=3, pooling="max"), padding="left"),
 ]

@@ -51,6 +51,7 @@ const TEXT_TOWERS = /* @__PURE__ */ byModelType<TextTowerModule>([
   [configs.CamembertConfig, async () => (await import('./text/roberta')).camembert],
   [configs.Data2VecTextConfig, async () => (await import('./text/roberta')).data2vecText],
   [configs.XLMRobertaXLConfig, async () => (await import('./text/xlm-roberta-xl')).xlmRobertaXL],
+  [configs.RobertaPreLayerNormConfig, async () => (await import('./text/roberta-prelayernorm')).robertaPreLayerNorm],
   [configs.ErnieConfig, async () => (await import('./text/ernie')).ernie],
   [configs.MegatronBertConfig, async () => (await import('./text/megatron-bert')).megatronBert],
   [configs.ElectraConfig, async () => (await import('./text/electra')).electra],
