@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 FIXTURES = Path(__file__).resolve().parents[2] / "parity-tests" / "fixtures"
 CASES = [
     "vit-bert", "deit-camembert", "beit-roberta", "beit-shared-bias", "beit-both-biases", "dinov2-bert", "dinov2-swiglu",
-    "dinov2-registers", "dinov3", "dinov3-gated", "swin", "nomic-bert", "vit-mae", "vit-msn", "altclip",
+    "dinov2-registers", "dinov3", "dinov3-gated", "swin", "nomic-bert", "vit-mae", "vit-msn", "altclip", "ijepa",
 ]  # fmt: skip
 transformers.logging.set_verbosity_error()
 

@@ -9,6 +9,7 @@ from transformers import (
     DINOv3ViTConfig,
     EfficientNetConfig,
     HieraConfig,
+    IJepaConfig,
     MLCDVisionConfig,
     ResNetConfig,
     SwinConfig,
@@ -77,6 +78,10 @@ def convnextv2(**kw):
 
 def resnet(**kw):
     return ResNetConfig(**{**dict(embedding_size=6, hidden_sizes=[8, 12], depths=[2, 2]), **kw})
+
+
+def ijepa(**kw):
+    return IJepaConfig(**{**VIT, **kw})
 
 
 def efficientnet(**kw):
@@ -170,6 +175,8 @@ VISION_CASES = [
     pair("mlcd-max", mlcd(), "max", skipped=1, norm_pooled=True),
     pair("convnextv2-patches", convnextv2(patch_size=[2, 3], num_stages=2, hidden_sizes=[6, 10], depths=[1, 1]), image=(16, 30)),
     pair("efficientnet-pooled", efficientnet(), "max"),
+    pair("ijepa", ijepa(num_channels=1, layer_norm_eps=1e-2), "mean"),
+    pair("ijepa-interpolate", ijepa(qkv_bias=False, hidden_act="relu"), "max", image=(30, 42), interpolate=True),
 ]
 for index, each in enumerate(VISION_CASES):
     each.setdefault("seed", 2000 + index)

@@ -40,6 +40,7 @@ export const VISION_TOWERS = /* @__PURE__ */ byModelType<VisionTowerModule>([
   [configs.HieraConfig, async () => (await import('./vision/hiera')).hiera],
   [configs.ViTMSNConfig, async () => (await import('./vision/vit-unpooled')).vitMsn],
   [configs.ViTMAEConfig, async () => (await import('./vision/vit-unpooled')).vitMae],
+  [configs.IJepaConfig, async () => (await import('./vision/ijepa')).ijepa],
   [configs.Data2VecVisionConfig, async () => (await import('./vision/beit')).data2vecVision],
 ])
 
