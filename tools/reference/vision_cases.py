@@ -11,6 +11,7 @@ from transformers import (
     HieraConfig,
     IJepaConfig,
     MLCDVisionConfig,
+    RegNetConfig,
     ResNetConfig,
     SwinConfig,
     Swinv2Config,
@@ -78,6 +79,11 @@ def convnextv2(**kw):
 
 def resnet(**kw):
     return ResNetConfig(**{**dict(embedding_size=6, hidden_sizes=[8, 12], depths=[2, 2]), **kw})
+
+
+def regnet(**kw):
+    """Groups of one stage and of more; a quarter of 10 channels is 2 in Python."""
+    return RegNetConfig(**{**dict(embedding_size=10, hidden_sizes=[8, 12], depths=[2, 1], groups_width=4), **kw})
 
 
 def ijepa(**kw):
@@ -177,6 +183,8 @@ VISION_CASES = [
     pair("efficientnet-pooled", efficientnet(), "max"),
     pair("ijepa", ijepa(num_channels=1, layer_norm_eps=1e-2), "mean"),
     pair("ijepa-interpolate", ijepa(qkv_bias=False, hidden_act="relu"), "max", image=(30, 42), interpolate=True),
+    pair("regnet-y", regnet(hidden_act="silu"), image=(27, 22)),
+    pair("regnet-x", regnet(layer_type="x", depths=[1, 1], downsample_in_first_stage=False, groups_width=16, num_channels=1), "max", image=(18, 13)),
 ]
 for index, each in enumerate(VISION_CASES):
     each.setdefault("seed", 2000 + index)

@@ -36,6 +36,7 @@ export const VISION_TOWERS = /* @__PURE__ */ byModelType<VisionTowerModule>([
   [configs.ConvNextConfig, async () => (await import('./vision/convolutional/convnext')).convnext],
   [configs.ConvNextV2Config, async () => (await import('./vision/convolutional/convnext')).convnextv2],
   [configs.ResNetConfig, async () => (await import('./vision/convolutional/resnet')).resnet],
+  [configs.RegNetConfig, async () => (await import('./vision/convolutional/regnet')).regnet],
   [configs.EfficientNetConfig, async () => (await import('./vision/convolutional/efficientnet')).efficientnet],
   [configs.HieraConfig, async () => (await import('./vision/hiera')).hiera],
   [configs.ViTMSNConfig, async () => (await import('./vision/vit-unpooled')).vitMsn],
