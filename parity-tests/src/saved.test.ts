@@ -51,10 +51,11 @@ const MORE = [
 ]
 /** Towers that Python's dual encoder fails on: each is saved, and loaded, by itself. */
 const ALONE =
-  /^(efficientnet|ijepa|regnet|hiera|convnext|convnextv2|resnet|data2vec-vision|vit_msn|vit_mae|distilbert|electra|deberta|deberta-v2|modernbert|nomic_bert|siglip_text_model)$/
+  /^(efficientnet|ijepa|regnet|dinov3_convnext|hiera|convnext|convnextv2|resnet|data2vec-vision|vit_msn|vit_mae|distilbert|electra|deberta|deberta-v2|modernbert|nomic_bert|siglip_text_model)$/
 /** What transformers 4.49 does not have, or hands what it does not take (CLIP's text tower, in a pair). */
 const SINCE_4_50 = new Set([
   'dinov3_vit',
+  'dinov3_convnext',
   'mlcd_vision_model',
   'aimv2_vision_model',
   'nomic_bert',

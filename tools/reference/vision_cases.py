@@ -6,6 +6,7 @@ from transformers import (
     ConvNextV2Config,
     Data2VecVisionConfig,
     Dinov2WithRegistersConfig,
+    DINOv3ConvNextConfig,
     DINOv3ViTConfig,
     EfficientNetConfig,
     HieraConfig,
@@ -84,6 +85,10 @@ def resnet(**kw):
 def regnet(**kw):
     """Groups of one stage and of more; a quarter of 10 channels is 2 in Python."""
     return RegNetConfig(**{**dict(embedding_size=10, hidden_sizes=[8, 12], depths=[2, 1], groups_width=4), **kw})
+
+
+def dinov3_convnext(**kw):
+    return DINOv3ConvNextConfig(**{**dict(hidden_sizes=[6, 10], depths=[2, 1], image_size=24, layer_scale_init_value=0.1), **kw})
 
 
 def ijepa(**kw):
@@ -185,6 +190,8 @@ VISION_CASES = [
     pair("ijepa-interpolate", ijepa(qkv_bias=False, hidden_act="relu"), "max", image=(30, 42), interpolate=True),
     pair("regnet-y", regnet(hidden_act="silu"), image=(27, 22)),
     pair("regnet-x", regnet(layer_type="x", depths=[1, 1], downsample_in_first_stage=False, groups_width=16, num_channels=1), "max", image=(18, 13)),
+    pair("dinov3-convnext", dinov3_convnext(), image=(27, 19)),
+    pair("dinov3-convnext-mean", dinov3_convnext(depths=[1, 1], hidden_act="relu", layer_norm_eps=1e-2, num_channels=1), "mean", skipped=1),
 ]
 for index, each in enumerate(VISION_CASES):
     each.setdefault("seed", 2000 + index)

@@ -10,6 +10,7 @@ export {
 export { ConvNextConfig, ConvNextV2Config } from './vision/convolutional/convnext.config'
 export { DeiTConfig } from './vision/deit.config'
 export { Dinov2Config, Dinov2WithRegistersConfig } from './vision/dinov2.config'
+export { DINOv3ConvNextConfig } from './vision/convolutional/dinov3-convnext.config'
 export { DINOv3ViTConfig } from './vision/dinov3.config'
 export { EfficientNetConfig } from './vision/convolutional/efficientnet.config'
 export { HieraConfig } from './vision/hiera.config'

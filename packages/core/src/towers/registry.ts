@@ -35,6 +35,7 @@ export const VISION_TOWERS = /* @__PURE__ */ byModelType<VisionTowerModule>([
   [configs.Swinv2Config, async () => (await import('./vision/swin')).swinv2],
   [configs.ConvNextConfig, async () => (await import('./vision/convolutional/convnext')).convnext],
   [configs.ConvNextV2Config, async () => (await import('./vision/convolutional/convnext')).convnextv2],
+  [configs.DINOv3ConvNextConfig, async () => (await import('./vision/convolutional/dinov3-convnext')).dinov3ConvNext],
   [configs.ResNetConfig, async () => (await import('./vision/convolutional/resnet')).resnet],
   [configs.RegNetConfig, async () => (await import('./vision/convolutional/regnet')).regnet],
   [configs.EfficientNetConfig, async () => (await import('./vision/convolutional/efficientnet')).efficientnet],
