@@ -2,16 +2,13 @@ import { ConfigError } from '../../../base/errors'
 import { activationOf } from '../../../ops/activations'
 import type { Ops, Projection } from '../../../ops/ops'
 import type { Scope } from '../../../ops/scope'
-import { inLayer } from '../../blocks'
-import { poolingOf } from '../../pooling'
 import type { VisionTowerModule } from '../../tower'
-import { batchesSeen, convolve, type ConvNorm, kaimingStd } from './conv-norm'
+import { convolve, type ConvNorm, kaimingStd } from './conv-norm'
 import type { RegNetConfig } from './regnet.config'
+import { idleResidual, type ResidualBlock, residualForward, stagesOf, widened } from './residual'
 
-interface Block {
-  /** The last is without an activation. */
+interface Block extends ResidualBlock {
   readonly steps: readonly [ConvNorm, ConvNorm, ConvNorm]
-  readonly shortcut?: ConvNorm
   /** Of the `y` layers: squeeze and excite behind the second step. */
   readonly gate?: readonly [reduce: Projection, excite: Projection]
 }
@@ -34,7 +31,7 @@ function blockOf(w: Scope, config: RegNetConfig, from: number, to: number, strid
   const attention = w.at('layer.2.attention')
   const narrow = quarter(from)
   return {
-    shortcut: from !== to || stride !== 1 ? { at: w.at('shortcut'), from, to, size: 1, stride } : undefined,
+    shortcut: widened(w, from, to, stride),
     gate: gated ? [pointwise(attention.at('0'), to, narrow), pointwise(attention.at('2'), narrow, to)] : undefined,
     steps: [
       { at: w.at('layer.0'), from, to, size: 1, stride: 1, activation },
@@ -59,14 +56,8 @@ function plan(w: Scope, config: RegNetConfig): { stem: ConvNorm; stages: Block[]
       'bad-config-value',
       `regnet config: layer_type is "${config.layerType}"; it must be "x" or "y".`,
     )
-  const { numChannels, embeddingSize, hiddenSizes, depths, downsampleInFirstStage } = config
-  const stages = hiddenSizes.map((size, index) =>
-    Array.from({ length: depths[index] ?? 0 }, (_, layer) => {
-      const from = layer > 0 ? size : ([embeddingSize, ...hiddenSizes][index] ?? 0)
-      const stride = layer === 0 && (index > 0 || downsampleInFirstStage) ? 2 : 1
-      return blockOf(w.at(`encoder.stages.${index}.layers.${layer}`), config, from, size, stride)
-    }),
-  )
+  const { numChannels, embeddingSize } = config
+  const stages = stagesOf(w, config, (at, from, to, stride) => blockOf(at, config, from, to, stride))
   const stem = { at: w.at('embedder.embedder'), from: numChannels, to: embeddingSize, size: 3, stride: 2 }
   return { stem: { ...stem, activation: activationOf(config.hiddenAct) }, stages }
 }
@@ -84,32 +75,15 @@ export const regnet: VisionTowerModule<RegNetConfig> = {
   mapPooler: true,
   idleParams(w, config) {
     const { stem, stages } = plan(w, config)
-    const steps = stages.flat().flatMap(({ steps, shortcut }) => (shortcut ? [...steps, shortcut] : [...steps]))
-    return [stem, ...steps].map(batchesSeen)
+    return idleResidual(stem, stages)
   },
 
   forward(ops, w, config, { pixelValues }, taps) {
-    type T = typeof pixelValues
-    const pooling = poolingOf(config, true)
-    const activation = activationOf(config.hiddenAct)
     const { stem, stages } = plan(w, config)
-    let x = convolve(ops, stem, pixelValues)
-    const hiddenStates = [x]
-    for (const blocks of stages) {
-      for (const { steps, shortcut, gate } of blocks) {
-        const entering = x
-        const compute = (): { readonly x: T } => {
-          const wide = convolve(ops, steps[1], convolve(ops, steps[0], entering))
-          const y = convolve(ops, steps[2], gate ? gated(ops, gate, wide) : wide)
-          return { x: ops.activation(ops.add(y, shortcut ? convolve(ops, shortcut, entering) : entering), activation) }
-        }
-        x = inLayer(ops, compute).x
-      }
-      hiddenStates.push(x)
-    }
-    // Its own pooled map has two axes of one place, what `pooling` takes has none.
-    const pool = pooling === 'max' ? 'max' : 'mean'
-    const poolerOutput = ops[pool](x, [2, 3], pooling === undefined)
-    return { lastHiddenState: x, poolerOutput, ...(taps.hiddenStates ? { hiddenStates } : {}) }
+    const x = convolve(ops, stem, pixelValues)
+    return residualForward(ops, config, stages, x, taps, ({ steps, gate }, entering) => {
+      const wide = convolve(ops, steps[1], convolve(ops, steps[0], entering))
+      return convolve(ops, steps[2], gate ? gated(ops, gate, wide) : wide)
+    })
   },
 }
