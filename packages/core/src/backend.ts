@@ -10,7 +10,7 @@ export { openSource, readJson } from './files/source'
 export { openTarget, type Target } from './files/target'
 export { Sha256 } from './files/hub/sha256'
 export type { Source } from './files/types'
-export { instantiate, Reservations } from './platform/wasm'
+export { instantiatedOnce, Reservations } from './platform/wasm'
 export { resize as resizeImage } from './images/resize/resize'
 export {
   type Batch,

@@ -14,6 +14,15 @@ export function instantiate<Exports>(base64: string): Exports | undefined {
   }
 }
 
+/** One instance for all, made when it is first asked for. */
+export function instantiatedOnce<Exports>(base64: string): () => Exports | undefined {
+  let made: Exports | null | undefined
+  return () => {
+    if (made === undefined) made = instantiate<Exports>(base64) ?? null
+    return made ?? undefined
+  }
+}
+
 const PAGE = 65536
 /** WebAssembly memory never shrinks: beyond this the plain versions are taken. */
 const MAX_MEMORY = 1 << 26

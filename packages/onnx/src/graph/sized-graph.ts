@@ -22,7 +22,7 @@ function givenTo({ inputs, initializers }: GraphProto): ValueInfo[] {
   return inputs.filter(({ name }) => !weights.has(name))
 }
 
-const areSame = (a: readonly string[], b: readonly string[] = []): boolean =>
+const areSame = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((name, i) => name === b[i])
 
 const isSameNode = (a: NodeProto, b: NodeProto): boolean =>
@@ -36,7 +36,7 @@ const isSameNode = (a: NodeProto, b: NodeProto): boolean =>
 function isAlike({ graph: a }: ModelProto, { graph: b }: ModelProto): boolean {
   const haveRanks = (one: readonly ValueInfo[], other: readonly ValueInfo[]) =>
     one.length === other.length &&
-    one.every(({ name, dims }, i) => name === other[i]?.name && dims.length === other[i].dims.length)
+    one.every(({ name, dims }, i) => name === other[i]?.name && sameRank(dims, other[i].dims))
   return (
     a === b ||
     (a.nodes.length === b.nodes.length &&

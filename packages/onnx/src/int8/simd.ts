@@ -1,4 +1,4 @@
-import { instantiate, Reservations } from '@dual-encoder/core/backend'
+import { instantiatedOnce, Reservations } from '@dual-encoder/core/backend'
 import type { Matrix } from './stored-matrix'
 import { INT8_WASM } from './simd-module'
 
@@ -29,12 +29,7 @@ interface Int8Module {
   ) => void
 }
 
-let module: Int8Module | null | undefined
-
-function simd(): Int8Module | undefined {
-  if (module === undefined) module = instantiate<Int8Module>(INT8_WASM) ?? null
-  return module ?? undefined
-}
+const simd = /* @__PURE__ */ instantiatedOnce<Int8Module>(INT8_WASM)
 
 /** Values of a vector of bytes. */
 const LANES = 16

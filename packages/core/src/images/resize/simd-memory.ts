@@ -1,4 +1,4 @@
-import { instantiate } from '../../platform/wasm'
+import { instantiatedOnce } from '../../platform/wasm'
 import { RESIZE_WASM } from './simd-module'
 
 /** The exports of tools/simd/resize.as. */
@@ -37,10 +37,5 @@ type Vertical = (
   precision: number,
 ) => void
 
-let module: SimdModule | null | undefined
-
 /** Undefined where there is no WebAssembly with SIMD. */
-export function simd(): SimdModule | undefined {
-  if (module === undefined) module = instantiate<SimdModule>(RESIZE_WASM) ?? null
-  return module ?? undefined
-}
+export const simd = /* @__PURE__ */ instantiatedOnce<SimdModule>(RESIZE_WASM)
