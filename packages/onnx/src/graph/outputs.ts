@@ -1,4 +1,5 @@
-import type { ModelProto, NodeProto } from './proto'
+import { UNREAD } from '../runtime/store'
+import { ELEMENT, type ModelProto, type NodeProto } from './proto'
 
 /**
  * The model with outputs named where they are computed, not by an Identity behind: the engine copies there. What is an
@@ -21,4 +22,21 @@ export function withoutLastCopies({ graph, opsets }: ModelProto): ModelProto {
     .filter((node) => !gone.has(node))
     .map((node) => ({ ...node, inputs: named(node.inputs), outputs: named(node.outputs) }))
   return { opsets, graph: { ...graph, nodes } }
+}
+
+/**
+ * The model with a first output that onnxruntime-node cannot hand over: an empty sequence. What it has written into the
+ * tensors that it was given for outputs it copies once more, output by output, unless an error ends it at the first
+ * (`TensorStore`).
+ */
+export function withUnread({ graph, opsets }: ModelProto): ModelProto {
+  const node: NodeProto = {
+    op: 'SequenceEmpty',
+    domain: '',
+    inputs: [],
+    outputs: [UNREAD],
+    attributes: { dtype: ELEMENT.float32 },
+  }
+  const output = { name: UNREAD, isSequence: true, element: 'float32', dims: [] } as const
+  return { opsets, graph: { ...graph, nodes: [node, ...graph.nodes], outputs: [output, ...graph.outputs] } }
 }

@@ -36,6 +36,8 @@ export interface TensorProto {
 }
 export interface ValueInfo {
   readonly name: string
+  /** Of a sequence of tensors. */
+  readonly isSequence?: boolean
   readonly element: Element
   readonly dims: readonly (number | string)[]
 }
@@ -95,16 +97,16 @@ function writeTensor(writer: BinaryWriter, { name, element, dims, data }: Tensor
   int(writer, 14, EXTERNAL)
 }
 
-function writeValueInfo(writer: BinaryWriter, { name, element, dims }: ValueInfo): void {
-  text(writer, 1, name)
-  message(writer, 2, (type) =>
-    message(type, 1, (tensor) => {
-      int(tensor, 1, ELEMENT[element])
-      message(tensor, 2, (shape) => {
-        for (const dim of dims) message(shape, 1, (w) => (typeof dim === 'number' ? int(w, 1, dim) : text(w, 2, dim)))
+function writeValueInfo(writer: BinaryWriter, { name, isSequence, element, dims }: ValueInfo): void {
+  const tensor = (type: BinaryWriter) =>
+    message(type, 1, (w) => {
+      int(w, 1, ELEMENT[element])
+      message(w, 2, (shape) => {
+        for (const dim of dims) message(shape, 1, (d) => (typeof dim === 'number' ? int(d, 1, dim) : text(d, 2, dim)))
       })
-    }),
-  )
+    })
+  text(writer, 1, name)
+  message(writer, 2, (type) => (isSequence ? message(type, 4, (w) => message(w, 1, tensor)) : tensor(type)))
 }
 
 /** An ONNX file. */

@@ -45,7 +45,8 @@ export function threadEngine(Tensor: TensorConstructor): Engine {
       throw error
     })
     const run: Session['run'] = async (given, fetches) => {
-      const returns = Array.isArray(fetches) ? (fetches as readonly string[]) : Object.keys(fetches)
+      const names = Array.isArray(fetches) ? (fetches as readonly string[]) : Object.keys(fetches)
+      const returns = Object.fromEntries(names.map((output) => [output, undefined]))
       const feeds = Object.fromEntries(Object.entries(given).map(([input, value]) => [input, plain(value)]))
       const results = await store.run({ session: name, feeds, stores: {}, returns })
       return Object.fromEntries(Object.entries(results).map(([output, value]) => [output, tensor(value)]))

@@ -17,9 +17,10 @@ export interface RunCall {
   readonly session: string
   /** Inputs by their names in the graph: what is stored, or what is given. */
   readonly feeds: Readonly<Record<string, Kept | Plain>>
-  /** Outputs that are stored; `inPlace` over what was read under that key. All others are returned. */
+  /** Outputs that are stored; `inPlace` over what was read under that key. */
   readonly stores: Readonly<Record<string, Kept & { readonly inPlace: boolean }>>
-  readonly returns: readonly string[]
+  /** Outputs that are returned, and their sizes where those are known before: float32. */
+  readonly returns: Readonly<Record<string, readonly number[] | undefined>>
   /** Inputs that nobody else reads: another thread may have them without a copy. */
   readonly owned?: readonly string[]
 }
@@ -41,6 +42,9 @@ export interface Store {
   run(call: RunCall): Promise<Record<string, Plain>>
   dispose(): Promise<void>
 }
+
+/** An output that is never read (`withUnread`). */
+export const UNREAD = 'unread'
 
 /** The calls of a store as messages between threads. */
 export type StoreCall = Exclude<keyof Store, 'dispose'>

@@ -1,7 +1,10 @@
 import type { InferenceSession, OnnxValue, Tensor as OrtTensor } from 'onnxruntime-common'
-import type { Engine, Session } from './runtime'
 import { sizeOf } from '@dual-encoder/core/backend'
-import type { Kept, Plain, RunCall, SessionNames, Store } from './store'
+import type { Engine, Session } from './runtime'
+import { type Kept, type Plain, type RunCall, type SessionNames, type Store, UNREAD } from './store'
+
+/** What onnxruntime-node says once all is computed and written, and before it copies any of it (`withUnread`). */
+const REFUSAL = /^Non tensor type/
 
 /**
  * Sessions, and tensors that stay in the engine between runs: what a run stores, the next reads without a copy. Of what
@@ -55,15 +58,24 @@ export class TensorStore implements Store {
       'key' in value ? this.#rows(this.#values.get(value.key) as OrtTensor, value) : this.#tensor(value),
     ])
     const outputs = Object.entries(stores)
-    const fetches: Record<string, OnnxValue | null> = Object.fromEntries(returns.map((output) => [output, null]))
+    const isUnread = this.writesOutputs && session.outputNames.includes(UNREAD)
+    const fetches: Record<string, OnnxValue | null> = isUnread ? { [UNREAD]: null } : {}
+    for (const [output, dims] of Object.entries(returns))
+      fetches[output] =
+        isUnread && dims ? this.#tensor({ dtype: 'float32', dims, data: new Float32Array(sizeOf(dims)) }) : null
     for (const [output, kept] of outputs)
       fetches[output] = this.writesOutputs
         ? this.#rows(kept.inPlace ? (this.#values.get(kept.key) as OrtTensor) : this.#spare(kept.key), kept)
         : null
-    const results = await session.run(Object.fromEntries(given) as InferenceSession.FeedsType, fetches)
+    const results = await session
+      .run(Object.fromEntries(given) as InferenceSession.FeedsType, fetches)
+      .catch((error: unknown) => {
+        if (isUnread && REFUSAL.test((error as Error).message)) return fetches as Record<string, OnnxValue>
+        throw error
+      })
     if (this.writesOutputs) this.#swap(new Set(outputs.flatMap(([, { key, inPlace }]) => (inPlace ? [] : [key]))))
     else for (const [output, kept] of outputs) this.#take(results[output] as OrtTensor, kept)
-    return Object.fromEntries(returns.map((output) => [output, plain(results[output] as OrtTensor)]))
+    return Object.fromEntries(Object.keys(returns).map((output) => [output, plain(results[output] as OrtTensor)]))
   }
 
   /** Those rows where they lie. */
@@ -83,7 +95,6 @@ export class TensorStore implements Store {
     return spare
   }
 
-  /** The engine's own copies of what it wrote are left to the collector. */
   #swap(keys: ReadonlySet<string>): void {
     for (const key of keys) {
       const [value, spare] = [this.#values.get(key), this.#spares.get(key)] as [OrtTensor, OrtTensor]

@@ -54,7 +54,8 @@ import type { Kept, Plain, RunCall, Store } from '../runtime/store'
 interface Opened {
   readonly name: string
   readonly inputs: readonly string[]
-  readonly outputs: readonly string[]
+  /** And their sizes. */
+  readonly outputs: ReadonlyMap<string, readonly number[]>
   readonly dropped: readonly Dropped[]
   readonly parts: StepGraph['parts']
   /** Inputs that one node reads: what follows them may be written over them. */
@@ -252,7 +253,8 @@ export class OnnxTraining implements TrainingRun {
     try {
       const { inputs } = await store.open(name, parts.model, { ...NO_PATTERN, ...parts.settings })
       const { model: proto, ...written } = graph as StepGraph
-      const outputs = proto.graph.outputs.map((output) => output.name)
+      const tensors = proto.graph.outputs.filter(({ isSequence }) => !isSequence)
+      const outputs = new Map(tensors.map((output) => [output.name, output.dims as readonly number[]]))
       return { name, inputs, outputs, ...written, readOnce: readOnce(proto) }
     } catch (cause) {
       throw sessionFailed(parts.providers, cause)
@@ -276,9 +278,9 @@ export class OnnxTraining implements TrainingRun {
     const keyOf = (input: string) => (slot !== undefined && trained.has(input) ? slotKey(slot, input) : input)
     const keptOf = (input: string): Kept => parts.get(input) ?? { key: keyOf(input) }
     const feeds = Object.fromEntries(inputs.map((input) => [input, all[input] ?? keptOf(input)]))
-    const kept = outputs.filter((output) => output.startsWith(nextOf('')))
+    const isKept = (output: string) => output.startsWith(nextOf(''))
     const whole = new Set(inputs)
-    const stores = kept.map((output) => {
+    const stores = [...outputs.keys()].filter(isKept).map((output) => {
       const input = output.slice(nextOf('').length)
       const { key, rows } = keptOf(input)
       return [output, { key, rows, inPlace: readOnce.has(input) && (rows === undefined || !whole.has(key)) }]
@@ -288,7 +290,7 @@ export class OnnxTraining implements TrainingRun {
         session: name,
         feeds,
         stores: Object.fromEntries(stores) as RunCall['stores'],
-        returns: outputs.filter((output) => !kept.includes(output)),
+        returns: Object.fromEntries([...outputs].filter(([output]) => !isKept(output))),
         owned: Object.keys(factors),
       })
       .catch((cause: unknown) => {

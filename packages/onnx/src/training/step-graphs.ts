@@ -12,7 +12,7 @@ import {
 } from '@dual-encoder/core/backend'
 import { GraphBuilder } from '../graph/builder'
 import type { Kernels } from '../graph/kernels'
-import { withoutLastCopies } from '../graph/outputs'
+import { withoutLastCopies, withUnread } from '../graph/outputs'
 import type { ModelProto } from '../graph/proto'
 import { OnnxOps } from '../ops'
 import type { OnnxValue, ParamData } from '../primitives'
@@ -150,7 +150,7 @@ class Writer {
   }
   finish(): StepGraph {
     const outputs = [...this.#outputs].map(([name, x]) => [name, { value: this.ops.shaped(x), dims: x.dims }] as const)
-    const model = withoutLastCopies(this.graph.build(new Map(outputs)))
+    const model = withUnread(withoutLastCopies(this.graph.build(new Map(outputs))))
     return { model, dropped: this.dropped, parts: this.#parts }
   }
 }
