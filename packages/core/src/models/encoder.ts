@@ -43,7 +43,7 @@ export interface EncodeRequest extends Taps {
   readonly features?: boolean
   /** `features`, normalised. */
   readonly embeds?: boolean
-  /** What enters layer `at` (counted from 0; behind the last: what leaves it), `[B, L, D]`. */
+  /** What enters layer `at` (counted from 0; behind the last: what leaves it), `[B, L, D]`, of maps `[B, C, H, W]`. */
   readonly entering?: { readonly at: number }
 }
 
@@ -60,7 +60,7 @@ export interface Batch<T = Tensor> {
   readonly inputs: Readonly<Record<string, T>>
   /** Of a vision encoder: height and width of the pictures, numbers while it runs. */
   readonly imageSize?: readonly [number, number]
-  /** What enters layer `at`, `[B, L, D]`, where it is known: all below is left out. */
+  /** What enters layer `at`, as `EncodeRequest` has it, where it is known: all below is left out. */
   readonly entering?: { readonly at: number; readonly hidden: T }
   /** The tower's pooled output, where it is known: only the projection is computed. */
   readonly pooled?: T

@@ -69,7 +69,7 @@ function parameterTracer(onLayer?: OnLayer): Traced & { readonly ops: Ops<void> 
 
 /** An encoder's layers, and where its weights are read first. */
 export interface EncoderLayers {
-  /** Those that can be entered; 0 of towers whose layers are not of one kind (Swin, convolutions, DeBERTa, MobileBERT). */
+  /** Those that can be entered; 0 of towers whose layers cannot be (Swin, Hiera, DeBERTa, MobileBERT). */
   readonly count: number
   /** By weight: -1 for what stands below the layers, `count` for what stands above. */
   readonly layerOf: ReadonlyMap<string, number>

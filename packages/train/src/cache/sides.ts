@@ -40,7 +40,7 @@ const storageOf = (at: CutAt) => (at === 'pooled' ? 'F32' : 'F16')
 const folderNameOf = (kind: string, { at, use }: CacheOptions, key: string): string =>
   `${kind}-${at}-${key}${use === 'training' ? '' : `-${use}`}`
 
-/** Each row of `[B, L, D]` or `[B, D]`. */
+/** Each row of `[B, L, D]`, or of `[B, D]` and `[B, C, H, W]`, which are one token each. */
 function rowsOf({ dims, data }: Tensor<'float32'>): Row[] {
   const [count = 0] = dims
   const width = data.length / count
@@ -113,7 +113,8 @@ export async function cachedPictures(
   const pixels = await picturesKey(processor, augment, seed)
   const [, , height, width] = pixels.pixelValues.dims as [number, number, number, number]
   const probe = await model.outputBelow('vision', { pixelValues: pixels.pixelValues }, at, fill.signal)
-  const size = at === 'pooled' ? probe.data.length : (probe.dims[2] as number)
+  const isMap = probe.dims.length === 4
+  const size = at === 'pooled' || isMap ? probe.data.length : (probe.dims[2] as number)
   const key = digest(await model.fingerprint('vision', at), pixels.key, storageOf(at), `${views} ${seed}`)
   const cache = new RowCache(folder, folderNameOf('vision', options, key), size, storageOf(at))
   await cache.fill(
@@ -161,7 +162,11 @@ export async function cachedPictures(
       await Promise.all(rows.map((row, i) => cache.read(row, hidden.subarray(i * width1, (i + 1) * width1), kept?.[i])))
       if (at === 'pooled') return { imagePooled: tensor(hidden, [rows.length, size]) }
       return {
-        imageEntering: { at, hidden: tensor(hidden, [rows.length, tokens, size]), imageSize: [height, width] },
+        imageEntering: {
+          at,
+          hidden: tensor(hidden, [rows.length, ...(isMap ? probe.dims.slice(1) : [tokens, size])]),
+          imageSize: [height, width],
+        },
         ...(kept && { keptTokens: tokenRows(kept) }),
       }
     },

@@ -71,6 +71,13 @@ describe('rules', () => {
   })
 })
 
+it('leaves what batch norms saw as it is, whatever covers it', () => {
+  const names = ['bn.weight', 'bn.bias', 'bn.running_mean', 'bn.running_var', 'bn.num_batches_tracked']
+  const plan = planOf(new Map(names.map((name) => [name, [3]])), [['.*', 1]])
+  expect(plan.trained.map(({ name }) => name)).toEqual(names.slice(0, 2))
+  expect(plan.locked).toEqual(names.slice(2))
+})
+
 describe('depths of layers', () => {
   it.each([
     ['bert', ['text_model.encoder.layer.11.output.dense.weight', 'text_model.encoder.layer.2.output.dense.weight'], 2],

@@ -121,12 +121,13 @@ async function dropOf({ model, processor, patchDropout = 0 }: TrainerOptions, at
   if (!(patchDropout > 0 && patchDropout < 1)) throw fault('a share from 0 to below 1 is needed.')
   const names = [...model.parameterShapes.keys()]
   const { count } = model.layersOf('vision')
-  if (count === 0 || names.some((name) => /^vision_model\..*relative_position_bias/.test(name)))
-    throw fault(`${modelType} needs every patch where it is (windows, convolutions, relative positions). Leave it out.`)
+  const needsAll = `${modelType} needs every patch where it is (windows, convolutions, relative positions). Leave it out.`
+  if (count === 0 || names.some((name) => /^vision_model\..*relative_position_bias/.test(name))) throw fault(needsAll)
   if (at === 'pooled')
     throw fault('no layer of the image tower is trained, so nothing is gained. Train some, or leave it out.')
   const { pixelValues } = (await processor({ images: [probeImage()] })) as ProcessedInputs
   const { dims } = await model.outputBelow('vision', { pixelValues }, 0)
+  if (dims.length !== 3) throw fault(needsAll)
   const [height, width] = pixelValues.dims.slice(2) as [number, number]
   const [h, w] = typeof patchSize === 'number' ? [patchSize, patchSize] : patchSize
   const tokens = dims[1] as number

@@ -19,8 +19,8 @@ export class BelowCuts {
   constructor(private readonly createRunner: (encoder: EncoderSpec) => EncoderRunner) {}
 
   /**
-   * `[B, L, D]`, or the pooled `[B, D]`, without dropout.
-   * @throws ConfigError for a layer that the tower does not have, or that is not of one kind with the others
+   * `[B, L, D]`, of maps `[B, C, H, W]`, or the pooled `[B, D]`, without dropout.
+   * @throws ConfigError for a layer that the tower does not have, or that cannot be entered
    */
   async output(
     encoder: EncoderSpec,
@@ -65,6 +65,6 @@ function checkCut(encoder: EncoderSpec, at: CutAt): void {
     throw new ConfigError(
       'no-such-layer',
       `Layer ${at} of the ${encoder.kind} tower (${encoder.config.modelType}) was asked for; ` +
-        (count > 0 ? `0 to ${count} can be.` : 'its layers are not of one kind, and cannot be entered.'),
+        (count > 0 ? `0 to ${count} can be.` : 'its layers cannot be entered.'),
     )
 }

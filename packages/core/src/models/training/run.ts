@@ -58,7 +58,7 @@ export interface TrainingPlan {
 export interface EnteringState {
   /** The layer, from 0 on. */
   readonly at: number
-  /** `[B, L, D]`; with `keptTokens` those alone. */
+  /** `[B, L, D]`; with `keptTokens` those alone. Of maps `[B, C, H, W]`. */
   readonly hidden: Tensor<'float32'>
   /** `[height, width]` of the pictures, where not those of the tower's config. */
   readonly imageSize?: readonly [number, number]

@@ -89,7 +89,7 @@ function convnextForward<T>(
     }
     for (let layer = 0; layer < (depths[index] ?? 0); layer++) {
       const at = stage.at(`layers.${layer}`)
-      const entering = x
+      const entering = ops.entering?.(before)?.(x) ?? x
       const options: LayerOptions = {
         channels: to,
         eps: config.normEps ?? EPS,
@@ -102,6 +102,7 @@ function convnextForward<T>(
     }
     hiddenStates.push(x)
   }
+  x = ops.entering?.(before)?.(x) ?? x
   const pooled = pooling === 'max' ? ops.max(x, [2, 3]) : ops.mean(x, [2, 3])
   return {
     lastHiddenState: x,

@@ -135,8 +135,8 @@ export const efficientnet: VisionTowerModule<EfficientNetConfig> = {
     const { stem, blocks, top } = plan(w, config)
     let x = convolve(ops, stem, pixelValues, activation)
     const hiddenStates = [x]
-    for (const { expand, depthwise, reduce, excite, project, dropout } of blocks) {
-      const entering = x
+    blocks.forEach(({ expand, depthwise, reduce, excite, project, dropout }, index) => {
+      const entering = ops.entering?.(index)?.(x) ?? x
       const compute = (): { readonly x: T } => {
         const wide = expand ? convolve(ops, expand, entering, activation) : entering
         const seen = convolve(ops, depthwise, wide, activation)
@@ -147,7 +147,8 @@ export const efficientnet: VisionTowerModule<EfficientNetConfig> = {
       }
       x = inLayer(ops, compute).x
       hiddenStates.push(x)
-    }
+    })
+    x = ops.entering?.(blocks.length)?.(x) ?? x
     x = convolve(ops, top, x, activation)
     const pool = poolingOf(config, true) ?? config.poolingType
     const poolerOutput = ops[pool === 'max' ? 'max' : 'mean'](x, [2, 3])

@@ -60,9 +60,11 @@ export function residualForward<T, B extends ResidualBlock>(
   const activation = activationOf(config.hiddenAct)
   let x = stem
   const hiddenStates = [x]
+  let index = 0
   for (const blocks of stages) {
     for (const block of blocks) {
-      const entering = x
+      const entering = ops.entering?.(index)?.(x) ?? x
+      index++
       const compute = (): { readonly x: T } => {
         const y = branch(block, entering)
         const rest = block.shortcut ? convolve(ops, block.shortcut, entering) : entering
@@ -72,6 +74,7 @@ export function residualForward<T, B extends ResidualBlock>(
     }
     hiddenStates.push(x)
   }
+  x = ops.entering?.(index)?.(x) ?? x
   // Its own pooled map has two axes of one place, what `pooling` takes has none.
   const pool = pooling === 'max' ? 'max' : 'mean'
   const poolerOutput = ops[pool](x, [2, 3], pooling === undefined)
