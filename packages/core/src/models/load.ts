@@ -121,8 +121,9 @@ export function logitParams({ family, logitBias, logitScaleInitValue }: DualEnco
 
 /** Every weight of a model, by its name. */
 export function modelParams(config: DualEncoderConfig, { vision, text }: Encoders): Map<string, Param> {
-  const logits = logitParams(config).map((param): [string, Param] => [param.name, param])
-  return new Map([...logits, ...encoderParams(text), ...encoderParams(vision)])
+  const params = new Map(logitParams(config).map((param) => [param.name, param]))
+  for (const encoder of [text, vision]) for (const [name, param] of encoderParams(encoder)) params.set(name, param)
+  return params
 }
 
 type ModelOptions<C extends DualEncoderConfig> = CheckpointOptions & ConfigOverrides & { config?: C }
@@ -155,9 +156,9 @@ async function loadModelFrom<C extends DualEncoderConfig>(
     dropIdlePooler(named, expected, prefix, config.pooling)
     setLayersAside(named, expected, { prefix, layers: layersIn(options[kind]) }, opened.describe, onWarning)
   }
+  const towers = Object.values(ENCODER_NAMES).map(({ tower }) => `${tower}.`)
   for (const [name, entry] of weights)
-    if (!Object.values(ENCODER_NAMES).some(({ tower }) => name.startsWith(`${tower}.`)))
-      named.set(name, shapedAs(entry, expected.get(name)?.shape))
+    if (!towers.some((tower) => name.startsWith(tower))) named.set(name, shapedAs(entry, expected.get(name)?.shape))
   if (tolerant) setUnusedAside(named, expected, opened.describe, onWarning)
   drawLogits(named, expected, config, opened.describe, onWarning)
   checkWeights(named, expected, opened.describe)

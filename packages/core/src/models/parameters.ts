@@ -24,7 +24,8 @@ function parameterTracer(onLayer?: OnLayer): Traced & { readonly ops: Ops<void> 
   const params = new Map<string, Param>()
   const matrices = new Set<string>()
   const param = (given: Param): void => {
-    if (!given.rows || !params.has(given.name)) params.set(given.name, { ...given, rows: undefined })
+    if (!given.rows) params.set(given.name, given)
+    else if (!params.has(given.name)) params.set(given.name, { ...given, rows: undefined })
   }
   const layer = ({ weight, bias, scale }: Linear): void => {
     param(weight)

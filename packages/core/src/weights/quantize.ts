@@ -1,6 +1,6 @@
 import { CheckpointError } from '../base/errors'
 import { float32Of, type Tensor, tensor } from '../base/tensor'
-import type { QuantizedWeight, WeightEntry, Weights } from './entry'
+import type { QuantizedWeight, WeightEntry } from './entry'
 
 /** What the scales of `X.weight` are called beside it: compressed-tensors' name. */
 export const scaleName = (name: string): string => `${name}_scale`
@@ -67,10 +67,13 @@ function dequantized(values: WeightEntry, scales: WeightEntry, where: string): W
 }
 
 /** compressed-tensors keeps a quantised `X.weight` as int8 beside `X.weight_scale`: both become one weight. */
-export function joinScales(weights: Weights, where: string): Map<string, WeightEntry> {
+export function joinScales(weights: Map<string, WeightEntry>, where: string): Map<string, WeightEntry> {
+  const int8 = [...weights.values()].filter(({ storage }) => storage === 'I8')
+  if (int8.length === 0) return weights
   const joined = new Map(weights)
-  for (const [name, values] of weights) {
-    const scales = values.storage === 'I8' ? weights.get(scaleName(name)) : undefined
+  for (const values of int8) {
+    const { name } = values
+    const scales = weights.get(scaleName(name))
     if (!scales) continue
     joined.set(name, dequantized(values, scales, where))
     joined.delete(scales.name)

@@ -25,25 +25,28 @@ export function namedWeights(
 ): Map<string, WeightEntry> {
   const named = new Map<string, WeightEntry>()
   const joined = new Map<string, (WeightEntry | undefined)[]>()
+  const { otherNames = [], joinedNames = [], staleNames = [] } = tower
   const inner = tower.innerName && `${tower.innerName}.`
   for (const given of weights.values()) {
     if (!given.name.startsWith(prefix)) continue
     let local = modernName(given.name.slice(prefix.length))
     const shape = expected.get(`${into}${local}`)?.shape
     const entry = (shape && given.sized?.(shape)) ?? given
-    if (inner && local.startsWith(inner)) local = local.slice(inner.length)
-    for (const [other, name] of tower.otherNames ?? []) local = local.replace(other, name)
-    const join = tower.joinedNames?.find(({ parts }) => parts.some((part) => local.includes(part)))
-    if (join) {
-      const part = join.parts.findIndex((each) => local.includes(each))
-      const whole = `${into}${local.replace(join.parts[part] as string, join.whole)}`
-      const parts = joined.get(whole) ?? join.parts.map(() => undefined)
-      parts[part] = entry
-      joined.set(whole, parts)
-      continue
+    if (!shape) {
+      if (inner && local.startsWith(inner)) local = local.slice(inner.length)
+      for (const [other, name] of otherNames) local = local.replace(other, name)
+      const join = joinedNames.find(({ parts }) => parts.some((part) => local.includes(part)))
+      if (join) {
+        const part = join.parts.findIndex((each) => local.includes(each))
+        const whole = `${into}${local.replace(join.parts[part] as string, join.whole)}`
+        const parts = joined.get(whole) ?? join.parts.map(() => undefined)
+        parts[part] = entry
+        joined.set(whole, parts)
+        continue
+      }
     }
     const name = `${into}${local}`
-    if (!expected.has(name) && tower.staleNames?.some((stale) => stale.test(local))) continue
+    if (!expected.has(name) && staleNames.some((stale) => stale.test(local))) continue
     const other = named.get(name)
     if (other)
       throw new CheckpointError('duplicate-names', `The checkpoint holds "${name}" twice, under an old and a new name.`)

@@ -67,7 +67,8 @@ function parse(bytes: Uint8Array, fail: Fail): JsonObject {
     return fail('bad-header', `its header is not JSON (${(error as Error).message})`)
   }
   if (!isJsonObject(json)) return fail('bad-header', 'its header is not a JSON object')
-  const repeated = repeatedKey(text)
+  // What is written as it was read hides nothing, and is known so sooner.
+  const repeated = JSON.stringify(json) === text.trimEnd() ? undefined : repeatedKey(text)
   if (repeated !== undefined) fail('duplicate-names', `its header holds "${repeated}" twice`)
   return json
 }
