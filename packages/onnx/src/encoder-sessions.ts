@@ -46,7 +46,6 @@ function graphOf({ hiddenStates = false, attentions = false, entering }: EncodeR
   if (entering) return { request: { entering }, slot: 'main', outputs: `entering ${entering.at}` }
   if (!hiddenStates && !attentions) return { request: EVERYTHING, slot: 'main', outputs: '' }
   const request = { ...EVERYTHING, lastHiddenState: true, hiddenStates, attentions }
-  // It is mapped and no more: packed, its weights would be a copy beside the one there is.
   return { request, slot: 'tapped', outputs: JSON.stringify(request) }
 }
 
@@ -63,7 +62,8 @@ interface Prepared {
 /**
  * The sessions of one encoder: one with one copy of the weights, whatever outputs and image sizes are asked for. Another
  * is made for hidden states and attentions, which take other operators: it reads the weights where they lie, and ends
- * when a call wants neither. Towers whose graph itself depends on the image size have a session for the size last used.
+ * when a call wants neither. The first image size has a session that a second one replaces by one for all; towers whose
+ * graph itself depends on the size have one for the size last used.
  */
 export class EncoderSessions {
   readonly #slots: { main?: Prepared; tapped?: Prepared } = {}
@@ -112,7 +112,8 @@ export class EncoderSessions {
     const kept = fitting?.sizes.kept(size)
     if (fitting && kept) return { prepared: fitting, given: kept }
     const traced = this.#trace(asked, imageSize)
-    const prepared = fitting?.graph.inputsOf(traced.model) ? fitting : this.#open(asked, traced, imageSize)
+    const fits = fitting?.graph.inputsOf(traced.model)
+    const prepared = fitting && fits ? fitting : this.#open(asked, traced, fitting && this.#probe(asked, imageSize))
     const given = prepared.sizes.get(size, () => this.#given(prepared, traced))
     void this.#dropSizes(prepared)
     return { prepared, given }
@@ -122,12 +123,18 @@ export class EncoderSessions {
     return traceEncoder(this.encoder, request, { imageSize, kernels: kernelsFor(this.options), int8: this.int8 })
   }
 
-  #open(asked: AskedGraph, traced: TracedEncoder, imageSize: Size): Prepared {
+  /** Of an image tower the graph for another size. */
+  #probe(asked: AskedGraph, imageSize: Size): TracedEncoder | undefined {
     const { encoder } = this
-    const probe =
-      encoder.kind === 'vision' ? this.#trace(asked, probeSize(encoder, imageSize as [number, number])) : traced
-    const graph = new SizedGraph(traced.model, probe.model)
-    const options = asked.slot === 'main' ? this.options : { ...this.options, lowMemory: true }
+    if (encoder.kind === 'vision' && imageSize) return this.#trace(asked, probeSize(encoder, imageSize))
+  }
+
+  /** A first size has a graph of its own, since most models see no other; the second brings one for all, by a `probe`. */
+  #open(asked: AskedGraph, traced: TracedEncoder, probe?: TracedEncoder): Prepared {
+    const graph = new SizedGraph(traced.model, probe?.model)
+    // Packed, the weights of the second session would be a copy beside the one there is.
+    const isMapped = traced.isBetterUnpacked || asked.slot === 'tapped'
+    const options = isMapped ? { ...this.options, lowMemory: true } : this.options
     const entries = this.#entriesOf(traced, graph.model)
     const key = sessionKey(graph.model, entries, options)
     const lease = leaseSession(key, () => this.#session(traced, graph.model, entries, options))

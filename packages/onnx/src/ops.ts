@@ -24,6 +24,18 @@ const sizeOf = (dims: readonly Dim[], axis: number): number => dims[axis] as num
 
 /** Writes a tower as an ONNX graph. */
 export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
+  /** Linear layers of tokens, by how many those of one picture are. */
+  readonly #layers = { many: 0, few: 0 }
+
+  /**
+   * Whether weights are better used where they lie. ONNX Runtime packs those that are constant when it loads, which
+   * takes most of that time and a copy of them. With many rows a call packs as it goes for 2 to 4% of a layer's time
+   * in a batch of one, and for less in larger ones.
+   */
+  get isBetterUnpacked(): boolean {
+    return this.#onProcessor && !this.int8 && this.#layers.many > this.#layers.few
+  }
+
   get #onProcessor(): boolean {
     return this.kernels === 'cpu' || this.kernels === 'wasm'
   }
@@ -42,9 +54,9 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
   }
 
   #multiplied(x: OnnxValue, weight: Param, bias: Param | undefined): string {
-    const matrix = this.initializer(weight)
-    if (this.#isBetterUnpacked(x)) this.graph.keepUnpacked(matrix)
-    const inputs = [this.flat(x), matrix, ...(bias ? [this.initializer(bias)] : [])]
+    const [, rows] = x.dims
+    if (x.dims.length > 2) this.#layers[typeof rows === 'number' && rows >= MANY_ROWS ? 'many' : 'few']++
+    const inputs = [this.flat(x), this.initializer(weight), ...(bias ? [this.initializer(bias)] : [])]
     return this.graph.node('Gemm', inputs, { transB: 1 })
   }
 
@@ -64,16 +76,6 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
         bias: normed ? ofRows(normed.bias) : bias && this.initializer(bias),
       },
     )
-  }
-
-  /**
-   * ONNX Runtime packs constant weights when it loads, which takes most of that time and a copy of them. With many
-   * rows a call packs as it goes for 2 to 4% of a layer's time in a batch of one, and for less in larger ones.
-   */
-  #isBetterUnpacked(x: OnnxValue): boolean {
-    if (!this.#onProcessor || x.dims.length < 3) return false
-    const [, rows] = x.dims
-    return typeof rows === 'number' && rows >= MANY_ROWS
   }
 
   linears(x: OnnxValue, layers: readonly Projection[]): OnnxValue[] {

@@ -39,9 +39,9 @@ export async function sessionParts(
   const engine = await runtime.load(providers, options)
   const stored = await runtime.storeWeights(entries)
   try {
-    const model = serialize(write(paramData(weights, stored.dataOf), kernelsOf(providers)))
-    const settings = sessionOptions(options, providers, stored.sessionOptions)
-    return { engine, providers, model, settings, release: () => stored.release() }
+    const model = write(paramData(weights, stored.dataOf), kernelsOf(providers))
+    const settings = sessionOptions(options, providers, stored.sessionOptions, model)
+    return { engine, providers, model: serialize(model), settings, release: () => stored.release() }
   } catch (error) {
     await stored.release()
     throw error
@@ -97,15 +97,20 @@ function kernelsOf(providers: readonly string[]): Kernels {
   return others.length === 0 && (only === 'cpu' || only === 'wasm') ? only : 'contributed'
 }
 
+/** Beyond cutting patches: other layouts, which take time to look for, are of use to such a graph alone. */
+const convolves = ({ nodes }: ModelProto['graph']): boolean => nodes.filter(({ op }) => op === 'Conv').length > 1
+
 function sessionOptions(
   { threads, lowMemory, sessionOptions = {} }: OnnxOptions,
   executionProviders: readonly string[],
   weights: InferenceSession.SessionOptions,
+  { graph }: ModelProto,
 ): InferenceSession.SessionOptions {
   const extra = (options: InferenceSession.SessionOptions) => options.extra as { session?: object } | undefined
   return {
     // Its complaints go to stderr; what matters comes as an exception.
     logSeverityLevel: 3,
+    ...(kernelsOf(executionProviders) === 'cpu' && !convolves(graph) ? { graphOptimizationLevel: 'extended' } : {}),
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     ...sessionOptions,
     ...weights,

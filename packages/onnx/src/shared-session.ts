@@ -4,13 +4,22 @@ import type { ModelProto } from './graph/proto'
 import type { OnnxOptions } from './options'
 import type { OpenSession } from './session'
 
+/** What a session is made of, in words: the same where graph, weights and options are. */
+export interface SessionKey {
+  /** Part of it. */
+  readonly short: string
+  /** All of it, which takes longer to write than most sessions need. */
+  whole(): string
+}
+
 interface Shared {
+  readonly key?: SessionKey
   readonly opened: Promise<OpenSession>
   users: number
 }
 
-/** Sessions of this process that more than one model may use. */
-const sessions = new Map<string, Shared>()
+/** Sessions of this process that more than one model may use, by their keys' short forms. */
+const sessions = new Map<string, Set<Shared>>()
 
 /** A session that is given back, and ends when nobody uses it. */
 export interface SessionLease {
@@ -22,15 +31,17 @@ export interface SessionLease {
  * The session of `key` that a model of the same files has, or else the one that `open` makes. Without a key it is
  * nobody else's.
  */
-export function leaseSession(key: string | undefined, open: () => Promise<OpenSession>): SessionLease {
-  const known = key === undefined ? undefined : sessions.get(key)
-  const shared = known ?? { opened: open(), users: 0 }
+export function leaseSession(key: SessionKey | undefined, open: () => Promise<OpenSession>): SessionLease {
+  const alike = (key && sessions.get(key.short)) ?? new Set()
+  const known = key && [...alike].find((shared) => shared.key?.whole() === key.whole())
+  const shared = known ?? { key, opened: open(), users: 0 }
   shared.users++
   const forget = () => {
-    if (key !== undefined && sessions.get(key) === shared) sessions.delete(key)
+    alike.delete(shared)
+    if (key && alike.size === 0 && sessions.get(key.short) === alike) sessions.delete(key.short)
   }
   if (!known) {
-    if (key !== undefined) sessions.set(key, shared)
+    if (key) sessions.set(key.short, alike.add(shared))
     shared.opened.catch(forget)
   }
   return {
@@ -43,25 +54,27 @@ export function leaseSession(key: string | undefined, open: () => Promise<OpenSe
   }
 }
 
-/** The same where graph, weights and options are; undefined where some weight is in no file of this machine. */
+/** Undefined where some weight is in no file of this machine. */
 export function sessionKey(
-  model: ModelProto,
+  { graph }: ModelProto,
   entries: readonly WeightEntry[],
   options: OnnxOptions,
-): string | undefined {
-  const files = new Map<string, number>()
-  const located: unknown[] = []
-  for (const entry of entries)
-    for (const { storage, change, location } of storedOf(entry)) {
-      if (!location?.local) return undefined
-      const { folder, name: file, size, modified } = location.local
-      const path = JSON.stringify([folder, file, size, modified])
-      if (!files.has(path)) files.set(path, files.size)
-      located.push([entry.name, storage, change, files.get(path), location.offset])
-    }
-  const { nodes, inputs, outputs, initializers } = model.graph
-  const constants = initializers.filter(isConstant).map((tensor) => [tensor.name, constantKey(tensor)])
+): SessionKey | undefined {
+  const stored = entries.map((entry) => storedOf(entry))
+  const files = [...new Set(stored.flatMap((parts) => parts.map(({ location }) => location?.local)))]
+  if (files.includes(undefined)) return undefined
   const { threads, executionProviders, worker, lowMemory, sessionOptions } = options
   const engine = { threads, executionProviders, worker, lowMemory, sessionOptions }
-  return JSON.stringify([nodes, inputs, outputs, constants, located, [...files.keys()], engine])
+  const write = () => {
+    const { nodes, inputs, outputs, initializers } = graph
+    const constants = initializers.filter(isConstant).map((tensor) => [tensor.name, constantKey(tensor)])
+    const located = stored.flatMap((parts, i) =>
+      parts.map(({ storage, change, location }) => {
+        return [entries[i]?.name, storage, change, files.indexOf(location?.local), location?.offset]
+      }),
+    )
+    return JSON.stringify([nodes, inputs, outputs, constants, located])
+  }
+  let written: string | undefined
+  return { short: JSON.stringify([graph.name, files, engine]), whole: () => (written ??= write()) }
 }

@@ -43,14 +43,12 @@ export function withoutCopies(
     if (!kept.has(value)) kept.set(value, tensor.name)
     names.set(tensor.name, kept.get(value) as string)
   }
-  const isKept = ({ name }: { readonly name: string }) => (names.get(name) ?? name) === name
   return {
     opsets,
     graph: {
       ...graph,
       nodes: graph.nodes.map((node) => ({ ...node, inputs: node.inputs.map((name) => names.get(name) ?? name) })),
-      initializers: graph.initializers.filter(isKept),
-      inputs: graph.inputs.filter(isKept),
+      initializers: graph.initializers.filter(({ name }) => (names.get(name) ?? name) === name),
     },
   }
 }

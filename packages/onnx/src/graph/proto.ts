@@ -52,8 +52,12 @@ const message = (writer: BinaryWriter, field: number, write: (writer: BinaryWrit
 }
 const text = (writer: BinaryWriter, field: number, value: string): void =>
   void writer.tag(field, WireType.LengthDelimited).string(value)
-const int = (writer: BinaryWriter, field: number, value: number): void =>
-  void writer.tag(field, WireType.Varint).int64(value)
+const int = (writer: BinaryWriter, field: number, value: number): void => {
+  const to = writer.tag(field, WireType.Varint)
+  // The same bytes, sooner.
+  if (value === (value | 0)) to.int32(value)
+  else to.int64(value)
+}
 
 function writeAttribute(writer: BinaryWriter, name: string, value: Attribute): void {
   text(writer, 1, name)

@@ -1,5 +1,5 @@
 import { isConstant, constantKey, withoutCopies } from './constants'
-import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfo } from './proto'
+import type { ModelProto, NodeProto, TensorProto, ValueInfo } from './proto'
 
 type Dims = readonly (number | string)[]
 
@@ -15,12 +15,6 @@ function sharedInfo(a: readonly ValueInfo[], b: readonly ValueInfo[]): ValueInfo
 }
 
 const constantsOf = ({ graph }: ModelProto): TensorProto[] => graph.initializers.filter(isConstant)
-
-/** What a run gives, whether or not weights may be given too: they may where a picture has many tokens. */
-function givenTo({ inputs, initializers }: GraphProto): ValueInfo[] {
-  const weights = new Set(initializers.map(({ name }) => name))
-  return inputs.filter(({ name }) => !weights.has(name))
-}
 
 const areSame = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((name, i) => name === b[i])
@@ -41,7 +35,7 @@ function isAlike({ graph: a }: ModelProto, { graph: b }: ModelProto): boolean {
     a === b ||
     (a.nodes.length === b.nodes.length &&
       a.nodes.every((node, i) => isSameNode(node, b.nodes[i] as NodeProto)) &&
-      haveRanks(givenTo(a), givenTo(b)) &&
+      haveRanks(a.inputs, b.inputs) &&
       haveRanks(a.outputs, b.outputs))
   )
 }
@@ -61,11 +55,12 @@ export class SizedGraph {
   /** Of a graph for one size alone: its sizes. */
   readonly #only?: string
 
-  /** @param graph as it was written for one size, `probe` for another */
-  constructor(graph: ModelProto, probe: ModelProto) {
+  /** @param graph as it was written for one size, `probe` for another; without it the graph is for that size alone */
+  constructor(graph: ModelProto, probe: ModelProto = graph) {
     this.#written = graph
     const others = new Map(constantsOf(probe).map((constant) => [constant.name, constant]))
     const isShared =
+      probe !== graph &&
       isAlike(graph, probe) &&
       constantsOf(graph).every(({ name, dims }) => sameRank(dims, others.get(name)?.dims ?? [-1]))
     const other = isShared ? probe : graph
@@ -121,4 +116,4 @@ export class SizedGraph {
   }
 }
 
-const sizes = (model: ModelProto): string => JSON.stringify(givenTo(model.graph).map(({ dims }) => dims))
+const sizes = (model: ModelProto): string => JSON.stringify(model.graph.inputs.map(({ dims }) => dims))
