@@ -4,6 +4,7 @@ import asc from 'assemblyscript/asc'
 
 const MODULES = [
   { name: 'resize', embedded: 'RESIZE_WASM', path: 'packages/core/src/images/resize/simd-module.ts' },
+  { name: 'dropout', embedded: 'DROPOUT_WASM', path: 'packages/core/src/ops/dropout-module.ts' },
   { name: 'dots', embedded: 'DOTS_WASM', path: 'packages/core/src/retrieval/simd-module.ts' },
   { name: 'int8', embedded: 'INT8_WASM', path: 'packages/onnx/src/int8/simd-module.ts' },
 ]

@@ -1,5 +1,7 @@
 import { scramble } from '../base/random'
 import { sizeOf } from '../base/tensor'
+import { instantiatedOnce, Reservations } from '../platform/wasm'
+import { DROPOUT_WASM } from './dropout-module'
 
 /** Whose dropout: each encoder draws by itself. */
 export type DropoutOf = 'vision' | 'text'
@@ -19,14 +21,43 @@ export function dropoutFactors(
   tokens = 1,
 ): Float32Array {
   const data = new Float32Array(sizeOf(dims))
+  const limit = Math.ceil(rate * 0x100000000)
+  if (limit > 0xffffffff) return data
   const stream = scramble(scramble(seed) ^ (of === 'vision' ? 1 : 0) ^ Math.imul(index, STEP))
-  const limit = rate * 0x100000000
-  const kept = rate < 1 ? 1 / (1 - rate) : 0
-  const size = dims.at(-1) ?? 1
+  const kept = 1 / (1 - rate)
+  const size = tokens === 1 ? data.length : (dims.at(-1) ?? 1)
   let at = firstRow * sizeOf(dims.slice(1)) * tokens
   for (let start = 0; start < data.length; start += size, at += tokens * size)
-    for (let i = 0; i < size; i++) if (scramble(stream + Math.imul(at + i, STEP)) >= limit) data[start + i] = kept
+    draw(data.subarray(start, start + size), stream + Math.imul(at, STEP), limit, kept)
   return data
+}
+
+/** The exports of tools/simd/dropout.as. */
+interface DropoutModule {
+  readonly memory: WebAssembly.Memory
+  readonly factors: (out: number, count: number, first: number, limit: number, kept: number) => void
+}
+const simd = instantiatedOnce<DropoutModule>(DROPOUT_WASM)
+
+/** Values made at a time: what a first-level cache holds. */
+const BLOCK = 4096
+
+/** `kept` where a value from `first` on, scrambled, is no less than `limit`; the rest is zero already. */
+function draw(factors: Float32Array, first: number, limit: number, kept: number): void {
+  const wasm = simd()
+  const reserved = new Reservations()
+  const out = reserved.reserve(4 * BLOCK)
+  const memory = wasm && reserved.memory(wasm)
+  if (!wasm || !memory) {
+    for (let i = 0; i < factors.length; i++) if (scramble(first + Math.imul(i, STEP)) >= limit) factors[i] = kept
+    return
+  }
+  const block = new Float32Array(memory.buffer, out, BLOCK)
+  for (let start = 0; start < factors.length; start += BLOCK) {
+    const count = Math.min(BLOCK, factors.length - start)
+    wasm.factors(out, count, first + Math.imul(start, STEP), limit, kept)
+    factors.set(block.subarray(0, count), start)
+  }
 }
 
 /** The seed of a step's dropout, of a run's seed. */
