@@ -114,6 +114,7 @@ export const OP_CASES: Readonly<Record<string, OpCase>> = {
     of: [[2, 3, 4]],
     f: (ops, [x]) => ops.add(ops.max(x!, [-1], true), ops.add(ops.sum(x!, [0, 2], true), ops.mean(x!, [1], true))),
   },
+  'sum of columns': { of: [[5, 3]], f: (ops, [x]) => ops.sum(ops.add(x!, x!), [0]) },
   'sum of all': { of: [[2, 3]], f: (ops, [x]) => ops.sum(ops.mul(x!, x!), [0, 1]) },
   'transpose and reshape': {
     of: [[2, 3, 4]],
