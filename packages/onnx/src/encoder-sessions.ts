@@ -12,7 +12,7 @@ import {
 import type { InferenceSession } from 'onnxruntime-common'
 import { traceEncoder, type TracedEncoder } from './graph/encoder-graph'
 import type { ModelProto, TensorProto } from './graph/proto'
-import { ALL_TOKENS, FIRST_ONLY } from './graph/run-ops'
+import { ALL_TOKENS, FIRST_ONLY, type KeptTable } from './graph/run-ops'
 import { SizedGraph } from './graph/sized-graph'
 import { int8Plan } from './int8/plan'
 import { Int8Weights } from './int8/weights'
@@ -160,7 +160,13 @@ export class EncoderSessions {
   /** What the graph is given for one size: constants, and tables that are computed here. */
   async #given({ graph, lease }: Prepared, traced: TracedEncoder) {
     const values = graph.inputsOf(traced.model) as readonly TensorProto[]
-    const { engine } = await lease.opened
+    const read = async ([name, { weight, dims }]: readonly [string, KeptTable]) => ({
+      name,
+      dims,
+      data: float32Of(await this.weights.get(weight)!.read()),
+    })
+    // Read while the session is made.
+    const [{ engine }, kept] = await Promise.all([lease.opened, Promise.all([...traced.kept].map(read))])
     const feeds: Record<string, Feeds[string]> = {}
     for (const { name, element, dims, data } of values) {
       const { buffer, byteOffset, byteLength } = data as Uint8Array
@@ -169,8 +175,7 @@ export class EncoderSessions {
           ? new engine.Tensor('int64', new BigInt64Array(buffer, byteOffset, byteLength / 8), dims)
           : new engine.Tensor('float32', new Float32Array(buffer, byteOffset, byteLength / 4), dims)
     }
-    for (const [name, { weight, dims }] of traced.kept)
-      feeds[name] = new engine.Tensor('float32', float32Of(await this.weights.get(weight)!.read()), dims)
+    for (const { name, data, dims } of kept) feeds[name] = new engine.Tensor('float32', data, dims)
     if (traced.tables) {
       const options = { ...this.options, sessionOptions: { ...this.options.sessionOptions, ...ONCE } }
       const opened = await this.#session(traced, traced.tables, this.#entriesOf(traced, traced.tables), options)
