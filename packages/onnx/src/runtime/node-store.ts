@@ -12,6 +12,9 @@ interface Waiting {
   reject(error: Error): void
 }
 
+/** From where this package finds its engine; a bundle may have no URL. */
+export const here = createRequire(import.meta.url ?? join(process.cwd(), '_'))
+
 /** A store on a thread of its own: onnxruntime-node blocks the one that calls it. */
 class ThreadStore implements Store {
   readonly #waiting = new Map<number, Waiting>()
@@ -82,7 +85,7 @@ class ThreadStore implements Store {
 /** @param onEnd called when the thread ends, by itself or not */
 export async function openThreadStore(onEnd?: () => void): Promise<Store> {
   const { default: text } = await import('./node-store-worker?script')
-  const engine = createRequire(import.meta.url ?? join(process.cwd(), '_')).resolve('onnxruntime-node')
+  const engine = here.resolve('onnxruntime-node')
   // Flags of the process, such as loaders, are not meant for the script.
   return new ThreadStore(new Worker(text, { eval: true, workerData: engine, execArgv: [] }), onEnd)
 }

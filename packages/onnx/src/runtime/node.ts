@@ -18,25 +18,24 @@ import type { OnnxOptions } from '../options'
 import { LocalReader, PART } from './node-reader'
 import { threadEngine } from './node-engine'
 import type { Engine, StoredWeights, Runtime } from './runtime'
-import { openThreadStore } from './node-store'
+import { here, openThreadStore } from './node-store'
 import { bytesEach, isRawFloat32, keptBytes, weightBytes } from './weight-bytes'
 
-/** onnxruntime-node is CommonJS: one copy for ESM and CJS callers. */
-async function loadOrt(): Promise<typeof OrtNode> {
+/** onnxruntime-node is CommonJS: `import` would first read all of it for its names, which takes longer than to run it. */
+function loadOrt(): typeof OrtNode {
   // Its release builds report usage to Microsoft unless told not to, and leave a log of that in the temporary folder
   // for each process. In a worker this is out of its sight: there, the variable has to be set from outside.
   process.env.ORT_DISABLE_TELEMETRY ??= '1'
-  const module = await import('onnxruntime-node').catch((cause: unknown) => {
-    throw new BackendError('engine-missing', `onnxruntime-node could not be loaded: ${(cause as Error).message}`, {
-      cause,
-    })
-  })
-  // Node gives a CommonJS module's exports as `default`, which its types do not say; tsx gives them as they are.
-  return (module as unknown as { default?: typeof OrtNode }).default ?? module
+  try {
+    return here('onnxruntime-node') as typeof OrtNode
+  } catch (cause) {
+    const message = `onnxruntime-node could not be loaded: ${(cause as Error).message}`
+    throw new BackendError('engine-missing', message, { cause })
+  }
 }
 
 async function load(providers: readonly string[], { worker }: OnnxOptions): Promise<Engine> {
-  const { InferenceSession, Tensor, listSupportedBackends } = await loadOrt()
+  const { InferenceSession, Tensor, listSupportedBackends } = loadOrt()
   const supported = listSupportedBackends().map(({ name }) => name)
   const absent = providers.filter((name) => !supported.includes(name))
   if (absent.length > 0)
