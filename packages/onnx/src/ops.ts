@@ -44,8 +44,14 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
   linear(x: OnnxValue, { weight, bias, scale }: Linear, activation: Activation = 'linear'): OnnxValue {
     const [start, end] = weight.rows ?? [0, weight.shape[0] ?? 0]
     const int8 = this.int8?.layer(weight, bias, x.norm?.norm)
-    const y = int8 ? this.#multipliedInt8(x, weight, bias, int8) : this.#multiplied(x, weight, bias)
-    const activated = writeActivation(this.graph, y, activation, this.kernels)
+    // One kernel adds the bias and takes the gelu, where a product with a bias first writes it to every row: the same bits.
+    const biased = !int8 && bias && activation === 'gelu' && this.#onProcessor ? bias : undefined
+    const y = int8
+      ? this.#multipliedInt8(x, weight, bias, int8)
+      : this.#multiplied(x, weight, biased ? undefined : bias)
+    const activated = biased
+      ? this.graph.node('BiasGelu', [y, this.initializer(biased)], {}, MICROSOFT)
+      : writeActivation(this.graph, y, activation, this.kernels)
     const scaled = scale ? this.graph.node('Mul', [activated, this.initializer(scale)]) : activated
     const dims = [...x.dims.slice(0, -1), end - start]
     if (canBeFlat(dims)) return this.like(dims, scaled)
