@@ -67,10 +67,19 @@ function parse(bytes: Uint8Array, fail: Fail): JsonObject {
     return fail('bad-header', `its header is not JSON (${(error as Error).message})`)
   }
   if (!isJsonObject(json)) return fail('bad-header', 'its header is not a JSON object')
-  // What is written as it was read hides nothing, and is known so sooner.
-  const repeated = JSON.stringify(json) === text.trimEnd() ? undefined : repeatedKey(text)
+  const repeated = isWholeText(json, text) ? undefined : repeatedKey(text)
   if (repeated !== undefined) fail('duplicate-names', `its header holds "${repeated}" twice`)
   return json
+}
+
+/** Whether the value, written again, is the text: then the text hides nothing, which is known sooner than by looking for it. */
+function isWholeText(json: JsonObject, text: string): boolean {
+  try {
+    return JSON.stringify(json) === text.trimEnd()
+  } catch {
+    // Too deep to be written, though it could be read.
+    return false
+  }
 }
 
 function metadataOf(value: unknown, fail: Fail): Record<string, string> {
