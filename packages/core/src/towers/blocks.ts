@@ -52,6 +52,9 @@ export const inLayer = <T, R extends Readonly<Record<string, T | undefined>>>(
       )
     : compute()
 
+/** What enters layer `index`, behind the last what leaves it: x, or what a run makes of it. */
+export const entered = <T>(ops: Ops<T>, index: number, x: T): T => ops.entering?.(index)?.(x) ?? x
+
 /** True where no tap needs more than the vector of the first token. */
 export const onlyPooled = (taps: Taps): boolean => !taps.lastHiddenState && !taps.hiddenStates && !taps.attentions
 
@@ -211,7 +214,7 @@ export function postNormEncoder<T>(
   for (let index = 0; index < layers; index++) {
     const consumed = index > 0 && !taps.hiddenStates ? [last] : []
     const compute = () => {
-      last = ops.entering?.(index)?.(last) ?? last
+      last = entered(ops, index, last)
       const layer = layerAt(index)
       const firstOnly = options.firstTokenOnly === true && index === layers - 1
       const { attended, probs } = selfAttention(ops, last, layer.attention, { ...options, bias: layer.bias, firstOnly })
@@ -224,7 +227,7 @@ export function postNormEncoder<T>(
     hiddenStates.push((last = hidden))
     attentions.push(probs)
   }
-  last = ops.entering?.(layers)?.(last) ?? last
+  last = entered(ops, layers, last)
   return { last, ...tapped(taps, hiddenStates, attentions) }
 }
 

@@ -32,6 +32,7 @@ export function namedWeights(
     let local = modernName(given.name.slice(prefix.length))
     const shape = expected.get(`${into}${local}`)?.shape
     const entry = (shape && given.sized?.(shape)) ?? given
+    // What the tower asks for by this name has no other.
     if (!shape) {
       if (inner && local.startsWith(inner)) local = local.slice(inner.length)
       for (const [other, name] of otherNames) local = local.replace(other, name)

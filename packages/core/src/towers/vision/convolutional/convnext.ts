@@ -2,7 +2,7 @@ import { type Activation, activationOf } from '../../../ops/activations'
 import { channelNorm } from '../../../ops/norms'
 import type { Norm, Ops, Param } from '../../../ops/ops'
 import type { Scope } from '../../../ops/scope'
-import { inLayer } from '../../blocks'
+import { entered, inLayer } from '../../blocks'
 import { pairOf } from '../../grid'
 import { poolingOf } from '../../pooling'
 import type { Taps, TowerOutput, VisionConfig, VisionInputs, VisionTowerModule } from '../../tower'
@@ -89,7 +89,7 @@ function convnextForward<T>(
     }
     for (let layer = 0; layer < (depths[index] ?? 0); layer++) {
       const at = stage.at(`layers.${layer}`)
-      const entering = ops.entering?.(before)?.(x) ?? x
+      const entering = entered(ops, before, x)
       const options: LayerOptions = {
         channels: to,
         eps: config.normEps ?? EPS,
@@ -102,7 +102,7 @@ function convnextForward<T>(
     }
     hiddenStates.push(x)
   }
-  x = ops.entering?.(before)?.(x) ?? x
+  x = entered(ops, before, x)
   const pooled = pooling === 'max' ? ops.max(x, [2, 3]) : ops.mean(x, [2, 3])
   return {
     lastHiddenState: x,

@@ -2,7 +2,7 @@ import { activationOf } from '../../../ops/activations'
 import { channelNorm } from '../../../ops/norms'
 import type { Ops } from '../../../ops/ops'
 import type { Scope } from '../../../ops/scope'
-import { inLayer, pool } from '../../blocks'
+import { entered, inLayer, pool } from '../../blocks'
 import type { TowerNames, VisionTowerModule } from '../../tower'
 import { convnextLayer } from './convnext'
 import type { DINOv3ConvNextConfig } from './dinov3-convnext.config'
@@ -47,7 +47,7 @@ export const dinov3ConvNext: VisionTowerModule<DINOv3ConvNextConfig> = {
       x = downsampled(ops, stage.at('downsample_layers'), config, index, x)
       for (let layer = 0; layer < (depths[index] ?? 0); layer++) {
         const at = stage.at(`layers.${layer}`)
-        const entering = ops.entering?.(before)?.(x) ?? x
+        const entering = entered(ops, before, x)
         const options = {
           channels,
           eps,
@@ -60,7 +60,7 @@ export const dinov3ConvNext: VisionTowerModule<DINOv3ConvNextConfig> = {
       }
       hiddenStates.push(x)
     }
-    x = ops.entering?.(before)?.(x) ?? x
+    x = entered(ops, before, x)
     const patches = ops.reshape(ops.transpose(x, [0, 2, 3, 1]), [0, -1, hiddenSize])
     const token = ops.reshape(ops.mean(x, [2, 3]), [0, 1, hiddenSize])
     const last = ops.layerNorm(ops.concatTokens([token, patches]), w.at('layer_norm').norm(hiddenSize, eps))

@@ -3,7 +3,7 @@ import { type Activation, activationOf } from '../../../ops/activations'
 import { type BatchNorm, batchNorm } from '../../../ops/norms'
 import type { ConvolutionOptions, Ops, Param, Projection } from '../../../ops/ops'
 import type { Scope } from '../../../ops/scope'
-import { inLayer } from '../../blocks'
+import { entered, inLayer } from '../../blocks'
 import { poolingOf } from '../../pooling'
 import type { VisionTowerModule } from '../../tower'
 import type { EfficientNetConfig } from './efficientnet.config'
@@ -136,7 +136,7 @@ export const efficientnet: VisionTowerModule<EfficientNetConfig> = {
     let x = convolve(ops, stem, pixelValues, activation)
     const hiddenStates = [x]
     blocks.forEach(({ expand, depthwise, reduce, excite, project, dropout }, index) => {
-      const entering = ops.entering?.(index)?.(x) ?? x
+      const entering = entered(ops, index, x)
       const compute = (): { readonly x: T } => {
         const wide = expand ? convolve(ops, expand, entering, activation) : entering
         const seen = convolve(ops, depthwise, wide, activation)
@@ -148,7 +148,7 @@ export const efficientnet: VisionTowerModule<EfficientNetConfig> = {
       x = inLayer(ops, compute).x
       hiddenStates.push(x)
     })
-    x = ops.entering?.(blocks.length)?.(x) ?? x
+    x = entered(ops, blocks.length, x)
     x = convolve(ops, top, x, activation)
     const pool = poolingOf(config, true) ?? config.poolingType
     const poolerOutput = ops[pool === 'max' ? 'max' : 'mean'](x, [2, 3])

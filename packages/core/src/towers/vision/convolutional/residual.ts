@@ -1,7 +1,7 @@
 import { activationOf } from '../../../ops/activations'
 import type { Ops, Param } from '../../../ops/ops'
 import type { Scope } from '../../../ops/scope'
-import { inLayer } from '../../blocks'
+import { entered, inLayer } from '../../blocks'
 import { poolingOf } from '../../pooling'
 import type { Pooling, Taps, TowerOutput } from '../../tower'
 import { batchesSeen, convolve, type ConvNorm } from './conv-norm'
@@ -63,7 +63,7 @@ export function residualForward<T, B extends ResidualBlock>(
   let index = 0
   for (const blocks of stages) {
     for (const block of blocks) {
-      const entering = ops.entering?.(index)?.(x) ?? x
+      const entering = entered(ops, index, x)
       index++
       const compute = (): { readonly x: T } => {
         const y = branch(block, entering)
@@ -74,7 +74,7 @@ export function residualForward<T, B extends ResidualBlock>(
     }
     hiddenStates.push(x)
   }
-  x = ops.entering?.(index)?.(x) ?? x
+  x = entered(ops, index, x)
   // Its own pooled map has two axes of one place, what `pooling` takes has none.
   const pool = pooling === 'max' ? 'max' : 'mean'
   const poolerOutput = ops[pool](x, [2, 3], pooling === undefined)
