@@ -43,15 +43,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
 
   linear(x: OnnxValue, { weight, bias, scale }: Linear, activation: Activation = 'linear'): OnnxValue {
     const [start, end] = weight.rows ?? [0, weight.shape[0] ?? 0]
-    const int8 = this.int8?.layer(weight, bias, x.norm?.norm)
-    // One kernel adds the bias and takes the gelu, where a product with a bias first writes it to every row: the same bits.
-    const biased = !int8 && bias && activation === 'gelu' && this.#onProcessor ? bias : undefined
-    const y = int8
-      ? this.#multipliedInt8(x, weight, bias, int8)
-      : this.#multiplied(x, weight, biased ? undefined : bias)
-    const activated = biased
-      ? this.graph.node('BiasGelu', [y, this.initializer(biased)], {}, MICROSOFT)
-      : writeActivation(this.graph, y, activation, this.kernels)
+    const activated = this.#activated(x, weight, bias, activation)
     const scaled = scale ? this.graph.node('Mul', [activated, this.initializer(scale)]) : activated
     const dims = [...x.dims.slice(0, -1), end - start]
     if (canBeFlat(dims)) return this.like(dims, scaled)
@@ -60,7 +52,17 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     return { dims, shaped: this.graph.node('Reshape', [scaled, shape]) }
   }
 
-  #multiplied(x: OnnxValue, weight: Param, bias: Param | undefined): string {
+  #activated(x: OnnxValue, weight: Param, bias: Param | undefined, activation: Activation): string {
+    const { graph, kernels } = this
+    const int8 = this.int8?.layer(weight, bias, x.norm?.norm)
+    if (int8) return writeActivation(graph, this.#multipliedInt8(x, weight, bias, int8), activation, kernels)
+    // One kernel adds the bias and takes the gelu, where a product with a bias first writes it to every row: the same bits.
+    if (bias && activation === 'gelu' && this.#onProcessor)
+      return graph.node('BiasGelu', [this.#multiplied(x, weight), this.initializer(bias)], {}, MICROSOFT)
+    return writeActivation(graph, this.#multiplied(x, weight, bias), activation, kernels)
+  }
+
+  #multiplied(x: OnnxValue, weight: Param, bias?: Param): string {
     const [, rows] = x.dims
     if (x.dims.length > 2) this.#layers[typeof rows === 'number' && rows >= MANY_ROWS ? 'many' : 'few']++
     const inputs = [this.flat(x), this.initializer(weight), ...(bias ? [this.initializer(bias)] : [])]

@@ -60,19 +60,17 @@ export function sessionKey(
   entries: readonly WeightEntry[],
   options: OnnxOptions,
 ): SessionKey | undefined {
-  const stored = entries.map((entry) => storedOf(entry))
-  const files = [...new Set(stored.flatMap((parts) => parts.map(({ location }) => location?.local)))]
+  const stored = entries.flatMap((entry) => storedOf(entry).map((part) => ({ of: entry.name, ...part })))
+  const files = [...new Set(stored.map(({ location }) => location?.local))]
   if (files.includes(undefined)) return undefined
   const { threads, executionProviders, worker, lowMemory, sessionOptions } = options
   const engine = { threads, executionProviders, worker, lowMemory, sessionOptions }
   const write = () => {
     const { nodes, inputs, outputs, initializers } = graph
     const constants = initializers.filter(isConstant).map((tensor) => [tensor.name, constantKey(tensor)])
-    const located = stored.flatMap((parts, i) =>
-      parts.map(({ storage, change, location }) => {
-        return [entries[i]?.name, storage, change, files.indexOf(location?.local), location?.offset]
-      }),
-    )
+    const located = stored.map(({ of, storage, change, location }) => {
+      return [of, storage, change, files.indexOf(location?.local), location?.offset]
+    })
     return JSON.stringify([nodes, inputs, outputs, constants, located])
   }
   let written: string | undefined
