@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import { useSwiftShader } from '../tools/browser/swiftshader.ts'
+import { dawnWaits, useSwiftShader } from '../tools/browser/swiftshader.ts'
 import shared, { maxWorkers } from '../vitest.shared.ts'
 
 // Tests run in processes of their own, which start with this environment.
@@ -7,7 +7,7 @@ await useSwiftShader()
 
 const project = (name: string, include: string, timeout: number) => ({
   ...shared,
-  test: { name, include: [include], testTimeout: timeout, hookTimeout: timeout },
+  test: { name, include: [include], setupFiles: [dawnWaits], testTimeout: timeout, hookTimeout: timeout },
 })
 
 export default defineConfig({

@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { unpack } from './chromium.ts'
 
 /**
@@ -11,3 +11,6 @@ export async function useSwiftShader(env: NodeJS.ProcessEnv = process.env): Prom
   env['LD_LIBRARY_PATH'] = [folder, env['LD_LIBRARY_PATH']].filter(Boolean).join(':')
   env['XDG_RUNTIME_DIR'] ??= '/tmp'
 }
+
+/** A setup file of tests: Dawn in Node leaves the processor to SwiftShader. */
+export const dawnWaits = resolve(import.meta.dirname, 'dawn-waits.ts')
