@@ -1,5 +1,5 @@
 // Our side of training.mjs: `node training-child.mjs <folder for caches> <threads> <work>`, then a line of JSON for each
-// request { kind, batch, steps }; answers { ms, cpu, peak } for a step, and the most memory of the process in MB.
+// request { kind, batch, warm, steps }; answers { ms, cpu, peak } for a step, and the most memory of the process in MB.
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { VisionTextDualEncoderConfig } from '@dual-encoder/core'
@@ -9,8 +9,6 @@ import { WORKS } from './training-works.mjs'
 
 const [folder, threads, name] = process.argv.slice(2)
 const LENGTH = 16
-/** Steps before those that count: the first makes the graph. */
-const WARM = 3
 
 const work = WORKS[name]
 const size = work.vision_config.image_size
@@ -62,7 +60,8 @@ const KINDS = {
   lit: { image, cache: folder, patchDropout: 0.75, rules: [topLayers({ vision: 3, text: 2 }), ['.*', 1]] },
 }
 
-async function time({ kind, batch, steps }) {
+/** `warm` steps come before those that count: the first makes the graph. */
+async function time({ kind, batch, warm, steps }) {
   const { image, ...options } = KINDS[kind]
   const data = Array.from({ length: 2 * batch }, (_, n) => ({
     text: String(n),
@@ -74,7 +73,7 @@ async function time({ kind, batch, steps }) {
     processor,
     data,
     batchSize: batch,
-    steps: WARM + steps,
+    steps: warm + steps,
     positives: 'diagonal',
     optimizer: { name: 'adamw', lr: 1e-4, weightDecay: 0.1 },
     progress: false,
@@ -87,8 +86,8 @@ async function time({ kind, batch, steps }) {
   }
   await trainer.run({
     onStep: ({ step }) => {
-      if (step === WARM) [start, cpu] = [performance.now(), used()]
-      if (step === WARM + steps) [start, cpu] = [(performance.now() - start) / steps, (used() - cpu) / steps]
+      if (step === warm) [start, cpu] = [performance.now(), used()]
+      if (step === warm + steps) [start, cpu] = [(performance.now() - start) / steps, (used() - cpu) / steps]
     },
   })
   const peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024

@@ -1,8 +1,9 @@
 """PyTorch's side of training.mjs: `python time_training.py <threads> <configs>`, then a line of JSON for each request.
 
-A request is {"work": "text" | "both" | "lit", "batch": n, "steps": n, "attention": "eager" | "sdpa", "bfloat16": bool}; the
-answer {"ms": t, "cpu": t, "peak": MB} for a step: forward, CLIP's loss, backward, clipping, AdamW; dropout on. Of `text` the
-image embeddings are fixed; of `lit` both towers begin at their boundaries, with the class token and a quarter of the patches.
+A request is {"work": "text" | "both" | "lit", "batch": n, "warm": n, "steps": n, "attention": "eager" | "sdpa", "bfloat16":
+bool}, `warm` of steps before those that count; the answer {"ms": t, "cpu": t, "peak": MB} for a step: forward, CLIP's loss,
+backward, clipping, AdamW; dropout on. Of `text` the image embeddings are fixed; of `lit` both towers begin at their
+boundaries, with the class token and a quarter of the patches.
 """
 
 import json
@@ -15,7 +16,7 @@ from transformers import AutoConfig, AutoModel, logging
 
 logging.set_verbosity_error()
 torch.set_num_threads(int(sys.argv[1]))
-LENGTH, WARM = 16, 3
+LENGTH = 16
 WORKS = json.loads(sys.argv[2])
 NORMALIZE = torch.nn.functional.normalize
 
@@ -106,7 +107,7 @@ for line in sys.stdin:
     request = json.loads(line)
     key = (request["work"], request["attention"], request["batch"])
     run = runs.setdefault(key, Run(*key)) if key not in runs else runs[key]
-    for _ in range(WARM):
+    for _ in range(request["warm"]):
         run.step(request.get("bfloat16", False))
     start, cpu = time.perf_counter(), time.process_time()
     for _ in range(request["steps"]):
