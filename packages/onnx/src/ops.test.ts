@@ -1,9 +1,11 @@
+import { Tape } from '@dual-encoder/core/backend'
 import ort from 'onnxruntime-node'
 import { expect, it } from 'vitest'
 import { GraphBuilder } from './graph/builder'
 import { serialize } from './graph/proto'
 import type { Kernels } from './graph/kernels'
 import { OnnxOps } from './ops'
+import type { OnnxValue } from './primitives'
 
 it.each<[string, Kernels, (number | string)[][], boolean]>([
   ['have many rows on the processor', 'cpu', [['batch', 128, 8]], true],
@@ -69,3 +71,57 @@ it.each([
   expect(byChannel.dims).toEqual([batch, 8, outputs])
   whole.data.forEach((value, i) => expect(Math.abs(byChannel.data[i]! - value)).toBeLessThan(1e-5))
 })
+
+it.each([
+  [5, 3],
+  [3, 5],
+  [4, 4],
+])(
+  'a layer of many rows that learns has the same output and gradients as written plainly: %d of %d',
+  async (out, size) => {
+    const [batch, tokens] = [2, 1030]
+    const init = { kind: 'zeros' } as const
+    const layer = {
+      weight: { name: 'weight', shape: [out, size], init },
+      bias: { name: 'bias', shape: [out], init },
+    }
+    const wave = (dims: number[], step: number) => {
+      const length = dims.reduce((product, dim) => product * dim, 1)
+      return new ort.Tensor(
+        'float32',
+        Float32Array.from({ length }, (_, i) => Math.sin(i * step + step)),
+        dims,
+      )
+    }
+    const feeds = {
+      x: wave([batch, tokens, size], 0.7),
+      g: wave([batch, tokens, out], 0.31),
+      weight: wave([out, size], 0.3),
+      bias: wave([out], 1.3),
+    }
+    const run = async (kernels: Kernels) => {
+      const graph = new GraphBuilder('layer')
+      const ops = new OnnxOps(graph, () => 'input', kernels)
+      const tape = new Tape(ops)
+      const y = tape.linear(tape.leaf(ops.input('x', 'float32', feeds.x.dims)), layer)
+      const { params } = tape.gradients([[y, ops.input('g', 'float32', feeds.g.dims)]])
+      const outputs = [['y', y.value], ...params].map(
+        ([name, x]) =>
+          [`${name as string}.out`, { value: ops.shaped(x as OnnxValue), dims: (x as OnnxValue).dims }] as const,
+      )
+      const session = await ort.InferenceSession.create(serialize(graph.build(new Map(outputs))), {
+        logSeverityLevel: 3,
+      })
+      const results = await session.run(feeds)
+      await session.release()
+      return results
+    }
+    const [fast, plain] = [await run('cpu'), await run('standard')]
+    expect(Object.keys(fast)).toEqual(['y.out', 'weight.out', 'bias.out'])
+    for (const [name, { dims, data }] of Object.entries(plain)) {
+      expect(fast[name]!.dims).toEqual(dims)
+      const given = fast[name]!.data as Float32Array
+      ;(data as Float32Array).forEach((value, i) => expect(Math.abs(given[i]! - value)).toBeLessThan(1e-4))
+    }
+  },
+)

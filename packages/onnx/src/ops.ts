@@ -21,6 +21,14 @@ const MASKED = -3.4028234663852886e38
 /** Tokens of a picture from which on weights need not be packed ahead: ViT-B/16 has 197, ViT-B/32 50. */
 const MANY_ROWS = 128
 
+/** Tokens of a batch from which on a layer that learns is written in more steps than the engine's one, each of them faster. */
+const MANY_TRAINED = 2048
+
+type MatMulOptions = { readonly transposeA?: boolean; readonly transposeB?: boolean }
+
+/** NaN where one has but a name. */
+const countOf = (dims: readonly Dim[]): number => dims.reduce((product: number, dim) => product * Number(dim), 1)
+
 const sizeOf = (dims: readonly Dim[], axis: number): number => dims[axis] as number
 
 /** Writes a tower as an ONNX graph. */
@@ -65,8 +73,13 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
   #multiplied(x: OnnxValue, weight: Param, bias?: Param): string {
     const [, rows] = x.dims
     if (x.dims.length > 2) this.#layers[typeof rows === 'number' && rows >= MANY_ROWS ? 'many' : 'few']++
-    const inputs = [this.flat(x), this.initializer(weight), ...(bias ? [this.initializer(bias)] : [])]
-    return this.graph.node('Gemm', inputs, { transB: 1 })
+    const inputs = [this.flat(x), this.initializer(weight)]
+    const addend = bias ? [this.initializer(bias)] : []
+    const learns = this.#onProcessor && this.dataOf(weight) === 'input'
+    // The kernel first writes a bias to every row, on one thread.
+    if (bias && learns && countOf(x.dims.slice(0, -1)) >= MANY_TRAINED)
+      return this.graph.node('Add', [this.graph.node('Gemm', inputs, { transB: 1 }), ...addend])
+    return this.graph.node('Gemm', [...inputs, ...addend], { transB: 1 })
   }
 
   #multipliedInt8(x: OnnxValue, weight: Param, bias: Param | undefined, { form, parts, normed }: Int8Layer): string {
@@ -85,6 +98,33 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
         bias: normed ? ofRows(normed.bias) : bias && this.initializer(bias),
       },
     )
+  }
+
+  /** Matrices of a stack are read as they lie; of two that are summed over many rows, the narrower is transposed first. */
+  override matMul(a: OnnxValue, b: OnnxValue, options: MatMulOptions = {}): OnnxValue {
+    const { transposeA = false, transposeB = false } = options
+    if (!this.#onProcessor || !(transposeA || transposeB)) return super.matMul(a, b, options)
+    const { graph } = this
+    const [rows, width] = a.dims.slice(-2)
+    if (b.dims.length > 2) {
+      const attributes = { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 }
+      const shaped = graph.node('FusedMatMul', [this.shaped(a), this.shaped(b)], attributes, MICROSOFT)
+      const dims = [...a.dims.slice(0, -2), (transposeA ? width : rows) as Dim, b.dims.at(transposeB ? -2 : -1) as Dim]
+      return { dims, shaped }
+    }
+    if (!transposeA || transposeB || a.dims.length > 2 || (rows as number) < MANY_TRAINED)
+      return super.matMul(a, b, options)
+    // The engine's kernel would read the left one crosswise again and again.
+    const [narrow, wide] = (width as number) < (b.dims[1] as number) ? [a, b] : [b, a]
+    const product = super.matMul(this.#crosswise(narrow), wide)
+    return narrow === a ? product : this.#crosswise(product)
+  }
+
+  /** A matrix transposed beside a product: as a stack of one, which the engine does not take for an option of the product. */
+  #crosswise(x: OnnxValue): OnnxValue {
+    const [rows, columns] = x.dims as [number, number]
+    const stack = this.transpose(this.reshape(x, [1, rows, columns]), [0, 2, 1])
+    return this.reshape(stack, [columns, rows])
   }
 
   /** Columns of a matrix are summed as its product with ones: in half to a third of the time of the engine's own sum. */

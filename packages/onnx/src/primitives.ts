@@ -54,7 +54,7 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
 
   constructor(
     public graph: GraphBuilder,
-    private readonly dataOf: ParamData,
+    protected readonly dataOf: ParamData,
     protected readonly kernels: Kernels,
     protected readonly int8?: Int8Weights,
   ) {}

@@ -203,10 +203,7 @@ export abstract class TracedPrimitives<T> extends ComposedOps<Traced<T>> {
   softmax(x: Traced<T>): Traced<T> {
     const { ops } = this
     const value = ops.softmax(x.value)
-    const pull = (g: T): T => {
-      const product = ops.mul(g, value)
-      return ops.sub(product, ops.mul(value, ops.sum(product, [-1], true)))
-    }
+    const pull = (g: T): T => ops.mul(value, ops.sub(g, ops.sum(ops.mul(g, value), [-1], true)))
     return this.note(value, [x, pull])
   }
 
