@@ -66,9 +66,9 @@ export default tseslint.config(
     },
   },
   {
-    // Rules that need types: the ones that find lost promises, and types that no longer say anything.
+    // Rules that need types: the ones that find lost promises, and types that no longer say anything. One program for all.
     files: ['packages/*/src/**/*.ts', 'parity-tests/**/*.ts', 'tools/**/*.ts'],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: { parserOptions: { project: 'tsconfig.json', tsconfigRootDir: import.meta.dirname } },
     rules: {
       '@typescript-eslint/await-thenable': 'error',
       '@typescript-eslint/no-floating-promises': 'error',
