@@ -19,17 +19,20 @@ export const environment = {
 const isWindows = process.platform === 'win32'
 
 /**
- * Runs a command with the terminal's output and no input. `npm` and `npx` are looked up on the path.
+ * Runs a command with no input. `npm` and `npx` are looked up on the path.
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, held?: Buffer[] }} [options] held: takes what it prints, which else
+ * goes to the terminal
  * @returns {Promise<boolean>} whether it ended with 0
  */
-export const run = (command, args, { cwd = root, env = environment } = {}) =>
+export const run = (command, args, { cwd = root, env = environment, held } = {}) =>
   new Promise((done, fail) => {
-    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'inherit', 'inherit'], shell: isWindows })
+    const output = held ? 'pipe' : 'inherit'
+    const child = spawn(command, args, { cwd, env, stdio: ['ignore', output, output], shell: isWindows })
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => held?.push(chunk))
     child.on('error', fail)
-    child.on('exit', (code) => done(code === 0))
+    child.on('close', (code) => done(code === 0))
   })
 
 /** @param {string} file */

@@ -13,25 +13,39 @@ const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(0)} s
 
 /**
  * @param {string} title
- * @param {() => Promise<boolean>} action resolves to whether all is well
+ * @param {(held?: Buffer[]) => Promise<boolean>} action resolves to whether all is well
+ * @param {Buffer[]} [held] where it runs beside another step: what is printed waits until it ends
  */
-async function step(title, action) {
+async function step(title, action, held) {
   const start = performance.now()
-  console.log(`\n=== ${title}`)
+  if (!held) console.log(`\n=== ${title}`)
   const before = counts.failed
-  const good = await action().catch((error) => {
-    console.error(error instanceof Error ? error.message : error)
+  /** @type {unknown} */
+  let problem
+  const good = await action(held).catch((error) => {
+    problem = error instanceof Error ? error.message : error
     return false
   })
+  if (held) process.stdout.write(`\n=== ${title}\n${Buffer.concat(held).toString()}`)
+  if (problem) console.error(problem)
   console.log(`=== ${title}: ${good ? 'ok' : 'FAILED'} (${seconds(start)})`)
   if (good) return
   failedSteps.push(title)
   // A step that fails without a failed test (a compiler, a crash) still counts.
-  if (counts.failed === before) counts.failed += 1
+  if (held || counts.failed === before) counts.failed += 1
 }
 
-/** @param {string} command */
-const tool = (command) => run('npx', ['--no-install', ...command.split(' ')])
+/**
+ * A step of one core and no counted tests, which another may run beside.
+ * @param {string} title
+ * @param {(held?: Buffer[]) => Promise<boolean>} action
+ */
+const beside = (title, action) => step(title, action, [])
+
+/** @type {(command: string) => (held?: Buffer[]) => Promise<boolean>} */
+const tool = (command) => (held) => run('npx', ['--no-install', ...command.split(' ')], { held })
+/** @type {(script: string) => (held?: Buffer[]) => Promise<boolean>} */
+const script = (script) => (held) => run(process.execPath, [script], { held })
 
 /**
  * Runs vitest and counts its tests. A run without tests, or with skipped ones, is a failure: nothing was shown.
@@ -56,20 +70,20 @@ rmSync(results, { recursive: true, force: true })
 await step('install', install)
 if (failedSteps.length === 0) {
   mkdirSync(results, { recursive: true })
-  await step('lint', () => tool('eslint . --max-warnings 0'))
-  await step('architecture', () => run(process.execPath, ['tools/ci/house.mjs']))
-  await step('format', () => tool('prettier --check --log-level warn .'))
-  await step('typecheck', () => tool('nx run-many -t typecheck --outputStyle=stream'))
-  await step('build', () => tool('nx run-many -t build --outputStyle=stream'))
-  await step('unused code and dependencies', () => tool('knip'))
-  await step('published packages', () => run(process.execPath, ['tools/ci/check-packages.mjs']))
-  await step('bundle sizes', () => tool('size-limit'))
+  const checked = beside('typecheck', tool('vue-tsc --noEmit'))
+    .then(() => beside('format', tool('prettier --check --log-level warn .')))
+    .then(() => beside('architecture', script('tools/ci/house.mjs')))
+  await Promise.all([beside('lint', tool('eslint . --max-warnings 0')), checked])
+  await step('build', tool('nx run-many -t build --outputStyle=stream'))
+  const packed = beside('published packages', script('tools/ci/check-packages.mjs'))
+    .then(() => beside('unused code and dependencies', tool('knip')))
+    .then(() => beside('bundle sizes', tool('size-limit')))
+  await Promise.all([beside('API reference', tool('typedoc --logLevel Warn')), packed])
   for (const name of readdirSync(`${root}/packages`))
     await step(`unit tests: ${name}`, () => vitest(`packages/${name}`))
   await step('parity with Python', () => vitest('parity-tests', '--project', 'parity'))
   await step('packages as users install them', () => vitest('parity-tests', '--project', 'consume'))
   await step('browsers', () => vitest('parity-tests', '--project', 'browser'))
-  await step('API reference', () => tool('typedoc --logLevel Warn'))
 }
 
 console.log(`\n${failedSteps.length === 0 ? 'All is well' : `Failed: ${failedSteps.join(', ')}`} (${seconds(started)})`)
