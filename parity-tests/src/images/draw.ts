@@ -19,19 +19,34 @@ function hashed(index: number, seed: number): number {
   return x >>> 24
 }
 
-export function draw(kind: Kind, height: number, width: number, seed: number): Drawing {
-  const data = new Uint8Array(height * width * 3)
-  for (let y = 0, at = 0; y < height; y++)
-    for (let x = 0; x < width; x++)
-      for (let c = 0; c < 3; c++, at++) {
-        if (kind === 'noise') data[at] = hashed(at, seed)
-        else if (kind === 'blocks') data[at] = hashed((Math.floor(y / 11) * 4096 + Math.floor(x / 7)) * 3 + c, seed)
-        else {
-          const wave = (x * (3 + c + (seed % 5)) + y * (5 - c + (seed % 3))) % 512
-          const value = (wave > 255 ? 511 - wave : wave) + (hashed(at, seed) >> 5) - 4
-          data[at] = Math.min(Math.max(value, 0), 255)
+/** Fill `data`, rows of `line` bytes. Each run of the processors draws 160 MB: no loop has a choice in it. */
+const PAINTERS: Readonly<Record<Kind, (data: Uint8ClampedArray, line: number, seed: number) => void>> = {
+  noise(data, _, seed) {
+    for (let at = 0; at < data.length; at++) data[at] = hashed(at, seed)
+  },
+  blocks(data, line, seed) {
+    for (let at = 0; at < data.length; at += line) {
+      const y = at / line
+      if (y % 11 > 0) data.copyWithin(at, at - line, at)
+      else
+        for (let i = 0; i < line; i++) data[at + i] = hashed(((y / 11) * 4096 + Math.floor(i / 21)) * 3 + (i % 3), seed)
+    }
+  },
+  smooth(data, line, seed) {
+    for (let c = 0; c < 3; c++)
+      for (let at = c, y = 0; at < data.length; y++) {
+        let wave = y * (5 - c + (seed % 3))
+        for (const end = at + line; at < end; at += 3, wave += 3 + c + (seed % 5)) {
+          const height = wave & 511
+          data[at] = (height > 255 ? 511 - height : height) + (hashed(at, seed) >> 5) - 4
         }
       }
+  },
+}
+
+export function draw(kind: Kind, height: number, width: number, seed: number): Drawing {
+  const data = new Uint8Array(height * width * 3)
+  PAINTERS[kind](new Uint8ClampedArray(data.buffer), width * 3, seed)
   return { data, width, height, channels: 3 }
 }
 
@@ -51,8 +66,11 @@ export function bmpFile({ data, width, height }: Drawing): Uint8Array {
   ] as const)
     view.setUint32(at, value, true)
   // Rows from the bottom, blue first.
-  for (let y = 0; y < height; y++)
-    for (let i = 0; i < width * 3; i++)
-      file[54 + (height - 1 - y) * line + i] = data[y * width * 3 + i - (i % 3) + 2 - (i % 3)]!
+  for (let y = 0, at = 0; y < height; y++)
+    for (let to = 54 + (height - 1 - y) * line, x = 0; x < width; x++, to += 3, at += 3) {
+      file[to] = data[at + 2]!
+      file[to + 1] = data[at + 1]!
+      file[to + 2] = data[at]!
+    }
   return file
 }
