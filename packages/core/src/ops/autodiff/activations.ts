@@ -23,10 +23,11 @@ const swish =
     return ops.mul(s, affine(ops, ops.mul(scaled, ops.sub(ops.scalar(1), s)), 1, 1))
   }
 
-/** The normal distribution's share below x, and x times its density. */
+/** The normal distribution's share below x, and x times its density: of u = x / √2, (erf(u) + 1) / 2 + u exp(-u²) / √π. */
 const gelu: Slope = (ops, x) => {
-  const share = affine(ops, ops.erf(ops.mul(x, ops.scalar(Math.SQRT1_2))), 0.5, 0.5)
-  return ops.add(share, ops.mul(ops.mul(x, ops.scalar(1 / Math.sqrt(2 * Math.PI))), bell(ops, x)))
+  const u = ops.mul(x, ops.scalar(Math.SQRT1_2))
+  const density = ops.exp(ops.sub(ops.scalar(-Math.log(Math.PI) / 2), square(ops, u)))
+  return ops.add(affine(ops, ops.erf(u), 0.5, 0.5), ops.mul(u, density))
 }
 
 const geluTanh: Slope = (ops, x) => {
