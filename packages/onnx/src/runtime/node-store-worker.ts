@@ -15,10 +15,11 @@ const buffersOf = (value: unknown): ArrayBuffer[] =>
     item.data instanceof Float32Array ? [item.data.buffer] : [],
   )
 
-parentPort!.on('message', ({ id, call, args }: StoreRequest) => {
+parentPort!.on('message', ({ id, call, args, lent }: StoreRequest) => {
   const method = store[call] as (...args: readonly unknown[]) => Promise<unknown>
   method.apply(store, args as unknown[]).then(
-    (value) => parentPort!.postMessage({ id, value } satisfies StoreAnswer, buffersOf(value)),
-    (error: unknown) => parentPort!.postMessage({ id, error: (error as Error).message } satisfies StoreAnswer),
+    (value) => parentPort!.postMessage({ id, value, lent } satisfies StoreAnswer, [...buffersOf(value), ...lent]),
+    (error: unknown) =>
+      parentPort!.postMessage({ id, error: (error as Error).message, lent } satisfies StoreAnswer, lent),
   )
 })

@@ -15,10 +15,15 @@ interface Waiting {
 /** From where this package finds its engine; a bundle may have no URL. */
 export const here = createRequire(import.meta.url ?? join(process.cwd(), '_'))
 
+/** Bytes from which on an input is copied into memory that was lent before: what is new, the system first hands over page by page. */
+const LARGE = 2 ** 20
+
 /** A store on a thread of its own: onnxruntime-node blocks the one that calls it. */
 class ThreadStore implements Store {
   readonly #waiting = new Map<number, Waiting>()
   #count = 0
+  /** What came back last. */
+  #spares: ArrayBuffer[] = []
   #ended: BackendError | undefined
 
   constructor(
@@ -29,6 +34,7 @@ class ThreadStore implements Store {
       const waiting = this.#waiting.get(id)
       this.#waiting.delete(id)
       if (this.#waiting.size === 0) worker.unref()
+      if (answer.lent.length > 0) this.#spares = answer.lent
       if ('error' in answer) waiting?.reject(new Error(answer.error))
       else waiting?.resolve(answer.value)
     })
@@ -44,13 +50,18 @@ class ThreadStore implements Store {
     worker.unref()
   }
 
-  #ask(call: StoreCall, args: readonly unknown[], transfer: ArrayBuffer[] = []): Promise<never> {
+  #ask(
+    call: StoreCall,
+    args: readonly unknown[],
+    transfer: ArrayBuffer[] = [],
+    lent: ArrayBuffer[] = [],
+  ): Promise<never> {
     if (this.#ended) return Promise.reject(this.#ended)
     const id = this.#count++
     this.worker.ref()
     return new Promise<unknown>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
-      this.worker.postMessage({ id, call, args } satisfies StoreRequest, transfer)
+      this.worker.postMessage({ id, call, args, lent } satisfies StoreRequest, [...transfer, ...lent])
     }) as Promise<never>
   }
 
@@ -71,11 +82,26 @@ class ThreadStore implements Store {
   }
   run(call: RunCall): ReturnType<Store['run']> {
     const { owned = [], feeds } = call
+    const lent: ArrayBuffer[] = []
+    const isLarge = (name: string, { data }: Plain) =>
+      data instanceof Float32Array && data.byteLength >= LARGE && !owned.includes(name)
+    const given = Object.entries(feeds).map(([name, feed]) => {
+      if ('key' in feed || !isLarge(name, feed)) return [name, feed]
+      const data = new Float32Array(this.#spare(feed.data.byteLength))
+      data.set(feed.data as Float32Array)
+      lent.push(data.buffer)
+      return [name, { ...feed, data }]
+    })
     return this.#ask(
       'run',
-      [call],
+      [{ ...call, feeds: Object.fromEntries(given) as RunCall['feeds'] }],
       owned.map((name) => (feeds[name] as Plain).data.buffer as ArrayBuffer),
+      lent,
     )
+  }
+  #spare(size: number): ArrayBuffer {
+    const at = this.#spares.findIndex(({ byteLength }) => byteLength === size)
+    return at < 0 ? new ArrayBuffer(size) : (this.#spares.splice(at, 1)[0] as ArrayBuffer)
   }
   async dispose(): Promise<void> {
     await this.worker.terminate()

@@ -52,5 +52,7 @@ export interface StoreRequest {
   readonly id: number
   readonly call: StoreCall
   readonly args: readonly unknown[]
+  /** Memory of arguments that goes back with the answer. */
+  readonly lent: ArrayBuffer[]
 }
-export type StoreAnswer = { readonly id: number } & ({ readonly value: unknown } | { readonly error: string })
+export type StoreAnswer = Pick<StoreRequest, 'id' | 'lent'> & ({ readonly value: unknown } | { readonly error: string })
