@@ -5,10 +5,10 @@ import { FLOORS } from './tools/lint/floors.mjs'
 /** Packages depend only downwards: what each may import of the others. */
 const below = {
   core: [],
-  train: ['core', 'core/backend'],
-  onnx: ['core', 'core/backend'],
-  tfjs: ['core', 'core/backend'],
-  webgpu: ['core', 'core/backend', 'tfjs', 'tfjs/engine-api'],
+  train: ['core', 'core/backend', 'core/training'],
+  onnx: ['core', 'core/backend', 'core/training'],
+  tfjs: ['core', 'core/backend', 'core/training'],
+  webgpu: ['core', 'core/backend', 'core/training', 'tfjs', 'tfjs/engine-api'],
   search: ['core', 'core/backend'],
   // Its test alone imports any.
   'model-pictures': ['core', 'onnx'],
@@ -16,6 +16,7 @@ const below = {
 }
 /** Packages that run in Node alone. */
 const IN_NODE = ['cli']
+const BACKENDS = ['onnx', 'tfjs', 'webgpu']
 
 const restrict = (...patterns) => ({ 'no-restricted-imports': ['error', { patterns }] })
 const nodeModules = {
@@ -60,6 +61,7 @@ export default tseslint.config(
       'prefer-const': 'error',
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
+      '@typescript-eslint/no-import-type-side-effects': 'error',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
       '@typescript-eslint/no-empty-function': 'off',
       '@typescript-eslint/no-non-null-assertion': 'off',
@@ -90,6 +92,20 @@ export default tseslint.config(
       rules: restrict(upwards(allowed)),
     },
   ]),
+  {
+    files: BACKENDS.map((name) => `packages/${name}/src/**/*.ts`),
+    ignores: ['**/*.test.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          name: '@dual-encoder/core',
+          allowTypeImports: true,
+          message: 'It loads tokenizers, processors and evaluation. Values come from @dual-encoder/core/backend.',
+        },
+      ],
+    },
+  },
   ...FLOORS.flatMap((folder, floor) => {
     const inNode = [`packages/core/src/${folder}/**/node*.ts`]
     const rules = [upwards(below.core), higherFloors(floor)]

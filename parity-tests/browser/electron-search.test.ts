@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Browser } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { launchChromium } from '../../tools/browser/chromium'
 import { MODEL } from './samples'
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type DualEncoderError, type Tensor, tensor } from '@dual-encoder/core'
-import { type DualEncoderModel } from '@dual-encoder/core/backend'
+import type { DualEncoderModel } from '@dual-encoder/core/backend'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { BACKENDS } from './backends'
 import { inputsOf } from './fixtures'

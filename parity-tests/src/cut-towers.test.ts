@@ -25,7 +25,7 @@ const furthest = (a: Tensor, b: Tensor): number => {
 it.each(names)('%s: what lies below a layer, and the layers above it, make the whole', async (name) => {
   const model = await VisionTextDualEncoderModel.fromPretrained(`${TOWERS}${name}`, { onWarning: () => undefined })
   const inputs = await inputsOf(`${TOWERS}${name}`)
-  const run = model.train({ trained: ['logit_scale'], rule })
+  const run = await model.train({ trained: ['logit_scale'], rule })
   const whole = {
     vision: await model.getImageFeatures(inputs, { normalize: true }),
     text: await model.getTextFeatures(inputs, { normalize: true }),

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { clipLoss, readSafetensors, siglipLoss, type Tensor, tensor } from '@dual-encoder/core'
-import { clipLossOfLogits, diagonal, logitsOf, siglipLossOfLogits } from '@dual-encoder/core/backend'
+import { clipLossOfLogits, diagonal, logitsOf, siglipLossOfLogits } from '@dual-encoder/core/training'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { startBackend } from '../../packages/tfjs/src/backend'

@@ -1,5 +1,6 @@
 import { type Tensor, tensor } from '@dual-encoder/core'
-import { type Ops, Tape, type Traced } from '@dual-encoder/core/backend'
+import type { Ops } from '@dual-encoder/core/backend'
+import { Tape, type Traced } from '@dual-encoder/core/training'
 import * as tf from '@tensorflow/tfjs-core'
 import ort from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'

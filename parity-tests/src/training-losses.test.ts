@@ -10,7 +10,7 @@ import {
   Tape,
   type TrainingLoss,
   weightedLosses,
-} from '@dual-encoder/core/backend'
+} from '@dual-encoder/core/training'
 import { lossOf } from '@dual-encoder/train'
 import { describe, expect, it } from 'vitest'
 import { difference } from './compare'

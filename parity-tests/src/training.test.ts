@@ -48,7 +48,7 @@ describe.each(['vit-bert', 'beit-roberta', 'clip-bert'])('%s', (name) => {
     ['in chunks with an uneven last one', 2],
   ])("follows PyTorch's losses through five steps of AdamW inside the engine, batches %s", async (_, chunkSize) => {
     const { model, losses, inputs, plan, numbersOf } = await setUp(name)
-    const run = model.train(plan)
+    const run = await model.train(plan)
     for (const [i, wanted] of losses.entries()) {
       const { loss } = await run.step(inputs, { numbers: numbersOf(i + 1), chunkSize })
       expect(Math.abs(loss - wanted)).toBeLessThan(1e-5)
@@ -68,7 +68,7 @@ it.each(['vit-bert', 'beit-roberta'])(
     const wanted = (await value.data())[0]!
     tf.dispose([params, value, grads] as tf.TensorContainer)
     const lossOf = async (dropoutSeed: number | undefined, chunkSize?: number) => {
-      const run = model.train(plan)
+      const run = await model.train(plan)
       const { loss } = await run.step(inputs, { numbers: numbersOf(1), dropoutSeed, chunkSize })
       await run.dispose()
       return loss

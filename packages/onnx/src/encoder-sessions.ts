@@ -15,7 +15,7 @@ import type { ModelProto, TensorProto } from './graph/proto'
 import { ALL_TOKENS, FIRST_ONLY, type KeptTable } from './graph/run-ops'
 import { SizedGraph } from './graph/sized-graph'
 import { int8Plan } from './int8/plan'
-import { Int8Weights } from './int8/weights'
+import type { Int8Weights } from './int8/weights'
 import type { OnnxOptions } from './options'
 import { FIRST_TOKENS } from './primitives'
 import { kernelsFor, openSession, type OpenSession, runSession } from './session'
@@ -68,17 +68,24 @@ interface Prepared {
 export class EncoderSessions {
   readonly #slots: { main?: Prepared; tapped?: Prepared } = {}
 
-  private readonly int8?: Int8Weights
+  #int8?: Int8Weights
+  #weights: Weights
 
   constructor(
     private readonly encoder: EncoderSpec,
-    private readonly weights: Weights,
+    private readonly stored: Weights,
     private readonly options: OnnxOptions,
   ) {
-    const plan = int8Plan(encoder, options.dtype)
-    if (!plan) return
-    this.int8 = new Int8Weights(weights, plan)
-    this.weights = this.int8.weights
+    this.#weights = stored
+  }
+
+  /** Of an int8 model: its weights as they are computed with. */
+  async #quantize(): Promise<void> {
+    const plan = int8Plan(this.encoder, this.options.dtype)
+    if (!plan || this.#int8) return
+    const { Int8Weights } = await import('./int8/weights')
+    this.#int8 ??= new Int8Weights(this.stored, plan)
+    this.#weights = this.#int8.weights
   }
 
   /** @param inputsOf what the graph reads of the batch, as the engine's tensors */
@@ -88,6 +95,7 @@ export class EncoderSessions {
     imageSize: Size,
     signal?: AbortSignal,
   ): Promise<Feeds> {
+    await this.#quantize()
     const { prepared, given } = this.#prepare(request, imageSize)
     prepared.users++
     try {
@@ -120,7 +128,7 @@ export class EncoderSessions {
   }
 
   #trace({ request }: AskedGraph, imageSize: Size): TracedEncoder {
-    return traceEncoder(this.encoder, request, { imageSize, kernels: kernelsFor(this.options), int8: this.int8 })
+    return traceEncoder(this.encoder, request, { imageSize, kernels: kernelsFor(this.options), int8: this.#int8 })
   }
 
   /** Of an image tower the graph for another size. */
@@ -133,8 +141,7 @@ export class EncoderSessions {
   #open(asked: AskedGraph, traced: TracedEncoder, probe?: TracedEncoder): Prepared {
     const graph = new SizedGraph(traced.model, probe?.model)
     // Packed, the weights of the second session would be a copy beside the one there is.
-    const isMapped = traced.isBetterUnpacked || asked.slot === 'tapped'
-    const options = isMapped ? { ...this.options, lowMemory: true } : this.options
+    const options = asked.slot === 'tapped' ? { ...this.options, lowMemory: true } : this.options
     const entries = this.#entriesOf(traced, graph.model)
     const key = sessionKey(graph.model, entries, options)
     const lease = leaseSession(key, () => this.#session(traced, graph.model, entries, options))
@@ -150,11 +157,11 @@ export class EncoderSessions {
 
   #entriesOf(traced: TracedEncoder, model: ModelProto): WeightEntry[] {
     const names = traced.weightsOf(model)
-    return encoderWeights(this.encoder, this.weights).filter(({ name }) => names.has(name))
+    return encoderWeights(this.encoder, this.#weights).filter(({ name }) => names.has(name))
   }
 
   #session(traced: TracedEncoder, model: ModelProto, entries: readonly WeightEntry[], options: OnnxOptions) {
-    return openSession(entries, this.weights, options, (dataOf) => traced.withData(model, dataOf))
+    return openSession(entries, this.#weights, options, (dataOf) => traced.withData(model, dataOf))
   }
 
   /** What the graph is given for one size: constants, and tables that are computed here. */
@@ -163,7 +170,7 @@ export class EncoderSessions {
     const read = async ([name, { weight, dims }]: readonly [string, KeptTable]) => ({
       name,
       dims,
-      data: float32Of(await this.weights.get(weight)!.read()),
+      data: float32Of(await this.#weights.get(weight)!.read()),
     })
     // Read while the session is made.
     const [{ engine }, kept] = await Promise.all([lease.opened, Promise.all([...traced.kept].map(read))])

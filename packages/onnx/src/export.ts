@@ -1,13 +1,14 @@
-import { OptionError, type TargetLike } from '@dual-encoder/core'
+import type { TargetLike } from '@dual-encoder/core'
 import {
   checkOptions,
-  sizeOf,
   checkPixelDims,
   type EncoderSpec,
   encoderWeights,
   openTarget,
-  type WeightEntry,
+  OptionError,
+  sizeOf,
   type VisionEncoderSpec,
+  type WeightEntry,
   type Weights,
 } from '@dual-encoder/core/backend'
 import { encoderGraph } from './graph/encoder-graph'

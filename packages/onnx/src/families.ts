@@ -1,13 +1,13 @@
 import {
   AltCLIPConfig,
+  autoModel,
   ChineseCLIPConfig,
   CLIPConfig,
   MetaClip2Config,
   OpenCLIPConfig,
   SiglipConfig,
   VisionTextDualEncoderConfig,
-} from '@dual-encoder/core'
-import { autoModel } from '@dual-encoder/core/backend'
+} from '@dual-encoder/core/backend'
 import { OnnxModel, TextTower, VisionTower } from './model'
 import type { OnnxOptions } from './options'
 

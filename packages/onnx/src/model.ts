@@ -1,54 +1,41 @@
+import type { ForwardInputs, GradientOptions, TargetLike, Tensor, WarningListener } from '@dual-encoder/core'
 import {
-  type ForwardInputs,
-  type GradientOptions,
-  OptionError,
-  type TargetLike,
-  type Tensor,
-  type WarningListener,
-} from '@dual-encoder/core'
-import {
+  BatchingRunner,
+  canaryOf,
   checkOptions,
   drawnTower,
   DualEncoderModel,
-  GRADIENT_OPTIONS,
+  encoderLayers,
+  type EncoderLayers,
   type EncoderRunner,
   type EncoderSpec,
+  GRADIENT_OPTIONS,
   type LoadedModel,
   type LoadedTower,
-  type EncoderLayers,
-  encoderLayers,
-  BatchingRunner,
-  BelowCuts,
-  canaryOf,
-  type CutAt,
-  type TrainingInputs,
   namesInMask,
+  OptionError,
   sampleOf,
   TowerBase,
-  type TrainingPlan,
-  type TrainingRun,
   type Weights,
 } from '@dual-encoder/core/backend'
+import type { BelowCuts, CutAt, TrainingInputs, TrainingPlan, TrainingRun } from '@dual-encoder/core/training'
 import { checkCanary } from './int8/check-canary'
-import { exportEncoders, type ExportOptions } from './export'
+import type { ExportOptions } from './export'
 import { checkOnnxOptions, ONNX_OPTIONS, type OnnxOptions } from './options'
 import { OnnxRunner } from './runner'
-import { OnnxGradients } from './training/gradients'
-import { OnnxTraining } from './training/run'
+import type { OnnxGradients } from './training/gradients'
 
 export interface OnnxGradientOptions extends GradientOptions {
   /** 'layers': what layers compute is computed again for their gradients: the same numbers in less memory, and more time. */
   recompute?: 'layers'
 }
 
-/** A model with two towers on ONNX Runtime. */
+/** A model with two towers on ONNX Runtime. What only training and exports need is loaded with the first of them. */
 export abstract class OnnxModel extends DualEncoderModel {
   static readonly engineOptions: readonly string[] = ONNX_OPTIONS
   readonly #options: OnnxOptions
   #gradients?: OnnxGradients
-  readonly #below = new BelowCuts(
-    (encoder) => new OnnxRunner(encoder, this.loaded.weights, { ...this.#options, dtype: undefined }),
-  )
+  #below?: BelowCuts
   readonly #made: { vision?: OnnxRunner; text?: OnnxRunner } = {}
 
   constructor(loaded: LoadedModel, options: OnnxOptions = {}) {
@@ -107,6 +94,7 @@ export abstract class OnnxModel extends DualEncoderModel {
     const sides = this.checkedInputs(inputs, { ...options, returnLoss: true })
     const weights = await this.currentWeights()
     const names = namesInMask(weights.keys(), options.names, 'names')
+    const { OnnxGradients } = await import('./training/gradients')
     this.#gradients ??= new OnnxGradients(this.loaded, weights, this.#options)
     return this.#gradients.run(sides, { loss, names, recompute }, signal)
   }
@@ -127,17 +115,26 @@ export abstract class OnnxModel extends DualEncoderModel {
   }
 
   /** What enters layer `at` of a tower (counted from 0; behind the last: what leaves it), or its pooled output. */
-  outputBelow(kind: 'vision' | 'text', inputs: TrainingInputs, at: CutAt, signal?: AbortSignal) {
-    return this.#below.output(this.loaded[kind], inputs, at, signal)
+  async outputBelow(kind: 'vision' | 'text', inputs: TrainingInputs, at: CutAt, signal?: AbortSignal) {
+    const below = await this.#cuts()
+    return below.output(this.loaded[kind], inputs, at, signal)
   }
 
   /** Of that part: its config and weights in short, by which a cache of its outputs is known. */
-  fingerprint(kind: 'vision' | 'text', at: CutAt): Promise<string> {
-    return this.#below.fingerprint(this.loaded[kind], this.loaded.weights, at)
+  async fingerprint(kind: 'vision' | 'text', at: CutAt): Promise<string> {
+    const below = await this.#cuts()
+    return below.fingerprint(this.loaded[kind], this.loaded.weights, at)
+  }
+
+  async #cuts(): Promise<BelowCuts> {
+    const { BelowCuts } = await import('@dual-encoder/core/training')
+    const inFloat32 = { ...this.#options, dtype: undefined }
+    return (this.#below ??= new BelowCuts((encoder) => new OnnxRunner(encoder, this.loaded.weights, inFloat32)))
   }
 
   /** Begins a training run from the model's weights, which stay as they are. It lives in an engine of its own. */
-  train(plan: TrainingPlan): TrainingRun {
+  async train(plan: TrainingPlan): Promise<TrainingRun> {
+    const { OnnxTraining } = await import('./training/run')
     return new OnnxTraining(this.loaded, this.loaded.weights, plan, this.#options)
   }
 
@@ -150,12 +147,13 @@ export abstract class OnnxModel extends DualEncoderModel {
 
   override async dispose(): Promise<void> {
     await super.dispose()
-    await this.#below.dispose()
+    await this.#below?.dispose()
     await this.#gradients?.dispose()
   }
 
   /** Writes both encoders as ONNX files that other runtimes read. */
   async exportOnnx(target: TargetLike, options: ExportOptions = {}): Promise<void> {
+    const { exportEncoders } = await import('./export')
     const { vision, text } = this.loaded
     await exportEncoders(target, [vision, text], await this.currentWeights(), options)
   }

@@ -1,4 +1,4 @@
-import { tensor } from '@dual-encoder/core'
+import { tensor } from '@dual-encoder/core/backend'
 import type {
   Activation,
   AttentionOptions,
@@ -33,25 +33,31 @@ const sizeOf = (dims: readonly Dim[], axis: number): number => dims[axis] as num
 
 /** Writes a tower as an ONNX graph. */
 export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
-  /** Linear layers of tokens, by how many those of one picture are. */
-  readonly #layers = { many: 0, few: 0 }
-
-  /**
-   * Whether weights are better used where they lie. ONNX Runtime packs those that are constant when it loads, which
-   * takes most of that time and a copy of them. With many rows a call packs as it goes for 2 to 4% of a layer's time
-   * in a batch of one, and for less in larger ones.
-   */
-  get isBetterUnpacked(): boolean {
-    return this.#onProcessor && !this.int8 && this.#layers.many > this.#layers.few
-  }
-
   get #onProcessor(): boolean {
     return this.kernels === 'cpu' || this.kernels === 'wasm'
   }
 
-  linear(x: OnnxValue, { weight, bias, scale }: Linear, activation: Activation = 'linear'): OnnxValue {
+  /**
+   * ONNX Runtime packs constant weights when it loads, which takes most of that time. With many rows a call packs as it
+   * goes, for 6% of a layer's time in a batch of one and for less in larger ones: there it does, but for `linears`.
+   */
+  linear(x: OnnxValue, layer: Linear, activation: Activation = 'linear'): OnnxValue {
+    const [, rows] = x.dims
+    const isLong = x.dims.length > 2 && typeof rows === 'number' && rows >= MANY_ROWS
+    if (isLong && this.#onProcessor && !this.int8) this.graph.keepUnpacked(this.initializer(layer.weight))
+    return this.#linear(x, layer, activation)
+  }
+
+  /** Packed ahead: queries, keys and values, a quarter of a tower's weights. */
+  linears(x: OnnxValue, layers: readonly Projection[]): OnnxValue[] {
+    return layers.map((layer) => this.#linear(x, layer, 'linear'))
+  }
+
+  #linear(x: OnnxValue, { weight, bias, scale }: Linear, activation: Activation): OnnxValue {
     const [start, end] = weight.rows ?? [0, weight.shape[0] ?? 0]
-    const activated = this.#activated(x, weight, bias, activation)
+    const int8 = this.int8?.layer(weight, bias, x.norm?.norm)
+    const product = int8 ? this.#multipliedInt8(x, weight, bias, int8) : this.#multiplied(x, weight, bias)
+    const activated = writeActivation(this.graph, product, activation, this.kernels)
     const scaled = scale ? this.graph.node('Mul', [activated, this.initializer(scale)]) : activated
     const dims = [...x.dims.slice(0, -1), end - start]
     if (canBeFlat(dims)) return this.like(dims, scaled)
@@ -60,19 +66,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     return { dims, shaped: this.graph.node('Reshape', [scaled, shape]) }
   }
 
-  #activated(x: OnnxValue, weight: Param, bias: Param | undefined, activation: Activation): string {
-    const { graph, kernels } = this
-    const int8 = this.int8?.layer(weight, bias, x.norm?.norm)
-    if (int8) return writeActivation(graph, this.#multipliedInt8(x, weight, bias, int8), activation, kernels)
-    // One kernel adds the bias and takes the gelu, where a product with a bias first writes it to every row: the same bits.
-    if (bias && activation === 'gelu' && this.#onProcessor)
-      return graph.node('BiasGelu', [this.#multiplied(x, weight), this.initializer(bias)], {}, MICROSOFT)
-    return writeActivation(graph, this.#multiplied(x, weight, bias), activation, kernels)
-  }
-
   #multiplied(x: OnnxValue, weight: Param, bias?: Param): string {
-    const [, rows] = x.dims
-    if (x.dims.length > 2) this.#layers[typeof rows === 'number' && rows >= MANY_ROWS ? 'many' : 'few']++
     const inputs = [this.flat(x), this.initializer(weight)]
     const addend = bias ? [this.initializer(bias)] : []
     const learns = this.#onProcessor && this.dataOf(weight) === 'input'
@@ -134,10 +128,6 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
       return super.sum(x, axes, keepDims)
     const ones = this.graph.tensor(tensor(new Float32Array(rows).fill(1), [rows]))
     return { dims: others, shaped: this.graph.node('MatMul', [ones, this.shaped(x)]) }
-  }
-
-  linears(x: OnnxValue, layers: readonly Projection[]): OnnxValue[] {
-    return layers.map((layer) => this.linear(x, layer))
   }
 
   layerNorm(x: OnnxValue, norm: Norm): OnnxValue {

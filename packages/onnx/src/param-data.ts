@@ -1,5 +1,4 @@
-import { BackendError } from '@dual-encoder/core'
-import { sizeOf, type Param, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
+import { BackendError, type Param, sizeOf, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
 import type { TensorProto } from './graph/proto'
 import type { ParamData } from './primitives'
 import { bytesEach } from './runtime/weight-bytes'

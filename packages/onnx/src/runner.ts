@@ -1,4 +1,4 @@
-import { type Tensor, tensor } from '@dual-encoder/core'
+import type { Tensor } from '@dual-encoder/core'
 import {
   type Batch,
   type EncodeRequest,
@@ -8,6 +8,7 @@ import {
   RunnerBase,
   type RunOptions,
   snakeCase,
+  tensor,
   type Weights,
 } from '@dual-encoder/core/backend'
 import type { InferenceSession } from 'onnxruntime-common'

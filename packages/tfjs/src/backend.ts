@@ -1,4 +1,4 @@
-import { BackendError, DualEncoderError } from '@dual-encoder/core'
+import { BackendError, DualEncoderError } from '@dual-encoder/core/backend'
 import { runtime } from '#runtime'
 import * as tf from '@tensorflow/tfjs-core'
 import { registerGradients } from './gradients'

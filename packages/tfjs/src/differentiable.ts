@@ -1,17 +1,14 @@
-import { OptionError, type ParamMask } from '@dual-encoder/core'
+import type { ParamMask } from '@dual-encoder/core'
 import {
   type Batch,
   encode,
   type EncodeRequest,
   type EncoderOutput,
   type LoadedModel,
-  logitsOf,
-  lossOfRows,
-  lossOnTape,
   namesInMask,
-  Tape,
-  type Traced,
+  OptionError,
 } from '@dual-encoder/core/backend'
+import { logitsOf, lossOfRows, lossOnTape, Tape, type Traced } from '@dual-encoder/core/training'
 import * as tf from '@tensorflow/tfjs-core'
 import { drawFactors, DropoutMasks } from './dropout'
 import type { Engine } from './engine'

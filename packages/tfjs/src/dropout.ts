@@ -1,4 +1,4 @@
-import { type DrawFactors, dropoutFactors, type DropoutOf } from '@dual-encoder/core/backend'
+import { type DrawFactors, dropoutFactors, type DropoutOf } from '@dual-encoder/core/training'
 import * as tf from '@tensorflow/tfjs-core'
 
 /** Factors of one dropout. */

@@ -1,5 +1,11 @@
-import { BackendError, DualEncoderError } from '@dual-encoder/core'
-import { type EncoderSpec, encoderWeights, Memo, type Weights } from '@dual-encoder/core/backend'
+import {
+  BackendError,
+  DualEncoderError,
+  type EncoderSpec,
+  encoderWeights,
+  Memo,
+  type Weights,
+} from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { leaveBackend, makeCurrent, startBackend } from './backend'
 import type { DropoutMasks } from './dropout'

@@ -1,4 +1,4 @@
-import { clipLossOfLogits, diagonal, siglipLossOfLogits } from '@dual-encoder/core/backend'
+import { clipLossOfLogits, diagonal, siglipLossOfLogits } from '@dual-encoder/core/training'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { activate } from './activations'

@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu'
 import '@tensorflow/tfjs-backend-wasm'
-import { clipLossOfLogits, clipTrainingLoss, diagonal, logitsOf } from '@dual-encoder/core/backend'
+import { clipLossOfLogits, clipTrainingLoss, diagonal, logitsOf } from '@dual-encoder/core/training'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { registerGradients } from './gradients'

@@ -1,5 +1,6 @@
-import { BackendError, type ForwardInputs, type GradientOptions, type Tensor } from '@dual-encoder/core'
+import type { ForwardInputs, GradientOptions, Tensor } from '@dual-encoder/core'
 import {
+  BackendError,
   checkOptions,
   DualEncoderModel,
   type EncoderRunner,

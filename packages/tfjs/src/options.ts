@@ -1,4 +1,4 @@
-import { OptionError } from '@dual-encoder/core'
+import { OptionError } from '@dual-encoder/core/backend'
 
 /** A backend of TensorFlow.js that this package starts itself. */
 export type TfBackend = 'cpu' | 'wasm' | 'webgl'

@@ -1,5 +1,14 @@
-import { InputError, type ParamMask, tensor } from '@dual-encoder/core'
-import { bothSides, inMask, memoryWeight, roundTo, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
+import type { ParamMask } from '@dual-encoder/core'
+import {
+  bothSides,
+  inMask,
+  InputError,
+  memoryWeight,
+  roundTo,
+  tensor,
+  type WeightEntry,
+  type Weights,
+} from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { makeCurrent } from './backend'
 import { toHost } from './runner'

@@ -1,5 +1,4 @@
 import type { Tensor } from '@dual-encoder/core'
-import { tensor } from '@dual-encoder/core'
 import {
   type Batch,
   encode,
@@ -10,6 +9,7 @@ import {
   outputsByName,
   RunnerBase,
   type RunOptions,
+  tensor,
   type Weights,
 } from '@dual-encoder/core/backend'
 import type * as tf from '@tensorflow/tfjs-core'

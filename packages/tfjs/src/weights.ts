@@ -1,5 +1,4 @@
-import { BackendError } from '@dual-encoder/core'
-import { float32Of, type Param, readInGroups, type WeightEntry } from '@dual-encoder/core/backend'
+import { BackendError, float32Of, type Param, readInGroups, type WeightEntry } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { keepPacked } from './wasm'
 

@@ -9,7 +9,7 @@ export {
   siglipTrainingLoss,
   type TrainingLoss,
   weightedLosses,
-} from '@dual-encoder/core/backend'
+} from '@dual-encoder/core/training'
 export { type PairKeys, positivesOf } from './positives'
 export { averageWeights, ema, emaShare } from './optimizers/average'
 export { clampLogitScale, clipByNorm, clipScale, globalNorm } from './optimizers/gradients'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { lossOf } from '@dual-encoder/core/backend'
+import { lossOf } from '@dual-encoder/core/training'
 import { positivesOf } from './positives'
 
 describe('positives', () => {

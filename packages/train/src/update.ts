@@ -1,4 +1,4 @@
-import type { Optimizer, UpdateRule } from '@dual-encoder/core/backend'
+import type { Optimizer, UpdateRule } from '@dual-encoder/core/training'
 import { ema } from './optimizers/average'
 import { clampLogitScale, clipScale, globalNorm } from './optimizers/gradients'
 import type { TrainedParameter } from './rules/rules'

@@ -1,5 +1,12 @@
-import { BackendError, DualEncoderError, OptionError } from '@dual-encoder/core'
-import { type EncoderSpec, encoderWeights, printWarning, type Weights } from '@dual-encoder/core/backend'
+import {
+  BackendError,
+  DualEncoderError,
+  type EncoderSpec,
+  encoderWeights,
+  OptionError,
+  printWarning,
+  type Weights,
+} from '@dual-encoder/core/backend'
 import {
   computing,
   type DropoutMasks,

@@ -1,4 +1,5 @@
-import { type ImageProcessor, InputError, OptionError, type Placement } from '@dual-encoder/core'
+import type { ImageProcessor, Placement } from '@dual-encoder/core'
+import { InputError, OptionError } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { FRAME, isFrameFilter } from './kernels/frame'
 

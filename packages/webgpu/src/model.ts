@@ -1,5 +1,13 @@
-import { type ImageProcessor, InputError, type Tensor, tensor } from '@dual-encoder/core'
-import { checkOptions, checkPixelDims, type LoadedModel, type LoadedTower, sampleOf } from '@dual-encoder/core/backend'
+import type { ImageProcessor, Tensor } from '@dual-encoder/core'
+import {
+  checkOptions,
+  checkPixelDims,
+  InputError,
+  type LoadedModel,
+  type LoadedTower,
+  sampleOf,
+  tensor,
+} from '@dual-encoder/core/backend'
 import { EngineModel, EngineTower, type TfjsRunner } from '@dual-encoder/tfjs/engine-api'
 import * as tf from '@tensorflow/tfjs-core'
 import { WebGpuEngine } from './engine'

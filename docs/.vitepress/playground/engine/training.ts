@@ -1,5 +1,5 @@
 import { sentenceOf, type Tensor, tensor, topK, type VisionTextDualEncoderProcessor } from '@dual-encoder/core'
-import type { TrainingInputs, TrainingRun } from '@dual-encoder/core/backend'
+import type { TrainingInputs, TrainingRun } from '@dual-encoder/core/training'
 import type { OnnxModel } from '@dual-encoder/onnx'
 import {
   DataLoader,
@@ -61,7 +61,7 @@ export async function train(
   const optimizer = optimizerOf({ name: 'adamw', weightDecay: 0.05 })
   const { trained } = planOf(model.parameterShapes, RULES[learns])
   const rule = updateRule({ optimizer, trained, clip: 1 })
-  const run = model.train({ trained: trained.map(({ name }) => name), rule })
+  const run = await model.train({ trained: trained.map(({ name }) => name), rule })
   const padded = fewLengths({ processor, model })
   const pictures = sideOf(model, 'vision', learns !== 'everything', (ids) =>
     processor({ images: ids.map((id) => pictureOf(id)) }),

@@ -27,9 +27,9 @@ import {
   TRAINING_OPTIONS,
 } from './model-options'
 import { type DualEncoderOutput, type DualEncoderTuple, toTuple } from './outputs'
-import { type ModelSaveOptions, saveModel } from './save'
+import type { ModelSaveOptions } from './save'
 import { type TowerBase, towerOutput } from './tower'
-import { resizedTokens, type ResizeOptions } from './vocabulary/resize'
+import type { ResizeOptions } from './vocabulary/resize'
 
 /**
  * A model with two towers (transformers' `VisionTextDualEncoderModel`, `CLIPModel`, `SiglipModel` and so on), without an
@@ -265,9 +265,9 @@ export abstract class DualEncoderModel {
    * Changes this model, after the calls that run. @returns the model
    */
   async resizeTokenEmbeddings(count: number, options: ResizeOptions = {}): Promise<this> {
+    const { resizedTokens } = await import('./vocabulary/resize')
     const { encoder, weights } = resizedTokens(this.loaded.text, await this.currentWeights(), count, options)
-    const { vocabSize } = encoder.config
-    const config = this.config.with({ text: { vocabSize } })
+    const config = this.config.with({ text: { vocabSize: encoder.config.vocabSize } })
     const text = { ...encoder, config: config.textConfig }
     const runner = this.#runners.text
     this.#runners.text = undefined
@@ -278,7 +278,7 @@ export abstract class DualEncoderModel {
 
   /** Writes `config.json` and `model.safetensors` as Python's `save_pretrained`, for every Python to load. */
   async savePretrained(target: TargetLike, options: ModelSaveOptions = {}): Promise<void> {
-    await saveModel(target, { ...this.loaded, weights: await this.currentWeights() }, options)
+    await (await import('./save')).saveModel(target, { ...this.loaded, weights: await this.currentWeights() }, options)
   }
 
   /** Frees what the engine holds, after the calls that run. */

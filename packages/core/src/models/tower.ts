@@ -15,8 +15,8 @@ import type {
 import { type TextModelInputs, textBatch, type VisionModelInputs, visionBatch } from './inputs'
 import { CHECKPOINT_OPTIONS, type CheckpointOptions, type LoadedTower, loadTower } from './load'
 import type { TowerModelOutput } from './outputs'
-import { type SaveOptions, saveTower } from './save'
-import { type ResizeOptions, resizedTokens } from './vocabulary/resize'
+import type { SaveOptions } from './save'
+import type { ResizeOptions } from './vocabulary/resize'
 
 export interface TowerForwardOptions {
   outputAttentions?: boolean
@@ -101,6 +101,7 @@ export abstract class TowerBase {
    * Changes this tower, after the calls that run. @returns the tower
    */
   async resizeTokenEmbeddings(count: number, options: ResizeOptions = {}): Promise<this> {
+    const { resizedTokens } = await import('./vocabulary/resize')
     const { encoder, weights } = this.loadedAs('text')
     const runner = this.#runner
     this.loaded = { ...this.loaded, ...resizedTokens(encoder, weights, count, options) }
@@ -111,7 +112,7 @@ export abstract class TowerBase {
 
   /** Writes `config.json` and `model.safetensors` as Python's `save_pretrained` of the base model. */
   async savePretrained(target: TargetLike, options: SaveOptions = {}): Promise<void> {
-    await saveTower(target, this.loaded, options)
+    await (await import('./save')).saveTower(target, this.loaded, options)
   }
 
   async dispose(): Promise<void> {

@@ -14,6 +14,8 @@ export type GraphOutputs = ReadonlyMap<string, { readonly value: string; readonl
 export class GraphBuilder {
   readonly #nodes: NodeProto[] = []
   readonly #initializers = new Map<string, TensorProto>()
+  /** Initializers that a caller might give instead. */
+  readonly #overridable = new Set<string>()
   readonly #inputs: ValueInfo[] = []
   /** Names of host tensors that were given before. */
   readonly #tensors = new WeakMap<Tensor, string>()
@@ -53,6 +55,11 @@ export class GraphBuilder {
   initializer(tensor: TensorProto): string {
     if (!this.#initializers.has(tensor.name)) this.#initializers.set(tensor.name, tensor)
     return tensor.name
+  }
+
+  /** To ONNX Runtime an initializer that a caller might override is no constant: it is used where it lies, not packed. */
+  keepUnpacked(initializer: string): void {
+    this.#overridable.add(initializer)
   }
 
   ints(values: readonly number[], scalar = false): string {
@@ -102,11 +109,12 @@ export class GraphBuilder {
       for (const name of node.inputs) needed.add(name)
     }
     const initializers = [...this.#initializers.values()].filter(({ name }) => needed.has(name))
+    const overridable = initializers.filter(({ name }) => this.#overridable.has(name))
     const graph: GraphProto = {
       name: this.name,
       nodes: [...kept.reverse(), ...ends],
       initializers,
-      inputs: this.#inputs.filter(({ name }) => needed.has(name)),
+      inputs: [...this.#inputs.filter(({ name }) => needed.has(name)), ...overridable],
       outputs: [...outputs].map(([name, { dims }]) => ({ name, element: 'float32', dims })),
     }
     const usesMicrosoft = kept.some(({ domain }) => domain === MICROSOFT)

@@ -1,5 +1,5 @@
-import { BackendError } from '@dual-encoder/core'
 import {
+  BackendError,
   encode,
   type EncodeRequest,
   encoderInputs,
@@ -57,7 +57,6 @@ export function encoderGraph(
 export interface TracedEncoder {
   /** With a constant of its own wherever one was written. */
   readonly model: ModelProto
-  readonly isBetterUnpacked: boolean
   /** Computes inputs of the model that depend on the size alone: tables of positions. */
   readonly tables?: ModelProto
   /** Weights that are inputs of the model as they lie, by the names of those. */
@@ -84,7 +83,6 @@ export function traceEncoder(
   const model = graph.collect(write(ops, encoder, request, imageSize))
   return {
     model,
-    isBetterUnpacked: ops.isBetterUnpacked,
     tables: ops.tables,
     kept: ops.kept,
     withData(given, dataOf) {

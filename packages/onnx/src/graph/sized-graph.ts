@@ -1,5 +1,5 @@
 import { isConstant, constantKey, withoutCopies } from './constants'
-import type { ModelProto, NodeProto, TensorProto, ValueInfo } from './proto'
+import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfo } from './proto'
 
 type Dims = readonly (number | string)[]
 
@@ -26,6 +26,12 @@ const isSameNode = (a: NodeProto, b: NodeProto): boolean =>
   areSame(a.outputs, b.outputs) &&
   JSON.stringify(a.attributes) === JSON.stringify(b.attributes)
 
+/** What a run gives, whether or not weights may be given too: they may where a picture has many tokens. */
+function givenTo({ inputs, initializers }: GraphProto): ValueInfo[] {
+  const weights = new Set(initializers.map(({ name }) => name))
+  return inputs.filter(({ name }) => !weights.has(name))
+}
+
 /** Whether two graphs of one tower compute the same but for constants and sizes. */
 function isAlike({ graph: a }: ModelProto, { graph: b }: ModelProto): boolean {
   const haveRanks = (one: readonly ValueInfo[], other: readonly ValueInfo[]) =>
@@ -35,7 +41,7 @@ function isAlike({ graph: a }: ModelProto, { graph: b }: ModelProto): boolean {
     a === b ||
     (a.nodes.length === b.nodes.length &&
       a.nodes.every((node, i) => isSameNode(node, b.nodes[i] as NodeProto)) &&
-      haveRanks(a.inputs, b.inputs) &&
+      haveRanks(givenTo(a), givenTo(b)) &&
       haveRanks(a.outputs, b.outputs))
   )
 }
@@ -116,4 +122,4 @@ export class SizedGraph {
   }
 }
 
-const sizes = (model: ModelProto): string => JSON.stringify(model.graph.inputs.map(({ dims }) => dims))
+const sizes = (model: ModelProto): string => JSON.stringify(givenTo(model.graph).map(({ dims }) => dims))

@@ -1,4 +1,5 @@
-import { type Tensor, tensor } from '@dual-encoder/core'
+import type { Tensor } from '@dual-encoder/core'
+import { tensor } from '@dual-encoder/core/backend'
 import { simdBlocks, simdColumns, simdKept } from './simd'
 import type { Matrix } from './stored-matrix'
 

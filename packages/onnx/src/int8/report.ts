@@ -1,12 +1,5 @@
-import {
-  InputError,
-  type QuantizationLoss,
-  type QuantizationReport,
-  type Tensor,
-  type TextModelInputs,
-  topK,
-} from '@dual-encoder/core'
-import { float32Of, joinRows, sliceRows } from '@dual-encoder/core/backend'
+import type { QuantizationLoss, QuantizationReport, Tensor, TextModelInputs } from '@dual-encoder/core'
+import { float32Of, InputError, joinRows, sliceRows, topK } from '@dual-encoder/core/backend'
 import type { OnnxModel } from '../model'
 
 /** Rows of a run, and those whose layers are compared. */

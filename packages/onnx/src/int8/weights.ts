@@ -1,8 +1,9 @@
-import { type Tensor, tensor } from '@dual-encoder/core'
+import type { Tensor } from '@dual-encoder/core'
 import {
   float32Of,
   type Norm,
   type Param,
+  tensor,
   type WeightEntry,
   type WeightRecipe,
   type Weights,

@@ -1,4 +1,4 @@
-import { OptionError } from '@dual-encoder/core'
+import { OptionError } from '@dual-encoder/core/backend'
 import type { Env } from 'onnxruntime-common'
 import type { OnnxOptions } from '../options'
 

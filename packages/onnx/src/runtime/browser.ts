@@ -1,5 +1,11 @@
-import { BackendError, OptionError } from '@dual-encoder/core'
-import { inFileOrder, readEntries, readInGroups, type WeightEntry } from '@dual-encoder/core/backend'
+import {
+  BackendError,
+  inFileOrder,
+  OptionError,
+  readEntries,
+  readInGroups,
+  type WeightEntry,
+} from '@dual-encoder/core/backend'
 import type { OnnxOptions } from '../options'
 import { startThreads } from './browser-threads'
 import type { Engine, StoredWeights, Runtime } from './runtime'

@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { BackendError } from '@dual-encoder/core'
+import { BackendError } from '@dual-encoder/core/backend'
 import type { Plain, RunCall, Store, StoreAnswer, StoreCall, StoreRequest } from './store'
 
 interface Waiting {

@@ -2,8 +2,8 @@ import { mkdtemp, open, rm } from 'node:fs/promises'
 import { rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BackendError } from '@dual-encoder/core'
 import {
+  BackendError,
   inFileOrder,
   readInGroups,
   sizeOf,

@@ -1,4 +1,4 @@
-import { type Tensor } from '@dual-encoder/core'
+import type { Tensor } from '@dual-encoder/core'
 import { float32Of, type WeightEntry } from '@dual-encoder/core/backend'
 
 /** Little-endian bytes of a weight's values: bytes as they are, all else as float32. */

@@ -31,7 +31,7 @@ it('multiplies matrices whichever is transposed, on their own and by the batch',
       Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * step)),
       dims,
     )
-  const { HostOps } = await import('@dual-encoder/core/backend')
+  const { HostOps } = await import('@dual-encoder/core/training')
   const host = new HostOps()
   const graph = new GraphBuilder('products')
   const ops = new OnnxOps(graph, () => new Uint8Array(), 'cpu')

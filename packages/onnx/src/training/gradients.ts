@@ -1,5 +1,6 @@
-import { type Tensor, tensor } from '@dual-encoder/core'
-import { type LoadedModel, MemoMap, sizeOf, Tape, type Weights } from '@dual-encoder/core/backend'
+import type { Tensor } from '@dual-encoder/core'
+import { type LoadedModel, MemoMap, sizeOf, tensor, type Weights } from '@dual-encoder/core/backend'
+import { Tape } from '@dual-encoder/core/training'
 import { GraphBuilder } from '../graph/builder'
 import type { Kernels } from '../graph/kernels'
 import type { ModelProto } from '../graph/proto'

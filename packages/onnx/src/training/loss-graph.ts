@@ -1,18 +1,16 @@
 import type { Tensor } from '@dual-encoder/core'
+import { encoderInputs, type EncoderSpec, snakeCase } from '@dual-encoder/core/backend'
 import {
   dropoutFactors,
   type DropoutOf,
-  encoderInputs,
-  type EncoderSpec,
   lossOnTape,
   type LossRows,
   type Objective,
   type ObjectiveModel,
   type Side,
-  snakeCase,
   type Tape,
   type Traced,
-} from '@dual-encoder/core/backend'
+} from '@dual-encoder/core/training'
 import type { OnnxOps } from '../ops'
 import type { OnnxValue } from '../primitives'
 import type { Plain } from '../runtime/store'

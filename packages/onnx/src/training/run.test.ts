@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { readSafetensors, type Tensor, VisionTextDualEncoderConfig } from '@dual-encoder/core'
-import type { TrainingPlan } from '@dual-encoder/core/backend'
+import type { TrainingPlan } from '@dual-encoder/core/training'
 import ort from 'onnxruntime-node'
 import { expect, it, vi } from 'vitest'
 import { VisionTextDualEncoderModel } from '../families'
@@ -59,7 +59,7 @@ it('computes layers again for their gradients, to the same numbers', async () =>
   const inputs = { pixelValues, inputIds: first }
   const trained = [...model.parameterShapes.keys()]
   const trainedBy = async (recompute?: 'layers') => {
-    const run = model.train({ ...plan, trained, recompute })
+    const run = await model.train({ ...plan, trained, recompute })
     const losses: number[] = []
     for (let i = 0; i < 3; i++) losses.push((await run.step(inputs, { numbers: { lr: 0.1 }, dropoutSeed: i })).loss)
     const { params } = await run.state()
@@ -97,7 +97,7 @@ it('keeps few graphs open where texts are of many lengths, and as many as a step
   }
   Object.assign(open, { most: 0, made: 0 })
   open.names.clear()
-  const run = model.train(plan)
+  const run = await model.train(plan)
   const lengths = [2, 3, 4, 5, 6, 7]
   const losses: number[] = []
   for (const length of lengths) losses.push(await step(length))
@@ -133,7 +133,7 @@ it.each([true, false])(
     const inputs = { inputIds, pixelValues: { dims: [2, 3, 8, 8], dtype: 'float32', data: pixels } as Tensor }
     const { grads } = await model.gradients(inputs)
     // One slot is read once and written in place, of parameters there are two buffers.
-    const run = model.train({
+    const run = await model.train({
       trained: [name],
       rule: {
         slots: ['sum'],

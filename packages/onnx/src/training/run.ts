@@ -1,26 +1,30 @@
-import { BackendError, type TargetLike, type Tensor, tensor } from '@dual-encoder/core'
+import type { TargetLike, Tensor } from '@dual-encoder/core'
 import {
-  type DropoutOf,
+  BackendError,
   float32Of,
   joinRows,
   type LoadedModel,
   MemoMap,
+  sizeOf,
+  tensor,
+  type Weights,
+} from '@dual-encoder/core/backend'
+import {
+  type DropoutOf,
   rowsAt,
   rowsOf,
   saveModel,
   type Side,
   sideOf,
   sidesOf,
-  sizeOf,
   type StepOptions,
   type StepResult,
   type TrainingInputs,
   type TrainingPlan,
   type TrainingRun,
   type TrainingState,
-  type Weights,
   withTrained,
-} from '@dual-encoder/core/backend'
+} from '@dual-encoder/core/training'
 import { runtime } from '#runtime'
 import type { ModelProto } from '../graph/proto'
 import type { OnnxOptions } from '../options'

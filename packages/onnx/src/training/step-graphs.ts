@@ -1,15 +1,14 @@
 import type { Tensor } from '@dual-encoder/core'
+import { type Param, sizeOf } from '@dual-encoder/core/backend'
 import {
   type DropoutOf,
   embedsOnTape,
   lossOfRows,
   type ObjectiveModel,
-  type Param,
   type Side,
-  sizeOf,
   Tape,
   type TrainingPlan,
-} from '@dual-encoder/core/backend'
+} from '@dual-encoder/core/training'
 import { GraphBuilder } from '../graph/builder'
 import type { Kernels } from '../graph/kernels'
 import { withoutLastCopies, withUnread } from '../graph/outputs'

@@ -1,4 +1,4 @@
-import { OptionError } from '@dual-encoder/core'
+import { OptionError } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import type { TfjsOptions } from '../options'
 import { PINNED } from '../wasm/heap'

@@ -1,4 +1,4 @@
-import { BackendError, OptionError } from '@dual-encoder/core'
+import { BackendError, OptionError } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import type { TfBackend, TfjsOptions } from '../options'
 

@@ -1,5 +1,4 @@
-import { BackendError } from '@dual-encoder/core'
-import { sizeOf } from '@dual-encoder/core/backend'
+import { BackendError, sizeOf } from '@dual-encoder/core/backend'
 import type * as tf from '@tensorflow/tfjs-core'
 
 /** The version whose internals the kernels use, and whose threads can be started. */

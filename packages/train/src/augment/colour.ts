@@ -1,5 +1,6 @@
 import { OptionError, type RawImage } from '@dual-encoder/core'
-import { checkOptions, resizeImage } from '@dual-encoder/core/backend'
+import { checkOptions } from '@dual-encoder/core/backend'
+import { resizeImage } from '@dual-encoder/core/training'
 import type { Random } from '../random'
 import type { Augmentation } from './augment'
 

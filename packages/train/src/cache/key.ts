@@ -1,5 +1,5 @@
 import { type RawImage, type Tensor, tensor } from '@dual-encoder/core'
-import { Sha256 } from '@dual-encoder/core/backend'
+import { Sha256 } from '@dual-encoder/core/training'
 import { type Augmentation, augmented } from '../augment/augment'
 import type { BatchProcessor } from '../data/sides'
 

@@ -1,5 +1,5 @@
 import { loadImage, OptionError, type RawImage, type Tensor, tensor } from '@dual-encoder/core'
-import type { CutAt, TrainingInputs } from '@dual-encoder/core/backend'
+import type { CutAt, TrainingInputs } from '@dual-encoder/core/training'
 import { augmented, type Augmentation } from '../augment/augment'
 import { captionsOf, type IndexedData, type Sample } from '../data/sample'
 import { type BatchProcessor, imageOf, type Side, textsOf, type Taken, tokensOf } from '../data/sides'

@@ -1,5 +1,5 @@
 import { InputError, loadImage, type RawImage, type Tensor } from '@dual-encoder/core'
-import type { TrainingInputs } from '@dual-encoder/core/backend'
+import type { TrainingInputs } from '@dual-encoder/core/training'
 import { type Augmentation, augmented } from '../augment/augment'
 import type { Sample } from './sample'
 

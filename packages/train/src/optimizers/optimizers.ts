@@ -1,5 +1,6 @@
 import { OptionError } from '@dual-encoder/core'
-import { checkOptions, type Optimizer, type Primitives } from '@dual-encoder/core/backend'
+import { checkOptions, type Primitives } from '@dual-encoder/core/backend'
+import type { Optimizer } from '@dual-encoder/core/training'
 import { scaled } from './scalars'
 
 /** The gradient, clipped. */

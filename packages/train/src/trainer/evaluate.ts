@@ -1,5 +1,6 @@
 import { retrievalScores, type RetrievalScores, type Tensor, tensor } from '@dual-encoder/core'
-import { joinRows, sliceRows, type TrainingInputs, type TrainingRun } from '@dual-encoder/core/backend'
+import { joinRows, sliceRows } from '@dual-encoder/core/backend'
+import type { TrainingInputs, TrainingRun } from '@dual-encoder/core/training'
 import { captionsOf, type IndexedData } from '../data/sample'
 import type { Side, Sides, Taken } from '../data/sides'
 

@@ -1,5 +1,6 @@
 import { BackendError, modelCard, tensor } from '@dual-encoder/core'
-import { printWarning, stepSeed, type TrainingInputs, type TrainingRun } from '@dual-encoder/core/backend'
+import { printWarning } from '@dual-encoder/core/backend'
+import { stepSeed, type TrainingInputs, type TrainingRun } from '@dual-encoder/core/training'
 import type { Checkpoints, LoadedCheckpoint } from '../checkpoint/checkpoints'
 import type { Batch, DataLoader } from '../data/loader'
 import { folderOf, targetOf } from '../files'

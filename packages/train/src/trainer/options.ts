@@ -5,7 +5,8 @@ import {
   type Tensor,
   type WarningListener,
 } from '@dual-encoder/core'
-import type { EncoderLayers, LossName, TrainingLoss, TrainingPlan, TrainingRun } from '@dual-encoder/core/backend'
+import type { EncoderLayers } from '@dual-encoder/core/backend'
+import type { LossName, TrainingLoss, TrainingPlan, TrainingRun } from '@dual-encoder/core/training'
 import type { Augmentation } from '../augment/augment'
 import type { CutModel } from '../cache/sides'
 import type { LoaderOptions } from '../data/loader'
@@ -31,7 +32,7 @@ export interface TrainableModel extends CutModel {
   layersOf(kind: 'vision' | 'text'): EncoderLayers
   /** A tower's weights drawn anew. */
   redrawn(kind: 'vision' | 'text', seed: number): ReadonlyMap<string, Tensor<'float32'>>
-  train(plan: TrainingPlan): TrainingRun
+  train(plan: TrainingPlan): Promise<TrainingRun>
 }
 export interface PatchConfig {
   readonly modelType: string

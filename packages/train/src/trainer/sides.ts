@@ -1,5 +1,5 @@
 import { OptionError } from '@dual-encoder/core'
-import { type CutAt, type TrainingInputs } from '@dual-encoder/core/backend'
+import type { CutAt, TrainingInputs } from '@dual-encoder/core/training'
 import { type CacheUse, cachedPictures, cachedTexts, keptTokens, tokenRows } from '../cache/sides'
 import type { FillOptions } from '../cache/shards'
 import { probeImage } from '../cache/key'

@@ -1,5 +1,5 @@
 import { CheckpointError, type JsonObject, type Tensor } from '@dual-encoder/core'
-import type { TrainingState } from '@dual-encoder/core/backend'
+import type { TrainingState } from '@dual-encoder/core/training'
 import type { LoadedCheckpoint } from '../checkpoint/checkpoints'
 import type { LoaderState } from '../data/loader'
 

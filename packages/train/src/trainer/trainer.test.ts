@@ -1,5 +1,5 @@
 import { tensor } from '@dual-encoder/core'
-import type { TrainingPlan } from '@dual-encoder/core/backend'
+import type { TrainingPlan } from '@dual-encoder/core/training'
 import { expect, it } from 'vitest'
 import { lit } from '../rules/presets'
 import type { TrainableModel, TrainerOptions } from './options'

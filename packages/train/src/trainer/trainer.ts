@@ -1,13 +1,12 @@
 import { OptionError, type Tensor, tensor } from '@dual-encoder/core'
+import { checkOptions, printWarning } from '@dual-encoder/core/backend'
 import {
-  checkOptions,
   lossOf,
   matryoshkaLoss,
   type Optimizer,
   type TrainingInputs,
   type TrainingPlan,
-  printWarning,
-} from '@dual-encoder/core/backend'
+} from '@dual-encoder/core/training'
 import { Checkpoints } from '../checkpoint/checkpoints'
 import { DataLoader } from '../data/loader'
 import { listed } from '../data/sample'
@@ -86,7 +85,7 @@ export class Trainer {
       ...(progress && { state: progress.loader }),
     })
     const slot = typeof average === 'number' ? AVERAGE : undefined
-    const run = model.train(this.#plan)
+    const run = await model.train(this.#plan)
     try {
       if (found) await run.restore(stateOf(found, rule.slots))
       const log = await RunLog.open(output, {

@@ -1,4 +1,4 @@
-import { BackendError } from '@dual-encoder/core'
+import { BackendError } from '@dual-encoder/core/backend'
 import { platform } from '#gpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { registerKernels } from '../kernels'

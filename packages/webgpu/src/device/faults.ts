@@ -1,4 +1,4 @@
-import { BackendError } from '@dual-encoder/core'
+import { BackendError } from '@dual-encoder/core/backend'
 
 const SCOPES = ['internal', 'out-of-memory', 'validation'] as const
 

@@ -1,4 +1,4 @@
-import { BackendError } from '@dual-encoder/core'
+import { BackendError } from '@dual-encoder/core/backend'
 import type { Platform } from './gpu'
 
 export const platform: Platform = {

@@ -1,4 +1,4 @@
-import { type Placement } from '@dual-encoder/core'
+import type { Placement } from '@dual-encoder/core'
 import { type Describe, floats, inputsOf, integers, type Shaped } from './kernel'
 
 export const FRAME = 'DualEncoderFrame'

@@ -1,4 +1,4 @@
-import { type Activation, type Param } from '@dual-encoder/core/backend'
+import type { Activation, Param } from '@dual-encoder/core/backend'
 import { TfjsOps } from '@dual-encoder/tfjs/engine-api'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
