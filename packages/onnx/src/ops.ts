@@ -1,13 +1,13 @@
-import { tensor } from '@dual-encoder/core/backend'
-import type {
-  Activation,
-  AttentionOptions,
-  Dim,
-  Linear,
-  Norm,
-  Ops,
-  Param,
-  Projection,
+import {
+  type Activation,
+  type AttentionOptions,
+  type Dim,
+  type Linear,
+  type Norm,
+  type Ops,
+  type Param,
+  type Projection,
+  tensor,
 } from '@dual-encoder/core/backend'
 import { writeActivation } from './graph/activations'
 import { MICROSOFT } from './graph/builder'

@@ -1,5 +1,4 @@
-import { BackendError, DualEncoderError } from '@dual-encoder/core/backend'
-import type { WeightEntry, Weights } from '@dual-encoder/core/backend'
+import { BackendError, DualEncoderError, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
 import { runtime } from '#runtime'
 import type { InferenceSession } from 'onnxruntime-common'
 import type { Kernels } from './graph/kernels'
