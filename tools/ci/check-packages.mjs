@@ -5,7 +5,7 @@ import { root, run } from './run.mjs'
 
 /** What may lie in a package; that of the model has its files besides. */
 const ALLOWED = [
-  /^(LICENSE|README\.md|package\.json)$/,
+  /^(LICENSE|NOTICE|README\.md|package\.json)$/,
   /^dist\/([\w-]+\/)*[\w.-]+\.(js|cjs)(\.map)?$/,
   /^dist\/([\w-]+\/)*[\w.-]+\.d\.c?ts$/,
   /^src\/([\w-]+\/)*[\w.-]+\.ts$/,
