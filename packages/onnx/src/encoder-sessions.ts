@@ -68,24 +68,26 @@ interface Prepared {
 export class EncoderSessions {
   readonly #slots: { main?: Prepared; tapped?: Prepared } = {}
 
+  /** Of an int8 model, from its first run on. */
   #int8?: Int8Weights
-  #weights: Weights
 
   constructor(
     private readonly encoder: EncoderSpec,
     private readonly stored: Weights,
     private readonly options: OnnxOptions,
-  ) {
-    this.#weights = stored
+  ) {}
+
+  /** As they are computed with. */
+  get #weights(): Weights {
+    return this.#int8?.weights ?? this.stored
   }
 
-  /** Of an int8 model: its weights as they are computed with. */
+  /** Its code is loaded where a model is int8. */
   async #quantize(): Promise<void> {
     const plan = int8Plan(this.encoder, this.options.dtype)
     if (!plan || this.#int8) return
     const { Int8Weights } = await import('./int8/weights')
     this.#int8 ??= new Int8Weights(this.stored, plan)
-    this.#weights = this.#int8.weights
   }
 
   /** @param inputsOf what the graph reads of the batch, as the engine's tensors */

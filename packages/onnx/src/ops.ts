@@ -7,6 +7,7 @@ import {
   type Ops,
   type Param,
   type Projection,
+  sizeOf,
   tensor,
 } from '@dual-encoder/core/backend'
 import { writeActivation } from './graph/activations'
@@ -26,10 +27,7 @@ const MANY_TRAINED = 2048
 
 type MatMulOptions = { readonly transposeA?: boolean; readonly transposeB?: boolean }
 
-/** NaN where one has but a name. */
-const countOf = (dims: readonly Dim[]): number => dims.reduce((product: number, dim) => product * Number(dim), 1)
-
-const sizeOf = (dims: readonly Dim[], axis: number): number => dims[axis] as number
+const sizeAt = (dims: readonly Dim[], axis: number): number => dims[axis] as number
 
 /** Writes a tower as an ONNX graph. */
 export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
@@ -70,8 +68,8 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     const inputs = [this.flat(x), this.initializer(weight)]
     const addend = bias ? [this.initializer(bias)] : []
     const learns = this.#onProcessor && this.dataOf(weight) === 'input'
-    // The kernel first writes a bias to every row, on one thread.
-    if (bias && learns && countOf(x.dims.slice(0, -1)) >= MANY_TRAINED)
+    // The kernel first writes a bias to every row, on one thread. What has but a name is no number, and not many.
+    if (bias && learns && sizeOf(x.dims.slice(0, -1).map(Number)) >= MANY_TRAINED)
       return this.graph.node('Add', [this.graph.node('Gemm', inputs, { transB: 1 }), ...addend])
     return this.graph.node('Gemm', [...inputs, ...addend], { transB: 1 })
   }
@@ -106,8 +104,8 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
       const dims = [...a.dims.slice(0, -2), (transposeA ? width : rows) as Dim, b.dims.at(transposeB ? -2 : -1) as Dim]
       return { dims, shaped }
     }
-    if (!transposeA || transposeB || a.dims.length > 2 || (rows as number) < MANY_TRAINED)
-      return super.matMul(a, b, options)
+    const isLong = typeof rows === 'number' && rows >= MANY_TRAINED
+    if (!isLong || !transposeA || transposeB || a.dims.length > 2) return super.matMul(a, b, options)
     // The engine's kernel would read the left one crosswise again and again.
     const [narrow, wide] = (width as number) < (b.dims[1] as number) ? [a, b] : [b, a]
     const product = super.matMul(this.#crosswise(narrow), wide)
@@ -179,7 +177,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     const attributes = { kernel_shape: [height, width], strides: [height, width] }
     const [values, matrix] = [this.shaped(pixels), this.initializer(weight)]
     const addend = bias ? [this.initializer(bias)] : []
-    const count = Math.floor(sizeOf(pixels.dims, 2) / height) * Math.floor(sizeOf(pixels.dims, 3) / width)
+    const count = Math.floor(sizeAt(pixels.dims, 2) / height) * Math.floor(sizeAt(pixels.dims, 3) / width)
     const dims = [pixels.dims[0] as Dim, count, size]
     const tokens = (columns: string) => graph.node('Transpose', [columns], { perm: [0, 2, 1] })
     if (this.kernels !== 'wasm') {
@@ -197,7 +195,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
   }
 
   attention(q: OnnxValue, k: OnnxValue, v: OnnxValue, options: AttentionOptions<OnnxValue>) {
-    const headSize = sizeOf(q.dims, 2) / options.heads
+    const headSize = sizeAt(q.dims, 2) / options.heads
     const scale = options.scale ?? 1 / Math.sqrt(headSize)
     const isPlain = this.kernels === 'standard' || this.kernels === 'webgpu'
     if (isPlain || options.probs) return this.#plainAttention(q, k, v, options, headSize, scale)

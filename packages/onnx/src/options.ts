@@ -20,7 +20,10 @@ export interface OnnxOptions {
    * fastest. On the providers `cpu` and `wasm`.
    */
   dtype?: 'float32' | 'int8' | 'int8-fast'
-  /** Do not repack weights for the processor: quicker to load; an image alone takes 1.02, one short text up to 1.8 times as long. */
+  /**
+   * Do not repack weights for the processor: quicker to load. An image alone takes 1.05 times as long, one short text up
+   * to 1.8 times.
+   */
   lowMemory?: boolean
   /** Calls that come at once are answered by one run. Each waits for others; without it every call is a run. */
   batching?: BatchingOptions

@@ -88,12 +88,11 @@ export class Tape<T> extends TracedPrimitives<T> {
     const variance = ops.mean(ops.mul(centred, centred), [-1], true)
     const inverse = ops.div(ops.scalar(1), ops.sqrt(ops.add(variance, ops.scalar(eps))))
     const normed = ops.mul(centred, inverse)
-    // Of what is scaled by the weight, means along the last axis are products with it: a pass less each.
-    const mean = (g: T): T => {
-      const size = this.sizes(w)[0] as number
-      return ops.matMul(g, ops.reshape(ops.mul(w.value, ops.scalar(1 / size)), [size, 1]))
-    }
     const pull = (g: T): T => {
+      // Of what is scaled by the weight, means along the last axis are products with it: a pass less each.
+      const size = this.sizes(w)[0] as number
+      const shares = ops.reshape(ops.mul(w.value, ops.scalar(1 / size)), [size, 1])
+      const mean = (x: T): T => ops.matMul(x, shares)
       const along = ops.mul(normed, mean(ops.mul(g, normed)))
       return ops.mul(ops.sub(ops.sub(ops.mul(g, w.value), mean(g)), along), inverse)
     }
