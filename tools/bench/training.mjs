@@ -2,10 +2,10 @@
 // autocast beside), interleaved: `npm run build && PYTHON=<a Python with torch and transformers> node tools/bench/training.mjs`.
 // WORK is `text` (MiniLM's size, the default), `both` (ViT-Tiny/16 and BERT-tiny, both trained; TensorFlow.js on wasm beside
 // it, without AdamW) or `lit` (upper layers of both towers on cached boundaries, patches dropped; BATCH=384). THREADS (2),
-// BATCH (64), ROUNDS (5), STEPS of a round (8) and WARM, those before them (3: two make a graph and its memory), are variables too; SIDES=ours,eager,sdpa takes
-// those sides alone (all: `given`, `tfjs` and `bfloat16` too). Every other round goes through the sides backwards. Wall time and
-// CPU seconds, since a machine that others use too gives no wall time that means anything; and the most memory of each side,
-// which has a process of its own.
+// BATCH (64), ROUNDS (5), STEPS of a round (8) and WARM, those before them (3: two make a graph and its memory), are variables
+// too; SIDES=ours,eager,sdpa takes those sides alone (all: `given`, `tfjs` and `bfloat16` too). Every other round goes through
+// the sides backwards. Wall time and CPU seconds, since a machine that others use too gives no wall time that means anything;
+// and the most memory of each side, which has a process of its own.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -44,8 +44,8 @@ const beside = (title, action) => step(title, action, [])
 
 /** @type {(command: string) => (held?: Buffer[]) => Promise<boolean>} */
 const tool = (command) => (held) => run('npx', ['--no-install', ...command.split(' ')], { held })
-/** @type {(script: string) => (held?: Buffer[]) => Promise<boolean>} */
-const script = (script) => (held) => run(process.execPath, [script], { held })
+/** @type {(file: string) => (held?: Buffer[]) => Promise<boolean>} */
+const script = (file) => (held) => run(process.execPath, [file], { held })
 
 /**
  * Runs vitest and counts its tests. A run without tests, or with skipped ones, is a failure: nothing was shown.

@@ -1,4 +1,4 @@
-/** What training needs beside, and only a model that trains loads: `@dual-encoder/core/training`. */
+/** What training needs beside, and what checks it: `@dual-encoder/core/training`, which only a model that trains loads. */
 export { Sha256 } from './files/hub/sha256'
 export { resize as resizeImage } from './images/resize/resize'
 export { saveModel } from './models/save'
