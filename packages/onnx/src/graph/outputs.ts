@@ -1,5 +1,7 @@
-import { UNREAD } from '../runtime/store'
 import { ELEMENT, type ModelProto, type NodeProto } from './proto'
+
+/** An output that is never read (`withUnread`). */
+export const UNREAD = 'unread'
 
 /**
  * The model with outputs named where they are computed, not by an Identity behind: the engine copies there. What is an

@@ -43,9 +43,6 @@ export interface Store {
   dispose(): Promise<void>
 }
 
-/** An output that is never read (`withUnread`). */
-export const UNREAD = 'unread'
-
 /** The calls of a store as messages between threads. */
 export type StoreCall = Exclude<keyof Store, 'dispose'>
 export interface StoreRequest {

@@ -1,7 +1,8 @@
 import type { InferenceSession, OnnxValue, Tensor as OrtTensor } from 'onnxruntime-common'
 import { sizeOf } from '@dual-encoder/core/backend'
+import { UNREAD } from '../graph/outputs'
 import type { Engine, Session } from './runtime'
-import { type Kept, type Plain, type RunCall, type SessionNames, type Store, UNREAD } from './store'
+import type { Kept, Plain, RunCall, SessionNames, Store } from './store'
 
 /** What onnxruntime-node says once all is computed and written, and before it copies any of it (`withUnread`). */
 const REFUSAL = /^Non tensor type/
