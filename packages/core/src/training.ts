@@ -13,6 +13,7 @@ export {
   type Side,
 } from './models/training/objective'
 export {
+  eachOfRows,
   type EnteringState,
   rowsAt,
   rowsOf,

@@ -31,7 +31,7 @@ const sizeAt = (dims: readonly Dim[], axis: number): number => dims[axis] as num
 
 /** Writes a tower as an ONNX graph. */
 export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
-  get #onProcessor(): boolean {
+  get onProcessor(): boolean {
     return this.kernels === 'cpu' || this.kernels === 'wasm'
   }
 
@@ -42,7 +42,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
   linear(x: OnnxValue, layer: Linear, activation: Activation = 'linear'): OnnxValue {
     const [, rows] = x.dims
     const isLong = x.dims.length > 2 && typeof rows === 'number' && rows >= MANY_ROWS
-    if (isLong && this.#onProcessor && !this.int8) this.graph.keepUnpacked(this.initializer(layer.weight))
+    if (isLong && this.onProcessor && !this.int8) this.graph.keepUnpacked(this.initializer(layer.weight))
     return this.#linear(x, layer, activation)
   }
 
@@ -67,7 +67,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
   #multiplied(x: OnnxValue, weight: Param, bias?: Param): string {
     const inputs = [this.flat(x), this.initializer(weight)]
     const addend = bias ? [this.initializer(bias)] : []
-    const learns = this.#onProcessor && this.dataOf(weight) === 'input'
+    const learns = this.onProcessor && this.dataOf(weight) === 'input'
     // The kernel first writes a bias to every row, on one thread. What has but a name is no number, and not many.
     if (bias && learns && sizeOf(x.dims.slice(0, -1).map(Number)) >= MANY_TRAINED)
       return this.graph.node('Add', [this.graph.node('Gemm', inputs, { transB: 1 }), ...addend])
@@ -95,7 +95,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
   /** Matrices of a stack are read as they lie; of two that are summed over many rows, the narrower is transposed first. */
   override matMul(a: OnnxValue, b: OnnxValue, options: MatMulOptions = {}): OnnxValue {
     const { transposeA = false, transposeB = false } = options
-    if (!this.#onProcessor || !(transposeA || transposeB)) return super.matMul(a, b, options)
+    if (!this.onProcessor || !(transposeA || transposeB)) return super.matMul(a, b, options)
     const { graph } = this
     const [rows, width] = a.dims.slice(-2)
     if (b.dims.length > 2) {
@@ -140,7 +140,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
   addLayerNorm(x: OnnxValue, residual: OnnxValue, norm: Norm): { sum: OnnxValue; normed: OnnxValue } {
     const sameShape = x.dims.join() === residual.dims.join()
     // On the processor the fused operator takes four times as long as the two (ONNX Runtime 1.30).
-    if (this.kernels === 'standard' || this.#onProcessor || !sameShape) {
+    if (this.kernels === 'standard' || this.onProcessor || !sameShape) {
       const sum = this.add(x, residual)
       return { sum, normed: this.layerNorm(sum, norm) }
     }

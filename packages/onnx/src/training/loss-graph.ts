@@ -3,6 +3,8 @@ import { encoderInputs, type EncoderSpec, snakeCase } from '@dual-encoder/core/b
 import {
   dropoutFactors,
   type DropoutOf,
+  eachOfRows,
+  embedsOnTape,
   lossOnTape,
   type LossRows,
   type Objective,
@@ -14,6 +16,7 @@ import {
 import type { OnnxOps } from '../ops'
 import type { OnnxValue } from '../primitives'
 import type { Plain } from '../runtime/store'
+import { partsOf } from './parts'
 
 export interface Sides<T = Tensor> {
   readonly texts: Side<T>
@@ -28,14 +31,20 @@ export interface Dropped {
   readonly dims: readonly number[]
   readonly rate: number
   readonly tokens: number
+  /** Of the batch that these factors begin with. */
+  readonly firstRow: number
 }
 
 /** The factors of each dropout, drawn from a seed. */
 export const factorsOf = (dropped: readonly Dropped[], seed: number, firstRow = 0): Record<string, Plain> =>
   Object.fromEntries(
-    dropped.map(({ name, of, index, dims, rate, tokens }) => [
+    dropped.map(({ name, of, index, dims, rate, tokens, firstRow: first }) => [
       name,
-      { dims, dtype: 'float32', data: dropoutFactors({ seed, of, index, firstRow }, dims, rate, tokens) },
+      {
+        dims,
+        dtype: 'float32',
+        data: dropoutFactors({ seed, of, index, firstRow: firstRow + first }, dims, rate, tokens),
+      },
     ]),
   )
 
@@ -83,7 +92,7 @@ export const shapeKey = (inputs: Readonly<Record<string, Plain>>): string =>
     .join(' ')
 
 /** Inputs of a graph for one side, of the sizes that it has here. */
-export function writeSide(ops: OnnxOps, encoder: EncoderSpec, side: Side<Tensor>): Side<Traced<OnnxValue>> {
+function writeSide(ops: OnnxOps, encoder: EncoderSpec, side: Side<Tensor>): Side<Traced<OnnxValue>> {
   const { kind } = encoder
   if ('embeds' in side) return { embeds: { value: ops.input(EMBEDS[kind], 'float32', side.embeds.dims) } }
   const { entering, kept, pooled } = side
@@ -103,11 +112,11 @@ export function writeSide(ops: OnnxOps, encoder: EncoderSpec, side: Side<Tensor>
 
 /** Dropout whose factors are inputs of the graph, noted in `dropped`. */
 export const drawAsInputs =
-  (ops: OnnxOps, dropped: Dropped[]) =>
+  (ops: OnnxOps, dropped: Dropped[], firstRow = 0) =>
   (of: DropoutOf) =>
   (index: number, dims: readonly number[], rate: number, tokens: number): OnnxValue => {
-    const name = `dropout.${of}.${index}`
-    dropped.push({ name, of, index, dims, rate, tokens })
+    const name = `dropout.${of}.${index}@${firstRow}`
+    dropped.push({ name, of, index, dims, rate, tokens, firstRow })
     return ops.input(name, 'float32', dims)
   }
 
@@ -119,8 +128,27 @@ export function writeLoss(
   sides: Sides,
   { beside = {}, dropped, ...objective }: Objective<OnnxValue> & { beside?: Beside; dropped?: Dropped[] },
 ): Traced<OnnxValue> {
-  const texts = writeSide(ops, model.text, sides.texts)
-  const images = writeSide(ops, model.vision, sides.images)
-  const draw = dropped && drawAsInputs(ops, dropped)
-  return lossOnTape(tape, model, { texts, images }, writeBeside(ops, beside), { ...objective, draw })
+  const embeds = (encoder: EncoderSpec, side: Side<Tensor>) => ({
+    embeds: writeEmbeds(ops, tape, encoder, side, dropped),
+  })
+  const [texts, images] = [embeds(model.text, sides.texts), embeds(model.vision, sides.images)]
+  return lossOnTape(tape, model, { texts, images }, writeBeside(ops, beside), objective)
+}
+
+/** Embeddings of one side on a tape over a graph. */
+export function writeEmbeds(
+  ops: OnnxOps,
+  tape: Tape<OnnxValue>,
+  encoder: EncoderSpec,
+  side: Side<Tensor>,
+  dropped: Dropped[] | undefined,
+): Traced<OnnxValue> {
+  const written = writeSide(ops, encoder, side)
+  const parts = ops.onProcessor ? partsOf(encoder, side) : []
+  if (parts.length < 2) return embedsOnTape(tape, encoder, written, dropped && drawAsInputs(ops, dropped))
+  const embeds = parts.map(([start, end]) => {
+    const rows = eachOfRows(encoder, written, ({ value }) => ({ value: ops.slice(value, 0, start, end) }))
+    return embedsOnTape(tape, encoder, rows, dropped && drawAsInputs(ops, dropped, start))
+  })
+  return tape.concat(embeds, 0)
 }

@@ -1,11 +1,13 @@
 import { resolve } from 'node:path'
 import { readSafetensors, type Tensor, VisionTextDualEncoderConfig } from '@dual-encoder/core'
+import type { EncoderSpec } from '@dual-encoder/core/backend'
 import type { TrainingPlan } from '@dual-encoder/core/training'
 import ort from 'onnxruntime-node'
 import { expect, it, vi } from 'vitest'
 import { VisionTextDualEncoderModel } from '../families'
 import type * as node from '../runtime/node'
 import type { Store } from '../runtime/store'
+import { partsOf } from './parts'
 
 /** Graphs that are open in the engine, and how many were at most. */
 const open = { names: new Set<string>(), most: 0, made: 0, bytes: 0 }
@@ -170,3 +172,61 @@ it.each([true, false])(
     engineWrites.outputs = true
   },
 )
+
+it('takes many pictures in parts, to the numbers of the whole and with the same dropped', async () => {
+  const tower = { hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 16 }
+  const drops = { hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.2 }
+  const config = VisionTextDualEncoderConfig.fromJSON({
+    vision_config: { model_type: 'vit', ...tower, ...drops, image_size: 64, patch_size: 4 },
+    text_config: { model_type: 'bert', ...tower, vocab_size: 50, max_position_embeddings: 8 },
+    projection_dim: 8,
+  })
+  await using model = await VisionTextDualEncoderModel.fromConfig(config, { seed: 1 })
+  const [rows, values] = [19, 3 * 64 * 64]
+  const inputs = {
+    inputIds: { dims: [rows, 2], dtype: 'int64', data: BigInt64Array.from({ length: 2 * rows }, (_, i) => BigInt(i)) },
+    pixelValues: {
+      dims: [rows, 3, 64, 64],
+      dtype: 'float32',
+      data: Float32Array.from({ length: rows * values }, (_, i) => Math.sin(i * (1 + Math.floor(i / values)))),
+    },
+  } as const
+  const trained = [...model.parameterShapes.keys()]
+  const stepped = async (dropoutSeed: number, chunkSize?: number) => {
+    const run = await model.train({ ...plan, trained })
+    const { loss } = await run.step(inputs, { numbers: { lr: 1 }, dropoutSeed, chunkSize })
+    const { params } = await run.state()
+    await run.dispose()
+    return { loss, params }
+  }
+  // Chunks of five are less than a part: each goes through as it is.
+  const [parts, chunks, others] = [await stepped(3), await stepped(3, 5), await stepped(4)]
+  expect(Math.abs(parts.loss - chunks.loss)).toBeLessThan(1e-5)
+  expect(Math.abs(parts.loss - others.loss)).toBeGreaterThan(1e-4)
+  const expectAlike = (wanted: ReadonlyMap<string, Tensor>, found: ReadonlyMap<string, Tensor>) => {
+    const all = [...wanted].flatMap(([name, { data }]) =>
+      Array.from(data as Float32Array, (x, i) => [x, Number(found.get(name)!.data[i])] as const),
+    )
+    const largest = Math.max(...all.map(([x]) => Math.abs(x)))
+    expect(Math.max(...all.map(([x, y]) => Math.abs(x - y)))).toBeLessThan(1e-5 * largest)
+  }
+  expectAlike(chunks.params, parts.params)
+  const again = await model.gradients(inputs, { recompute: 'layers' })
+  expectAlike((await model.gradients(inputs)).grads, again.grads)
+})
+
+it('cuts a batch into parts of about 3,072 tokens, if they are few and not of few pictures', () => {
+  const encoder = { kind: 'vision', config: { patchSize: 16 } } as unknown as EncoderSpec
+  const partsFor = (rows: number, size: number) =>
+    partsOf(encoder, {
+      inputs: { pixelValues: { dims: [rows, 3, size, size], dtype: 'float32', data: new Float32Array(0) } },
+      imageSize: [size, size],
+    })
+  expect(partsFor(64, 224)).toEqual([0, 16, 32, 48].map((start) => [start, start + 16]))
+  expect(partsFor(33, 224)).toEqual([
+    [0, 17],
+    [17, 33],
+  ])
+  expect(partsFor(8, 1024)).toEqual([[0, 8]])
+  expect(partsFor(512, 224)).toEqual([[0, 512]])
+})

@@ -2,7 +2,6 @@ import type { Tensor } from '@dual-encoder/core'
 import { type Param, sizeOf } from '@dual-encoder/core/backend'
 import {
   type DropoutOf,
-  embedsOnTape,
   lossOfRows,
   type ObjectiveModel,
   type Side,
@@ -16,16 +15,7 @@ import type { ModelProto } from '../graph/proto'
 import { OnnxOps } from '../ops'
 import type { OnnxValue, ParamData } from '../primitives'
 import type { Kept } from '../runtime/store'
-import {
-  type Beside,
-  drawAsInputs,
-  type Dropped,
-  EMBEDS,
-  type Sides,
-  writeBeside,
-  writeLoss,
-  writeSide,
-} from './loss-graph'
+import { type Beside, type Dropped, EMBEDS, type Sides, writeBeside, writeLoss, writeEmbeds } from './loss-graph'
 
 /** A graph of a step, and the dropouts whose factors it is given. */
 export interface StepGraph {
@@ -93,9 +83,6 @@ class Writer {
 
   get drops(): Dropped[] | undefined {
     return this.context.drops ? this.dropped : undefined
-  }
-  get draw() {
-    return this.context.drops ? drawAsInputs(this.ops, this.dropped) : undefined
   }
   /** What the plan says of the loss. */
   get objective() {
@@ -169,7 +156,7 @@ export function wholeStep(context: GraphContext, sides: Sides, beside: Beside): 
 export function chunkEmbeds(context: GraphContext, kind: DropoutOf, side: Side<Tensor>): StepGraph {
   const writer = new Writer('embeds', context)
   const encoder = context.model[kind]
-  const embeds = embedsOnTape(writer.tape, encoder, writeSide(writer.ops, encoder, side), writer.draw)
+  const embeds = writeEmbeds(writer.ops, writer.tape, encoder, side, writer.drops)
   writer.output('embeds', embeds.value)
   return writer.finish()
 }
@@ -206,7 +193,7 @@ export function chunkGradients(
   const writer = new Writer('gradients', context)
   const { tape, ops } = writer
   const encoder = context.model[kind]
-  const embeds = embedsOnTape(tape, encoder, writeSide(ops, encoder, side), writer.draw)
+  const embeds = writeEmbeds(ops, tape, encoder, side, writer.drops)
   writer.accumulate(tape.gradients([[embeds, ops.input('upstream', 'float32', dims)]]).params)
   return writer.finish()
 }

@@ -191,17 +191,20 @@ export const rowsOf = (side: Side<Tensor>): number =>
     .dims[0] as number
 
 /** Rows `[start, end)` of a side. Inputs that are one for all rows stay as they are. */
-export function rowsAt(encoder: EncoderSpec, side: Side<Tensor>, start: number, end: number): Side<Tensor> {
-  const cut = <X extends Tensor>(x: X): X => sliceRows(x, start, end)
-  if ('embeds' in side) return { embeds: cut(side.embeds) }
+export const rowsAt = (encoder: EncoderSpec, side: Side<Tensor>, start: number, end: number): Side<Tensor> =>
+  eachOfRows(encoder, side, (x) => sliceRows(x, start, end))
+
+/** A side with what has its rows changed. */
+export function eachOfRows<T>(encoder: EncoderSpec, side: Side<T>, change: (x: T) => T): Side<T> {
+  if ('embeds' in side) return { embeds: change(side.embeds) }
   const { entering, kept, pooled } = side
   const ofRows = new Set(encoderInputs(encoder).flatMap(({ name, dims }) => (dims[0] === 'batch' ? [name] : [])))
-  const inputs = Object.entries(side.inputs).map(([name, x]) => [name, ofRows.has(name) ? cut(x) : x])
+  const inputs = Object.entries(side.inputs).map(([name, x]) => [name, ofRows.has(name) ? change(x) : x])
   return {
     ...side,
-    inputs: Object.fromEntries(inputs) as Batch['inputs'],
-    ...(entering && { entering: { ...entering, hidden: cut(entering.hidden) } }),
-    ...(kept && { kept: cut(kept) }),
-    ...(pooled && { pooled: cut(pooled) }),
+    inputs: Object.fromEntries(inputs) as Batch<T>['inputs'],
+    ...(entering && { entering: { ...entering, hidden: change(entering.hidden) } }),
+    ...(kept && { kept: change(kept) }),
+    ...(pooled && { pooled: change(pooled) }),
   }
 }
