@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { dawnWaits, useSwiftShader } from '../tools/browser/swiftshader.ts'
-import shared, { maxWorkers } from '../vitest.shared.ts'
+import shared, { globalSetup, maxWorkers } from '../vitest.shared.ts'
 
 // Tests run in processes of their own, which start with this environment.
 await useSwiftShader()
@@ -13,6 +13,7 @@ const project = (name: string, include: string, timeout: number) => ({
 export default defineConfig({
   test: {
     maxWorkers,
+    globalSetup,
     projects: [
       // Sources against Python's outputs.
       project('parity', 'src/**/*.test.ts', 60_000),
