@@ -2,7 +2,7 @@
  * AssemblyScript. The rounding of packages/onnx/src/int8/forms.ts and the sums of matrix.ts in WebAssembly SIMD.
  *
  * A matrix comes in rows of `width` values, a multiple of 16: float32, or int8 where `isInt8`. Either is multiplied by
- * the row's scale. `line` has room for a row of float32.
+ * the row's scale, int8 by that of each `size` columns (a multiple of 8) too. `line` has room for a row of float32.
  */
 
 // @ts-ignore: decorator
@@ -15,20 +15,26 @@ function across(lanes: v128): f32 {
 }
 
 /** The float32 values of a row, times those of `by`; where they lie. */
-function widened(row: usize, isInt8: bool, by: usize, width: i32, line: usize): usize {
+function widened(row: usize, isInt8: bool, groups: usize, size: i32, by: usize, width: i32, line: usize): usize {
   const end = row + ((<usize>width) << (isInt8 ? 0 : 2))
   let to = line
   if (isInt8)
-    for (let from = row; from < end; from += 8) {
-      const words = v128.load_ext<i8>(from)
-      v128.store(to, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(words)), v128.load(by)))
-      v128.store(to, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(words)), v128.load(by, 16)), 16)
-      to += 32
-      by += 32
+    while (row < end) {
+      const scale = f32x4.splat(load<f32>(groups))
+      for (const stop = row + <usize>size; row < stop; row += 8) {
+        const words = v128.load_ext<i8>(row)
+        const low = f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(words)), v128.load(by))
+        const high = f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(words)), v128.load(by, 16))
+        v128.store(to, f32x4.mul(low, scale))
+        v128.store(to, f32x4.mul(high, scale), 16)
+        to += 32
+        by += 32
+      }
+      groups += 4
     }
   else
-    for (let from = row; from < end; from += 16) {
-      v128.store(to, f32x4.mul(v128.load(from), v128.load(by)))
+    for (; row < end; row += 16) {
+      v128.store(to, f32x4.mul(v128.load(row), v128.load(by)))
       to += 16
       by += 16
     }
@@ -76,13 +82,14 @@ function rounded(values: usize, step: v128): v128 {
 
 /** Raises `largest` `[width]` to the rows' absolute values, and gives the products of the rows with `x`, without their scales. */
 export function measure(
-  rows: usize, isInt8: bool, count: i32, width: i32, scales: usize, ones: usize, line: usize,
+  rows: usize, isInt8: bool, count: i32, width: i32, scales: usize, groups: usize, size: i32, ones: usize, line: usize,
   x: usize, largest: usize, products: usize,
 ): void {
   const stride = (<usize>width) << (isInt8 ? 0 : 2)
+  const next = (<usize>(width / size)) << 2
   const end = (<usize>width) << 2
   for (let i = 0; i < count; i++) {
-    const values = widened(rows, isInt8, ones, width, line)
+    const values = widened(rows, isInt8, groups, size, ones, width, line)
     const scale = f32x4.splat(load<f32>(scales))
     let sum = f64x2.splat(0)
     for (let at: usize = 0; at < end; at += 64) {
@@ -98,30 +105,33 @@ export function measure(
     store<f64>(products, f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1))
     products += 8
     rows += stride
+    groups += next
     scales += 4
   }
 }
 
-/** Bytes `[count, width]` and scales `[count, width / size]` of rows, their columns times `factors`; `size` is a multiple of 16. */
+/** Bytes `[count, width]` and scales `[count, width / block]` of rows, their columns times `factors`; `block` is a multiple of 16. */
 export function blocks(
-  rows: usize, isInt8: bool, count: i32, width: i32, scales: usize, factors: usize, line: usize,
-  size: i32, bytes: usize, made: usize,
+  rows: usize, isInt8: bool, count: i32, width: i32, scales: usize, groups: usize, size: i32, factors: usize, line: usize,
+  block: i32, bytes: usize, made: usize,
 ): void {
   const stride = (<usize>width) << (isInt8 ? 0 : 2)
+  const next = (<usize>(width / size)) << 2
   for (let i = 0; i < count; i++) {
-    let values = widened(rows, isInt8, factors, width, line)
+    let values = widened(rows, isInt8, groups, size, factors, width, line)
     const scale = load<f32>(scales)
-    for (let column = 0; column < width; column += size) {
-      const own = scaleOf(largestIn(values, size), scale)
+    for (let column = 0; column < width; column += block) {
+      const own = scaleOf(largestIn(values, block), scale)
       store<f32>(made, own)
       made += 4
       const step = f32x4.splat(scale / own)
-      for (const end = values + ((<usize>size) << 2); values < end; values += 64) {
+      for (const end = values + ((<usize>block) << 2); values < end; values += 64) {
         v128.store(bytes, rounded(values, step))
         bytes += 16
       }
     }
     rows += stride
+    groups += next
     scales += 4
   }
 }
@@ -162,14 +172,15 @@ function interleave(from: usize, stride: usize, to: usize, next: usize): void {
  * squares of 256 bytes, `bytes` for 16 rows.
  */
 export function columns(
-  rows: usize, isInt8: bool, count: i32, width: i32, scales: usize, factors: usize, line: usize,
+  rows: usize, isInt8: bool, count: i32, width: i32, scales: usize, groups: usize, size: i32, factors: usize, line: usize,
   isKept: bool, bytes: usize, square: usize, outputs: i32, target: usize, made: usize, sums: usize,
 ): void {
   const stride = (<usize>width) << (isInt8 ? 0 : 2)
+  const next = (<usize>(width / size)) << 2
   const sign = i8x16.splat(-128)
   for (let first = 0; first < count; first += 16) {
     for (let row = bytes, end = bytes + (<usize>width << 4); row < end; row += width) {
-      const values = widened(rows, isInt8, factors, width, line)
+      const values = widened(rows, isInt8, groups, size, factors, width, line)
       const scale = load<f32>(scales)
       const own = isKept ? scale : scaleOf(largestIn(values, width), scale)
       const step = f32x4.splat(isKept ? 1 : scale / own)
@@ -184,6 +195,7 @@ export function columns(
       store<f32>(made, own)
       store<f32>(sums, <f32>(<f64>whole * <f64>own))
       rows += stride
+      groups += next
       scales += 4
       made += 4
       sums += 4

@@ -12,7 +12,7 @@ import {
 } from '@dual-encoder/core/backend'
 import { writeActivation } from './graph/activations'
 import { MICROSOFT } from './graph/builder'
-import { writeInt8Linear } from './int8/linear'
+import { writeInt8Linear, writeInt8Rows } from './int8/linear'
 import type { Int8Layer, Int8Part } from './int8/weights'
 import { canBeFlat, OnnxPrimitives, type OnnxValue } from './primitives'
 
@@ -167,8 +167,8 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     const dims = [...ids.dims, table.shape[1] as number]
     const int8 = this.int8?.table(table)
     if (!int8) return { dims, shaped: rowsOf(this.initializer(table)) }
-    const [values, scales] = int8.map((part) => rowsOf(this.initializer({ ...part, init: table.init }, part.element)))
-    return { dims, shaped: graph.node('Mul', [graph.node('Cast', [values as string], { to: 1 }), scales as string]) }
+    const parts = int8.map((part) => rowsOf(this.initializer({ ...part, init: table.init }, part.element)))
+    return { dims, shaped: writeInt8Rows(graph, parts, int8, ids.dims.length) }
   }
 
   patchEmbed(pixels: OnnxValue, { weight, bias }: Projection): OnnxValue {

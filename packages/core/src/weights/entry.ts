@@ -51,7 +51,10 @@ export interface WeightRecipe {
   make(values: readonly Tensor[]): readonly Tensor[]
 }
 
-/** A weight as int8 `[rows, ...]` and scales `[rows, 1]`, or `[rows, groups]`: the value is their product. */
+/**
+ * A weight as int8 `[rows, columns]`, or as bytes of which 128 is 0, and scales `[rows, 1]` or `[rows, groups]`: the value is
+ * their product.
+ */
 export interface QuantizedWeight {
   readonly values: WeightEntry
   readonly scales: WeightEntry

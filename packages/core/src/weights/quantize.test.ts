@@ -7,9 +7,10 @@ import { openSource } from '../files/source'
 import { openTarget } from '../files/target'
 import type { WeightEntry } from './entry'
 import { openWeights } from './open'
-import { dequantize, quantizeRows } from './quantize'
+import { dequantize, groupOf, quantize } from './quantize'
 import { readInGroups } from './read-entries'
 import { saveWeights } from './save'
+import { readSafetensors } from './safetensors/read'
 import { writeSafetensors } from './safetensors/write'
 
 const folder = () => mkdtemp(join(tmpdir(), 'dual-encoder-'))
@@ -22,11 +23,22 @@ const entry = (name: string, data: readonly number[], shape: readonly number[]):
   read: () => Promise.resolve(tensor(data, shape)),
 })
 
-it('gives each row a scale of its own, rounds to nearest, and a row of zeros stays so', () => {
-  const { values, scales } = quantizeRows(tensor([1, -127, 0.4, 0.5, 0, 0], [3, 2]))
+it.each([2, undefined])('gives a row or a group a scale of its own, rounds to nearest, and zeros stay so', (size) => {
+  const { values, scales } = quantize(tensor([1, -127, 0.4, 0.5, 0, 0], size ? [1, 6] : [3, 2]), size)
   expect([...values.data]).toEqual([1, -127, 102, 127, 0, 0])
+  expect(scales.dims).toEqual(size ? [1, 3] : [3, 1])
   expect([...scales.data]).toEqual([1, Math.fround(0.5 / 127), 1])
   expect(rounded(dequantize(values, scales))).toEqual([1, -127, 0.4, 0.5, 0, 0])
+})
+
+it('takes groups of 32 where they divide all rows, and of whole rows where nothing does', () => {
+  expect(
+    [
+      [768, 384],
+      [1152, 4304],
+      [40, 64],
+    ].map(groupOf),
+  ).toEqual([32, 16, undefined])
 })
 
 it('takes scales of groups of columns as compressed-tensors has them', () => {
@@ -34,14 +46,19 @@ it('takes scales of groups of columns as compressed-tensors has them', () => {
   expect([...dequantize(values, tensor([10, 100], [1, 2])).data]).toEqual([10, 20, 300, 400])
 })
 
-it('saves int8 with scales beside what stays float32, and what was read so is saved to the same bytes', async () => {
+it.each([
+  [undefined, [1.01, -2.02, 2.99, 4, 4.98, 5.98, 6.99, 8], ['a.weight', 'a.weight_scale']],
+  [2, [1.01, -2, 2.99, 4, 5.01, 6, 6.99, 8], ['a.weight_packed', 'a.weight_scale', 'a.weight_shape']],
+] as const)('saves int8 and what stays float32, to the same bytes again: %s columns', async (size, values, names) => {
   const [first, second] = [await folder(), await folder()]
-  const given = [entry('a.weight', [1, -2, 3, 4], [2, 2]), entry('a.bias', [5, 6], [2])]
-  const settings = { dtype: 'int8', quantize: new Set(['a.weight']), metadata: { format: 'pt' } } as const
+  const given = [entry('a.weight', [1, -2, 3, 4, 5, 6, 7, 8], [2, 4]), entry('a.bias', [5, 6], [2])]
+  const quantize = { names: new Set(['a.weight']), ...(size ? { size } : {}) }
+  const settings = { dtype: 'int8', quantize, metadata: { format: 'pt' } } as const
   await saveWeights(await openTarget(first), given, settings)
+  expect([...(await readSafetensors(`${first}/model.safetensors`)).keys()].sort()).toEqual(['a.bias', ...names])
   const weights = await opened(first)
   expect([...weights.keys()].sort()).toEqual(['a.bias', 'a.weight'])
-  expect(rounded(await weights.get('a.weight')!.read())).toEqual([1.01, -2, 2.99, 4])
+  expect(rounded(await weights.get('a.weight')!.read())).toEqual(values)
   await saveWeights(await openTarget(second), [...weights.values()], settings)
   expect(await readFile(`${second}/model.safetensors`)).toEqual(await readFile(`${first}/model.safetensors`))
 })

@@ -5,12 +5,18 @@ import { safetensorsChunks, type WritableTensor } from './safetensors/write'
 import type { StagedFile } from '../platform/platform'
 import type { Target } from '../files/target'
 import type { StorageType, WeightEntry } from './entry'
-import { quantizedWeight, scaleName } from './quantize'
+import { quantizedParts } from './quantize'
+
+/** What becomes int8, by name, with a scale for each row, or for `size` columns of it. */
+export interface QuantizedNames {
+  readonly names: ReadonlySet<string>
+  readonly size?: number
+}
 
 export interface SaveWeightsOptions {
   dtype: 'float32' | 'float16' | 'bfloat16' | 'int8'
-  /** What becomes int8 where `dtype` is that, by name; all else is float32. */
-  quantize?: ReadonlySet<string>
+  /** Where `dtype` is int8; all else is float32. */
+  quantize?: QuantizedNames
   /** Bytes; undefined = one file. */
   maxShardSize?: number
   metadata: Readonly<Record<string, string>>
@@ -37,7 +43,9 @@ export async function saveWeights(
     throw new OptionError('bad-dtype', `dtype is "${dtype}". Should be one of: ${Object.keys(STORED_AS).join(', ')}.`)
   if (typeof maxShardSize !== 'number' || !(maxShardSize > 0))
     throw new OptionError('bad-shard-size', `maxShardSize is ${maxShardSize}; a positive number of bytes is needed.`)
-  const written = weights.flatMap((entry) => (dtype === 'int8' && quantize?.has(entry.name) ? asInt8(entry) : [entry]))
+  const written = weights.flatMap((entry) => {
+    return dtype === 'int8' && quantize?.names.has(entry.name) ? quantizedParts(entry, quantize.size) : [entry]
+  })
   const tensors = written.map((entry): WritableTensor => ({
     name: entry.name,
     shape: entry.shape,
@@ -56,15 +64,6 @@ export async function saveWeights(
   }
   // An earlier save's whole file would be read before the index, and its index would lie beside the whole file.
   await target.remove(shards.size > 1 ? whole : INDEX)
-}
-
-function asInt8(entry: WeightEntry): WeightEntry[] {
-  const { values, scales } = quantizedWeight(entry)
-  // The entry may have been given another name than it had in its file.
-  return [
-    { ...values, name: entry.name, read: () => values.read() },
-    { ...scales, name: scaleName(entry.name), read: () => scales.read() },
-  ]
 }
 
 type Shards = ReadonlyMap<string, readonly WritableTensor[]>

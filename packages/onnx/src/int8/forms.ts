@@ -1,7 +1,7 @@
 import type { Tensor } from '@dual-encoder/core'
 import { tensor } from '@dual-encoder/core/backend'
 import { simdBlocks, simdColumns, simdKept } from './simd'
-import type { Matrix } from './stored-matrix'
+import { type Matrix, ungrouped } from './stored-matrix'
 
 /** The byte of a block that stands for 0. */
 const ZERO = 128
@@ -13,16 +13,20 @@ const TILE = 64
 /** float32, so that a file's scales and those that are made here are of one kind; never 0. */
 const scaleOf = (largest: number): number => Math.fround(largest / LARGEST) || 1
 
+/** What values are multiplied by; a file may hold scales of 0. */
+const stepOf = (scale: number, made: number): number => (made === 0 ? 1 : scale / made)
+
 /**
  * Bytes `[out, blocks, size]` and scales `[out, blocks]`, zeros behind the end of a row. What a file holds as int8 stays
  * what it is where nothing multiplies its columns and no block lies in two of its groups. Good until the next matrix.
  * @param factors what the columns are multiplied by
  */
 export function blocksOf(matrix: Matrix, size: number, factors?: Float32Array): Tensor[] {
-  const { values, scales, outputs, inputs } = matrix
+  const { outputs, inputs } = matrix
   const blocks = Math.ceil(inputs / size)
-  const groups = scales.length / outputs
-  const isKept = values instanceof Int8Array && !factors && (groups === 1 || (inputs / groups) % size === 0)
+  const groups = matrix.scales.length / outputs
+  const isInt8 = !(matrix.values instanceof Float32Array)
+  const isKept = isInt8 && !factors && (groups === 1 || (inputs / groups) % size === 0)
   const quick = isKept ? simdKept(matrix, size) : simdBlocks(matrix, size, factors)
   const { bytes, made } = quick ?? {
     bytes: new Uint8Array(outputs * blocks * size).fill(ZERO),
@@ -30,6 +34,7 @@ export function blocksOf(matrix: Matrix, size: number, factors?: Float32Array): 
   }
   const tensors = [tensor(bytes, [outputs, blocks, size]), tensor(made, [outputs, blocks])]
   if (quick) return tensors
+  const { values, scales } = ungrouped(matrix)
   const by = factors ?? new Float32Array(inputs).fill(1)
   for (let row = 0; row < outputs; row++)
     for (let block = 0; block < blocks; block++) {
@@ -37,14 +42,16 @@ export function blocksOf(matrix: Matrix, size: number, factors?: Float32Array): 
       const start = block * size
       const count = Math.min(size, inputs - start)
       const from = row * inputs + start
-      const scale = scales[row * groups + Math.floor((start * groups) / inputs)] as number
-      made[at] = isKept ? scale : scaleOf(largestIn(values, from, by, start, count) * scale)
-      round(bytes, at * size, values, from, by, start, count, isKept ? 1 : scale / (made[at] as number))
+      const scale = scales[row] as number
+      made[at] = isKept
+        ? (matrix.scales[row * groups + Math.floor((start * groups) / inputs)] as number)
+        : scaleOf(largestIn(values, from, by, start, count) * scale)
+      round(bytes, at * size, values, from, by, start, count, stepOf(scale, made[at] as number))
     }
   return tensors
 }
 
-type Values = Matrix['values']
+type Values = Int8Array | Float32Array
 
 /** Of `count` values from a place on, times the factors of their columns. */
 function largestIn(values: Values, from: number, by: Float32Array, column: number, count: number): number {
@@ -77,16 +84,17 @@ function round(
  * it is where nothing multiplies its columns. Good until the next matrix.
  */
 export function rowsOf(matrix: Matrix, factors?: Float32Array): Tensor[] {
-  const { values, scales, outputs, inputs } = matrix
-  const isKept = values instanceof Int8Array && !factors
+  const { outputs, inputs } = matrix
+  const isKept = !(matrix.values instanceof Float32Array) && !factors && matrix.scales.length === outputs
   const quick = simdColumns(matrix, isKept, factors)
   const { transposed, made, sums } = quick ?? {
-    transposed: new Int8Array(values.length),
+    transposed: new Int8Array(outputs * inputs),
     made: new Float32Array(outputs),
     sums: new Float32Array(outputs),
   }
   const tensors = [tensor(transposed, [inputs, outputs]), tensor(made, [outputs]), tensor(sums, [1, outputs])]
   if (quick) return tensors
+  const { values, scales } = ungrouped(matrix)
   const by = factors ?? new Float32Array(inputs).fill(1)
   const steps = new Float64Array(TILE)
   const added = new Int32Array(TILE)
@@ -95,8 +103,10 @@ export function rowsOf(matrix: Matrix, factors?: Float32Array): Tensor[] {
     for (let i = 0; i < count; i++) {
       const row = first + i
       const scale = scales[row] as number
-      made[row] = isKept ? scale : scaleOf(largestIn(values, row * inputs, by, 0, inputs) * scale)
-      steps[i] = isKept ? 1 : scale / (made[row] as number)
+      made[row] = isKept
+        ? (matrix.scales[row] as number)
+        : scaleOf(largestIn(values, row * inputs, by, 0, inputs) * scale)
+      steps[i] = stepOf(scale, made[row] as number)
     }
     added.fill(0)
     for (let column = 0; column < inputs; column++) {

@@ -134,7 +134,7 @@ it.each([
     .toMatchObject({ code: 'bad-option', message: expect.stringMatching(says) as string })
 })
 
-const matrix = (values: Int8Array | Float32Array, inputs: number, scales: readonly number[] = []) => {
+const matrix = (values: Int8Array | Uint8Array | Float32Array, inputs: number, scales: readonly number[] = []) => {
   const outputs = values.length / inputs
   return {
     values,
@@ -198,14 +198,18 @@ it('makes of an int8 file what its float32 values give, to a byte', () => {
 })
 
 it.each([
-  ['int8', (i: number) => ((i * 7919) % 255) - 127],
-  ['float32', (i: number) => Math.sin(i * 12.9898)],
-] as const)('rounds %s in WebAssembly as it does without', async (kind, value) => {
+  ['int8', (count) => Int8Array.from(count, (_, i) => ((i * 7919) % 255) - 127), 1, (i) => (i % 9) / 1000],
+  ['bytes', (count) => Uint8Array.from(count, (_, i) => ((i * 7919) % 255) + 1), 3, (i) => (1 + Math.sqrt(i)) / 1000],
+  ['float32', (count) => Float32Array.from(count, (_, i) => Math.sin(i * 12.9898)), 1, () => 1],
+] as const satisfies [
+  kind: string,
+  drawn: (count: { length: number }) => Int8Array | Uint8Array | Float32Array,
+  groups: number,
+  scale: (i: number) => number,
+][])('rounds %s in WebAssembly as it does without', async (_, drawn, groups, scale) => {
   const [outputs, inputs] = [144, 96]
-  const count = { length: outputs * inputs }
-  const values =
-    kind === 'int8' ? Int8Array.from(count, (_, i) => value(i)) : Float32Array.from(count, (_, i) => value(i))
-  const scales = Array.from({ length: outputs }, (_, i) => (kind === 'int8' ? (i % 9) / 1000 : 1))
+  const values = drawn({ length: outputs * inputs })
+  const scales = Array.from({ length: outputs * groups }, (_, i) => scale(i))
   const factors = Float32Array.from({ length: inputs }, (_, i) => 0.5 + ((i * 31) % 7))
   const of = matrix(values, inputs, scales)
   const made = async () => {

@@ -1,8 +1,12 @@
 import { type GraphBuilder, MICROSOFT } from '../graph/builder'
+import { ELEMENT } from '../graph/proto'
 import type { Int8Form } from './plan'
+import type { Int8Part } from './weights'
 
 /** The largest byte. */
 const LEVELS = 255
+/** The byte that stands for 0. */
+const ZERO = 128
 /** Of rows of one value, which have no range. */
 const LEAST_STEP = 1e-30
 /** Multiply in int8, activations rounded block by block. */
@@ -15,6 +19,28 @@ interface Int8Product {
   /** Initializers of the layer's parts. */
   readonly parts: readonly string[]
   readonly bias?: string
+}
+
+/**
+ * float32 of rows that were looked up in a table.
+ * @param rows values and scales
+ * @param parts of the table
+ * @param rank of what they were looked up by
+ */
+export function writeInt8Rows(
+  graph: GraphBuilder,
+  [values, scales]: readonly string[],
+  [{ element, shape }, { shape: ofScales }]: readonly [Int8Part, Int8Part],
+  rank: number,
+): string {
+  const numbers = graph.node('Cast', [values as string], { to: ELEMENT.float32 })
+  const centred = element === 'uint8' ? graph.node('Sub', [numbers, graph.float(ZERO)]) : numbers
+  const groups = ofScales[1] as number
+  if (groups === 1) return graph.node('Mul', [centred, scales as string])
+  const leading = Array<number>(rank).fill(0)
+  const inGroups = (x: string, size: number) => graph.node('Reshape', [x, graph.ints([...leading, groups, size])])
+  const product = graph.node('Mul', [inGroups(centred, -1), inGroups(scales as string, 1)])
+  return graph.node('Reshape', [product, graph.ints([...leading, shape[1] as number])])
 }
 
 /** x `[rows, in]` times an int8 weight. */

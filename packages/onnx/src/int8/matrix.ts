@@ -1,5 +1,5 @@
 import { simdMeasure } from './simd'
-import type { Matrix } from './stored-matrix'
+import { type Matrix, ungrouped } from './stored-matrix'
 
 /** Gains and columns of zeros have no root to divide by. */
 const LEAST = 1e-5
@@ -14,10 +14,10 @@ export interface Measures {
 
 /** @param x `[in]`, times which the matrix is taken */
 export function measure(matrix: Matrix, x: Float32Array): Measures {
-  const { values, scales, outputs, inputs } = matrix
-  const largest = new Float32Array(inputs).fill(LEAST)
-  const sums = simdMeasure(matrix, x, largest)
-  if (sums) return { largest, products: sums.map((sum, row) => sum * (scales[row] as number)) }
+  const largest = new Float32Array(matrix.inputs).fill(LEAST)
+  const quick = simdMeasure(matrix, x, largest)
+  if (quick) return { largest, products: quick }
+  const { values, scales, outputs, inputs } = ungrouped(matrix)
   const products = new Float64Array(outputs)
   for (let row = 0, at = 0; row < outputs; row++) {
     const scale = scales[row] as number

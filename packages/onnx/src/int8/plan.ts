@@ -6,17 +6,27 @@ import type { OnnxOptions } from '../options'
  * `rows`: a row of the weight has one scale, and a row of the activations the range between its least and largest value.
  * Either way a row of the activations is rounded by itself, whatever else is in the batch.
  */
-export type Int8Form = { readonly form: 'blocks'; readonly size: number } | { readonly form: 'rows' }
+export type Int8Form =
+  { readonly form: 'blocks'; readonly size: number; readonly balance: Balance } | { readonly form: 'rows' }
+
+/**
+ * Where the channels of a norm are shared out (`Int8Weights`): blocks of pictures lose more by that than they gain; what a
+ * file holds in blocks is taken as it lies where speed is asked for.
+ */
+type Balance = 'never' | 'made' | 'always'
 
 /** The form of a layer's weight; undefined where it stays float32. */
 export type Int8Plan = (weight: Param) => Int8Form | undefined
 
 /** Columns of a block, chosen by what real towers lose (docs/int8.md): channels of text differ most. */
-const BLOCK = { int8: { vision: 32, text: 16 }, 'int8-fast': { vision: 32, text: 32 } } as const
+const BLOCKS = {
+  int8: { vision: { size: 32, balance: 'never' }, text: { size: 16, balance: 'always' } },
+  'int8-fast': { vision: { size: 32, balance: 'never' }, text: { size: 32, balance: 'made' } },
+} as const
 
 export function int8Plan({ kind }: EncoderSpec, dtype: OnnxOptions['dtype'] = 'float32'): Int8Plan | undefined {
   if (dtype === 'float32') return undefined
-  const blocks: Int8Form = { form: 'blocks', size: BLOCK[dtype][kind] }
+  const blocks: Int8Form = { form: 'blocks', ...BLOCKS[dtype][kind] }
   const inRows = dtype === 'int8-fast' && kind === 'vision'
   return ({ shape, rows }) => {
     if (shape.length !== 2) return undefined

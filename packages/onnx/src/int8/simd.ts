@@ -7,8 +7,21 @@ import { INT8_WASM } from './simd-module'
  * encoders of 86 million parameters would take two seconds. Undefined where it cannot be done here.
  */
 
-/** Where rows are, whether they are int8, how many, how long, their scales, what multiplies columns, and room for one. */
-type Rows = [rows: number, isInt8: number, count: number, width: number, scales: number, by: number, line: number]
+/**
+ * Where rows are, whether they are int8, how many, how long, their scales, those of groups of so many columns, what multiplies
+ * columns, and room for one.
+ */
+type Rows = [
+  rows: number,
+  isInt8: number,
+  count: number,
+  width: number,
+  scales: number,
+  ofGroups: number,
+  size: number,
+  by: number,
+  line: number,
+]
 
 interface Int8Module {
   readonly memory: WebAssembly.Memory
@@ -33,6 +46,8 @@ const simd = /* @__PURE__ */ instantiatedOnce<Int8Module>(INT8_WASM)
 
 /** Values of a vector of bytes. */
 const LANES = 16
+/** Columns of a group are multiplied so many at once. */
+const HALF = 8
 /** Rows in memory at a time, a multiple of `LANES`: of a tower's matrices, what a second-level cache holds. */
 const ROWS = 64
 
@@ -50,19 +65,26 @@ interface Room {
 /** @param sizes of other parts of its memory, in bytes */
 function roomFor(matrix: Matrix, by: Float32Array | undefined, sizes: readonly number[]): Room | undefined {
   const { values, scales, outputs, inputs } = matrix
-  const wasm = inputs % LANES === 0 && scales.length === outputs ? simd() : undefined
+  const groups = scales.length / outputs
+  const size = inputs / groups
+  const wasm = inputs % LANES === 0 && size % HALF === 0 ? simd() : undefined
   if (!wasm) return undefined
   const room = new Reservations()
   const rowBytes = inputs * values.BYTES_PER_ELEMENT
-  const [rows, ofRows, columns, line] = [ROWS * rowBytes, ROWS * 4, inputs * 4, inputs * 4].map((size) =>
-    room.reserve(size),
-  ) as [number, number, number, number]
+  const sizesOf = [ROWS * rowBytes, ROWS * 4, ROWS * groups * 4, inputs * 4, inputs * 4]
+  const [rows, ofRows, ofGroups, columns, line] = sizesOf.map((size) => room.reserve(size)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
   const at = sizes.map((size) => room.reserve(size))
   const memory = room.memory(wasm)
   if (!memory) return undefined
   const floats = (at: number, count: number) => new Float32Array(memory.buffer, at, count)
   const all = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
-  const isInt8 = Number(values instanceof Int8Array)
+  const isInt8 = Number(!(values instanceof Float32Array))
   if (by) floats(columns, inputs).set(by)
   else floats(columns, inputs).fill(1)
   return {
@@ -74,8 +96,12 @@ function roomFor(matrix: Matrix, by: Float32Array | undefined, sizes: readonly n
       for (let first = 0; first < outputs; first += ROWS) {
         const count = Math.min(ROWS, outputs - first)
         memory.set(all.subarray(first * rowBytes, (first + count) * rowBytes), rows)
-        floats(ofRows, count).set(scales.subarray(first, first + count))
-        run([rows, isInt8, count, inputs, ofRows, columns, line], first, count)
+        if (values instanceof Uint8Array) wasm.flip(rows, count * inputs)
+        const given = scales.subarray(first * groups, (first + count) * groups)
+        floats(ofRows, count).fill(1)
+        floats(ofGroups, given.length).fill(1)
+        floats(groups === 1 ? ofRows : ofGroups, given.length).set(given)
+        run([rows, isInt8, count, inputs, ofRows, ofGroups, size, columns, line], first, count)
       }
     },
   }
@@ -83,7 +109,8 @@ function roomFor(matrix: Matrix, by: Float32Array | undefined, sizes: readonly n
 
 /** Raises `largest` `[in]` to the largest value of each column, and gives the products `[out]` with `x` `[in]`. */
 export function simdMeasure(matrix: Matrix, x: Float32Array, largest: Float32Array): Float64Array | undefined {
-  const { outputs, inputs } = matrix
+  const { scales, outputs, inputs } = matrix
+  const isGrouped = scales.length > outputs
   const room = roomFor(matrix, undefined, [inputs * 4, inputs * 4, ROWS * 8])
   if (!room) return undefined
   const [xAt, largestAt, sumsAt] = room.at as [number, number, number]
@@ -96,7 +123,7 @@ export function simdMeasure(matrix: Matrix, x: Float32Array, largest: Float32Arr
     products.set(new Float64Array(sums.buffer, sums.byteOffset, count), first)
   })
   largest.set(room.floats(largestAt, inputs))
-  return products
+  return isGrouped ? products : products.map((sum, row) => sum * (scales[row] as number))
 }
 
 /*
@@ -109,7 +136,7 @@ export function simdKept(
   { values, scales, outputs, inputs }: Matrix,
   size: number,
 ): { bytes: Uint8Array; made: Float32Array } | undefined {
-  const wasm = inputs % size === 0 && size % LANES === 0 && values instanceof Int8Array ? simd() : undefined
+  const wasm = inputs % size === 0 && size % LANES === 0 ? simd() : undefined
   if (!wasm) return undefined
   const room = new Reservations()
   const count = (outputs * inputs) / size
@@ -117,8 +144,8 @@ export function simdKept(
   const memory = room.memory(wasm)
   if (!memory) return undefined
   const [bytes, made] = [memory.subarray(at, at + values.length), new Float32Array(memory.buffer, madeAt, count)]
-  bytes.set(values)
-  wasm.flip(at, values.length)
+  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.length))
+  if (values instanceof Int8Array) wasm.flip(at, values.length)
   const each = count / scales.length
   for (const [i, scale] of scales.entries()) made.fill(scale, i * each, (i + 1) * each)
   return { bytes, made }

@@ -36,6 +36,9 @@ export interface Int8Layer {
   }
 }
 
+/** Columns of blocks that the engine multiplies, and that lose no more than ours. */
+const [LEAST_BLOCK, LARGEST_BLOCK] = [16, 32]
+
 const STORAGE = { uint8: 'U8', int8: 'I8', float32: 'F32' } as const
 
 const madeWeight = (
@@ -70,12 +73,16 @@ export class Int8Weights {
 
   /**
    * The layer's int8 form; undefined where it stays float32.
-   * @param norm what gave the layer's input
+   * @param given the norm that gave the layer's input
    */
-  layer(weight: Param, bias: Param | undefined, norm: Norm | undefined): Int8Layer | undefined {
+  layer(weight: Param, bias: Param | undefined, given: Norm | undefined): Int8Layer | undefined {
     const entry = this.given.get(weight.name)
     const form = entry && this.plan(weight)
     if (!form) return undefined
+    const balance = form.form === 'rows' ? 'always' : form.balance
+    const stored = form.form === 'blocks' && (balance !== 'always' || !given) ? this.#stored(entry, form) : undefined
+    if (stored) return stored
+    const norm = balance === 'never' ? undefined : given
     const prefix = `${entry.name}.int8${norm ? '_normed' : ''}`
     const [outputs = 0, inputs = 0] = entry.shape
     const part = (name: string, element: Int8Part['element'], shape: readonly number[]): Int8Part => ({
@@ -100,24 +107,43 @@ export class Int8Weights {
     return { form, parts, normed }
   }
 
+  /** Of what a file holds in blocks that are no longer: those, read where they lie. */
+  #stored({ name, quantized, shape }: WeightEntry, form: Int8Form & { form: 'blocks' }): Int8Layer | undefined {
+    const [outputs = 0, inputs = 0] = shape
+    const blocks = quantized?.scales.shape[1] ?? 1
+    const size = inputs / blocks
+    if (quantized?.values.storage !== 'U8' || size < LEAST_BLOCK || size > LARGEST_BLOCK) return undefined
+    const parts = [
+      this.#part(quantized.values, `${name}.int8_stored`, 'uint8', [outputs, blocks, size]),
+      this.#part(quantized.scales, `${name}.int8_stored_scales`, 'float32', [outputs, blocks]),
+    ]
+    return { form: { ...form, size }, parts }
+  }
+
   /**
-   * Values `[rows, columns]` and scales `[rows, 1]` of a table that the checkpoint holds as int8: looked up so, a row is
+   * Values `[rows, columns]` and scales `[rows, groups]` of a table that the checkpoint holds as int8: looked up so, a row is
    * the float32 that the whole table would have had there. Others stay float32.
    */
   table({ name }: Param): readonly [values: Int8Part, scales: Int8Part] | undefined {
     const stored = this.given.get(name)?.quantized
-    if (!stored || stored.scales.shape[1] !== 1) return undefined
-    const part = (entry: WeightEntry, kind: string, element: Int8Part['element']): Int8Part => {
-      const part = { name: `${name}.int8_${kind}`, shape: entry.shape }
-      this.weights.set(part.name, { ...entry, ...part })
-      return { ...part, element }
-    }
-    return [part(stored.values, 'table', 'int8'), part(stored.scales, 'table_scales', 'float32')]
+    if (!stored) return undefined
+    const { values, scales } = stored
+    const element = values.storage === 'U8' ? 'uint8' : 'int8'
+    return [
+      this.#part(values, `${name}.int8_table`, element, values.shape),
+      this.#part(scales, `${name}.int8_table_scales`, 'float32', scales.shape),
+    ]
+  }
+
+  /** What lies in a file, under another name. */
+  #part(entry: WeightEntry, name: string, element: Int8Part['element'], shape: readonly number[]): Int8Part {
+    this.weights.set(name, { ...entry, name, shape, read: () => entry.read() })
+    return { name, element, shape }
   }
 
   #recipe(entry: WeightEntry, form: Int8Form, bias: Param | undefined, norm: Norm | undefined): WeightRecipe {
     const inRows = form.form === 'rows'
-    const stored = storedMatrix(entry, inRows || norm !== undefined)
+    const stored = storedMatrix(entry)
     const beside = [norm?.weight, norm?.bias, norm && bias].map((param) => param && this.given.get(param.name))
     const make = (values: readonly Tensor[]) => {
       const rest = values.slice(stored.of.length).map(float32Of)

@@ -10,7 +10,7 @@ import type { OnnxOptions } from '../options'
 import { startThreads } from './browser-threads'
 import type { Engine, StoredWeights, Runtime } from './runtime'
 import { TensorStore } from './tensor-store'
-import { isRawFloat32, keptBytes } from './weight-bytes'
+import { isRaw, keptBytes } from './weight-bytes'
 
 const PROVIDERS = ['wasm', 'webgpu']
 
@@ -53,7 +53,7 @@ async function load(providers: readonly string[], options: OnnxOptions): Promise
 
 /** Only the bytes of the weights asked for are fetched, neighbours in one request; each becomes an external file. */
 async function storeWeights(entries: readonly WeightEntry[]): Promise<StoredWeights> {
-  const bytes = await readEntries(entries.filter(isRawFloat32))
+  const bytes = await readEntries(entries.filter(isRaw))
   for await (const group of readInGroups(inFileOrder(entries.filter(({ name }) => !bytes.has(name)))))
     for (const [entry, value] of group) bytes.set(entry.name, keptBytes(entry, value))
   const externalData = [...bytes].map(([path, data]) => ({ path, data }))

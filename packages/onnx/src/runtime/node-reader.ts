@@ -1,9 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ReadFile, WeightLocation } from '@dual-encoder/core/backend'
-
-/** Bytes that are copied at once. */
-export const PART = 4 * 2 ** 20
+import type { ReadFile } from '@dual-encoder/core/backend'
 
 /**
  * Reads files of this machine into buffers that are used again: as much garbage as a checkpoint is large would have the
@@ -28,15 +25,6 @@ export class LocalReader {
       done += bytesRead
     }
     return bytes
-  }
-
-  /** What lies there, in parts: each has gone when the next comes. */
-  async *parts(location: WeightLocation): AsyncGenerator<Uint8Array> {
-    const { offset, length } = location
-    for (let at = 0; at < length; at += PART) {
-      yield await this.read(location, offset + at, Math.min(PART, length - at))
-      this.reuse()
-    }
   }
 
   /** Nothing that was read is needed any more. */

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { tensor } from '@dual-encoder/core'
 import type { WeightEntry } from '@dual-encoder/core/backend'
 import { expect, it, vi } from 'vitest'
@@ -17,23 +17,20 @@ const entry = (name: string, values: number[]): WeightEntry => ({
 const entries = [entry('a', [1, 2]), entry('b', [3, 4, 5])]
 const exitListeners = () => process.listeners('exit')
 
-function folderOf({ sessionOptions }: StoredWeights): string {
+function fileOf({ dataOf, sessionOptions }: StoredWeights) {
   const { session } = sessionOptions.extra as { session: Record<string, string> }
-  return Object.values(session)[0] as string
+  const { location, ...range } = dataOf(entries[1] as WeightEntry) as Exclude<TensorProto['data'], Uint8Array>
+  return { path: join(Object.values(session)[0] as string, location), ...range }
 }
 
 it('puts weights that cannot be mapped in a temporary file, and removes it on release', async () => {
   const before = exitListeners().length
   const stored = await runtime.storeWeights(entries)
-  const folder = folderOf(stored)
-  const { location, offset, length } = stored.dataOf(entries[1] as WeightEntry) as Exclude<
-    TensorProto['data'],
-    Uint8Array
-  >
-  const bytes = await readFile(join(folder, location))
+  const { path, offset, length } = fileOf(stored)
+  const bytes = await readFile(path)
   expect([...new Float32Array(bytes.buffer, bytes.byteOffset + offset, length / 4)]).toEqual([3, 4, 5])
   await stored.release()
-  expect(existsSync(folder)).toBe(false)
+  expect(existsSync(dirname(path))).toBe(false)
   expect(exitListeners().length).toBe(before)
 })
 
@@ -41,9 +38,10 @@ it('removes the file when the process ends before that', async () => {
   const before = exitListeners()
   const stored = await runtime.storeWeights(entries)
   const [added] = exitListeners().filter((listener) => !before.includes(listener))
-  expect(existsSync(folderOf(stored))).toBe(true)
+  const { path } = fileOf(stored)
+  expect(existsSync(path)).toBe(true)
   added?.call(process, 0)
-  expect(existsSync(folderOf(stored))).toBe(false)
+  expect(existsSync(dirname(path))).toBe(false)
   await stored.release()
 })
 

@@ -1,10 +1,11 @@
-import { mkdtemp, open, rm } from 'node:fs/promises'
-import { rmSync, writeSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, parse, relative } from 'node:path'
 import {
   BackendError,
   inFileOrder,
+  type LocalFile,
   readInGroups,
   sizeOf,
   storedOf,
@@ -15,11 +16,12 @@ import type { InferenceSession } from 'onnxruntime-common'
 import type OrtNode from 'onnxruntime-node'
 import type { TensorProto } from '../graph/proto'
 import type { OnnxOptions } from '../options'
-import { LocalReader, PART } from './node-reader'
+import { LocalReader } from './node-reader'
+import { openWriter } from './node-writer'
 import { threadEngine } from './node-engine'
 import type { Engine, StoredWeights, Runtime } from './runtime'
 import { here, openThreadStore } from './node-store'
-import { bytesEach, isRawFloat32, keptBytes, weightBytes } from './weight-bytes'
+import { bytesEach, isRaw, keptBytes, weightBytes } from './weight-bytes'
 
 /** onnxruntime-node is CommonJS: `import` would first read all of it for its names, which takes longer than to run it. */
 function loadOrt(): typeof OrtNode {
@@ -51,6 +53,9 @@ async function load(providers: readonly string[], { worker }: OnnxOptions): Prom
 const MAX_INLINE = 32 * 2 ** 20
 const FOLDER_KEY = 'model_external_initializers_file_folder_path'
 
+/** Where locations begin that ONNX Runtime is given: it takes none outside of one folder. */
+const rootOf = (folder: string): string => parse(folder).root
+
 const folderOptions = (folder: string): InferenceSession.SessionOptions => ({
   extra: { session: { [FOLDER_KEY]: folder } },
 })
@@ -61,39 +66,44 @@ async function checkUnchanged(entries: readonly WeightEntry[]): Promise<void> {
   for (const location of files.values()) await location?.read(location.offset, 0)
 }
 
+interface Mapped extends WeightEntry {
+  readonly location: WeightLocation & { readonly local: LocalFile }
+}
+const isMapped = (entry: WeightEntry): entry is Mapped => isRaw(entry) && entry.location?.local !== undefined
+
 /**
- * ONNX Runtime maps float32 weights straight from the checkpoint. Where they are stored otherwise
- * (half precision, another format, over HTTP), they are written to a temporary file once and mapped
- * from there, because buffers given from JavaScript are copied several times.
+ * ONNX Runtime maps float32 weights, and int8 that is multiplied as it lies, straight from the checkpoint. What is stored
+ * otherwise (half precision, another format, over HTTP) is written to a temporary file once and mapped from there, because
+ * buffers given from JavaScript are copied several times.
  */
 async function storeWeights(entries: readonly WeightEntry[]): Promise<StoredWeights> {
-  const mapped = entries.filter((entry) => isRawFloat32(entry) && entry.location?.local)
-  const folder = mapped[0]?.location?.local?.folder
-  const rest = entries.filter((entry) => !mapped.includes(entry) || entry.location?.local?.folder !== folder)
+  const known = entries.filter(isMapped)
+  const root = rootOf(known[0]?.location.local.folder ?? tmpdir())
+  const mapped = new Map(
+    known.filter(({ location }) => rootOf(location.local.folder) === root).map((entry) => [entry.name, entry]),
+  )
+  const rest = entries.filter(({ name }) => !mapped.has(name))
   const restBytes = rest.reduce((sum, entry) => sum + bytesEach(entry) * sizeOf(entry.shape), 0)
-  if (folder === undefined || restBytes > MAX_INLINE) return writeAside(entries)
-  await checkUnchanged(mapped)
+  const isAside = mapped.size === 0 || restBytes > MAX_INLINE
+  // Another drive than the temporary folder's has another root.
+  if (isAside && rootOf(tmpdir()) !== root) return writeAside(entries)
+  await checkUnchanged([...mapped.values()])
+  const aside = isAside ? await writeAside(rest) : undefined
   const inline = new Map<string, Uint8Array>()
-  for await (const group of readInGroups(rest))
-    for (const [entry, value] of group) inline.set(entry.name, keptBytes(entry, value))
+  if (!isAside)
+    for await (const group of readInGroups(rest))
+      for (const [entry, value] of group) inline.set(entry.name, keptBytes(entry, value))
   return {
-    dataOf: ({ name, location }) =>
-      inline.get(name) ?? {
-        location: location?.local?.name ?? '',
-        offset: location?.offset ?? 0,
-        length: location?.length ?? 0,
-      },
-    sessionOptions: folderOptions(folder),
-    release: () => Promise.resolve(),
+    dataOf(entry) {
+      const found = mapped.get(entry.name)?.location
+      if (!found) return inline.get(entry.name) ?? (aside as StoredWeights).dataOf(entry)
+      const { local, offset, length } = found
+      return { location: relative(root, join(local.folder, local.name)), offset, length }
+    },
+    sessionOptions: folderOptions(root),
+    release: () => aside?.release() ?? Promise.resolve(),
   }
 }
-
-/** Of a mapped file Linux takes into memory as much at once as was written at once: of a table few rows are looked up. */
-const PIECE = 2 ** 16
-
-/** What goes to the other file as it is, in parts: a table of words. */
-const isCopied = ({ made, location, storage }: WeightEntry): boolean =>
-  !made && location?.local !== undefined && location.length > PART && ['F32', 'I8', 'U8'].includes(storage)
 
 async function writeAside(entries: readonly WeightEntry[]): Promise<StoredWeights> {
   const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-'))
@@ -107,34 +117,23 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<StoredWeight
     )
     if (removed) process.removeListener('exit', remove)
   }
+  const path = join(folder, 'weights')
+  const location = relative(rootOf(folder), path)
   const located = new Map<string, TensorProto['data']>()
   const reader = new LocalReader()
   try {
-    const file = await open(join(folder, 'weights'), 'wx')
-    let offset = 0
-    // What was read or made has gone once the next is; and the engine stops this thread for far longer.
-    const write = (bytes: Uint8Array, most = bytes.length) => {
-      for (let done = 0; done < bytes.length;)
-        done += writeSync(file.fd, bytes, done, Math.min(most, bytes.length - done))
-      offset += bytes.length
-    }
+    const writer = await openWriter(path)
+    const add = (name: string, bytes: Uint8Array) =>
+      void located.set(name, { location, offset: writer.add(bytes), length: bytes.length })
     try {
       await checkUnchanged(entries.flatMap(storedOf).filter(({ location }) => location?.local))
-      const [whole, others] = [entries.filter(isCopied), entries.filter((entry) => !isCopied(entry))]
-      for (const { name, location } of whole) {
-        located.set(name, { location: 'weights', offset, length: location?.length ?? 0 })
-        for await (const part of reader.parts(location as WeightLocation)) write(part, PIECE)
-      }
-      for await (const group of readInGroups(inFileOrder(others), reader.read)) {
-        for (const [{ name }, value] of group) {
-          const bytes = weightBytes(value)
-          located.set(name, { location: 'weights', offset, length: bytes.length })
-          write(bytes)
-        }
+      for await (const group of readInGroups(inFileOrder(entries), reader.read)) {
+        for (const [{ name }, value] of group) add(name, weightBytes(value))
         reader.reuse()
+        await writer.turn()
       }
     } finally {
-      await Promise.all([file.close(), reader.close()])
+      await Promise.all([writer.close(), reader.close()])
     }
   } catch (error) {
     await release()
@@ -142,7 +141,7 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<StoredWeight
   }
   return {
     dataOf: ({ name }) => located.get(name) as TensorProto['data'],
-    sessionOptions: folderOptions(folder),
+    sessionOptions: folderOptions(rootOf(folder)),
     release,
   }
 }

@@ -16,4 +16,5 @@ export const keptBytes = (entry: WeightEntry, value: Tensor): Uint8Array =>
 export const bytesEach = ({ storage }: WeightEntry): number => (storage === 'I8' || storage === 'U8' ? 1 : 4)
 
 /** True where the stored bytes are the ones that a graph needs. */
-export const isRawFloat32 = (entry: WeightEntry): boolean => entry.storage === 'F32' && entry.location !== undefined
+export const isRaw = ({ storage, location, made, quantized }: WeightEntry): boolean =>
+  ['F32', 'I8', 'U8'].includes(storage) && location !== undefined && !made && !quantized
