@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readFile, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { convert, readSafetensors, type Tensor } from '@dual-encoder/core'
+import { convert, readSafetensors, SiglipConfig, type Tensor } from '@dual-encoder/core'
 import type { DualEncoderModel } from '@dual-encoder/core/backend'
 import * as onnx from '@dual-encoder/onnx'
 import { describe, expect, it, vi } from 'vitest'
@@ -108,6 +108,58 @@ describe.each(Object.entries(TOWERS))('the tower of %s', (name, kind) => {
     })
     for (const file of FILES)
       expect(await readFile(join(target, file))).toEqual(await readFile(join(ofTower(name), file)))
+  })
+})
+
+/* Whose rows are all divided by 32: drawn here, since models of the other fixtures are narrower. */
+describe('SigLIP with a scale for every 32 columns', () => {
+  const folder = join(FIXTURES, 'int8', 'siglip-groups')
+  const layers = { hidden_size: 32, intermediate_size: 64, num_hidden_layers: 2, num_attention_heads: 2 }
+  const config = SiglipConfig.fromJSON({
+    vision_config: { ...layers, image_size: 32, patch_size: 8, initializer_range: 0.3 },
+    text_config: {
+      ...layers,
+      vocab_size: 64,
+      max_position_embeddings: 16,
+      projection_size: 32,
+      initializer_range: 0.3,
+    },
+  })
+
+  it('is saved as the int8 that Python loaded, and saved again to the same bytes', async () => {
+    const [once, twice] = [await mkdtemp(join(tmpdir(), 'int8-')), await mkdtemp(join(tmpdir(), 'int8-'))]
+    await using drawn = await onnx.SiglipModel.fromConfig(config, { seed: 1 })
+    await drawn.savePretrained(once, { dtype: 'int8' })
+    if (process.env.DUAL_ENCODER_RECORD)
+      for (const file of FILES) await cp(join(once, file), join(folder, file), { recursive: true })
+    await using model = await onnx.SiglipModel.fromPretrained(once)
+    await model.savePretrained(twice, { dtype: 'int8' })
+    await expectSameFiles(folder, once, twice)
+    const [small, whole] = [await mkdtemp(join(tmpdir(), 'int8-')), await mkdtemp(join(tmpdir(), 'int8-'))]
+    await convert(once, small)
+    await expectSameFiles(folder, small)
+    await drawn.savePretrained(whole)
+    const sizes = [small, whole].map(async (one) => (await stat(join(one, FILES[1]!))).size)
+    expect((await sizes[0])! / (await sizes[1])!).toBeLessThan(0.6)
+  })
+
+  it.each(BACKENDS.slice(0, 2))("gives Python's logits on $name", async ({ loadAuto, tolerances }) => {
+    const wanted = (await readSafetensors(join(folder, 'expected.safetensors'))).get('logits_per_image') as Tensor
+    await using model = (await loadAuto(folder)) as DualEncoderModel
+    const { logitsPerImage } = await model.forward(await inputsOf(folder))
+    expect(difference(logitsPerImage, wanted).absolute).toBeLessThan(tolerances.logits)
+  })
+
+  it.each(['int8', 'int8-fast'] as const)('is computed in %s from where it lies', async (dtype) => {
+    await using whole = await onnx.SiglipModel.fromPretrained(folder)
+    await using small = await onnx.SiglipModel.fromPretrained(folder, { dtype })
+    const inputs = await inputsOf(folder)
+    const [a, b] = [await whole.forward(inputs), await small.forward(inputs)]
+    for (const key of ['imageEmbeds', 'textEmbeds'] as const) {
+      const { absolute } = difference(b[key], a[key])
+      expect(absolute).toBeGreaterThan(0)
+      expect(absolute).toBeLessThan(0.03)
+    }
   })
 })
 

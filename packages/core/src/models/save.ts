@@ -1,4 +1,4 @@
-import { groupOf } from '../weights/quantize'
+import { groupOf, quantizationConfig } from '../weights/quantize'
 import { type QuantizedNames, saveWeights } from '../weights/save'
 import { openTarget, type Target, type TargetLike } from '../files/target'
 import type { WeightEntry, Weights } from '../weights/entry'
@@ -62,21 +62,10 @@ function quantization(
   const ignored = new Set(floats.map(({ name }) => leafOf(name)))
   const int8 = [...wanted].filter((name) => !ignored.has(leafOf(name)))
   const size = groupOf(int8.flatMap((name) => weights.get(name)?.shape[1] ?? []))
-  const strategy = size ? { strategy: 'group', group_size: size } : { strategy: 'channel' }
-  const config = {
-    quant_method: 'compressed-tensors',
-    format: size ? 'pack-quantized' : 'int-quantized',
-    quantization_status: 'compressed',
-    // Python computes in float32 with the dequantised weights.
-    run_compressed: false,
-    config_groups: {
-      group_0: {
-        targets: ['Linear', 'Embedding'],
-        weights: { num_bits: 8, type: 'int', symmetric: true, ...strategy, dynamic: false },
-      },
-    },
-    ignore: [...ignored].map((leaf) => `re:.*${leaf}$`),
-  }
+  const config = quantizationConfig(
+    size,
+    [...ignored].map((leaf) => `re:.*${leaf}$`),
+  )
   return { names: new Set(int8.map(written)), size, config }
 }
 

@@ -45,12 +45,16 @@ async function readPart(file: FileHandle, start: number, end: number): Promise<U
   return bytes.subarray(0, done)
 }
 
+/** Of a mapped file Linux takes into memory as much at once as was written at once: of a table of words few rows are read. */
+const PIECE = 2 ** 18
+
 /** @returns how many bytes were written */
 async function writeAll(file: FileHandle, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<number> {
   let size = 0
   for await (const chunk of chunks) {
     let done = 0
-    while (done < chunk.length) done += (await file.write(chunk, done)).bytesWritten
+    while (done < chunk.length)
+      done += (await file.write(chunk, done, Math.min(PIECE, chunk.length - done))).bytesWritten
     size += chunk.length
   }
   return size

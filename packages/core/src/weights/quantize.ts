@@ -1,4 +1,5 @@
 import { CheckpointError } from '../base/errors'
+import type { JsonObject } from '../base/pretrained-config'
 import { float32Of, type Tensor, tensor } from '../base/tensor'
 import type { WeightEntry } from './entry'
 
@@ -18,6 +19,24 @@ const GROUPS = [32, 16]
 /** How many columns of matrices so wide have a scale together; undefined where a row has one scale, since nothing divides it. */
 export const groupOf = (widths: readonly number[]): number | undefined =>
   GROUPS.find((size) => widths.every((width) => width % size === 0))
+
+/**
+ * compressed-tensors' record of it in `config.json`.
+ * @param ignore names of modules that stay float32
+ */
+export function quantizationConfig(size: number | undefined, ignore: readonly string[]): JsonObject {
+  const strategy = size ? { strategy: 'group', group_size: size } : { strategy: 'channel' }
+  const weights = { num_bits: 8, type: 'int', symmetric: true, ...strategy, dynamic: false }
+  return {
+    quant_method: 'compressed-tensors',
+    format: size ? 'pack-quantized' : 'int-quantized',
+    quantization_status: 'compressed',
+    // Python computes in float32 with the dequantised weights.
+    run_compressed: false,
+    config_groups: { group_0: { targets: ['Linear', 'Embedding'], weights } },
+    ignore,
+  }
+}
 
 interface Quantized<D extends 'int8' | 'uint8'> {
   readonly values: Tensor<D>

@@ -12,7 +12,7 @@ export interface Writer {
 export async function openWriter(path: string): Promise<Writer> {
   const file = await open(path, 'wx')
   /** One is filled while the other is written. */
-  let [page, other] = [new Uint8Array(2 ** 20), new Uint8Array(2 ** 20)]
+  let [page, other] = [new Uint8Array(0), new Uint8Array(0)]
   let [filled, offset] = [0, 0]
   let writing: Promise<void> = Promise.resolve()
 
