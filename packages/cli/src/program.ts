@@ -280,7 +280,7 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     command(
       program,
       'quantize <source> <target>',
-      'a checkpoint in int8, a quarter of the size; with pictures and texts like yours, what it loses',
+      'a checkpoint in int8, 0.28 of the size; with pictures and texts like yours, what it loses',
       [
         'dual-encoder quantize ./my-model ./small',
         'dual-encoder quantize org/model ./small --pictures ./pictures --texts captions.txt',
