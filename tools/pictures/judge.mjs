@@ -25,8 +25,8 @@ const spoken = (path) => {
 }
 const percent = (/** @type {number} */ share) => Math.round(share * 1000) / 10
 
-/** @param {string} folder */
-export async function judge(folder) {
+/** @param {string} folder @param {readonly string[]} languages that the stamps' captions are judged in too */
+export async function judge(folder, languages = []) {
   const model = await VisionTextDualEncoderModel.fromPretrained(folder)
   const processor = await VisionTextDualEncoderProcessor.fromPretrained(folder)
   /** @param {readonly import('./read.mjs').Entry[]} entries */
@@ -51,15 +51,16 @@ export async function judge(folder) {
    * @param {import('./read.mjs').Entry[]} entries @param {string} template
    */
   const retrieval = async (entries, template, language = '') => {
-    const own = entries.map(({ label, translations }) => (language ? (translations?.[language] ?? '') : label))
+    const captioned = entries.filter(({ translations }) => !language || translations?.[language])
+    const own = captioned.map(({ label, translations }) => (language ? (translations?.[language] ?? '') : label))
     const captions = [...new Set(own)].sort()
     const { weights } = await classifier(captions, [template])
     const imageOf = own.map((caption) => captions.indexOf(caption))
     // Captions take the place of pictures in the report, since they are those that several belong to.
-    const report = await retrievalScores(weights, await imagesOf(entries), imageOf)
+    const report = await retrievalScores(weights, await imagesOf(entries, captioned), imageOf)
     const recall = (/** @type {Readonly<Record<number, number>>} */ at) => [1, 5, 10].map((k) => percent(at[k] ?? 0))
     return {
-      pictures: entries.length,
+      pictures: captioned.length,
       captions: captions.length,
       imageToText: recall(report.textToImage.recallAt),
       textToImage: recall(report.imageToText.recallAt),
@@ -67,10 +68,14 @@ export async function judge(folder) {
   }
   /** @type {Map<import('./read.mjs').Entry[], ReturnType<typeof embedded>>} */
   const known = new Map()
-  const imagesOf = (/** @type {import('./read.mjs').Entry[]} */ entries) => {
-    const images = known.get(entries) ?? embedded(entries)
-    known.set(entries, images)
-    return images
+  /** @param {import('./read.mjs').Entry[]} entries @param {import('./read.mjs').Entry[]} some of them */
+  const imagesOf = async (entries, some = entries) => {
+    const embeddings = known.get(entries) ?? embedded(entries)
+    known.set(entries, embeddings)
+    const { data, dims } = await embeddings
+    const width = dims[1] ?? 0
+    const rows = some.map((entry) => entries.indexOf(entry) * width)
+    return tensor(Float32Array.from(rows.flatMap((row) => [...data.subarray(row, row + width)])), [some.length, width])
   }
 
   /** @param {import('./read.mjs').Entry[]} entries @param {(entry: import('./read.mjs').Entry) => string} classOf */
@@ -93,9 +98,13 @@ export async function judge(folder) {
     const top = await classified(stamps, ({ tags }) => tags[0] ?? '')
     const fine = await classified(stamps, ({ tags }) => tags.slice(0, 2).join('/'))
     const photos = await classified(photographs, ({ label }) => label)
+    /** @type {Record<string, Awaited<ReturnType<typeof retrieval>>>} */
+    const inLanguages = {}
+    for (const language of languages) inLanguages[language] = await retrieval(stamps, '{}', language)
     return {
       stamps: await retrieval(stamps, 'a photo of {}'),
       stampsBare: await retrieval(stamps, '{}'),
+      ...(languages.length > 0 && { languages: inLanguages }),
       emoji: await retrieval(emoji, '{}'),
       photographs: { right: photographs.length - photos.wrong.length, of: photographs.length, wrong: photos.wrong },
       categories: { top: top.accuracy, of: top.labels.length, fine: fine.accuracy, ofFine: fine.labels.length },
