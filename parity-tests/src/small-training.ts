@@ -1,18 +1,20 @@
 import { tensor, VisionTextDualEncoderConfig } from '@dual-encoder/core'
 import { type OnnxOptions, VisionTextDualEncoderModel } from '@dual-encoder/onnx'
-import { lit, type Sample, Trainer, type TrainerOptions } from '@dual-encoder/train'
+import { lit, type Sample, type TrainableModel, Trainer, type TrainerOptions } from '@dual-encoder/train'
 
 /* What pages and Node train alike: small towers on sixty-four pictures with captions. */
 export const STEPS = 50
 const IMAGE = 16
 const TOWER = { hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64 }
-const CONFIG = {
+const JSON_CONFIG = {
   vision_config: { model_type: 'vit', ...TOWER, image_size: IMAGE, patch_size: 8 },
   text_config: { model_type: 'bert', ...TOWER, vocab_size: 100, max_position_embeddings: 16 },
   projection_dim: 16,
 }
 
-const data = Array.from({ length: 64 }, (_, n): Sample => {
+export const smallConfig = () => VisionTextDualEncoderConfig.fromJSON(JSON_CONFIG)
+
+export const data = Array.from({ length: 64 }, (_, n): Sample => {
   const pixels = Uint8Array.from({ length: IMAGE * IMAGE * 3 }, (_, i) => (n * 37 + i * ((n % 7) + 1)) % 256)
   return { key: String(n), image: { data: pixels, width: IMAGE, height: IMAGE, channels: 3 }, text: String(n) }
 })
@@ -28,9 +30,9 @@ const processor: TrainerOptions['processor'] = (inputs) => {
 }
 
 export const smallModel = (options: OnnxOptions = {}): Promise<VisionTextDualEncoderModel> =>
-  VisionTextDualEncoderModel.fromConfig(VisionTextDualEncoderConfig.fromJSON(CONFIG), { ...options, seed: 19 })
+  VisionTextDualEncoderModel.fromConfig(smallConfig(), { ...options, seed: 19 })
 
-export const smallTrainer = (model: VisionTextDualEncoderModel, options: Partial<TrainerOptions> = {}): Trainer =>
+export const smallTrainer = (model: TrainableModel, options: Partial<TrainerOptions> = {}): Trainer =>
   new Trainer({
     model,
     processor,

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readSafetensors, type Tensor } from '@dual-encoder/core'
-import { AutoModel } from '@dual-encoder/onnx'
+import * as onnx from '@dual-encoder/onnx'
+import * as tfjs from '@dual-encoder/tfjs'
 import { Checkpoints, Trainer, type TrainableModel, type TrainerOptions } from '@dual-encoder/train'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { casesIn, inputsOf, rowsAt } from './fixtures'
@@ -11,9 +12,20 @@ import { casesIn, inputsOf, rowsAt } from './fixtures'
 const FOLDER = fileURLToPath(new URL('../fixtures/training-steps', import.meta.url))
 const LENGTH = 20
 
-const cases: (readonly [group: string, name: string])[] = []
+const ENGINES = {
+  onnx: (folder: string) => onnx.AutoModel.fromPretrained(folder),
+  tfjs: (folder: string) => tfjs.AutoModel.fromPretrained(folder, { backend: 'wasm' }),
+}
+type EngineName = keyof typeof ENGINES
+
+const cases: (readonly [engine: EngineName, group: string, name: string])[] = []
 for (const group of ['towers', 'families'])
-  for (const file of await readdir(`${FOLDER}/${group}`)) cases.push([group, file.replace('.safetensors', '')])
+  for (const file of await readdir(`${FOLDER}/${group}`))
+    for (const engine of Object.keys(ENGINES) as EngineName[]) {
+      const name = file.replace('.safetensors', '')
+      // Seven seconds of convolutions, whose gradients on tfjs are held to PyTorch's elsewhere.
+      if (engine === 'onnx' || name !== 'convnext') cases.push([engine, group, name])
+    }
 
 let output: string
 beforeEach(async () => void (output = await mkdtemp(join(tmpdir(), 'dual-encoder-steps-'))))
@@ -28,9 +40,14 @@ const nameOf = (key: string, group: string): string =>
 const norm = (values: Iterable<number>): number => Math.sqrt([...values].reduce((sum, value) => sum + value * value, 0))
 
 /** A trainer of batches that are these rows. Pictures and texts of its data are but their numbers. */
-async function trainerOf(folder: string, texts: readonly number[], options: Partial<TrainerOptions>) {
+async function trainerOf(
+  engine: EngineName,
+  folder: string,
+  texts: readonly number[],
+  options: Partial<TrainerOptions>,
+) {
   const inputs = await inputsOf(folder)
-  const model = (await AutoModel.fromPretrained(folder)) as unknown as TrainableModel & { dispose(): Promise<void> }
+  const model = (await ENGINES[engine](folder)) as unknown as TrainableModel & { dispose(): Promise<void> }
   const processor: TrainerOptions['processor'] = (given) => {
     if ('images' in given) {
       const rows = given.images.map((image) => (image as { data: Uint8Array }).data[0]!)
@@ -64,8 +81,8 @@ async function trainerOf(folder: string, texts: readonly number[], options: Part
 }
 
 it.each(cases)(
-  "%s/%s: twenty steps of Trainer leave every parameter where PyTorch's AdamW leaves it",
-  async (group, name) => {
+  "%s, %s/%s: twenty steps of Trainer leave every parameter where PyTorch's AdamW leaves it",
+  async (engine, group, name) => {
     const { steps, adamw } = JSON.parse(await readFile(`${FOLDER}/steps.json`, 'utf8')) as {
       steps: number[]
       adamw: { lr: number; betas: [number, number]; eps: number; weight_decay: number }
@@ -79,7 +96,7 @@ it.each(cases)(
     }
     const { folder } = casesIn(group).find((each) => each.name === name)!
     const { weight_decay: weightDecay, ...rest } = adamw
-    const { model, trainer } = await trainerOf(folder, [...(wanted.get('texts')!.data as Int32Array)], {
+    const { model, trainer } = await trainerOf(engine, folder, [...(wanted.get('texts')!.data as Int32Array)], {
       optimizer: { name: 'adamw', weightDecay, ...rest },
     })
     const losses: number[] = []

@@ -13,7 +13,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { drawFactors, DropoutMasks } from './dropout'
 import type { Engine } from './engine'
 import type { Params } from './params'
-import { onDevice } from './runner'
+import { changed, onDevice } from './runner'
 import { TreeWeights } from './weights'
 
 export interface TrainOptions {
@@ -133,10 +133,7 @@ const towerTensors = ({ lastHiddenState, poolerOutput, hiddenStates, attentions 
   ...(attentions ? { attentions } : {}),
 })
 
-const traced = ({ inputs, imageSize }: Batch<tf.Tensor>): Batch<Traced<tf.Tensor>> => ({
-  inputs: Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, { value }])),
-  imageSize,
-})
+const traced = (batch: Batch<tf.Tensor>): Batch<Traced<tf.Tensor>> => changed(batch, (value) => ({ value }))
 
 /**
  * The family's loss and its gradient with respect to the parameters in the mask; zeros where the loss does not depend on

@@ -1,11 +1,11 @@
 import { type DrawFactors, dropoutFactors, type DropoutOf } from '@dual-encoder/core/training'
 import * as tf from '@tensorflow/tfjs-core'
 
-/** Factors of one dropout. */
+/** Factors of one dropout, of rows from `firstRow` of the batch on. */
 export const drawFactors =
-  (seed: number, of: DropoutOf): DrawFactors<tf.Tensor> =>
+  (seed: number, of: DropoutOf, firstRow = 0): DrawFactors<tf.Tensor> =>
   (index, dims, rate, tokens) =>
-    tf.tensor(dropoutFactors({ seed, of, index }, dims, rate, tokens), dims as number[])
+    tf.tensor(dropoutFactors({ seed, of, index, firstRow }, dims, rate, tokens), dims as number[])
 
 /** The random factors of one training step, of one index after the other. */
 export class DropoutMasks {

@@ -19,6 +19,8 @@ function causalBias(length: number): tf.Tensor {
 
 /** Runs a tower eagerly on TensorFlow.js tensors. Made for one run. Call it within `tf.tidy`. */
 export class TfjsOps extends TfjsPrimitives implements Ops<tf.Tensor> {
+  entering?: Ops<tf.Tensor>['entering']
+
   /** @param masks given while training: without it, nothing is dropped */
   constructor(
     weights: TensorWeights,
@@ -145,6 +147,8 @@ export class TfjsOps extends TfjsPrimitives implements Ops<tf.Tensor> {
     compute: () => R,
     consumed: readonly tf.Tensor[],
   ): R {
+    // What enters a layer is noted, or is another's: it outlives the layer.
+    if (this.entering) return compute()
     const made = tf.tidy(compute as () => tf.TensorContainerObject) as R
     // A tape reads it on the way back.
     if (tf.engine().state.gradientDepth === 0) tf.dispose(consumed as tf.Tensor[])

@@ -18,11 +18,20 @@ import type { Engine } from './engine'
 import { toTf } from './primitives'
 import type { KeptWeights } from './weights'
 
-/** Host inputs as tensors. Within `tf.tidy`. */
-export const onDevice = ({ inputs, imageSize }: Batch): Batch<tf.Tensor> => ({
-  inputs: Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, toTf(value)])),
-  imageSize,
+/** A batch with each of its tensors changed. */
+export const changed = <A, B>(
+  { inputs, entering, kept, pooled, ...rest }: Batch<A>,
+  change: (x: A) => B,
+): Batch<B> => ({
+  ...rest,
+  inputs: Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, change(x)])),
+  ...(entering && { entering: { at: entering.at, hidden: change(entering.hidden) } }),
+  ...(kept && { kept: change(kept) }),
+  ...(pooled && { pooled: change(pooled) }),
 })
+
+/** Host inputs as tensors. Within `tf.tidy`. */
+export const onDevice = (batch: Batch): Batch<tf.Tensor> => changed(batch, toTf)
 
 /** Makes inputs where they are needed, in the turn that they are used. */
 export type MakeInputs = () => Batch<tf.Tensor>

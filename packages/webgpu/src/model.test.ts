@@ -167,4 +167,10 @@ describe('float16', () => {
       message: expect.stringMatching(/@dual-encoder\/onnx/) as string,
     })
   })
+
+  it('gives nothing to train on in float16', async () => {
+    const model = await VisionTextDualEncoderModel.fromConfig(config(), { dtype: 'float16' })
+    await expect(model.outputBelow('vision', inputs, 'pooled')).rejects.toMatchObject({ code: 'bad-dtype' })
+    await model.dispose()
+  })
 })

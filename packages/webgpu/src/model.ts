@@ -5,6 +5,7 @@ import {
   InputError,
   type LoadedModel,
   type LoadedTower,
+  OptionError,
   sampleOf,
   tensor,
 } from '@dual-encoder/core/backend'
@@ -62,6 +63,18 @@ export abstract class WebGpuModel extends EngineModel<WebGpuEngine> {
     } finally {
       for (const { close } of uploads) close()
     }
+  }
+
+  /** @throws OptionError where the weights may be float16: a run trains above what float32 gives */
+  override async outputBelow(...args: Parameters<EngineModel<WebGpuEngine>['outputBelow']>) {
+    const { dtype = 'float32' } = this.engine.options
+    if (dtype !== 'float32')
+      throw new OptionError(
+        'bad-dtype',
+        `What a locked tower gives is kept for training, which is in float32; dtype "${dtype}" was given. ` +
+          "Load the model with dtype 'float32', or leave cache and patchDropout out.",
+      )
+    return super.outputBelow(...args)
   }
 
   /** Opens another device after a loss (error code `device-lost`), and loads there what was loaded. */
