@@ -111,7 +111,7 @@ function writeSide(ops: OnnxOps, encoder: EncoderSpec, side: Side<Tensor>): Side
 }
 
 /** Dropout whose factors are inputs of the graph, noted in `dropped`. */
-export const drawAsInputs =
+const drawAsInputs =
   (ops: OnnxOps, dropped: Dropped[], firstRow = 0) =>
   (of: DropoutOf) =>
   (index: number, dims: readonly number[], rate: number, tokens: number): OnnxValue => {
