@@ -1,4 +1,4 @@
-// The shipped model's pictures found in German, French and Spanish too: npm run model:languages [-- --steps 1500 --output FOLDER]
+// The shipped model's pictures found in German, French and Spanish too: npm run model:languages [-- --steps 1000 --output FOLDER]
 // The picture side is locked, to the bit. The text tower is another, which knows a hundred languages; what stands above it
 // learns to say of a phrase in any of the languages what the shipped model says of it in English. No picture is looked at.
 import { parseArgs } from 'node:util'
@@ -12,7 +12,7 @@ import { cache } from '../pictures/packages.mjs'
 
 const { values } = parseArgs({
   options: {
-    steps: { type: 'string', default: '1500' },
+    steps: { type: 'string', default: '1000' },
     layers: { type: 'string', default: '1' },
     phrases: { type: 'string', default: '1000000' },
     output: { type: 'string', default: `${cache}/lit-languages` },
@@ -33,7 +33,7 @@ const trainer = new train.Trainer({
     train.topLayers({ text: Number(values.layers) }),
     ['.*', 1],
   ],
-  optimizer: { name: 'adamw', lr: 1e-3, betas: [0.9, 0.98], eps: 1e-6, weightDecay: 0.1 },
+  optimizer: { name: 'adamw', lr: 1e-3, betas: [0.9, 0.98], eps: 1e-9, weightDecay: 0.1 },
   schedule: { kind: 'cosine', warmup: 0.04, end: 0.02 },
   dropout: false,
   cache: `${cache}/lit-cache`,
