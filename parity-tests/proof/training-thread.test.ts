@@ -9,35 +9,17 @@ import { horizontalFlip, randomResizedCrop, Trainer } from '@dual-encoder/train'
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
+import { WORKS } from '../../tools/bench/training-works.mjs'
 import { record } from './record'
 
 const CHECKPOINT = fileURLToPath(new URL('../models/emoji-vit-bert', import.meta.url))
 const STEPS = 12
-/** ViT-Tiny/16 and BERT-tiny, both trained. */
-const CONFIG = {
-  vision_config: {
-    model_type: 'vit',
-    hidden_size: 192,
-    num_hidden_layers: 12,
-    num_attention_heads: 3,
-    intermediate_size: 768,
-    image_size: 224,
-    patch_size: 16,
-  },
-  text_config: {
-    model_type: 'bert',
-    hidden_size: 128,
-    num_hidden_layers: 2,
-    num_attention_heads: 2,
-    intermediate_size: 512,
-    vocab_size: 30522,
-  },
-  projection_dim: 128,
-}
 const rounded = (values: readonly number[]) => values.map((value) => Math.round(value))
 
 it('the thread that asks is free while a step runs: timers, an abort', async () => {
-  const model = await VisionTextDualEncoderModel.fromConfig(VisionTextDualEncoderConfig.fromJSON(CONFIG), { seed: 1 })
+  const model = await VisionTextDualEncoderModel.fromConfig(VisionTextDualEncoderConfig.fromJSON(WORKS.both), {
+    seed: 1,
+  })
   const processor = new VisionTextDualEncoderProcessor(
     createImageProcessor({ image_processor_type: 'ViTImageProcessor', size: { height: 224, width: 224 } }),
     await Tokenizer.fromPretrained(CHECKPOINT),

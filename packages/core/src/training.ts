@@ -2,7 +2,7 @@
 export { Sha256 } from './files/hub/sha256'
 export { resize as resizeImage } from './images/resize/resize'
 export { saveModel } from './models/save'
-export { BelowCuts, type CutAt } from './models/training/below'
+export type { CutAt } from './models/training/below'
 export {
   embedsOnTape,
   lossOfRows,
@@ -19,6 +19,7 @@ export {
   rowsOf,
   sideOf,
   sidesOf,
+  spansOf,
   type StepOptions,
   type StepResult,
   type TrainingInputs,

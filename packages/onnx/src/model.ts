@@ -3,10 +3,6 @@ import {
   BatchingRunner,
   canaryOf,
   checkOptions,
-  drawnTower,
-  DualEncoderModel,
-  encoderLayers,
-  type EncoderLayers,
   type EncoderRunner,
   type EncoderSpec,
   GRADIENT_OPTIONS,
@@ -16,9 +12,10 @@ import {
   OptionError,
   sampleOf,
   TowerBase,
+  TrainableDualEncoder,
   type Weights,
 } from '@dual-encoder/core/backend'
-import type { BelowCuts, CutAt, TrainingInputs, TrainingPlan, TrainingRun } from '@dual-encoder/core/training'
+import type { TrainingPlan, TrainingRun } from '@dual-encoder/core/training'
 import { checkCanary } from './int8/check-canary'
 import type { ExportOptions } from './export'
 import { checkOnnxOptions, ONNX_OPTIONS, type OnnxOptions } from './options'
@@ -31,11 +28,10 @@ export interface OnnxGradientOptions extends GradientOptions {
 }
 
 /** A model with two towers on ONNX Runtime. What only training and exports need is loaded with the first of them. */
-export abstract class OnnxModel extends DualEncoderModel {
+export abstract class OnnxModel extends TrainableDualEncoder {
   static readonly engineOptions: readonly string[] = ONNX_OPTIONS
   readonly #options: OnnxOptions
   #gradients?: OnnxGradients
-  #below?: BelowCuts
   readonly #made: { vision?: OnnxRunner; text?: OnnxRunner } = {}
 
   constructor(loaded: LoadedModel, options: OnnxOptions = {}) {
@@ -99,46 +95,19 @@ export abstract class OnnxModel extends DualEncoderModel {
     return this.#gradients.run(sides, { loss, names, recompute }, signal)
   }
 
-  /** Sizes of the parameters by name. */
-  get parameterShapes(): ReadonlyMap<string, readonly number[]> {
-    return new Map([...this.loaded.weights].map(([name, { shape }]) => [name, shape]))
-  }
-
-  /** A tower's layers, and by weight the first that reads it. */
-  layersOf(kind: 'vision' | 'text'): EncoderLayers {
-    return encoderLayers(this.loaded[kind])
-  }
-
-  /** A tower's weights drawn anew. The model's own stay as they are. */
-  redrawn(kind: 'vision' | 'text', seed: number): ReadonlyMap<string, Tensor<'float32'>> {
-    return drawnTower(this.loaded[kind], seed)
-  }
-
-  /** What enters layer `at` of a tower (counted from 0; behind the last: what leaves it), or its pooled output. */
-  async outputBelow(kind: 'vision' | 'text', inputs: TrainingInputs, at: CutAt, signal?: AbortSignal) {
-    const below = await this.#cuts()
-    return below.output(this.loaded[kind], inputs, at, signal)
-  }
-
-  /** Of that part: its config and weights in short, by which a cache of its outputs is known. */
-  async fingerprint(kind: 'vision' | 'text', at: CutAt): Promise<string> {
-    const below = await this.#cuts()
-    return below.fingerprint(this.loaded[kind], this.loaded.weights, at)
-  }
-
-  async #cuts(): Promise<BelowCuts> {
-    const { BelowCuts } = await import('@dual-encoder/core/training')
-    const inFloat32 = { ...this.#options, dtype: undefined }
-    return (this.#below ??= new BelowCuts((encoder) => new OnnxRunner(encoder, this.loaded.weights, inFloat32)))
+  protected override createBelow(encoder: EncoderSpec): EncoderRunner {
+    return new OnnxRunner(encoder, this.loaded.weights, { ...this.#options, dtype: undefined })
   }
 
   /** Begins a training run from the model's weights, which stay as they are. It lives in an engine of its own. */
-  async train(plan: TrainingPlan): Promise<TrainingRun> {
+  override async train(plan: TrainingPlan): Promise<TrainingRun> {
     const { OnnxTraining } = await import('./training/run')
     return new OnnxTraining(this.loaded, this.loaded.weights, plan, this.#options)
   }
 
-  override async resizeTokenEmbeddings(...args: Parameters<DualEncoderModel['resizeTokenEmbeddings']>): Promise<this> {
+  override async resizeTokenEmbeddings(
+    ...args: Parameters<TrainableDualEncoder['resizeTokenEmbeddings']>
+  ): Promise<this> {
     await super.resizeTokenEmbeddings(...args)
     await this.#gradients?.dispose()
     this.#gradients = undefined
@@ -147,7 +116,6 @@ export abstract class OnnxModel extends DualEncoderModel {
 
   override async dispose(): Promise<void> {
     await super.dispose()
-    await this.#below?.dispose()
     await this.#gradients?.dispose()
   }
 

@@ -2,10 +2,6 @@ import type { ForwardInputs, GradientOptions, Tensor } from '@dual-encoder/core'
 import {
   BackendError,
   checkOptions,
-  drawnTower,
-  DualEncoderModel,
-  encoderLayers,
-  type EncoderLayers,
   type EncoderRunner,
   type EncoderSpec,
   GRADIENT_OPTIONS,
@@ -13,9 +9,10 @@ import {
   type LoadedModel,
   type LoadedTower,
   TowerBase,
+  TrainableDualEncoder,
   type Weights,
 } from '@dual-encoder/core/backend'
-import type { BelowCuts, CutAt, TrainingInputs, TrainingPlan, TrainingRun } from '@dual-encoder/core/training'
+import type { TrainingPlan, TrainingRun } from '@dual-encoder/core/training'
 import * as tf from '@tensorflow/tfjs-core'
 import { makeCurrent } from './backend'
 import {
@@ -33,7 +30,7 @@ import { checkParams, type Params, readParams, weightsOf } from './params'
 import { TfjsRunner, toHost } from './runner'
 
 /** A model with two towers on any engine of TensorFlow.js. */
-export abstract class EngineModel<E extends Engine> extends DualEncoderModel {
+export abstract class EngineModel<E extends Engine> extends TrainableDualEncoder {
   protected override readonly trains = true
 
   constructor(
@@ -50,7 +47,6 @@ export abstract class EngineModel<E extends Engine> extends DualEncoderModel {
   }
 
   readonly #runners = new Map<EncoderSpec['kind'], TfjsRunner>()
-  #below?: BelowCuts
 
   protected override createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
     const runner = new TfjsRunner(encoder, weights, this.engine)
@@ -137,36 +133,8 @@ export abstract class EngineModel<E extends Engine> extends DualEncoderModel {
     }
   }
 
-  /** Sizes of the parameters by name. */
-  get parameterShapes(): ReadonlyMap<string, readonly number[]> {
-    return new Map([...this.loaded.weights].map(([name, { shape }]) => [name, shape]))
-  }
-
-  /** A tower's layers, and by weight the first that reads it. */
-  layersOf(kind: 'vision' | 'text'): EncoderLayers {
-    return encoderLayers(this.loaded[kind])
-  }
-
-  /** A tower's weights drawn anew. The model's own stay as they are. */
-  redrawn(kind: 'vision' | 'text', seed: number): ReadonlyMap<string, Tensor<'float32'>> {
-    return drawnTower(this.loaded[kind], seed)
-  }
-
-  /** What enters layer `at` of a tower (counted from 0; behind the last: what leaves it), or its pooled output. */
-  async outputBelow(kind: 'vision' | 'text', inputs: TrainingInputs, at: CutAt, signal?: AbortSignal) {
-    const below = await this.#cuts()
-    return below.output(this.loaded[kind], inputs, at, signal)
-  }
-
-  /** Of that part: its config and weights in short, by which a cache of its outputs is known. */
-  async fingerprint(kind: 'vision' | 'text', at: CutAt): Promise<string> {
-    const below = await this.#cuts()
-    return below.fingerprint(this.loaded[kind], this.loaded.weights, at)
-  }
-
-  async #cuts(): Promise<BelowCuts> {
-    const { BelowCuts } = await import('@dual-encoder/core/training')
-    return (this.#below ??= new BelowCuts((encoder) => new TfjsRunner(encoder, this.loaded.weights, this.engine)))
+  protected override createBelow(encoder: EncoderSpec): EncoderRunner {
+    return new TfjsRunner(encoder, this.loaded.weights, this.engine)
   }
 
   /**
@@ -174,14 +142,13 @@ export abstract class EngineModel<E extends Engine> extends DualEncoderModel {
    * dispose of it before the model.
    * @throws OptionError where the plan asks for `recompute`
    */
-  async train(plan: TrainingPlan): Promise<TrainingRun> {
+  override async train(plan: TrainingPlan): Promise<TrainingRun> {
     const { TfjsTraining } = await import('./training')
     return new TfjsTraining(this.engine, this.loaded, plan)
   }
 
   override async dispose(): Promise<void> {
     await super.dispose()
-    await this.#below?.dispose()
     await this.engine.leave()
   }
 

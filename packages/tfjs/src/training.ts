@@ -13,6 +13,7 @@ import {
   type Side,
   sideOf,
   sidesOf,
+  spansOf,
   type StepOptions,
   type StepResult,
   Tape,
@@ -57,10 +58,6 @@ const onDevice = (x: Tensor): tf.Tensor => (x.data.length === 0 ? tf.zeros(x.dim
 
 const traced = (side: Side<Tensor>): Side<Value> =>
   'embeds' in side ? { embeds: { value: toTf(side.embeds) } } : changed(side, (x): Value => ({ value: onDevice(x) }))
-
-/** Rows `[start, end)` of a batch, so many at a time. */
-const chunks = (rows: number, size: number): (readonly [start: number, end: number])[] =>
-  Array.from({ length: Math.ceil(rows / size) }, (_, i) => [i * size, Math.min((i + 1) * size, rows)])
 
 /** Trains a model step by step on tensors of an engine, where parameters and slots stay. */
 export class TfjsTraining implements TrainingRun {
@@ -156,7 +153,7 @@ export class TfjsTraining implements TrainingRun {
       const rows = traced(rowsAt(this.model[kind], sides[SIDES[kind]], start, end))
       return embedsOnTape(tape, this.model[kind], rows, drawOf(seed, start))
     }
-    const chunksOf = (kind: DropoutOf) => chunks(rowsOf(sides[SIDES[kind]]), size)
+    const chunksOf = (kind: DropoutOf) => spansOf(rowsOf(sides[SIDES[kind]]), size)
     const learns = new Set<DropoutOf>()
     const embeds = (kind: DropoutOf): tf.Tensor => {
       const parts = chunksOf(kind).map((rows) =>

@@ -1,6 +1,6 @@
 import type { Tensor } from '@dual-encoder/core'
 import { type EncoderSpec, gridOf } from '@dual-encoder/core/backend'
-import { rowsOf, type Side } from '@dual-encoder/core/training'
+import { rowsOf, type Side, spansOf } from '@dual-encoder/core/training'
 
 /** Tokens whose values, four times as wide in a layer as between, about fit the processor's last cache: 38 MB at a width of 768. */
 const TOKENS = 3072
@@ -17,7 +17,7 @@ export function partsOf(encoder: EncoderSpec, side: Side<Tensor>): readonly (rea
   const rows = rowsOf(side)
   const wanted = Math.min(Math.round((rows * tokensOf(encoder, side)) / TOKENS), Math.floor(rows / FEWEST_ROWS))
   const size = Math.ceil(rows / (wanted > MOST_PARTS ? 1 : Math.max(1, wanted)))
-  return Array.from({ length: Math.ceil(rows / size) }, (_, i) => [i * size, Math.min((i + 1) * size, rows)])
+  return spansOf(rows, size)
 }
 
 /** Of a picture; 0 where there are none, or it is not known. */

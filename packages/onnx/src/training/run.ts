@@ -17,6 +17,7 @@ import {
   type Side,
   sideOf,
   sidesOf,
+  spansOf,
   type StepOptions,
   type StepResult,
   type TrainingInputs,
@@ -148,14 +149,8 @@ export class OnnxTraining implements TrainingRun {
     { numbers, dropoutSeed: seed, signal }: StepOptions,
   ): Promise<StepResult> {
     const store = await this.#prepared()
-    const chunksOf = (kind: DropoutOf, side: Side<Tensor>) => {
-      const rows = rowsOf(side)
-      const starts = Array.from({ length: Math.ceil(rows / size) }, (_, i) => i * size)
-      return starts.map((start) => ({
-        start,
-        side: rowsAt(this.model[kind], side, start, Math.min(start + size, rows)),
-      }))
-    }
+    const chunksOf = (kind: DropoutOf, side: Side<Tensor>) =>
+      spansOf(rowsOf(side), size).map(([start, end]) => ({ start, side: rowsAt(this.model[kind], side, start, end) }))
     const embed = async (kind: DropoutOf, side: Side<Tensor>): Promise<Tensor> => {
       if ('embeds' in side) return side.embeds
       const parts: Tensor[] = []

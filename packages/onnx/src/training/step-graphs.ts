@@ -5,6 +5,7 @@ import {
   lossOfRows,
   type ObjectiveModel,
   type Side,
+  spansOf,
   Tape,
   type TrainingPlan,
 } from '@dual-encoder/core/training'
@@ -58,7 +59,7 @@ function partsOf(dims: readonly number[]): readonly (readonly [start: number, en
   const [rows = 1, ...others] = dims
   if (others.length === 0 || sizeOf(dims) < 2 * PART) return [undefined]
   const step = Math.max(1, Math.floor(PART / sizeOf(others)))
-  return Array.from({ length: Math.ceil(rows / step) }, (_, i) => [i * step, Math.min((i + 1) * step, rows)])
+  return spansOf(rows, step)
 }
 
 /** Collects a graph's outputs; trained parameters are its inputs. */

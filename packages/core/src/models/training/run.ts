@@ -190,6 +190,10 @@ export const rowsOf = (side: Side<Tensor>): number =>
   ('embeds' in side ? side.embeds : ((side.pooled ?? side.inputs.inputIds ?? side.inputs.pixelValues) as Tensor))
     .dims[0] as number
 
+/** All rows, so many at a time. */
+export const spansOf = (rows: number, size: number): readonly (readonly [start: number, end: number])[] =>
+  Array.from({ length: Math.ceil(rows / size) }, (_, i) => [i * size, Math.min((i + 1) * size, rows)])
+
 /** Rows `[start, end)` of a side. Inputs that are one for all rows stay as they are. */
 export const rowsAt = (encoder: EncoderSpec, side: Side<Tensor>, start: number, end: number): Side<Tensor> =>
   eachOfRows(encoder, side, (x) => sliceRows(x, start, end))
