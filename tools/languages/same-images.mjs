@@ -1,19 +1,16 @@
-import { embedImages, VisionTextDualEncoderProcessor } from '@dual-encoder/core'
+import { VisionTextDualEncoderProcessor } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import { embedded } from '../pictures/embed.mjs'
 import { readShards } from '../pictures/read.mjs'
 
 /** @param {string} folder of a model @param {import('../pictures/read.mjs').Entry[]} pictures */
 async function embeddingsOf(folder, pictures) {
   const model = await VisionTextDualEncoderModel.fromPretrained(folder)
   const processor = await VisionTextDualEncoderProcessor.fromPretrained(folder)
-  const items = pictures.map(({ image }, id) => ({ id, image }))
-  const rows = []
-  for await (const { embedding, error } of embedImages(model, processor, items, { batchSize: 32 })) {
-    if (error) throw error
-    rows.push(Buffer.from(Float32Array.from(embedding).buffer))
-  }
+  const { data, dims } = await embedded(model, processor, pictures)
   await model.dispose()
-  return rows
+  const width = dims[1] ?? 0
+  return pictures.map((_, i) => Buffer.from(data.slice(i * width, (i + 1) * width).buffer))
 }
 
 /**

@@ -2,18 +2,12 @@
 // MODEL_FOLDER/judgement.json gets the figures, MODEL_FOLDER/stamps-confusion.svg how the stamps' categories are told apart.
 import { writeFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
-import {
-  embedImages,
-  retrievalScores,
-  tensor,
-  VisionTextDualEncoderProcessor,
-  ZeroShotClassifier,
-} from '@dual-encoder/core'
+import { retrievalScores, tensor, VisionTextDualEncoderProcessor, ZeroShotClassifier } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
 import { confusionSvg } from './confusion.mjs'
+import { BATCH, embedded, padded } from './embed.mjs'
 import { readShards } from './read.mjs'
 
-const BATCH = 32
 const TEMPLATES = ['a picture of {}', 'a photo of {}', 'a drawing of {}', 'clip art of {}', '{}']
 /** Folders of the stamps, in words. @type {Record<string, string>} */
 const WORDS = { naturalforces: 'natural forces', autos: 'cars', household: 'household things' }
@@ -29,19 +23,7 @@ const percent = (/** @type {number} */ share) => Math.round(share * 1000) / 10
 export async function judge(folder, languages = []) {
   const model = await VisionTextDualEncoderModel.fromPretrained(folder)
   const processor = await VisionTextDualEncoderProcessor.fromPretrained(folder)
-  /** @param {readonly import('./read.mjs').Entry[]} entries */
-  const embedded = async (entries) => {
-    const items = entries.map(({ image }, id) => ({ id, image }))
-    const rows = []
-    for await (const { embedding, error } of embedImages(model, processor, items, { batchSize: BATCH })) {
-      if (error) throw error
-      rows.push(...embedding)
-    }
-    return tensor(Float32Array.from(rows), [entries.length, rows.length / entries.length])
-  }
-  // Every batch of one length, since each makes a graph of its own.
-  const texts = (/** @type {{ text: string[] }} */ { text }) =>
-    processor({ text, padding: 'max_length', maxLength: 32, truncation: true })
+  const texts = (/** @type {{ text: string[] }} */ { text }) => padded(processor, text)
   const classifier = (/** @type {string[]} */ labels, templates = TEMPLATES) =>
     ZeroShotClassifier.create(model, texts, { labels, templates, batchSize: BATCH })
 
@@ -70,7 +52,7 @@ export async function judge(folder, languages = []) {
   const known = new Map()
   /** @param {import('./read.mjs').Entry[]} entries @param {import('./read.mjs').Entry[]} some of them */
   const imagesOf = async (entries, some = entries) => {
-    const embeddings = known.get(entries) ?? embedded(entries)
+    const embeddings = known.get(entries) ?? embedded(model, processor, entries)
     known.set(entries, embeddings)
     const { data, dims } = await embeddings
     const width = dims[1] ?? 0
