@@ -63,6 +63,29 @@ it.each([
   expect(await readFile(`${second}/model.safetensors`)).toEqual(await readFile(`${first}/model.safetensors`))
 })
 
+it('saves kernels as float16 beside int8, but for those that float16 holds badly', async () => {
+  const first = await folder()
+  const given = [
+    entry('kept.weight', [1, 1 / 3, 0, 0], [2, 2, 1, 1]),
+    entry('small.weight', [1e-6, 0, 1e-5, 2e-5], [2, 2, 1, 1]),
+    entry('large.weight', [1, 1e5], [1, 2, 1, 1]),
+    entry('norm.weight', [1 / 3], [1]),
+  ]
+  const settings = { dtype: 'int8', quantize: { names: new Set<string>() }, metadata: {} } as const
+  await saveWeights(await openTarget(first), given, settings)
+  const weights = await opened(first)
+  const storages = [...weights.values()].map(({ name, storage }) => [name, storage])
+  expect(Object.fromEntries(storages)).toEqual({
+    'kept.weight': 'F16',
+    'small.weight': 'F32',
+    'large.weight': 'F32',
+    'norm.weight': 'F32',
+  })
+  const second = await folder()
+  await saveWeights(await openTarget(second), [...weights.values()], settings)
+  expect(await readFile(`${second}/model.safetensors`)).toEqual(await readFile(`${first}/model.safetensors`))
+})
+
 it('comes with its neighbours in one read', async () => {
   const bytes = writeSafetensors({
     'a.weight': tensor(Int8Array.of(2, 4), [1, 2], 'int8'),

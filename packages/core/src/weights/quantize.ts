@@ -72,6 +72,15 @@ function unsigned({ values, scales }: Quantized<'int8'>): Quantized<'uint8'> {
   }
 }
 
+/** float16's largest number, and the least that has all its digits. */
+const HALF = { largest: 65504, normal: 2 ** -14 }
+
+/** Whether float16 moves no value by more than 1/2048 of the largest. */
+export function holdsAsHalf(value: Tensor): boolean {
+  const largest = float32Of(value).reduce((most, one) => Math.max(most, Math.abs(one)), 0)
+  return largest === 0 || (largest >= HALF.normal && largest <= HALF.largest)
+}
+
 /** float32 of int8, or of bytes, `[rows, columns]` and scales `[rows, groups]`, each for so many columns. */
 export function dequantize(values: Tensor, scales: Tensor): Tensor<'float32'> {
   const stored = values.data as Int8Array | Uint8Array

@@ -5,7 +5,7 @@ import { safetensorsChunks, type WritableTensor } from './safetensors/write'
 import type { StagedFile } from '../platform/platform'
 import type { Target } from '../files/target'
 import type { StorageType, WeightEntry } from './entry'
-import { quantizedParts } from './quantize'
+import { holdsAsHalf, quantizedParts } from './quantize'
 
 /** What becomes int8, by name, with a scale for each row, or for `size` columns of it. */
 export interface QuantizedNames {
@@ -15,7 +15,7 @@ export interface QuantizedNames {
 
 export interface SaveWeightsOptions {
   dtype: 'float32' | 'float16' | 'bfloat16' | 'int8'
-  /** Where `dtype` is int8; all else is float32. */
+  /** Where `dtype` is int8; kernels of convolutions are float16 then, all else is float32. */
   quantize?: QuantizedNames
   /** Bytes; undefined = one file. */
   maxShardSize?: number
@@ -46,10 +46,12 @@ export async function saveWeights(
   const written = weights.flatMap((entry) => {
     return dtype === 'int8' && quantize?.names.has(entry.name) ? quantizedParts(entry, quantize.size) : [entry]
   })
+  const halves = new Set<WeightEntry>()
+  if (dtype === 'int8') for (const entry of written) if (await isHalf(entry)) halves.add(entry)
   const tensors = written.map((entry): WritableTensor => ({
     name: entry.name,
     shape: entry.shape,
-    storage: FLOATS.includes(entry.storage) ? STORED_AS[dtype] : entry.storage,
+    storage: FLOATS.includes(entry.storage) ? (halves.has(entry) ? 'F16' : STORED_AS[dtype]) : entry.storage,
     read: () => entry.read(),
   }))
   const shards = shardsOf(tensors, maxShardSize, whole)
@@ -65,6 +67,10 @@ export async function saveWeights(
   // An earlier save's whole file would be read before the index, and its index would lie beside the whole file.
   await target.remove(shards.size > 1 ? whole : INDEX)
 }
+
+/** A convolution's kernel that loses less as float16 than a matrix does as int8; Python makes it float32 again. */
+const isHalf = async (entry: WeightEntry): Promise<boolean> =>
+  entry.shape.length === 4 && FLOATS.includes(entry.storage) && holdsAsHalf(await entry.read())
 
 type Shards = ReadonlyMap<string, readonly WritableTensor[]>
 
