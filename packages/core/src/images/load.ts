@@ -2,6 +2,7 @@ import { decoder } from '#decoder'
 import { platform } from '#platform'
 
 import { checkOptions, ImageError, InputError, SourceError } from '../base/errors'
+import { bytesOfBase64 } from '../platform/base64'
 import { formatOf } from './decode/header'
 import { fetchPicture, type FetchOptions } from './fetch'
 import type { DecodeOptions, RawImage } from './raw-image'
@@ -141,13 +142,9 @@ function absolute(location: string): string {
 function readBase64(text: string): Uint8Array | undefined {
   // Shorter ones are names.
   if (text.length < 40) return undefined
-  const start = bytesOfBase64(text.slice(0, 64).replace(/\s/g, '').slice(0, 16))
-  return start && formatOf(start) ? bytesOfBase64(text) : undefined
-}
-
-function bytesOfBase64(text: string): Uint8Array | undefined {
   try {
-    return Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
+    const start = bytesOfBase64(text.slice(0, 64).replace(/\s/g, '').slice(0, 16))
+    return formatOf(start) && bytesOfBase64(text)
   } catch {
     return undefined
   }
@@ -163,8 +160,8 @@ function readDataUrl(url: string): Uint8Array {
   try {
     if (comma < 0) throw new Error('no comma')
     const text = decodeURIComponent(body)
-    const binary = /;base64$/i.test(url.slice(0, comma)) ? atob(text) : text
-    return Uint8Array.from(binary, (char) => char.charCodeAt(0))
+    if (/;base64$/i.test(url.slice(0, comma))) return bytesOfBase64(text)
+    return Uint8Array.from(text, (char) => char.charCodeAt(0))
   } catch (cause) {
     throw new SourceError('image-data-url', 'A data: URL that cannot be read: it needs `data:image/...;base64,...`.', {
       cause,

@@ -1,3 +1,5 @@
+import { bytesOfBase64 } from './base64'
+
 /** Nothing that the modules of tools/simd import does anything. */
 const IMPORTS = { env: { abort: () => undefined } }
 
@@ -7,7 +9,7 @@ const IMPORTS = { env: { abort: () => undefined } }
  */
 export function instantiate<Exports>(base64: string): Exports | undefined {
   try {
-    const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
+    const bytes = bytesOfBase64(base64)
     return new WebAssembly.Instance(new WebAssembly.Module(bytes), IMPORTS).exports as unknown as Exports
   } catch {
     return undefined

@@ -2,6 +2,7 @@ import { SourceError, TokenizerError } from '../base/errors'
 import type { JsonObject } from '../base/pretrained-config'
 import { readJson, readWhole } from '../files/source'
 import type { Source } from '../files/types'
+import { base64Of } from '../platform/base64'
 import { tokenizerClass } from './classes/class-names'
 import type { TokenizerClass } from './classes/classes'
 import type { Vocabulary } from './classes/pipelines'
@@ -100,13 +101,11 @@ function sentencePiece(type: TokenizerClass, model: SentencePieceModel, config: 
     ),
     vocabulary: (token) => ({
       vocab: arranged(type.name, model, token, config),
-      charsmap: model.charsmap.length === 0 ? undefined : base64(model.charsmap),
+      charsmap: model.charsmap.length === 0 ? undefined : base64Of([model.charsmap]),
       unkId: model.unkId,
     }),
   }
 }
-
-const base64 = (bytes: Uint8Array): string => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))
 
 /**
  * Pieces as the converters of transformers order them: XLM-R's ids are those of the file moved by one behind

@@ -3,6 +3,7 @@ import { collect } from '../http/download'
 import { type Answer, type HttpRequest, send } from '../http/request'
 import type { SourceOptions } from '../types'
 import { hubError } from './errors'
+import { base64Of } from '../../platform/base64'
 import { Sha256 } from './sha256'
 import type { HubSettings } from './store'
 
@@ -36,13 +37,6 @@ interface LfsObject {
 const SAMPLE = 512
 const JSON_TYPE = 'application/json'
 const LFS_TYPE = 'application/vnd.git-lfs+json'
-
-const base64 = (chunks: readonly Uint8Array[], most = Infinity): string => {
-  let text = ''
-  for (const chunk of chunks)
-    for (let i = 0; i < chunk.length && text.length < most; i++) text += String.fromCharCode(chunk[i]!)
-  return btoa(text)
-}
 
 const isGood = ({ status }: Answer): boolean => status >= 200 && status < 300
 
@@ -117,7 +111,7 @@ export async function commitFiles(
   const repo = { type: 'model', name: short, organization, private: options.private ?? false }
   // A token for one repository may not make any; what follows tells whether it may write.
   await ask('api/repos/create', JSON.stringify(repo), JSON_TYPE, [403, 409])
-  const described = files.map(({ name: path, size, chunks }) => ({ path, size, sample: base64(chunks, SAMPLE) }))
+  const described = files.map(({ name: path, size, chunks }) => ({ path, size, sample: base64Of(chunks, SAMPLE) }))
   const { files: modes } = await ask<{ files: { path: string; uploadMode: string }[] }>(
     `api/models/${name}/preupload/${at}`,
     JSON.stringify({ files: described }),
@@ -156,7 +150,10 @@ export async function commitFiles(
     { key: 'header', value: { summary: message } },
     ...files
       .filter((file) => !isLarge(file))
-      .map(({ name: path, chunks }) => ({ key: 'file', value: { path, content: base64(chunks), encoding: 'base64' } })),
+      .map(({ name: path, chunks }) => ({
+        key: 'file',
+        value: { path, content: base64Of(chunks), encoding: 'base64' },
+      })),
     ...there.map(({ path }) => ({ key: 'deletedFile', value: { path } })),
     ...large.map(({ file, oid }) => ({
       key: 'lfsFile',

@@ -1,3 +1,4 @@
+import { bytesOfBase64 } from '../../platform/base64'
 import type { Normalizer, Part } from './aligned'
 import { badTokenizer } from './json'
 import { graphemes } from './unicode'
@@ -39,13 +40,13 @@ export class Precompiled implements Normalizer {
   }
 
   static fromBase64(text: string): Precompiled {
-    let binary: string
+    let charsmap: Uint8Array
     try {
-      binary = atob(text)
+      charsmap = bytesOfBase64(text)
     } catch (cause) {
       throw badTokenizer('its precompiled_charsmap is not base64', { cause })
     }
-    return new Precompiled(Uint8Array.from(binary, (char) => char.charCodeAt(0)))
+    return new Precompiled(charsmap)
   }
 
   apply(text: string): string {
