@@ -79,7 +79,7 @@ class Writer {
     const trained = new Set(plan.trained)
     this.graph = new GraphBuilder(name)
     this.ops = new OnnxOps(this.graph, (param) => (trained.has(param.name) ? 'input' : dataOf(param)), kernels)
-    this.tape = new Tape(this.ops, (name) => trained.has(name), plan)
+    this.tape = new Tape(this.ops, (name) => trained.has(name), { recompute: plan.recompute ?? 'cheap' })
   }
 
   get drops(): Dropped[] | undefined {
@@ -111,7 +111,9 @@ class Writer {
     const { ops, context } = this
     const { rule } = context.plan
     const numbers = Object.fromEntries(rule.numbers.map((name) => [name, ops.input(`number.${name}`, 'float32', [])]))
-    const { norm, gradScale } = rule.clip(ops, [...gradients.values()])
+    // The engine computes what the last node of a sum needs first, then what the next does: from the last layer down, each
+    // gradient as soon as it can be had, and what it needs is freed.
+    const { norm, gradScale } = rule.clip(ops, [...gradients.values()].reverse())
     this.output('norm', norm)
     for (const [name, grad] of gradients)
       for (const rows of partsOf(context.shapes.get(name) ?? [])) {

@@ -23,11 +23,14 @@ const swish =
     return ops.mul(s, affine(ops, ops.mul(scaled, ops.sub(ops.scalar(1), s)), 1, 1))
   }
 
-/** The normal distribution's share below x, and x times its density: of u = x / √2, (erf(u) + 1) / 2 + u exp(-u²) / √π. */
+/** The normal distribution's share below x = u √2. */
+const below = <T>(ops: Primitives<T>, u: T): T => affine(ops, ops.erf(u), 0.5, 0.5)
+
+/** That share, and x times the density: of u, (erf(u) + 1) / 2 + u exp(-u²) / √π. */
 const gelu: Slope = (ops, x) => {
   const u = ops.mul(x, ops.scalar(Math.SQRT1_2))
   const density = ops.exp(ops.sub(ops.scalar(-Math.log(Math.PI) / 2), square(ops, u)))
-  return ops.add(affine(ops, ops.erf(u), 0.5, 0.5), ops.mul(u, density))
+  return ops.add(below(ops, u), ops.mul(u, density))
 }
 
 const geluTanh: Slope = (ops, x) => {
@@ -43,6 +46,12 @@ export function softplus<T>(ops: Primitives<T>, x: T): T {
   const size = ops.maximum(x, ops.mul(x, ops.scalar(-1)))
   const rest = ops.log(affine(ops, ops.exp(ops.mul(size, ops.scalar(-1))), 1, 1))
   return ops.add(ops.maximum(x, ops.scalar(0)), rest)
+}
+
+/** What x is multiplied by, in nodes that the slope has too: an engine computes them once. */
+export const SHARES: Readonly<Partial<Record<Activation, Slope>>> = {
+  gelu: (ops, x) => below(ops, ops.mul(x, ops.scalar(Math.SQRT1_2))),
+  quick_gelu: (ops, x) => ops.activation(ops.mul(x, ops.scalar(1.702)), 'sigmoid'),
 }
 
 /** The derivative of each activation at x; where it has none, PyTorch's. */

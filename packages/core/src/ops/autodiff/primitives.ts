@@ -2,7 +2,7 @@ import type { Tensor } from '../../base/tensor'
 import type { Activation } from '../activations'
 import { ComposedOps } from '../composed'
 import type { Ops, Param } from '../ops'
-import { SLOPES } from './activations'
+import { SHARES, SLOPES } from './activations'
 import { LayerMemory } from './recompute'
 import { type Edge, type Node, Record, type Traced } from './record'
 
@@ -18,15 +18,16 @@ export abstract class TracedPrimitives<T> extends ComposedOps<Traced<T>> {
 
   /**
    * @param wanted whether the gradient of a parameter is wanted. What is not is a constant.
-   * @param recompute 'layers': what a layer computes is computed again for its gradients, and not kept until then
+   * @param recompute 'layers': what a layer computes is computed again for its gradients, and not kept until then;
+   *   'cheap': what one or two passes make of what is kept anyway, normed values and activations
    */
   constructor(
     ops: Ops<T>,
     private readonly wanted: (name: string) => boolean = () => true,
-    { recompute }: { readonly recompute?: 'layers' } = {},
+    private readonly options: { readonly recompute?: 'layers' | 'cheap' } = {},
   ) {
     super()
-    if (recompute) this.memory = new LayerMemory(ops)
+    if (options.recompute === 'layers') this.memory = new LayerMemory(ops)
     this.ops = this.memory?.ops ?? ops
   }
 
@@ -72,6 +73,10 @@ export abstract class TracedPrimitives<T> extends ComposedOps<Traced<T>> {
     const traced = this.#record.add(value, edges, memory?.layer)
     if (traced.node) memory?.trace(value)
     return traced
+  }
+  /** The value with a way to have it again, where that is wanted. */
+  protected withAgain(x: Traced<T>, again: () => T): Traced<T> {
+    return this.options.recompute === 'cheap' && x.node ? { ...x, again } : x
   }
   protected rows(x: T): T {
     const dims = this.ops.dims(x)
@@ -167,8 +172,11 @@ export abstract class TracedPrimitives<T> extends ComposedOps<Traced<T>> {
   }
   activation(x: Traced<T>, name: Activation): Traced<T> {
     if (name === 'linear') return x
-    const value = this.ops.activation(x.value, name)
-    return this.note(value, [x, (g) => this.ops.mul(g, SLOPES[name](this.ops, x.value))])
+    const { ops } = this
+    const value = ops.activation(x.value, name)
+    const share = SHARES[name]
+    const activated = this.note(value, [x, (g) => ops.mul(g, SLOPES[name](ops, x.value))])
+    return share ? this.withAgain(activated, () => ops.mul(x.value, share(ops, x.value))) : activated
   }
 
   matMul(

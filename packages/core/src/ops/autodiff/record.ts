@@ -4,6 +4,8 @@ import type { Primitives } from '../ops'
 export interface Traced<T> {
   readonly value: T
   readonly node?: Node<T>
+  /** The value anew, of what stays anyway: for a gradient that would be all to keep it. */
+  readonly again?: () => T
 }
 
 export interface Node<T> {

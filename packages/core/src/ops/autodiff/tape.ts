@@ -60,7 +60,7 @@ export class Tape<T> extends TracedPrimitives<T> {
     const product = this.note(
       ops.linear(x.value, { weight, bias }),
       [x, (g) => ops.matMul(g, w.value)],
-      [w, (g) => ops.matMul(this.rows(g), this.rows(x.value), { transposeA: true })],
+      [w, (g) => ops.matMul(this.rows(g), this.rows(x.again?.() ?? x.value), { transposeA: true })],
       ...(b ? [[b, (g: T) => ops.sum(this.rows(g), [0])] as const] : []),
     )
     const activated = this.activation(product, activation)
@@ -97,12 +97,17 @@ export class Tape<T> extends TracedPrimitives<T> {
       return ops.mul(ops.sub(ops.sub(ops.mul(g, w.value), mean(g)), along), inverse)
     }
     const scaled = ops.mul(normed, w.value)
-    return this.note(
+    const value = this.note(
       b ? ops.add(scaled, b.value) : scaled,
       [x, pull],
       [w, (g) => ops.sum(this.rows(ops.mul(g, normed)), [0])],
       ...(b ? [[b, (g: T) => ops.sum(this.rows(g), [0])] as const] : []),
     )
+    // The other way round, or a graph's engine takes it for the same and keeps it.
+    return this.withAgain(value, () => {
+      const again = ops.mul(w.value, normed)
+      return b ? ops.add(b.value, again) : again
+    })
   }
 
   override l2Normalize(x: Traced<T>, eps?: number): Traced<T> {
