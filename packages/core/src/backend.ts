@@ -3,6 +3,8 @@
  * public entry that backends use too, so that who imports a backend loads no tokenizer, processor or evaluation.
  */
 export { describe } from './base/describe'
+export { atOnce, copying, type Pieces } from './base/pieces'
+export { breathe, breathing } from './platform/breathe'
 export { BackendError, bothSides, checkOptions, DualEncoderError, InputError, OptionError } from './base/errors'
 export { Memo, MemoMap } from './base/memo'
 export { snakeCase } from './base/names'
@@ -40,6 +42,7 @@ export {
   SiglipConfig,
   VisionTextDualEncoderConfig,
 } from './models/dual-encoder-config'
+export { safetensorsOf } from './weights/safetensors/write'
 export { memoryWeight } from './models/initialize'
 export { checkPixelDims } from './models/inputs'
 export { initializeModel, type LoadedModel, type LoadedTower } from './models/load'

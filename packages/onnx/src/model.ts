@@ -96,7 +96,8 @@ export abstract class OnnxModel extends TrainableDualEncoder {
   }
 
   protected override createBelow(encoder: EncoderSpec): EncoderRunner {
-    return new OnnxRunner(encoder, this.loaded.weights, { ...this.#options, dtype: undefined })
+    // A cache is filled while the caller's thread goes on, as it does in training.
+    return new OnnxRunner(encoder, this.loaded.weights, { ...this.#options, dtype: undefined, worker: true })
   }
 
   /** Begins a training run from the model's weights, which stay as they are. It lives in an engine of its own. */

@@ -1,8 +1,8 @@
-import { BackendError, DualEncoderError, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
+import { BackendError, breathing, DualEncoderError, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
 import { runtime } from '#runtime'
 import type { InferenceSession } from 'onnxruntime-common'
 import type { Kernels } from './graph/kernels'
-import { type ModelProto, serialize } from './graph/proto'
+import { type ModelProto, serializing } from './graph/proto'
 import type { OnnxOptions } from './options'
 import { paramData } from './param-data'
 import type { ParamData } from './primitives'
@@ -32,15 +32,15 @@ export async function sessionParts(
   entries: readonly WeightEntry[],
   weights: Weights,
   options: OnnxOptions,
-  write: (dataOf: ParamData, kernels: Kernels) => ModelProto,
+  write: (dataOf: ParamData, kernels: Kernels) => ModelProto | Promise<ModelProto>,
 ): Promise<SessionParts> {
   const providers = options.executionProviders ?? runtime.defaultProviders
   const engine = await runtime.load(providers, options)
   const stored = await runtime.storeWeights(entries)
   try {
-    const model = write(paramData(weights, stored.dataOf), kernelsOf(providers))
+    const model = await write(paramData(weights, stored.dataOf), kernelsOf(providers))
     const settings = sessionOptions(options, providers, stored.sessionOptions, model)
-    return { engine, providers, model: serialize(model), settings, release: () => stored.release() }
+    return { engine, providers, model: await breathing(serializing(model)), settings, release: () => stored.release() }
   } catch (error) {
     await stored.release()
     throw error

@@ -3,6 +3,7 @@ import { platform } from '#platform'
 
 import { checkOptions, ImageError, InputError, SourceError } from '../base/errors'
 import { bytesOfBase64 } from '../platform/base64'
+import { breathe } from '../platform/breathe'
 import { formatOf } from './decode/header'
 import { fetchPicture, type FetchOptions } from './fetch'
 import type { DecodeOptions, RawImage } from './raw-image'
@@ -65,6 +66,7 @@ export async function loadImage(source: ImageSource, options: LoadImageOptions =
   const background = backgroundOf(options.transparency)
   const found = await readSource(source, options, { background })
   if (!(found instanceof Uint8Array)) return found
+  await breathe()
   return decoder.decodeImage(found, { maxPixels: pixelLimit(options.maxPixels), background })
 }
 

@@ -1,60 +1,12 @@
+import type { Tensor } from '../base/tensor'
+import { drawing } from '../ops/draw'
+import type { Param } from '../ops/ops'
+import { breathing } from '../platform/breathe'
 import type { WeightEntry } from '../weights/entry'
-import { scramble } from '../base/random'
-import { sizeOf, type Tensor, tensor } from '../base/tensor'
-import type { Init, Param } from '../ops/ops'
-
-/** FNV-1a: one stream of numbers for each weight, whatever the order they are drawn in. */
-function hash(text: string, seed: number): number {
-  let value = (0x811c9dc5 ^ seed) >>> 0
-  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193) >>> 0
-  return value
-}
-
-/** SplitMix, 32 bits: uniform in (0, 1). */
-function uniform(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x9e3779b9) >>> 0
-    return (scramble(state) + 0.5) / 0x100000000
-  }
-}
-
-function fill(data: Float32Array, init: Init, seed: number): void {
-  if (init.kind === 'ones') data.fill(1)
-  if (init.kind === 'constant') data.fill(init.value)
-  if (init.kind === 'values') data.set(init.values())
-  if (init.kind !== 'normal' && init.kind !== 'uniform' && init.kind !== 'truncated') return
-  const next = uniform(seed)
-  if (init.kind === 'uniform') {
-    const bound = init.std * Math.sqrt(3)
-    for (let i = 0; i < data.length; i++) data[i] = bound * (2 * next() - 1)
-    return
-  }
-  const bound = init.kind === 'truncated' ? init.cutoff * init.std : Infinity
-  for (let i = 0; i < data.length;) {
-    // Box-Muller
-    const radius = init.std * Math.sqrt(-2 * Math.log(next()))
-    const angle = 2 * Math.PI * next()
-    for (const value of [radius * Math.cos(angle), radius * Math.sin(angle)])
-      if (Math.abs(value) <= bound && i < data.length) data[i++] = value
-  }
-}
-
-/** Values of a new weight: the same for the same name and seed. */
-export function drawParam(param: Param, seed: number): Tensor<'float32'> {
-  const data = new Float32Array(sizeOf(param.shape))
-  fill(data, param.init, hash(param.name, seed))
-  const { init, shape } = param
-  if (init.kind === 'normal' && init.zeroRow !== undefined) {
-    const width = shape[1] ?? 1
-    data.fill(0, init.zeroRow * width, (init.zeroRow + 1) * width)
-  }
-  return tensor(data, shape)
-}
 
 /** A new weight, drawn when it is read. */
 export function newWeight(param: Param, seed: number): WeightEntry {
-  return { name: param.name, shape: param.shape, storage: 'F32', read: () => Promise.resolve(drawParam(param, seed)) }
+  return { name: param.name, shape: param.shape, storage: 'F32', read: () => breathing(drawing(param, seed)) }
 }
 
 /** A weight that is already in memory. */

@@ -1,9 +1,10 @@
 import { ConfigError } from '../base/errors'
+import { atOnce } from '../base/pieces'
 import type { Tensor } from '../base/tensor'
 import { pairOf } from '../towers/grid'
 import type { EncoderSpec } from './encoder'
 import { ENCODER_NAMES, encode } from './encoder'
-import { drawParam } from './initialize'
+import { drawing } from '../ops/draw'
 import type { Linear, Norm, Ops, Param } from '../ops/ops'
 import { Scope } from '../ops/scope'
 
@@ -93,7 +94,7 @@ export const encoderParams = (encoder: EncoderSpec): Map<string, Param> => trace
 /** A tower's weights drawn anew, without its projection. */
 export function drawnTower(encoder: EncoderSpec, seed: number): Map<string, Tensor<'float32'>> {
   const own = [...encoderParams(encoder)].filter(([name]) => name.startsWith(`${ENCODER_NAMES[encoder.kind].tower}.`))
-  return new Map(own.map(([name, param]) => [name, drawParam(param, seed)]))
+  return new Map(own.map(([name, param]) => [name, atOnce(drawing(param, seed))]))
 }
 
 /** Names of an encoder's weights that may be int8: matrices of linear layers, and tables of embeddings. */

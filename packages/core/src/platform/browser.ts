@@ -1,5 +1,5 @@
 import { SourceError } from '../base/errors'
-import { startThread, threads } from './browser-threads'
+import { startThread, threads, turn } from './browser-threads'
 import type { Platform, Spooled } from './platform'
 
 const noFiles = (path: string): Promise<never> =>
@@ -42,6 +42,7 @@ export const platform: Platform = {
   removeFile: noFiles,
   spool,
   joinPath: (folder, name) => `${folder.replace(/\/$/, '')}/${name}`,
+  turn,
   threads,
   startThread,
 }

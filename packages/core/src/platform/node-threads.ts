@@ -2,6 +2,8 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Platform, Thread } from './platform'
 
+export const turn: Platform['turn'] = () => new Promise((resolve) => setImmediate(resolve))
+
 /** libvips has threads of its own beside these. */
 export const threads = Math.min(availableParallelism(), 4)
 

@@ -1,5 +1,5 @@
 import { nodeFiles } from './node-files'
-import { startThread, threads } from './node-threads'
+import { startThread, threads, turn } from './node-threads'
 import type { Platform } from './platform'
 
-export const platform: Platform = { name: 'node', ...nodeFiles, threads, startThread }
+export const platform: Platform = { name: 'node', ...nodeFiles, turn, threads, startThread }

@@ -53,6 +53,8 @@ export interface Platform {
   spool(chunks: AsyncIterable<Uint8Array>): Promise<Spooled>
   /** Joins a folder and a name in the platform's manner. */
   joinPath(folder: string, name: string): string
+  /** Resolves once timers and messages of this thread have had their turn. */
+  turn(): Promise<void>
   /** How many threads there is work for. */
   readonly threads: number
   /** Starts one with a script's text; rejects, or calls `onEnd`, where it cannot run or ends by itself. */

@@ -1,5 +1,6 @@
 import type { Tensor } from '@dual-encoder/core'
-import { CONSTANT, withoutCopies } from './constants'
+import { atOnce, type Pieces } from '@dual-encoder/core/backend'
+import { CONSTANT, leavingOutCopies } from './constants'
 import type { Attribute, Element, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfo } from './proto'
 
 /** Contributed operators of ONNX Runtime. */
@@ -89,11 +90,17 @@ export class GraphBuilder {
 
   /** The model that computes `outputs`, and nothing else. */
   build(outputs: GraphOutputs): ModelProto {
-    return withoutCopies(this.collect(outputs))
+    return atOnce(this.building(outputs))
+  }
+  *building(outputs: GraphOutputs): Pieces<ModelProto> {
+    return yield* leavingOutCopies(yield* this.#collecting(outputs))
   }
 
   /** As `build`, with a constant of its own wherever one was written, whatever its value. */
   collect(outputs: GraphOutputs): ModelProto {
+    return atOnce(this.#collecting(outputs))
+  }
+  *#collecting(outputs: GraphOutputs): Pieces<ModelProto> {
     const ends: NodeProto[] = [...outputs].map(([name, { value }]) => ({
       op: 'Identity',
       domain: '',
@@ -107,6 +114,7 @@ export class GraphBuilder {
       if (!node.outputs.some((name) => needed.has(name))) continue
       kept.push({ ...node, outputs: withoutUnused(node.outputs, needed) })
       for (const name of node.inputs) needed.add(name)
+      yield
     }
     const initializers = [...this.#initializers.values()].filter(({ name }) => needed.has(name))
     const overridable = initializers.filter(({ name }) => this.#overridable.has(name))

@@ -1,4 +1,5 @@
-import type { ModelProto, TensorProto } from './proto'
+import { atOnce, type Pieces } from '@dual-encoder/core/backend'
+import type { ModelProto, NodeProto, TensorProto } from './proto'
 
 /** What names of a graph's constants begin with; all other initializers are weights. */
 export const CONSTANT = 'constant_'
@@ -31,24 +32,41 @@ export function constantKey(constant: TensorProto): string {
 }
 
 /** The model with one constant in place of all that `key` says are the same. */
-export function withoutCopies(
+export const withoutCopies = (...given: Parameters<typeof leavingOutCopies>): ModelProto =>
+  atOnce(leavingOutCopies(...given))
+
+export function* leavingOutCopies(
   { graph, opsets }: ModelProto,
   key: (constant: TensorProto) => string = constantKey,
-): ModelProto {
+): Pieces<ModelProto> {
   const kept = new Map<string, string>()
   const names = new Map<string, string>()
   for (const tensor of graph.initializers) {
     if (!isConstant(tensor)) continue
     const value = key(tensor)
     if (!kept.has(value)) kept.set(value, tensor.name)
-    names.set(tensor.name, kept.get(value) as string)
+    if (kept.get(value) !== tensor.name) names.set(tensor.name, kept.get(value) as string)
+    yield
+  }
+  const nodes: NodeProto[] = []
+  for (const node of graph.nodes) {
+    nodes.push(renamed(node, names))
+    yield
   }
   return {
     opsets,
     graph: {
       ...graph,
-      nodes: graph.nodes.map((node) => ({ ...node, inputs: node.inputs.map((name) => names.get(name) ?? name) })),
-      initializers: graph.initializers.filter(({ name }) => (names.get(name) ?? name) === name),
+      nodes,
+      initializers: graph.initializers.filter(({ name }) => !names.has(name)),
     },
   }
+}
+
+/** The node with other names for those that have any; most have none. */
+export function renamed(node: NodeProto, names: ReadonlyMap<string, string>): NodeProto {
+  const other = (all: readonly string[]) =>
+    all.some((name) => names.has(name)) ? all.map((name) => names.get(name) ?? name) : all
+  const [inputs, outputs] = [other(node.inputs), other(node.outputs)]
+  return inputs === node.inputs && outputs === node.outputs ? node : { ...node, inputs, outputs }
 }

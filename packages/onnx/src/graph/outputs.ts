@@ -1,3 +1,5 @@
+import { atOnce, type Pieces } from '@dual-encoder/core/backend'
+import { renamed } from './constants'
 import { ELEMENT, type ModelProto, type NodeProto } from './proto'
 
 /** An output that is never read (`withUnread`). */
@@ -7,10 +9,16 @@ export const UNREAD = 'unread'
  * The model with outputs named where they are computed, not by an Identity behind: the engine copies there. What is an
  * input, a constant or two outputs at once keeps it.
  */
-export function withoutLastCopies({ graph, opsets }: ModelProto): ModelProto {
+export const withoutLastCopies = (model: ModelProto): ModelProto => atOnce(leavingOutLastCopies(model))
+
+export function* leavingOutLastCopies({ graph, opsets }: ModelProto): Pieces<ModelProto> {
   const outputs = new Set(graph.outputs.map(({ name }) => name))
   const isEnd = ({ op, outputs: [name] }: NodeProto) => op === 'Identity' && outputs.has(name as string)
-  const computed = new Set(graph.nodes.filter((node) => !isEnd(node)).flatMap((node) => node.outputs))
+  const computed = new Set<string>()
+  for (const node of graph.nodes) {
+    if (!isEnd(node)) for (const name of node.outputs) computed.add(name)
+    yield
+  }
   const names = new Map<string, string>()
   const gone = new Set<NodeProto>()
   for (const node of graph.nodes.filter(isEnd)) {
@@ -19,10 +27,11 @@ export function withoutLastCopies({ graph, opsets }: ModelProto): ModelProto {
     names.set(source, name)
     gone.add(node)
   }
-  const named = (all: readonly string[]) => all.map((name) => names.get(name) ?? name)
-  const nodes = graph.nodes
-    .filter((node) => !gone.has(node))
-    .map((node) => ({ ...node, inputs: named(node.inputs), outputs: named(node.outputs) }))
+  const nodes: NodeProto[] = []
+  for (const node of graph.nodes) {
+    if (!gone.has(node)) nodes.push(renamed(node, names))
+    yield
+  }
   return { opsets, graph: { ...graph, nodes } }
 }
 

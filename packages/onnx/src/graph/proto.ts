@@ -1,4 +1,5 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
+import { atOnce, type Pieces } from '@dual-encoder/core/backend'
 
 /** The part of onnx.proto that a graph of ours needs, as plain values. Field numbers are those of onnx.proto3. */
 export interface ModelProto {
@@ -114,17 +115,23 @@ function writeValueInfo(writer: BinaryWriter, { name, isSequence, element, dims 
 }
 
 /** An ONNX file. */
-export function serialize({ graph, opsets }: ModelProto): Uint8Array {
+export const serialize = (model: ModelProto): Uint8Array => atOnce(serializing(model))
+
+export function* serializing({ graph, opsets }: ModelProto): Pieces<Uint8Array> {
   const writer = new BinaryWriter()
   int(writer, 1, IR_VERSION)
   text(writer, 2, 'dual-encoder')
-  message(writer, 7, (w) => {
-    for (const node of graph.nodes) message(w, 1, (inner) => writeNode(inner, node))
-    text(w, 2, graph.name)
-    for (const tensor of graph.initializers) message(w, 5, (inner) => writeTensor(inner, tensor))
-    for (const value of graph.inputs) message(w, 11, (inner) => writeValueInfo(inner, value))
-    for (const value of graph.outputs) message(w, 12, (inner) => writeValueInfo(inner, value))
-  })
+  writer.tag(7, WireType.LengthDelimited).fork()
+  for (const node of graph.nodes) {
+    message(writer, 1, (inner) => writeNode(inner, node))
+    yield
+  }
+  text(writer, 2, graph.name)
+  for (const tensor of graph.initializers) message(writer, 5, (inner) => writeTensor(inner, tensor))
+  for (const value of graph.inputs) message(writer, 11, (inner) => writeValueInfo(inner, value))
+  for (const value of graph.outputs) message(writer, 12, (inner) => writeValueInfo(inner, value))
+  yield
+  writer.join()
   for (const [domain, version] of Object.entries(opsets))
     message(writer, 8, (w) => {
       text(w, 1, domain)

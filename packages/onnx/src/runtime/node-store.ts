@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { BackendError } from '@dual-encoder/core/backend'
+import { BackendError, breathing, copying } from '@dual-encoder/core/backend'
 import type { Plain, RunCall, Store, StoreAnswer, StoreCall, StoreRequest } from './store'
 
 interface Waiting {
@@ -17,6 +17,8 @@ export const here = createRequire(import.meta.url ?? join(process.cwd(), '_'))
 
 /** Bytes from which on an input is copied into memory that was lent before: what is new, the system first hands over page by page. */
 const LARGE = 2 ** 20
+
+const buffersOf = (values: readonly Plain[]): ArrayBuffer[] => values.map(({ data }) => data.buffer as ArrayBuffer)
 
 /** A store on a thread of its own: onnxruntime-node blocks the one that calls it. */
 class ThreadStore implements Store {
@@ -66,13 +68,13 @@ class ThreadStore implements Store {
   }
 
   open(...args: Parameters<Store['open']>): ReturnType<Store['open']> {
-    return this.#ask('open', args)
+    return this.#ask('open', args, [args[1].buffer as ArrayBuffer])
   }
   close(...args: Parameters<Store['close']>): ReturnType<Store['close']> {
     return this.#ask('close', args)
   }
   put(...args: Parameters<Store['put']>): ReturnType<Store['put']> {
-    return this.#ask('put', args)
+    return this.#ask('put', args, buffersOf(Object.values(args[0])))
   }
   zero(...args: Parameters<Store['zero']>): ReturnType<Store['zero']> {
     return this.#ask('zero', args)
@@ -80,24 +82,18 @@ class ThreadStore implements Store {
   read(...args: Parameters<Store['read']>): ReturnType<Store['read']> {
     return this.#ask('read', args)
   }
-  run(call: RunCall): ReturnType<Store['run']> {
+  async run(call: RunCall): ReturnType<Store['run']> {
     const { owned = [], feeds } = call
+    const given = { ...feeds }
     const lent: ArrayBuffer[] = []
-    const isLarge = (name: string, { data }: Plain) =>
-      data instanceof Float32Array && data.byteLength >= LARGE && !owned.includes(name)
-    const given = Object.entries(feeds).map(([name, feed]) => {
-      if ('key' in feed || !isLarge(name, feed)) return [name, feed]
-      const data = new Float32Array(this.#spare(feed.data.byteLength))
-      data.set(feed.data as Float32Array)
-      lent.push(data.buffer)
-      return [name, { ...feed, data }]
-    })
-    return this.#ask(
-      'run',
-      [{ ...call, feeds: Object.fromEntries(given) as RunCall['feeds'] }],
-      owned.map((name) => (feeds[name] as Plain).data.buffer as ArrayBuffer),
-      lent,
-    )
+    for (const [name, feed] of Object.entries(feeds)) {
+      if ('key' in feed || feed.data.byteLength < LARGE || owned.includes(name)) continue
+      if (!(feed.data instanceof Float32Array)) continue
+      const spare = new Float32Array(this.#spare(feed.data.byteLength))
+      given[name] = { ...feed, data: await breathing(copying(spare, feed.data)) }
+      lent.push(spare.buffer)
+    }
+    return this.#ask('run', [{ ...call, feeds: given }], buffersOf(owned.map((name) => feeds[name] as Plain)), lent)
   }
   #spare(size: number): ArrayBuffer {
     const at = this.#spares.findIndex(({ byteLength }) => byteLength === size)

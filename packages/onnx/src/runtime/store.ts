@@ -32,12 +32,17 @@ export interface SessionNames {
 
 /** What a run asks of a store, on this thread or another. */
 export interface Store {
-  /** @returns names of the inputs that the engine wants, and of the outputs */
+  /**
+   * @param model the store's from then on, alone in its memory
+   * @returns names of the inputs that the engine wants, and of the outputs
+   */
   open(name: string, model: Uint8Array, settings: InferenceSession.SessionOptions): Promise<SessionNames>
   /** Frees what a session holds: its arena is as large as all that one run computes. */
   close(name: string): Promise<void>
+  /** What is given is the store's from then on. */
   put(values: Readonly<Record<string, Plain>>): Promise<void>
-  zero(keys: readonly string[]): Promise<void>
+  /** Stores float32 zeros of these sizes. */
+  zero(sizes: Readonly<Record<string, readonly number[]>>): Promise<void>
   read(keys: readonly string[]): Promise<Record<string, Plain>>
   run(call: RunCall): Promise<Record<string, Plain>>
   dispose(): Promise<void>

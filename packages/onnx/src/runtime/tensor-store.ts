@@ -43,8 +43,12 @@ export class TensorStore implements Store {
     return Promise.resolve()
   }
 
-  zero(keys: readonly string[]): Promise<void> {
-    for (const key of keys) (this.#values.get(key)?.data as Float32Array).fill(0)
+  zero(sizes: Readonly<Record<string, readonly number[]>>): Promise<void> {
+    for (const [key, dims] of Object.entries(sizes)) {
+      const known = this.#values.get(key)
+      if (known) (known.data as Float32Array).fill(0)
+      else this.#values.set(key, this.#tensor({ dtype: 'float32', dims, data: new Float32Array(sizeOf(dims)) }))
+    }
     return Promise.resolve()
   }
 

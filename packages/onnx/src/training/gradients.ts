@@ -1,5 +1,5 @@
 import type { Tensor } from '@dual-encoder/core'
-import { type LoadedModel, MemoMap, sizeOf, tensor, type Weights } from '@dual-encoder/core/backend'
+import { atOnce, type LoadedModel, MemoMap, sizeOf, tensor, type Weights } from '@dual-encoder/core/backend'
 import { Tape } from '@dual-encoder/core/training'
 import { GraphBuilder } from '../graph/builder'
 import type { Kernels } from '../graph/kernels'
@@ -33,7 +33,7 @@ function gradientGraph(
   const ops = new OnnxOps(graph, dataOf, kernels)
   const wanted = new Set(names)
   const tape = new Tape<OnnxValue>(ops, (name) => wanted.has(name), { recompute })
-  const value = writeLoss(ops, tape, model, sides, { loss })
+  const value = atOnce(writeLoss(ops, tape, model, sides, { loss }))
   const { params } = tape.gradients([[value, ops.scalar(1)]])
   const outputs = [['loss', value.value] as const, ...[...params].map(([name, x]) => [outputOf(name), x] as const)]
   return graph.build(new Map(outputs.map(([name, x]) => [name, { value: ops.shaped(x), dims: x.dims }])))

@@ -1,5 +1,13 @@
 import type { Tensor } from '@dual-encoder/core'
-import { encoderInputs, type EncoderSpec, snakeCase } from '@dual-encoder/core/backend'
+import {
+  breathing,
+  copying,
+  encoderInputs,
+  type EncoderSpec,
+  float32Of,
+  type Pieces,
+  snakeCase,
+} from '@dual-encoder/core/backend'
 import {
   dropoutFactors,
   type DropoutOf,
@@ -36,17 +44,15 @@ export interface Dropped {
 }
 
 /** The factors of each dropout, drawn from a seed. */
-export const factorsOf = (dropped: readonly Dropped[], seed: number, firstRow = 0): Record<string, Plain> =>
-  Object.fromEntries(
-    dropped.map(({ name, of, index, dims, rate, tokens, firstRow: first }) => [
-      name,
-      {
-        dims,
-        dtype: 'float32',
-        data: dropoutFactors({ seed, of, index, firstRow: firstRow + first }, dims, rate, tokens),
-      },
-    ]),
-  )
+export function* factorsOf(dropped: readonly Dropped[], seed: number, firstRow = 0): Pieces<Record<string, Plain>> {
+  const factors: Record<string, Plain> = {}
+  for (const { name, of, index, dims, rate, tokens, firstRow: first } of dropped) {
+    const data = dropoutFactors({ seed, of, index, firstRow: firstRow + first }, dims, rate, tokens)
+    factors[name] = { dims, dtype: 'float32', data }
+    yield
+  }
+  return factors
+}
 
 export const EMBEDS = { text: 'text_embeds', vision: 'image_embeds' } as const
 
@@ -76,6 +82,12 @@ export const writeBeside = (ops: OnnxOps, beside: Beside): Beside<Traced<OnnxVal
   )
 
 export const plainOf = ({ dims, dtype, data }: Tensor): Plain => ({ dims, dtype, data: data as Float32Array })
+
+/** A copy, which the engine may have. */
+export async function ownOf(x: Tensor): Promise<Plain> {
+  const values = float32Of({ ...x, dtype: 'float32' } as Tensor)
+  return { dims: x.dims, dtype: 'float32', data: await breathing(copying(new Float32Array(values.length), values)) }
+}
 
 export const numberInputs = (numbers: Readonly<Record<string, number>>): Record<string, Plain> =>
   Object.fromEntries(
@@ -121,34 +133,38 @@ const drawAsInputs =
   }
 
 /** The loss of matching rows on a tape over a graph, for batches of these sizes. */
-export function writeLoss(
+export function* writeLoss(
   ops: OnnxOps,
   tape: Tape<OnnxValue>,
   model: ObjectiveModel,
   sides: Sides,
   { beside = {}, dropped, ...objective }: Objective<OnnxValue> & { beside?: Beside; dropped?: Dropped[] },
-): Traced<OnnxValue> {
-  const embeds = (encoder: EncoderSpec, side: Side<Tensor>) => ({
-    embeds: writeEmbeds(ops, tape, encoder, side, dropped),
-  })
-  const [texts, images] = [embeds(model.text, sides.texts), embeds(model.vision, sides.images)]
+): Pieces<Traced<OnnxValue>> {
+  const texts = { embeds: yield* writeEmbeds(ops, tape, model.text, sides.texts, dropped) }
+  const images = { embeds: yield* writeEmbeds(ops, tape, model.vision, sides.images, dropped) }
   return lossOnTape(tape, model, { texts, images }, writeBeside(ops, beside), objective)
 }
 
 /** Embeddings of one side on a tape over a graph. */
-export function writeEmbeds(
+export function* writeEmbeds(
   ops: OnnxOps,
   tape: Tape<OnnxValue>,
   encoder: EncoderSpec,
   side: Side<Tensor>,
   dropped: Dropped[] | undefined,
-): Traced<OnnxValue> {
+): Pieces<Traced<OnnxValue>> {
   const written = writeSide(ops, encoder, side)
   const parts = ops.onProcessor ? partsOf(encoder, side) : []
-  if (parts.length < 2) return embedsOnTape(tape, encoder, written, dropped && drawAsInputs(ops, dropped))
-  const embeds = parts.map(([start, end]) => {
+  if (parts.length < 2) {
+    yield
+    return embedsOnTape(tape, encoder, written, dropped && drawAsInputs(ops, dropped))
+  }
+  const embeds: Traced<OnnxValue>[] = []
+  for (const [start, end] of parts) {
+    yield
     const rows = eachOfRows(encoder, written, ({ value }) => ({ value: ops.slice(value, 0, start, end) }))
-    return embedsOnTape(tape, encoder, rows, dropped && drawAsInputs(ops, dropped, start))
-  })
+    embeds.push(embedsOnTape(tape, encoder, rows, dropped && drawAsInputs(ops, dropped, start)))
+  }
+  yield
   return tape.concat(embeds, 0)
 }

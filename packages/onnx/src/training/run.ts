@@ -1,11 +1,11 @@
 import type { TargetLike, Tensor } from '@dual-encoder/core'
 import {
   BackendError,
-  float32Of,
+  breathing,
   joinRows,
   type LoadedModel,
   MemoMap,
-  sizeOf,
+  type Pieces,
   tensor,
   type Weights,
 } from '@dual-encoder/core/backend'
@@ -37,6 +37,7 @@ import {
   namedBeside,
   namedInputs,
   numberInputs,
+  ownOf,
   plainOf,
   shapeKey,
   type Sides,
@@ -165,7 +166,7 @@ export class OnnxTraining implements TrainingRun {
       return joinRows(parts)
     }
     const [text, vision] = [await embed('text', sides.texts), await embed('vision', sides.images)]
-    await store.zero(this.plan.trained.map(gradKey))
+    await store.zero(this.#shapesOf(gradKey))
     const lossInputs = {
       ...namedInputs('text', { embeds: text }),
       ...namedInputs('vision', { embeds: vision }),
@@ -218,35 +219,35 @@ export class OnnxTraining implements TrainingRun {
     for (const name of plan.trained) {
       const value = plan.initial?.get(name) ?? (await weights.get(name)?.read())
       if (!value) throw new BackendError('no-weight', `There is no weight "${name}".`)
-      const dims = this.#shapes.get(name) ?? value.dims
-      const values = float32Of({ ...value, dtype: 'float32' } as Tensor)
-      const like = (of: Float32Array): Plain => ({ dims, dtype: 'float32', data: of })
-      const zeros = () => like(new Float32Array(sizeOf(dims)))
-      const kept = [...slots, 'gradient'].map((slot) => [
-        slotKey(slot, name),
-        likeParams.includes(slot) ? like(values.slice()) : zeros(),
-      ])
-      await store.put({ [name]: like(values.slice()), ...(Object.fromEntries(kept) as Record<string, Plain>) })
+      for (const key of [name, ...likeParams.map((slot) => slotKey(slot, name))])
+        await store.put({ [key]: await ownOf({ ...value, dims: this.#shapes.get(name) ?? value.dims }) })
     }
+    for (const slot of [...slots.filter((one) => !likeParams.includes(one)), 'gradient'])
+      await store.zero(this.#shapesOf((name) => slotKey(slot, name)))
     return store
   }
 
-  #open(key: string, seed: number | undefined, write: (context: GraphContext) => StepGraph): Promise<Opened> {
+  /** Of what is kept of each parameter, by key. */
+  #shapesOf(keyOf: (name: string) => string): Record<string, readonly number[]> {
+    return Object.fromEntries(this.plan.trained.map((name) => [keyOf(name), this.#shapes.get(name) ?? []]))
+  }
+
+  #open(key: string, seed: number | undefined, write: (context: GraphContext) => Pieces<StepGraph>): Promise<Opened> {
     const drops = seed !== undefined
     const name = `${key}${drops ? ' dropping' : ''}`
     this.#used.add(name)
     return this.#opened.get(name, () => this.#create(name, drops, write))
   }
 
-  async #create(name: string, drops: boolean, write: (context: GraphContext) => StepGraph): Promise<Opened> {
+  async #create(name: string, drops: boolean, write: (context: GraphContext) => Pieces<StepGraph>): Promise<Opened> {
     const { model, weights, plan, options } = this
     const leastUsed = this.#opened.dropBeyond(Math.max(MAX_GRAPHS, this.#used.size) - 1)
     const store = await this.#prepared()
     for (const old of await Promise.all(leastUsed)) await store.close(old.name)
     const locked = [...weights.values()].filter((entry) => !plan.trained.includes(entry.name))
     let graph: StepGraph | undefined
-    const parts = await sessionParts(locked, weights, options, (dataOf, kernels) => {
-      graph = write({ model, plan, shapes: this.#shapes, dataOf, kernels, drops })
+    const parts = await sessionParts(locked, weights, options, async (dataOf, kernels) => {
+      graph = await breathing(write({ model, plan, shapes: this.#shapes, dataOf, kernels, drops }))
       return graph.model
     })
     try {
@@ -272,7 +273,7 @@ export class OnnxTraining implements TrainingRun {
     const { name, inputs, outputs, readOnce, parts } = opened
     const drawn = this.#drawn?.of === opened && this.#drawn.seed === seed && firstRow === 0 ? this.#drawn : undefined
     this.#drawn = undefined
-    const factors = drawn?.factors ?? factorsOf(opened.dropped, seed, firstRow)
+    const factors = drawn?.factors ?? (await breathing(factorsOf(opened.dropped, seed, firstRow)))
     const all: Readonly<Record<string, Plain>> = { ...given, ...factors }
     const keyOf = (input: string) => (slot !== undefined && trained.has(input) ? slotKey(slot, input) : input)
     const keptOf = (input: string): Kept => parts.get(input) ?? { key: keyOf(input) }
@@ -295,8 +296,12 @@ export class OnnxTraining implements TrainingRun {
       .catch((cause: unknown) => {
         throw new BackendError('engine-failed', `ONNX Runtime failed: ${(cause as Error).message}`, { cause })
       })
-    if (next !== undefined) this.#drawn = { of: opened, seed: next, factors: factorsOf(opened.dropped, next) }
-    return running
+    const [results] = await Promise.all([running, next === undefined ? undefined : this.#draw(opened, next)])
+    return results
+  }
+
+  async #draw(of: Opened, seed: number): Promise<void> {
+    this.#drawn = { of, seed, factors: await breathing(factorsOf(of.dropped, seed)) }
   }
 
   async state(): Promise<TrainingState> {
@@ -315,10 +320,11 @@ export class OnnxTraining implements TrainingRun {
 
   async restore({ params, slots }: TrainingState): Promise<void> {
     const store = await this.#prepared()
-    const values = (given: ReadonlyMap<string, Tensor>, keyOf: (name: string) => string) =>
-      Object.fromEntries([...given].map(([name, x]) => [keyOf(name), { ...plainOf(x), data: float32Of(x).slice() }]))
-    await store.put(values(params, (name) => name))
-    for (const [slot, given] of slots) await store.put(values(given, (name) => slotKey(slot, name)))
+    const put = async (given: ReadonlyMap<string, Tensor>, keyOf: (name: string) => string) => {
+      for (const [name, x] of given) await store.put({ [keyOf(name)]: await ownOf(x) })
+    }
+    await put(params, (name) => name)
+    for (const [slot, given] of slots) await put(given, (name) => slotKey(slot, name))
   }
 
   async savePretrained(target: TargetLike, slot?: string): Promise<void> {

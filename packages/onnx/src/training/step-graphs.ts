@@ -1,5 +1,5 @@
 import type { Tensor } from '@dual-encoder/core'
-import { type Param, sizeOf } from '@dual-encoder/core/backend'
+import { type Param, type Pieces, sizeOf } from '@dual-encoder/core/backend'
 import {
   type DropoutOf,
   lossOfRows,
@@ -11,7 +11,7 @@ import {
 } from '@dual-encoder/core/training'
 import { GraphBuilder } from '../graph/builder'
 import type { Kernels } from '../graph/kernels'
-import { withoutLastCopies, withUnread } from '../graph/outputs'
+import { leavingOutLastCopies, withUnread } from '../graph/outputs'
 import type { ModelProto } from '../graph/proto'
 import { OnnxOps } from '../ops'
 import type { OnnxValue, ParamData } from '../primitives'
@@ -100,14 +100,15 @@ class Writer {
     this.#outputs.set(name, value)
   }
   /** Gradients added to those that the graph is given. */
-  accumulate(gradients: ReadonlyMap<string, OnnxValue>): void {
+  *accumulate(gradients: ReadonlyMap<string, OnnxValue>): Pieces<void> {
     for (const [name, gradient] of gradients) {
       const sum = this.ops.input(gradKey(name), 'float32', this.context.shapes.get(name) ?? [])
       this.output(nextOf(gradKey(name)), this.ops.add(sum, gradient))
+      yield
     }
   }
   /** The rule's update by these gradients. A parameter without one stays as it is. */
-  update(gradients: ReadonlyMap<string, OnnxValue>): void {
+  *update(gradients: ReadonlyMap<string, OnnxValue>): Pieces<void> {
     const { ops, context } = this
     const { rule } = context.plan
     const numbers = Object.fromEntries(rule.numbers.map((name) => [name, ops.input(`number.${name}`, 'float32', [])]))
@@ -127,6 +128,7 @@ class Writer {
         this.output(nextOf(partName({ key: name, rows })), param)
         for (const [slot, value] of Object.entries(state))
           this.output(nextOf(partName({ key: slotKey(slot, name), rows })), value)
+        yield
       }
   }
   /** What is kept, of the shape of a parameter, as an input. */
@@ -137,39 +139,40 @@ class Writer {
     const dims = size === undefined ? [] : [rows ? rows[1] - rows[0] : size, ...others]
     return this.ops.input(partName(kept), 'float32', dims)
   }
-  finish(): StepGraph {
+  *finish(): Pieces<StepGraph> {
     const outputs = [...this.#outputs].map(([name, x]) => [name, { value: this.ops.shaped(x), dims: x.dims }] as const)
-    const model = withUnread(withoutLastCopies(this.graph.build(new Map(outputs))))
-    return { model, dropped: this.dropped, parts: this.#parts }
+    const model = yield* leavingOutLastCopies(yield* this.graph.building(new Map(outputs)))
+    return { model: withUnread(model), dropped: this.dropped, parts: this.#parts }
   }
 }
 
 /** A whole step: loss, gradients, update. */
-export function wholeStep(context: GraphContext, sides: Sides, beside: Beside): StepGraph {
+export function* wholeStep(context: GraphContext, sides: Sides, beside: Beside): Pieces<StepGraph> {
   const writer = new Writer('step', context)
   const { tape, ops } = writer
-  const loss = writeLoss(ops, tape, context.model, sides, { ...writer.objective, beside, dropped: writer.drops })
+  const loss = yield* writeLoss(ops, tape, context.model, sides, { ...writer.objective, beside, dropped: writer.drops })
   writer.output('loss', loss.value)
   writer.outputScale()
-  writer.update(tape.gradients([[loss, ops.scalar(1)]]).params)
-  return writer.finish()
+  const { params } = yield* tape.gradientPieces([[loss, ops.scalar(1)]])
+  yield* writer.update(params)
+  return yield* writer.finish()
 }
 
 /** Embeddings of a chunk, dropped from as in the step. */
-export function chunkEmbeds(context: GraphContext, kind: DropoutOf, side: Side<Tensor>): StepGraph {
+export function* chunkEmbeds(context: GraphContext, kind: DropoutOf, side: Side<Tensor>): Pieces<StepGraph> {
   const writer = new Writer('embeds', context)
   const encoder = context.model[kind]
-  const embeds = writeEmbeds(writer.ops, writer.tape, encoder, side, writer.drops)
+  const embeds = yield* writeEmbeds(writer.ops, writer.tape, encoder, side, writer.drops)
   writer.output('embeds', embeds.value)
-  return writer.finish()
+  return yield* writer.finish()
 }
 
 /** The loss of all embeddings, its gradient by them, and that of the logit's parameters. */
-export function embedsLoss(
+export function* embedsLoss(
   context: GraphContext,
   dims: Readonly<Record<DropoutOf, readonly number[]>>,
   beside: Beside,
-): StepGraph {
+): Pieces<StepGraph> {
   const writer = new Writer('loss', context)
   const { tape, ops } = writer
   const leaf = (kind: DropoutOf) => tape.leaf(ops.input(EMBEDS[kind], 'float32', dims[kind]))
@@ -177,37 +180,38 @@ export function embedsLoss(
   const [text, image] = leaves
   const rows = { ...writeBeside(ops, beside), text, image }
   const loss = lossOfRows(tape, context.model.config, rows, writer.objective)
-  const { params, leaves: found } = tape.gradients([[loss, ops.scalar(1)]], leaves)
+  const { params, leaves: found } = yield* tape.gradientPieces([[loss, ops.scalar(1)]], leaves)
   writer.output('loss', loss.value)
   writer.outputScale()
   writer.output('text', found[0] as OnnxValue)
   writer.output('vision', found[1] as OnnxValue)
-  writer.accumulate(params)
-  return writer.finish()
+  yield* writer.accumulate(params)
+  return yield* writer.finish()
 }
 
 /** The gradients of a chunk from those of its embeddings, added to what the graph is given. */
-export function chunkGradients(
+export function* chunkGradients(
   context: GraphContext,
   kind: DropoutOf,
   side: Side<Tensor>,
   dims: readonly number[],
-): StepGraph {
+): Pieces<StepGraph> {
   const writer = new Writer('gradients', context)
   const { tape, ops } = writer
   const encoder = context.model[kind]
-  const embeds = writeEmbeds(ops, tape, encoder, side, writer.drops)
-  writer.accumulate(tape.gradients([[embeds, ops.input('upstream', 'float32', dims)]]).params)
-  return writer.finish()
+  const embeds = yield* writeEmbeds(ops, tape, encoder, side, writer.drops)
+  const { params } = yield* tape.gradientPieces([[embeds, ops.input('upstream', 'float32', dims)]])
+  yield* writer.accumulate(params)
+  return yield* writer.finish()
 }
 
 /** The update by gradients that were added up. */
-export function updateStep(context: GraphContext): StepGraph {
+export function* updateStep(context: GraphContext): Pieces<StepGraph> {
   const writer = new Writer('update', context)
   const gradients = context.plan.trained.map((name): [string, OnnxValue] => [
     name,
     writer.ops.input(gradKey(name), 'float32', context.shapes.get(name) ?? []),
   ])
-  writer.update(new Map(gradients))
-  return writer.finish()
+  yield* writer.update(new Map(gradients))
+  return yield* writer.finish()
 }

@@ -1,4 +1,5 @@
 import type { RawImage } from '@dual-encoder/core'
+import { atOnce, type Pieces } from '@dual-encoder/core/backend'
 import { Random } from '../random'
 
 /** Changes a picture in a way that chance decides; gives another, or the same as it is. */
@@ -8,12 +9,19 @@ export type Augmentation = (image: RawImage, random: Random) => RawImage
  * A picture through augmentations. What they do is decided by seed, epoch, sample and their place in the list alone,
  * whichever thread does it, and whether or not it was done before.
  */
-export function augmented(
+export const augmented = (...given: Parameters<typeof augmenting>): RawImage => atOnce(augmenting(...given))
+
+export function* augmenting(
   image: RawImage,
   augmentations: readonly Augmentation[],
   { seed, epoch, sample }: { readonly seed: number; readonly epoch: number; readonly sample: number },
-): RawImage {
-  return augmentations.reduce((current, augment, i) => augment(current, new Random(seed, epoch, sample, i)), image)
+): Pieces<RawImage> {
+  let current = image
+  for (const [i, augment] of augmentations.entries()) {
+    yield
+    current = augment(current, new Random(seed, epoch, sample, i))
+  }
+  return current
 }
 
 /** One in so many times, by chance. */

@@ -1,6 +1,7 @@
 import { loadImage, OptionError, type RawImage, type Tensor, tensor } from '@dual-encoder/core'
+import { breathing } from '@dual-encoder/core/backend'
 import type { CutAt, TrainingInputs } from '@dual-encoder/core/training'
-import { augmented, type Augmentation } from '../augment/augment'
+import { type Augmentation, augmenting } from '../augment/augment'
 import { captionsOf, type IndexedData, type Sample } from '../data/sample'
 import { type BatchProcessor, imageOf, type Side, textsOf, type Taken, tokensOf } from '../data/sides'
 import type { Folder } from '../files'
@@ -130,7 +131,7 @@ export async function cachedPictures(
                 const sample = await data.get(number)
                 if (sample.pooled) return pooledRow(sample, at, size)
                 const image = await loadImage(imageOf(sample))
-                return augmented(image, augment, { seed, epoch: row % views, sample: number })
+                return await breathing(augmenting(image, augment, { seed, epoch: row % views, sample: number }))
               } catch (error) {
                 return error as Error
               }

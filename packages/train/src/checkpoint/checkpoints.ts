@@ -5,9 +5,8 @@ import {
   OptionError,
   readSafetensors,
   type Tensor,
-  writeSafetensors,
 } from '@dual-encoder/core'
-import { readJson, type Target } from '@dual-encoder/core/backend'
+import { readJson, safetensorsOf, type Target } from '@dual-encoder/core/backend'
 import { type Folder, folderOf, jsonBytes, targetWithin } from '../files'
 
 export interface CheckpointParts {
@@ -66,7 +65,7 @@ export class Checkpoints {
     try {
       const within = targetWithin(target, name)
       await save(within)
-      await within.write('trainer.safetensors', [writeSafetensors(tensors)])
+      await within.write('trainer.safetensors', safetensorsOf(tensors))
       await within.write('trainer.json', [jsonBytes({ step, state })])
     } catch (error) {
       // One of this name that is known already was overwritten in part, file by file: each of them is whole.

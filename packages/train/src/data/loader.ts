@@ -1,5 +1,5 @@
 import { InputError, OptionError } from '@dual-encoder/core'
-import { checkOptions } from '@dual-encoder/core/backend'
+import { breathe, checkOptions } from '@dual-encoder/core/backend'
 import type { Augmentation } from '../augment/augment'
 import { positivesOf } from '../positives'
 import { mix, Random } from '../random'
@@ -247,6 +247,7 @@ export class DataLoader<I = ProcessedInputs> implements AsyncIterable<Batch<I>> 
     const { seed = 0 } = this.#options
     const { images, texts } = this.#sides
     const key = sample.key ?? `sample ${number}`
+    await breathe()
     try {
       const captions = captionsOf(sample).filter((caption) => caption.trim() !== '')
       if (captions.length === 0) throw new InputError('empty-caption', `${key} has no caption.`)

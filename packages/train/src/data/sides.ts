@@ -1,6 +1,7 @@
 import { InputError, loadImage, type RawImage, type Tensor } from '@dual-encoder/core'
+import { breathing } from '@dual-encoder/core/backend'
 import type { TrainingInputs } from '@dual-encoder/core/training'
-import { type Augmentation, augmented } from '../augment/augment'
+import { type Augmentation, augmenting } from '../augment/augment'
 import type { Sample } from './sample'
 
 /**
@@ -47,8 +48,10 @@ export const pictures = (
   processor: BatchProcessor,
   augment: readonly Augmentation[] = [],
 ): Side<RawImage, { pixelValues: Tensor<'float32'> }> => ({
-  prepare: async ({ sample, number, epoch, seed }) =>
-    augmented(await loadImage(imageOf(sample)), augment, { seed, epoch, sample: number }),
+  prepare: async ({ sample, number, epoch, seed }) => {
+    const image = await loadImage(imageOf(sample))
+    return breathing(augmenting(image, augment, { seed, epoch, sample: number }))
+  },
   async batch(_, images) {
     const { pixelValues } = (await processor({ images })) as ProcessedInputs
     return { pixelValues }

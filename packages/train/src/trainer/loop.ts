@@ -1,10 +1,10 @@
 import { BackendError, modelCard, tensor } from '@dual-encoder/core'
-import { printWarning } from '@dual-encoder/core/backend'
+import { breathing, printWarning } from '@dual-encoder/core/backend'
 import { stepSeed, type TrainingInputs, type TrainingRun } from '@dual-encoder/core/training'
 import type { Checkpoints, LoadedCheckpoint } from '../checkpoint/checkpoints'
 import type { Batch, DataLoader } from '../data/loader'
 import { folderOf, targetOf } from '../files'
-import { averageWeights } from '../optimizers/average'
+import { averaging } from '../optimizers/average'
 import { LossWatch } from './divergence'
 import type { Evaluation } from './evaluate'
 import type { RunLog } from './log'
@@ -155,7 +155,7 @@ export class Loop {
     if (best) await run.restore(this.#stateOf(best))
     else if (last.length > 0) {
       const states = last.map((one) => this.#stateOf(one))
-      await run.restore({ ...states.at(-1)!, params: averageWeights(states.map(({ params }) => params)) })
+      await run.restore({ ...states.at(-1)!, params: await breathing(averaging(states.map(({ params }) => params))) })
     }
     await run.savePretrained(target, slot)
     await (processor as { savePretrained?: (to: unknown) => Promise<void> }).savePretrained?.(target)

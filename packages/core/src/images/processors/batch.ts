@@ -1,5 +1,6 @@
 import { InputError, OptionError } from '../../base/errors'
 import { tensor, type Tensor } from '../../base/tensor'
+import { breathe } from '../../platform/breathe'
 import { checkPixels } from '../limits'
 import type { Planes } from '../workers/planes'
 import type { Task } from './prepare'
@@ -11,7 +12,11 @@ export interface Row {
 }
 
 /** `[N, 3, H, W]` from images of one size, or padded at the right and bottom with zeros. */
-export function stack(rows: readonly Row[], { settings, maxPixels }: Task, out?: Float32Array): Tensor<'float32'> {
+export async function stack(
+  rows: readonly Row[],
+  { settings, maxPixels }: Task,
+  out?: Float32Array,
+): Promise<Tensor<'float32'>> {
   const first = rows[0]?.planes
   let height = first?.height ?? 0
   let width = first?.width ?? 0
@@ -43,9 +48,10 @@ export function stack(rows: readonly Row[], { settings, maxPixels }: Task, out?:
   if (!out && rows.length === 1 && first?.data.length === total) return tensor(first.data, dims, 'float32')
   const data = out ? out.subarray(0, total) : new Float32Array(total)
   if (out && settings.pad) data.fill(0)
-  rows.forEach(({ planes }, row) =>
-    writeRow(planes, data.subarray(row * perImage, (row + 1) * perImage), height, width),
-  )
+  for (const [row, { planes }] of rows.entries()) {
+    writeRow(planes, data.subarray(row * perImage, (row + 1) * perImage), height, width)
+    await breathe()
+  }
   return tensor(data, dims, 'float32')
 }
 

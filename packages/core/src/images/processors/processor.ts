@@ -215,7 +215,7 @@ export class ImageProcessor
       }
     })
     const rows = prepared.filter((row) => row !== undefined)
-    const pixelValues = stack(rows, task, out)
+    const pixelValues = await stack(rows, task, out)
     if (onError === 'throw') return { pixelValues }
     errors.sort((a, b) => a.index - b.index)
     return { pixelValues, indices: rows.map((row) => row.index), errors }

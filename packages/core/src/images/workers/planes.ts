@@ -1,5 +1,6 @@
 import { decoder } from '#decoder'
 
+import { breathe } from '../../platform/breathe'
 import type { RawImage } from '../raw-image'
 import type { Task } from '../processors/prepare'
 import { runJob, type Planes } from './job'
@@ -14,5 +15,7 @@ export { workersStarted } from './pool'
  */
 export async function planesOf(source: Uint8Array | RawImage, task: Task): Promise<Planes> {
   const planes = source instanceof Uint8Array ? await runOnWorker(source, task) : undefined
-  return planes ?? runJob(source, task, decoder.decodeImage)
+  if (planes) return planes
+  await breathe()
+  return runJob(source, task, decoder.decodeImage)
 }

@@ -1,10 +1,14 @@
 import { ConfigError } from '../../base/errors'
 import type { Tensor } from '../../base/tensor'
 import { Sha256 } from '../../files/hub/sha256'
+import { breathe } from '../../platform/breathe'
 import type { Weights } from '../../weights/entry'
 import { type Batch, ENCODER_NAMES, type EncoderRunner, type EncoderSpec, type EncodeRequest } from '../encoder'
 import { encoderLayers } from '../parameters'
 import { sideOf, type TrainingInputs } from './run'
+
+/** Bytes that are hashed at a time. */
+const HASHED = 2 ** 20
 
 /** Where a tower is cut for good: what enters a layer (from 0 on), or its pooled output. */
 export type CutAt = number | 'pooled'
@@ -47,7 +51,11 @@ export class BelowCuts {
     const hash = new Sha256().update(new TextEncoder().encode(JSON.stringify(encoder.config)))
     for (const name of [...weights.keys()].filter(isBelow).sort()) {
       const { data } = await weights.get(name)!.read()
-      hash.update(new TextEncoder().encode(name)).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+      hash.update(new TextEncoder().encode(name))
+      for (let at = 0; at < data.byteLength; at += HASHED) {
+        hash.update(new Uint8Array(data.buffer, data.byteOffset + at, Math.min(HASHED, data.byteLength - at)))
+        await breathe()
+      }
     }
     return hash.hex()
   }

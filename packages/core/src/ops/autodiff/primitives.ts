@@ -1,3 +1,4 @@
+import { atOnce, type Pieces } from '../../base/pieces'
 import type { Tensor } from '../../base/tensor'
 import type { Activation } from '../activations'
 import { ComposedOps } from '../composed'
@@ -7,6 +8,11 @@ import { LayerMemory } from './recompute'
 import { type Edge, type Node, Record, type Traced } from './record'
 
 const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis)
+
+export interface Gradients<T> {
+  readonly params: Map<string, T>
+  readonly leaves: (T | undefined)[]
+}
 
 /** Primitives that compute on other ops and note how: one rule for each, written in ops. Sizes are numbers. */
 export abstract class TracedPrimitives<T> extends ComposedOps<Traced<T>> {
@@ -47,8 +53,14 @@ export abstract class TracedPrimitives<T> extends ComposedOps<Traced<T>> {
   gradients(
     ends: readonly (readonly [value: Traced<T>, gradient: T])[],
     leaves: readonly Traced<T>[] = [],
-  ): { readonly params: Map<string, T>; readonly leaves: (T | undefined)[] } {
-    const found = this.#record.backward(this.ops, ends, (layer, gradient) => this.memory?.enter(layer, gradient))
+  ): Gradients<T> {
+    return atOnce(this.gradientPieces(ends, leaves))
+  }
+  *gradientPieces(
+    ends: readonly (readonly [value: Traced<T>, gradient: T])[],
+    leaves: readonly Traced<T>[] = [],
+  ): Pieces<Gradients<T>> {
+    const found = yield* this.#record.backward(this.ops, ends, (layer, gradient) => this.memory?.enter(layer, gradient))
     const params = [...this.#params].flatMap(([name, { traced }]): [string, T][] => {
       const gradient = found.get(traced.node)
       return gradient === undefined ? [] : [[name, gradient]]

@@ -1,3 +1,4 @@
+import type { Pieces } from '../../base/pieces'
 import type { Primitives } from '../ops'
 
 /** A value, and where its gradient goes; no `node` where none is wanted behind it. */
@@ -38,11 +39,11 @@ export class Record<T> {
   }
 
   /** The gradients of all nodes from those of the last. `enter` hears of each layer before its first gradient. */
-  backward(
+  *backward(
     ops: Primitives<T>,
     ends: readonly (readonly [Traced<T>, T])[],
     enter?: (layer: number, gradient: T) => void,
-  ): ReadonlyMap<Node<T>, T> {
+  ): Pieces<ReadonlyMap<Node<T>, T>> {
     let layer = 0
     const gradients = new Map<Node<T>, T>()
     const give = (node: Node<T>, gradient: T): void => {
@@ -55,6 +56,7 @@ export class Record<T> {
       if (gradient === undefined) continue
       if (node.layer !== layer && node.edges.length > 0) enter?.((layer = node.layer), gradient)
       for (const { to, pull } of node.edges) give(to, pull(gradient))
+      yield
     }
     return gradients
   }

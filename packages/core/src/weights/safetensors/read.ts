@@ -1,5 +1,6 @@
 import { CheckpointError, SourceError } from '../../base/errors'
 import type { Tensor } from '../../base/tensor'
+import { breathe } from '../../platform/breathe'
 import { readEntries } from '../read-entries'
 import { openSource } from '../../files/source'
 import type { Source } from '../../files/types'
@@ -95,6 +96,7 @@ export async function readSafetensors(source: string | URL | Uint8Array): Promis
   const fetched = entries.some(({ location }) => location?.local) ? undefined : await readEntries(entries)
   for (const entry of entries) {
     const bytes = fetched?.get(entry.name)
+    await breathe()
     tensors.set(entry.name, bytes ? decode(bytes, entry.storage, entry.shape) : await entry.read())
   }
   return tensors

@@ -84,15 +84,24 @@ function storageOf(name: string, { dtype }: Tensor): StorageType {
   throw new InputError('tensor-dtype', `${name}: dtype is ${JSON.stringify(dtype)}. Should be one of: ${allowed}.`)
 }
 
+const writable = (pairs: Iterable<readonly [string, Tensor]>) =>
+  Array.from(pairs, ([name, value]) => ({
+    name,
+    shape: value.dims,
+    storage: storageOf(name, value),
+    read: () => value,
+  }))
+
+/** A safetensors file piece by piece, of tensors that are in memory. */
+export const safetensorsOf = (tensors: Iterable<readonly [string, Tensor]>): AsyncGenerator<Uint8Array> =>
+  safetensorsChunks(writable(tensors), {})
+
 /** A whole safetensors file in memory. @throws InputError for an unknown dtype, CheckpointError for names that repeat, or dims that do not fit the data. */
 export function writeSafetensors(
   tensors: Iterable<readonly [string, Tensor]> | Readonly<Record<string, Tensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const pairs = isIterable<readonly [string, Tensor]>(tensors) ? [...tensors] : Object.entries(tensors)
-  const ordered = inOrder(
-    pairs.map(([name, value]) => ({ name, shape: value.dims, storage: storageOf(name, value), read: () => value })),
-  )
+  const ordered = inOrder(writable(isIterable<readonly [string, Tensor]>(tensors) ? tensors : Object.entries(tensors)))
   const header = headerBytes(ordered, metadata)
   const bytes = new Uint8Array(ordered.reduce((size, entry) => size + sizeInFile(entry), header.length))
   bytes.set(header)

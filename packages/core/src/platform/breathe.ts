@@ -1,0 +1,29 @@
+import { platform } from '#platform'
+import type { Pieces } from '../base/pieces'
+
+/** Milliseconds that work keeps the thread before timers, messages and aborts have their turn. */
+const BREATH = 8
+
+/** When the work that goes on got the thread. */
+let since = 0
+let queue = Promise.resolve()
+
+const isLong = (): boolean => performance.now() - since >= BREATH
+const turn = (): Promise<void> => platform.turn().then(() => void (since = performance.now()))
+
+/**
+ * Lets what waits on this thread have its turn, where work has gone on for a while. Of many that ask at once one goes on
+ * in each turn: together they would keep the thread as long as without.
+ */
+export async function breathe(): Promise<void> {
+  if (isLong()) await (queue = queue.then(turn))
+}
+
+/** Does work that may pause, with breaths between its pieces. */
+export async function breathing<R>(pieces: Pieces<R>): Promise<R> {
+  for (;;) {
+    const { done, value } = pieces.next()
+    if (done) return value
+    if (isLong()) await breathe()
+  }
+}
