@@ -105,8 +105,12 @@ describe('caches', () => {
     expect(folders).toHaveLength(3)
     const { of } = JSON.parse(await readFile(join(folder, folders[0]!, '000000.json'), 'utf8')) as { of: string[] }
     expect(of).toHaveLength(3 * data.length)
-    // Another picture at the same place.
     const below = vi.spyOn(model, 'outputBelow')
+    // Runs of other seeds share what is of one.
+    await lossesOf({ rules, ...flips, seed: 5, cache: { ...flips.cache, seed: 0 } })
+    expect(below.mock.calls).toHaveLength(1)
+    // Another picture at the same place.
+    below.mockClear()
     await lossesOf({ rules, ...flips, data: [...data.slice(1), data[0]!] })
     expect(below.mock.calls.length).toBeGreaterThan(1)
   })

@@ -44,6 +44,8 @@ export interface TrainerCache {
   readonly folder: Folder
   /** Views of each picture, each augmented by itself, of which an epoch takes one. Default: 1, and 4 with `augment`. */
   readonly views?: number
+  /** Of how views are augmented. Default: the run's. Given, runs of several seeds share what is cached. */
+  readonly seed?: number
 }
 
 export interface EvaluateOptions {

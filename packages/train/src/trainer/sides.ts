@@ -81,7 +81,7 @@ export async function trainingSides(
   const drop = patchDropout > 0 ? await dropOf(options, cuts.vision) : undefined
   const common = (kind: 'vision' | 'text') =>
     folder && cuts[kind] !== undefined
-      ? { model, processor, folder: folder.folder, at: cuts[kind], data: indexed(data), seed, use }
+      ? { model, processor, folder: folder.folder, at: cuts[kind], data: indexed(data), seed: folder.seed ?? seed, use }
       : undefined
   const [vision, text] = [common('vision'), common('text')]
   const views = folder?.views ?? (augment.length > 0 ? 4 : 1)
