@@ -1,6 +1,7 @@
 import { Tape } from '@dual-encoder/core/training'
 import ort from 'onnxruntime-node'
 import { expect, it } from 'vitest'
+import { LEAST, writeActivation } from './graph/activations'
 import { GraphBuilder } from './graph/builder'
 import { serialize } from './graph/proto'
 import type { Kernels } from './graph/kernels'
@@ -113,3 +114,19 @@ it.each([
     }
   },
 )
+
+it('knows what no value of an activation is below', async () => {
+  const graph = new GraphBuilder('activations')
+  const x = graph.input('x', 'float32', ['n'])
+  const names = Object.keys(LEAST) as (keyof typeof LEAST)[]
+  const outputs = names.map((name) => [name, { value: writeActivation(graph, x, name, 'cpu'), dims: ['n'] }] as const)
+  const session = await ort.InferenceSession.create(serialize(graph.build(new Map(outputs))), { logSeverityLevel: 3 })
+  const values = Float32Array.from({ length: 20000 }, (_, i) => i / 1000 - 10)
+  const found = await session.run({ x: new ort.Tensor('float32', values, [values.length]) })
+  for (const name of names) {
+    const lowest = (found[name]!.data as Float32Array).reduce((a, b) => Math.min(a, b))
+    expect(lowest, name).toBeGreaterThanOrEqual(LEAST[name]!)
+    expect(lowest, name).toBeLessThan(LEAST[name]! + 1e-3)
+  }
+  await session.release()
+})

@@ -10,7 +10,7 @@ import {
   sizeOf,
   tensor,
 } from '@dual-encoder/core/backend'
-import { writeActivation } from './graph/activations'
+import { LEAST, writeActivation } from './graph/activations'
 import { MICROSOFT } from './graph/builder'
 import { writeInt8Linear, writeInt8Rows } from './int8/linear'
 import type { Int8Layer, Int8Part } from './int8/weights'
@@ -58,10 +58,11 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     const activated = writeActivation(this.graph, product, activation, this.kernels)
     const scaled = scale ? this.graph.node('Mul', [activated, this.initializer(scale)]) : activated
     const dims = [...x.dims.slice(0, -1), end - start]
-    if (canBeFlat(dims)) return this.like(dims, scaled)
+    const least = scale ? undefined : LEAST[activation]
+    if (canBeFlat(dims)) return { ...this.like(dims, scaled), least }
     const leading = this.graph.node('Shape', [this.shaped(x)], { start: 0, end: -1 })
     const shape = this.graph.node('Concat', [leading, this.graph.ints([end - start])], { axis: 0 })
-    return { dims, shaped: this.graph.node('Reshape', [scaled, shape]) }
+    return { dims, shaped: this.graph.node('Reshape', [scaled, shape]), least }
   }
 
   #multiplied(x: OnnxValue, weight: Param, bias?: Param): string {
@@ -88,6 +89,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
         outputs: end - start,
         parts: parts.map(ofRows),
         bias: normed ? ofRows(normed.bias) : bias && this.initializer(bias),
+        least: x.least,
       },
     )
   }

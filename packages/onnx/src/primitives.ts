@@ -28,6 +28,8 @@ export interface OnnxValue {
   readonly root?: OnnxValue
   /** Of what a norm gave: the norm, and the rows that it was given. */
   readonly norm?: { readonly norm: Norm; readonly of: string }
+  /** What no value of it is below, where an activation says so. */
+  readonly least?: number
 }
 
 /** Where the bytes of a weight are, for an initializer; or that the graph is given it. */

@@ -65,3 +65,14 @@ const FUSED: Partial<Record<Activation, Write>> = {
 export function writeActivation(graph: GraphBuilder, x: string, name: Activation, kernels: Kernels): string {
   return ((kernels === 'standard' ? undefined : FUSED[name]) ?? STANDARD[name])(graph, x)
 }
+
+/** What no value of an activation is below, where that is near 0. */
+export const LEAST: Partial<Record<Activation, number>> = {
+  gelu: -0.17,
+  gelu_tanh: -0.1701,
+  quick_gelu: -0.1637,
+  silu: -0.2785,
+  relu: 0,
+  relu2: 0,
+  relu6: 0,
+}

@@ -19,6 +19,8 @@ interface Int8Product {
   /** Initializers of the layer's parts. */
   readonly parts: readonly string[]
   readonly bias?: string
+  /** No value of x is below it. */
+  readonly least?: number
 }
 
 /**
@@ -52,16 +54,25 @@ export function writeInt8Linear(graph: GraphBuilder, x: string, layer: Int8Produ
   return graph.node('MatMulNBits', given, attributes, MICROSOFT)
 }
 
-/** x = least + step * bytes in each row; what `least` adds is its product with the sums of the weight's rows. */
-function writeRows(graph: GraphBuilder, x: string, { parts, bias }: Int8Product): string {
+/**
+ * x = least + step * bytes in each row; what `least` adds is its product with the sums of the weight's rows. Where an
+ * activation says what is least it is the same for all rows, and so is what it adds.
+ */
+function writeRows(graph: GraphBuilder, x: string, { parts, bias, least: known }: Int8Product): string {
   const [values, scales, sums] = parts as [string, string, string]
   const alongRow = { axes: [-1], keepdims: 1 }
-  const least = graph.node('ReduceMin', [x], alongRow)
+  const least = known === undefined ? graph.node('ReduceMin', [x], alongRow) : graph.float(known)
   const range = graph.node('Sub', [graph.node('ReduceMax', [x], alongRow), least])
   const step = graph.node('Max', [graph.node('Mul', [range, graph.float(1 / LEVELS)]), graph.float(LEAST_STEP)])
   const steps = graph.node('Reshape', [step, graph.ints([-1])])
   const bytes = graph.node('QuantizeLinear', [graph.node('Sub', [x, least]), steps], { axis: 0 })
   const product = graph.node('MatMulIntegerToFloat', [bytes, values, graph.float(1), scales], {}, MICROSOFT)
-  const offsets = graph.node('Gemm', [least, sums, ...(bias === undefined ? [] : [bias])])
-  return graph.node('Add', [graph.node('Mul', [product, step]), offsets])
+  const scaled = graph.node('Mul', [product, step])
+  const same = known === undefined ? undefined : graph.node('Mul', [sums, least])
+  if (bias === undefined) return graph.node('Add', [scaled, same ?? graph.node('MatMul', [least, sums])])
+  if (same !== undefined) return graph.node('Add', [scaled, graph.node('Add', [same, bias])])
+  // Both in one product: a kernel that is given a bias first writes that to every row, on one thread.
+  const beside = graph.node('Pad', [least, graph.ints([0, 0, 0, 1]), graph.float(1)])
+  const rows = graph.node('Concat', [sums, graph.node('Reshape', [bias, graph.ints([1, -1])])], { axis: 0 })
+  return graph.node('Add', [scaled, graph.node('MatMul', [beside, rows])])
 }

@@ -36,3 +36,7 @@ export function measure(matrix: Matrix, x: Float32Array): Measures {
 /** What columns are multiplied by, and their gains divided, for each to be as far from its like in either. */
 export const balance = ({ largest }: Measures, gains: Float32Array): Float32Array =>
   gains.map((gain, i) => Math.sqrt(Math.max(Math.abs(gain), LEAST) / (largest[i] as number)))
+
+/** The same where all columns of the matrix count as alike, so that matrices behind one norm read the same of it. */
+export const evenly = (gains: Float32Array): Float32Array =>
+  gains.map((gain) => Math.sqrt(Math.max(Math.abs(gain), LEAST)))

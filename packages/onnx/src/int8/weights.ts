@@ -9,7 +9,7 @@ import {
   type Weights,
 } from '@dual-encoder/core/backend'
 import { blocksOf, rowsOf } from './forms'
-import { balance, measure } from './matrix'
+import { balance, evenly, measure } from './matrix'
 import type { Int8Form, Int8Plan } from './plan'
 import { storedMatrix } from './stored-matrix'
 
@@ -41,6 +41,10 @@ const [LEAST_BLOCK, LARGEST_BLOCK] = [16, 32]
 
 const STORAGE = { uint8: 'U8', int8: 'I8', float32: 'F32' } as const
 
+/** What is left to a norm of its gains. */
+const divided = (gains: Float32Array, factors: Float32Array): Float32Array =>
+  gains.map((gain, i) => gain / (factors[i] as number))
+
 const madeWeight = (
   weight: Pick<WeightEntry, 'name' | 'shape' | 'storage'>,
   made: NonNullable<WeightEntry['made']>,
@@ -58,7 +62,8 @@ const madeWeight = (
  * The int8 weights of one encoder, made when they are read. A norm's outlying channels would cost all others their
  * precision: its bias goes into the bias of the layer behind it, and its gain is shared out between activations and
  * weights, so that a channel is as far from its like in either (SmoothQuant's balance, arXiv 2211.10438, with the gain
- * in place of what calibration would measure).
+ * in place of what calibration would measure). Of `rows` the weights' own columns do not count (`evenly`): real towers lose
+ * less so, and layers behind one norm share its output as bytes.
  */
 export class Int8Weights {
   /** All that graphs read: the checkpoint's weights, and what was made of them. */
@@ -99,12 +104,28 @@ export class Int8Weights {
             part('scales', 'float32', [outputs]),
             part('sums', 'float32', [1, outputs]),
           ]
-    const normed = norm && { bias: part('bias', 'float32', [outputs]), gain: part('gain', 'float32', [inputs]) }
-    const all = normed ? [...parts, normed.bias, normed.gain] : parts
+    const inRows = form.form === 'rows'
+    const gain = norm && (inRows ? this.#evenGain(norm) : part('gain', 'float32', [inputs]))
+    const normed = gain && { bias: part('bias', 'float32', [outputs]), gain }
+    const all = normed ? [...parts, normed.bias, ...(inRows ? [] : [normed.gain])] : parts
     const by = this.#recipe(entry, form, bias, norm)
     for (const [index, { name, element, shape }] of all.entries())
       this.weights.set(name, madeWeight({ name, shape, storage: STORAGE[element] }, { by, index }))
     return { form, parts, normed }
+  }
+
+  /** One for all layers behind the norm. */
+  #evenGain({ weight }: Norm): Int8Part {
+    const entry = this.given.get(weight.name) as WeightEntry
+    const name = `${entry.name}.int8_even`
+    const { shape } = entry
+    const make = ([given]: readonly Tensor[]) => {
+      const gains = float32Of(given as Tensor)
+      return [tensor(divided(gains, evenly(gains)), shape)]
+    }
+    const made = { by: { of: [entry], make }, index: 0 }
+    this.weights.set(name, madeWeight({ name, shape, storage: STORAGE.float32 }, made))
+    return { name, element: 'float32', shape }
   }
 
   /** Of what a file holds in blocks that are no longer: those, read where they lie. */
@@ -154,10 +175,9 @@ export class Int8Weights {
       if (!gains) return rounded()
       const { outputs, inputs } = matrix
       const measures = measure(matrix, offsets ?? new Float32Array(inputs))
-      const factors = balance(measures, gains)
+      const factors = inRows ? evenly(gains) : balance(measures, gains)
       const added = Float32Array.from(measures.products, (product, row) => product + (own?.[row] ?? 0))
-      const shared = gains.map((gain, i) => gain / (factors[i] as number))
-      return [...rounded(factors), tensor(added, [outputs]), tensor(shared, [inputs])]
+      return [...rounded(factors), tensor(added, [outputs]), tensor(divided(gains, factors), [inputs])]
     }
     return { of: [...stored.of, ...beside.filter((found) => found !== undefined)], make }
   }
