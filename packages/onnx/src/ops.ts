@@ -14,7 +14,7 @@ import { LEAST, writeActivation } from './graph/activations'
 import { MICROSOFT } from './graph/builder'
 import { writeInt8Linear, writeInt8Rows } from './int8/linear'
 import type { Int8Layer, Int8Part } from './int8/weights'
-import { canBeFlat, OnnxPrimitives, type OnnxValue } from './primitives'
+import { canBeFlat, OnnxPrimitives, type MatMulOptions, type OnnxValue } from './primitives'
 
 /** What transformers adds to the scores of padding: the lowest float32. */
 const MASKED = -3.4028234663852886e38
@@ -24,8 +24,6 @@ const MANY_ROWS = 128
 
 /** Tokens of a batch from which on a layer that learns is written in more steps than the engine's one, each of them faster. */
 const MANY_TRAINED = 2048
-
-type MatMulOptions = { readonly transposeA?: boolean; readonly transposeB?: boolean }
 
 const sizeAt = (dims: readonly Dim[], axis: number): number => dims[axis] as number
 

@@ -32,6 +32,8 @@ export interface OnnxValue {
   readonly least?: number
 }
 
+export type MatMulOptions = { readonly transposeA?: boolean; readonly transposeB?: boolean }
+
 /** Where the bytes of a weight are, for an initializer; or that the graph is given it. */
 export type ParamData = (param: Param) => TensorProto['data'] | 'input'
 
@@ -184,11 +186,7 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
     return isFlat ? this.like(x.dims, y) : { dims: x.dims, shaped: y }
   }
 
-  matMul(
-    a: OnnxValue,
-    b: OnnxValue,
-    { transposeA = false, transposeB = false }: { readonly transposeA?: boolean; readonly transposeB?: boolean } = {},
-  ): OnnxValue {
+  matMul(a: OnnxValue, b: OnnxValue, { transposeA = false, transposeB = false }: MatMulOptions = {}): OnnxValue {
     if (b.dims.length === 2 && (a.dims.length === 2 || !transposeA)) {
       const attributes = { ...(transposeA ? { transA: 1 } : {}), ...(transposeB ? { transB: 1 } : {}) }
       const dims = [...(transposeA ? [a.dims[1] as Dim] : a.dims.slice(0, -1)), b.dims[transposeB ? 0 : 1] as Dim]
