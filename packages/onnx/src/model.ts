@@ -16,6 +16,7 @@ import {
   type Weights,
 } from '@dual-encoder/core/backend'
 import type { TrainingPlan, TrainingRun } from '@dual-encoder/core/training'
+import { runtime } from '#runtime'
 import { checkCanary } from './int8/check-canary'
 import type { ExportOptions } from './export'
 import { checkOnnxOptions, ONNX_OPTIONS, type OnnxOptions } from './options'
@@ -97,7 +98,11 @@ export abstract class OnnxModel extends TrainableDualEncoder {
 
   protected override createBelow(encoder: EncoderSpec): EncoderRunner {
     // A cache is filled while the caller's thread goes on, as it does in training.
-    return new OnnxRunner(encoder, this.loaded.weights, { ...this.#options, dtype: undefined, worker: true })
+    return new OnnxRunner(encoder, this.loaded.weights, {
+      ...this.#options,
+      dtype: undefined,
+      worker: runtime.hasWorker,
+    })
   }
 
   /** Begins a training run from the model's weights, which stay as they are. It lives in an engine of its own. */

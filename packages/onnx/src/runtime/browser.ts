@@ -79,6 +79,7 @@ function inTurn<T>(call: () => Promise<T>): Promise<T> {
 
 export const runtime: Runtime = {
   defaultProviders: ['wasm'],
+  hasWorker: false,
   inTurn,
   load,
   storeWeights,

@@ -148,6 +148,7 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<StoredWeight
 
 export const runtime: Runtime = {
   defaultProviders: ['cpu'],
+  hasWorker: true,
   inTurn: (call) => call(),
   load,
   storeWeights,

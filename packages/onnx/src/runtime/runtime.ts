@@ -31,6 +31,8 @@ export interface Engine {
 export interface Runtime {
   /** Providers used where the caller asks for none. */
   readonly defaultProviders: readonly string[]
+  /** Whether the option `worker` is one here. */
+  readonly hasWorker: boolean
   /** Runs an engine call, after those before it where the engine takes one at a time. */
   inTurn<T>(call: () => Promise<T>): Promise<T>
   /** @throws BackendError where a provider is not to be had, OptionError where so many threads are not. */
