@@ -1,6 +1,7 @@
 import type { Sharp, SharpOptions } from 'sharp'
 
 import { ImageError } from '../../base/errors'
+import { turn as nextTurn } from '../../platform/node-threads'
 import { checkPixels } from '../limits'
 import type { DecodeOptions, ImageLimits, RawImage } from '../raw-image'
 import { alphaOf, putOn, type Rgb } from '../transparency'
@@ -20,7 +21,11 @@ let loading: Promise<SharpModule> | undefined
  */
 export function loadSharp(url?: string): Promise<SharpModule> {
   loading ??= (url === undefined ? import('sharp') : import(/* @vite-ignore */ url)).then(
-    (module: { default: unknown }) => module.default as SharpModule,
+    async (module: { default: unknown }) => {
+      // Its loading keeps the thread for 35 ms, and its first picture for 25.
+      await nextTurn()
+      return module.default as SharpModule
+    },
     (cause: unknown) => {
       loading = undefined
       throw new ImageError(
