@@ -34,6 +34,9 @@ export interface OnnxValue {
 
 export type MatMulOptions = { readonly transposeA?: boolean; readonly transposeB?: boolean }
 
+/** Values of a matrix of ones and zeros that adds rows up: 16 MB. */
+const LARGEST_ONE_HOT = 2 ** 22
+
 /** Where the bytes of a weight are, for an initializer; or that the graph is given it. */
 export type ParamData = (param: Param) => TensorProto['data'] | 'input'
 
@@ -309,6 +312,14 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
     const { graph } = this
     const width = rows.dims.at(-1) as number
     const flat = graph.node('Reshape', [this.shaped(rows), graph.ints([-1, width])])
+    const length = index.dims.reduce<number>((product, dim) => product * Number(dim), 1)
+    if (length * count <= LARGEST_ONE_HOT) {
+      // A product has all threads, and scattering has one.
+      const at = graph.node('Reshape', [this.shaped(index), graph.ints([-1])])
+      const values = graph.tensor({ dims: [2], dtype: 'float32', data: Float32Array.of(0, 1) })
+      const chosen = graph.node('OneHot', [at, graph.ints([count]), values], { axis: 0 })
+      return { dims: [count, width], shaped: graph.node('MatMul', [chosen, flat]) }
+    }
     // ScatterND adds repeated indices wrongly with several threads (ONNX Runtime 1.30 to 1.32); ScatterElements does not.
     const column = graph.node('Reshape', [this.shaped(index), graph.ints([-1, 1])])
     const indices = graph.node('Expand', [column, graph.node('Shape', [flat])])
