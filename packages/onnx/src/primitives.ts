@@ -13,6 +13,7 @@ import { writeActivation } from './graph/activations'
 import type { GraphBuilder } from './graph/builder'
 import { axisOf, broadcast, restOf } from './graph/dims'
 import type { Kernels } from './graph/kernels'
+import { writeOneHot, writeScatterAdd } from './graph/scatter'
 import type { Int8Weights } from './int8/weights'
 import type { TensorProto } from './graph/proto'
 
@@ -33,9 +34,6 @@ export interface OnnxValue {
 }
 
 export type MatMulOptions = { readonly transposeA?: boolean; readonly transposeB?: boolean }
-
-/** Values of a matrix of ones and zeros that adds rows up: 16 MB. */
-const LARGEST_ONE_HOT = 2 ** 22
 
 /** Where the bytes of a weight are, for an initializer; or that the graph is given it. */
 export type ParamData = (param: Param) => TensorProto['data'] | 'input'
@@ -312,28 +310,14 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
     const { graph } = this
     const width = rows.dims.at(-1) as number
     const flat = graph.node('Reshape', [this.shaped(rows), graph.ints([-1, width])])
+    const at = graph.node('Reshape', [this.shaped(index), graph.ints([-1])])
     const length = index.dims.reduce<number>((product, dim) => product * Number(dim), 1)
-    if (length * count <= LARGEST_ONE_HOT) {
-      // A product has all threads, and scattering has one.
-      const at = graph.node('Reshape', [this.shaped(index), graph.ints([-1])])
-      const values = graph.tensor({ dims: [2], dtype: 'float32', data: Float32Array.of(0, 1) })
-      const chosen = graph.node('OneHot', [at, graph.ints([count]), values], { axis: 0 })
-      return { dims: [count, width], shaped: graph.node('MatMul', [chosen, flat]) }
-    }
-    // ScatterND adds repeated indices wrongly with several threads (ONNX Runtime 1.30 to 1.32); ScatterElements does not.
-    const column = graph.node('Reshape', [this.shaped(index), graph.ints([-1, 1])])
-    const indices = graph.node('Expand', [column, graph.node('Shape', [flat])])
-    const zeros = graph.node('ConstantOfShape', [graph.ints([count, width])])
-    const shaped = graph.node('ScatterElements', [zeros, indices, flat], { axis: 0, reduction: 'add' })
-    return { dims: [count, width], shaped }
+    return { dims: [count, width], shaped: writeScatterAdd(graph, flat, at, { length, count, width }) }
   }
   oneHot(index: OnnxValue, like: OnnxValue): OnnxValue {
     const length = this.graph.node('Shape', [this.shaped(like)], { start: 1, end: 2 })
-    const values = this.graph.tensor({ dims: [2], dtype: 'float32', data: Float32Array.of(0, 1) })
-    return {
-      dims: [index.dims[0] as Dim, like.dims[1] as Dim],
-      shaped: this.graph.node('OneHot', [this.shaped(index), length, values], { axis: -1 }),
-    }
+    const dims = [index.dims[0] as Dim, like.dims[1] as Dim]
+    return { dims, shaped: writeOneHot(this.graph, this.shaped(index), length, -1) }
   }
 
   conv2d(x: OnnxValue, { weight, bias }: Projection, options: ConvolutionOptions = {}): OnnxValue {
