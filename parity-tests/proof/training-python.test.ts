@@ -38,7 +38,7 @@ const data = Array.from({ length: 32 }, (_, n): Sample => ({
 /** Pictures and texts of numbers, of the sizes that a model takes. */
 function processorOf({ config }: VisionTextDualEncoderModel | SiglipModel | CLIPModel) {
   const { imageSize } = config.visionConfig as { imageSize?: number | readonly number[] }
-  const { vocabSize } = config.textConfig as unknown as { vocabSize: number }
+  const { vocabSize = 0 } = config.textConfig as { vocabSize?: number }
   const size = typeof imageSize === 'number' ? imageSize : (imageSize?.[0] ?? 32)
   const ofPictures = (images: readonly { readonly data: Iterable<number> }[]) => {
     const values = images.flatMap(({ data: [n = 0] }) =>

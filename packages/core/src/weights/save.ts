@@ -46,14 +46,14 @@ export async function saveWeights(
   const written = weights.flatMap((entry) => {
     return dtype === 'int8' && quantize?.names.has(entry.name) ? quantizedParts(entry, quantize.size) : [entry]
   })
-  const halves = new Set<WeightEntry>()
-  if (dtype === 'int8') for (const entry of written) if (await isHalf(entry)) halves.add(entry)
-  const tensors = written.map((entry): WritableTensor => ({
-    name: entry.name,
-    shape: entry.shape,
-    storage: FLOATS.includes(entry.storage) ? (halves.has(entry) ? 'F16' : STORED_AS[dtype]) : entry.storage,
-    read: () => entry.read(),
-  }))
+  const tensors: WritableTensor[] = []
+  for (const entry of written)
+    tensors.push({
+      name: entry.name,
+      shape: entry.shape,
+      storage: await storageOf(entry, dtype),
+      read: () => entry.read(),
+    })
   const shards = shardsOf(tensors, maxShardSize, whole)
   const staged: StagedFile[] = []
   try {
@@ -68,9 +68,12 @@ export async function saveWeights(
   await target.remove(shards.size > 1 ? whole : INDEX)
 }
 
-/** A convolution's kernel that loses less as float16 than a matrix does as int8; Python makes it float32 again. */
-const isHalf = async (entry: WeightEntry): Promise<boolean> =>
-  entry.shape.length === 4 && FLOATS.includes(entry.storage) && holdsAsHalf(await entry.read())
+async function storageOf(entry: WeightEntry, dtype: SaveWeightsOptions['dtype']): Promise<StorageType> {
+  if (!FLOATS.includes(entry.storage)) return entry.storage
+  // A convolution's kernel loses less as float16 than a matrix does as int8; Python makes it float32 again.
+  const isHalf = dtype === 'int8' && entry.shape.length === 4 && holdsAsHalf(await entry.read())
+  return isHalf ? 'F16' : STORED_AS[dtype]
+}
 
 type Shards = ReadonlyMap<string, readonly WritableTensor[]>
 

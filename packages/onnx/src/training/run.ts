@@ -2,6 +2,7 @@ import type { TargetLike, Tensor } from '@dual-encoder/core'
 import {
   BackendError,
   breathing,
+  ENCODER_NAMES,
   joinRows,
   type LoadedModel,
   MemoMap,
@@ -202,8 +203,8 @@ export class OnnxTraining implements TrainingRun {
   }
 
   #trains(kind: DropoutOf): boolean {
-    const prefixes = kind === 'text' ? ['text_model.', 'text_projection.'] : ['vision_model.', 'visual_projection.']
-    return this.plan.trained.some((name) => prefixes.some((prefix) => name.startsWith(prefix)))
+    const { tower, projection } = ENCODER_NAMES[kind]
+    return this.plan.trained.some((name) => name.startsWith(`${tower}.`) || name.startsWith(`${projection}.`))
   }
 
   /** The store with the parameters and slots that a run begins with. */
