@@ -16,6 +16,8 @@ async function bundle(path: string): Promise<string> {
     target: 'es2022',
     platform: 'neutral',
     external: ['node:*', 'sharp', 'libheif-js'],
+    // A script has none.
+    define: { 'import.meta.url': 'undefined' },
     // What a package's own files take from each other for nothing else is left out without a word.
     logOverride: { 'ignored-bare-import': 'silent' },
   })

@@ -1,16 +1,14 @@
 // Whoever type-checks these sources needs it.
 // eslint-disable-next-line @typescript-eslint/triple-slash-reference
 /// <reference path="./script.d.ts" />
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { decodeImage, loadSharp, readPixels } from './decode/node'
+import { decodeImage, loadSharp, readPixels, requireHere } from './decode/node'
 import type { Decoder } from './decoder'
 import type { DecoderUrls } from './workers/node-worker'
 
 /** Where threads find packages. */
 function urlsOfPackages(): DecoderUrls {
-  const { resolve } = createRequire(import.meta.url ?? join(process.cwd(), '_'))
+  const { resolve } = requireHere()
   const urlOf = (name: string) => pathToFileURL(resolve(name)).href
   let heif: string | undefined
   try {

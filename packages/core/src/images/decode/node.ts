@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import type { Sharp, SharpOptions } from 'sharp'
 
 import { ImageError } from '../../base/errors'
@@ -20,9 +22,8 @@ let loading: Promise<SharpModule> | undefined
  * @param url where it is, for those who cannot find it by its name
  */
 export function loadSharp(url?: string): Promise<SharpModule> {
-  loading ??= (url === undefined ? import('sharp') : import(/* @vite-ignore */ url)).then(
+  loading ??= (url === undefined ? inParts() : import(/* @vite-ignore */ url)).then(
     async (module: { default: unknown }) => {
-      // Its loading keeps the thread for 35 ms, and its first picture for 25.
       await nextTurn()
       return module.default as SharpModule
     },
@@ -36,6 +37,22 @@ export function loadSharp(url?: string): Promise<SharpModule> {
     },
   )
   return loading
+}
+
+/** Finds packages as this one does. */
+export const requireHere = () => createRequire(import.meta.url ?? join(process.cwd(), '_'))
+
+/** At once it would keep the thread for 50 ms and more, half of them for what it depends on. */
+async function inParts(): Promise<{ default: unknown }> {
+  for (const name of ['semver', 'detect-libc', '@img/colour']) {
+    try {
+      createRequire(requireHere().resolve('sharp'))(name)
+    } catch {
+      // It then comes with the rest: a version that does without, or a bundle.
+    }
+    await nextTurn()
+  }
+  return import('sharp')
 }
 
 /** Decodes as Pillow does. libvips works on its own threads, so several images decode at a time. */
