@@ -5,11 +5,15 @@ import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Silences prompts and notices, and keeps onnxruntime-node from downloading CUDA libraries. */
+/**
+ * Silences prompts and notices, and keeps onnxruntime-node from downloading CUDA libraries. Nx ends without its plugins
+ * where processes of their own do not start within 30 seconds, as on busy machines.
+ */
 export const environment = {
   ...process.env,
   ONNXRUNTIME_NODE_INSTALL: 'skip',
   NX_DAEMON: 'false',
+  NX_ISOLATE_PLUGINS: 'false',
   npm_config_loglevel: 'error',
   npm_config_fund: 'false',
   npm_config_audit: 'false',
