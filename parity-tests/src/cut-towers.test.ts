@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Tensor, tensor } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import * as tfjs from '@dual-encoder/tfjs'
 import { expect, it } from 'vitest'
 import { inputsOf } from './fixtures'
 
@@ -26,6 +27,11 @@ it.each(names)('%s: what lies below a layer, and the layers above it, make the w
   const model = await VisionTextDualEncoderModel.fromPretrained(`${TOWERS}${name}`, { onWarning: () => undefined })
   const inputs = await inputsOf(`${TOWERS}${name}`)
   const run = await model.train({ trained: ['logit_scale'], rule })
+  const eager = await tfjs.VisionTextDualEncoderModel.fromPretrained(`${TOWERS}${name}`, {
+    backend: 'wasm',
+    onWarning: () => undefined,
+  })
+  const eagerRun = await eager.train({ trained: ['logit_scale'], rule })
   const whole = {
     vision: await model.getImageFeatures(inputs, { normalize: true }),
     text: await model.getTextFeatures(inputs, { normalize: true }),
@@ -42,11 +48,15 @@ it.each(names)('%s: what lies below a layer, and the layers above it, make the w
       const hidden = await model.outputBelow(kind, inputs, at)
       const embeds = await run.embed(kind, { ...given, [`${side}Entering`]: { at, hidden, imageSize } })
       expect(furthest(embeds, whole[kind]), `${kind} at ${at}`).toBeLessThan(2e-6)
+      if (at !== count - 1) continue
+      const entering = { at, hidden: await eager.outputBelow(kind, inputs, at), imageSize }
+      const found = await eagerRun.embed(kind, { ...given, [`${side}Entering`]: entering })
+      expect(furthest(found, whole[kind]), `${kind} on tfjs`).toBeLessThan(1e-5)
     }
     const pooled = await model.outputBelow(kind, inputs, 'pooled')
     const rows = tensor(pooled.data, [pooled.dims[0]!, pooled.data.length / pooled.dims[0]!])
     expect(furthest(await run.embed(kind, { [`${side}Pooled`]: rows }), whole[kind])).toBeLessThan(2e-6)
   }
-  await run.dispose()
-  await model.dispose()
+  await Promise.all([run.dispose(), eagerRun.dispose()])
+  await Promise.all([model.dispose(), eager.dispose()])
 })

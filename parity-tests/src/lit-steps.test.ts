@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { tensor } from '@dual-encoder/core'
-import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import * as onnx from '@dual-encoder/onnx'
+import * as tfjs from '@dual-encoder/tfjs'
 import { type Sample, topLayers, Trainer, type TrainerOptions } from '@dual-encoder/train'
+import * as webgpu from '@dual-encoder/webgpu'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url))
@@ -52,13 +54,25 @@ const processor: TrainerOptions['processor'] = (inputs) => {
   })
 }
 
-it.each(['cached', 'whole'] as const)(
-  "LiT on cut towers, half of the patches left out, boundaries %s: twenty losses are PyTorch's",
-  async (kind) => {
+const MODEL = `${FIXTURES}towers/dinov2-bert`
+const load = {
+  onnx: () => onnx.VisionTextDualEncoderModel.fromPretrained(MODEL),
+  tfjs: () => tfjs.VisionTextDualEncoderModel.fromPretrained(MODEL, { backend: 'wasm' }),
+  webgpu: () => webgpu.VisionTextDualEncoderModel.fromPretrained(MODEL),
+}
+
+it.each([
+  ['onnx', 'whole', 20],
+  ['onnx', 'cached', 20],
+  ['tfjs', 'cached', 20],
+  ['webgpu', 'cached', 2],
+] as const)(
+  "%s: LiT on cut towers, half of the patches left out, boundaries %s: losses are PyTorch's, %i of them",
+  async (backend, kind, steps) => {
     const wanted = JSON.parse(await readFile(`${FIXTURES}training-steps/lit.json`, 'utf8')) as Wanted
     const { samples, batch, warmup, end, textRate, adamw } = wanted
     const { weight_decay: weightDecay, ...rest } = adamw
-    const model = await VisionTextDualEncoderModel.fromPretrained(`${FIXTURES}towers/dinov2-bert`)
+    const model = await load[backend]()
     const trainer = new Trainer({
       model,
       processor,
@@ -75,11 +89,20 @@ it.each(['cached', 'whole'] as const)(
       ...(kind === 'cached' && { cache: folder }),
     })
     const losses: number[] = []
-    await trainer.run({ onStep: ({ loss }) => losses.push(loss) })
+    const stop = new AbortController()
+    const run = trainer.run({
+      signal: stop.signal,
+      onStep: ({ step, loss }) => {
+        losses.push(loss)
+        if (step === steps && steps < 20) stop.abort()
+      },
+    })
+    await run.catch((error: unknown) => expect(stop.signal.reason).toBe(error))
     await model.dispose()
-    expect(losses).toHaveLength(20)
+    expect(losses).toHaveLength(steps)
     const far = losses.map((loss, i) => Math.abs(loss - wanted[kind].losses[i]!))
     expect(Math.max(...far)).toBeLessThan(LIMIT[kind])
     expect(await readdir(folder)).toHaveLength(kind === 'cached' ? 2 : 0)
   },
+  120_000,
 )

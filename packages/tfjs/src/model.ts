@@ -140,7 +140,6 @@ export abstract class EngineModel<E extends Engine> extends TrainableDualEncoder
   /**
    * Begins a training run from the model's weights, which stay as they are. It computes in float32, where the model does:
    * dispose of it before the model.
-   * @throws OptionError where the plan asks for `recompute`
    */
   override async train(plan: TrainingPlan): Promise<TrainingRun> {
     const { TfjsTraining } = await import('./training')

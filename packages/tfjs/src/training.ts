@@ -1,5 +1,5 @@
 import type { TargetLike, Tensor } from '@dual-encoder/core'
-import { BackendError, encode, type LoadedModel, OptionError, type Param } from '@dual-encoder/core/backend'
+import { BackendError, encode, type LoadedModel, type Param } from '@dual-encoder/core/backend'
 import {
   type DropoutOf,
   embedsOnTape,
@@ -53,8 +53,8 @@ const KINDS = ['text', 'vision'] as const
 /** Names of what is kept of a parameter: itself, and its slots. */
 const keyOf = (name: string, slot?: string): string => (slot === undefined ? name : `${slot} ${name}`)
 
-/** Of pictures whose layers are entered above nothing but sizes is given, and nothing is read. */
-const onDevice = (x: Tensor): tf.Tensor => (x.data.length === 0 ? tf.zeros(x.dims as number[]) : toTf(x))
+/** Of pictures whose layers are entered above nothing but sizes is given, and nothing is read: whatever did would be no number. */
+const onDevice = (x: Tensor): tf.Tensor => (x.data.length === 0 ? tf.scalar(NaN) : toTf(x))
 
 const traced = (side: Side<Tensor>): Side<Value> =>
   'embeds' in side ? { embeds: { value: toTf(side.embeds) } } : changed(side, (x): Value => ({ value: onDevice(x) }))
@@ -68,18 +68,11 @@ export class TfjsTraining implements TrainingRun {
   readonly #kept = new Map<string, tf.Tensor>()
   #started?: Promise<void>
 
-  /** @throws OptionError where the plan asks for `recompute` */
   constructor(
     private readonly engine: Engine,
     private readonly model: LoadedModel,
     private readonly plan: TrainingPlan,
   ) {
-    if (plan.recompute !== undefined)
-      throw new OptionError(
-        'bad-option',
-        `recompute is ${JSON.stringify(plan.recompute)}: models of TensorFlow.js and WebGPU cannot. Leave it out and ` +
-          'give chunkSize, which takes less memory too, or train with @dual-encoder/onnx.',
-      )
     this.#trained = new Set(plan.trained)
   }
 
@@ -129,7 +122,8 @@ export class TfjsTraining implements TrainingRun {
   }
 
   #tape(tree: Params): Tape<tf.Tensor> {
-    return new Tape(this.engine.ops(new TreeWeights(tree)), (name) => this.#trained.has(name))
+    const { recompute } = this.plan
+    return new Tape(this.engine.ops(new TreeWeights(tree)), (name) => this.#trained.has(name), { recompute })
   }
 
   /** What the plan says of the loss. */

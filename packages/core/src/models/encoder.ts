@@ -1,5 +1,6 @@
 import type { WeightEntry, Weights } from '../weights/entry'
 import { snakeCase } from '../base/names'
+import { DeferringOps } from '../ops/deferring'
 import type { Ops } from '../ops/ops'
 import type { InputDim } from '../towers/inputs'
 import { Scope } from '../ops/scope'
@@ -184,19 +185,25 @@ export function encode<T>(
 ): EncoderOutput<T> {
   const { entering, kept } = batch
   if (!entering && !kept && !request.entering) return encodeAll(ops, encoder, batch, request)
+  // What is below a layer that is entered, and above one that is asked for, is called and not computed.
+  const partly = new DeferringOps(ops, entering !== undefined)
   let noted: T | undefined
   ops.entering = (index) => {
-    if (index === entering?.at) return () => entering.hidden
+    const [isFirst, isLast] = [index === entering?.at, index === request.entering?.at]
     const leavesOut = index === 0 && kept && !entering
-    if (!leavesOut && index !== request.entering?.at) return undefined
-    return (x) => (noted = leavesOut ? tokensOf(ops, x, kept) : x)
+    if (!isFirst && !isLast && !leavesOut) return undefined
+    return (x) => {
+      noted = entering && isFirst ? entering.hidden : leavesOut ? tokensOf(ops, x, kept) : x
+      partly.deferring = isLast
+      return noted
+    }
   }
-  ops.ofTokens = kept && ((table) => ops.gather(table, kept, 0))
+  ops.ofTokens = kept && ((table) => partly.ops.gather(table, kept, 0))
   try {
+    if (!request.entering) return encodeAll(partly.ops, encoder, batch, request)
     // No layer may leave out tokens.
-    const taps = request.entering ? { ...request, lastHiddenState: true } : request
-    const output = encodeAll(ops, encoder, batch, taps)
-    return request.entering ? { ...output, entering: noted } : output
+    encodeAll(partly.ops, encoder, batch, { ...request, lastHiddenState: true })
+    return { entering: noted } as EncoderOutput<T>
   } finally {
     ops.entering = ops.ofTokens = undefined
   }

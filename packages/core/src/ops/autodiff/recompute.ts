@@ -1,28 +1,29 @@
 import type { Ops } from '../ops'
 
-interface Call {
+interface Call<T> {
   readonly layer: number
-  readonly op: string
-  readonly args: readonly unknown[]
+  /** What it gives needs no memory of its own. */
+  readonly isSource: boolean
+  again(): T
 }
 
-/** What these give needs no memory of its own. */
 const SOURCES: ReadonlySet<string> = new Set(['param', 'constant', 'scalar'])
 
 /**
  * Ops that note what each layer computes, and compute it again for the layer's gradients: of the forward pass only what
- * enters layers has to stay (Chen et al., "Training Deep Nets with Sublinear Memory Cost").
+ * enters layers has to stay (Chen et al., "Training Deep Nets with Sublinear Memory Cost"). A graph's engine frees the rest
+ * itself; ops that compute at once are told to, by their `layer`.
  */
 export class LayerMemory<T> {
   /** To be used in place of the ops that were given. */
   readonly ops: Ops<T>
-  readonly #calls = new Map<unknown, Call>()
+  readonly #calls = new Map<unknown, Call<T>>()
   /** What has a gradient. */
   readonly #traced = new Set<unknown>()
   #layer = 0
   #count = 0
   /** The layer whose gradients are computed, what was computed again of it, and the gradient that it began with. */
-  #again?: { readonly layer: number; readonly values: Map<unknown, T>; readonly zero: T }
+  #again?: { readonly layer: number; readonly values: Map<unknown, T>; readonly zero?: T }
 
   constructor(private readonly given: Ops<T>) {
     this.ops = new Proxy(given, {
@@ -39,15 +40,25 @@ export class LayerMemory<T> {
     return this.#layer
   }
 
-  /** Computes a layer whose values are not to stay. */
-  within<R>(compute: () => R): R {
+  /** Computes a layer of whose values only those that it gives are to stay. */
+  within<R>(compute: () => R, valuesOf: (made: R) => Readonly<Record<string, T | undefined>>): R {
     const outer = this.#layer
     this.#layer = ++this.#count
     try {
-      return compute()
+      if (!this.given.layer) return compute()
+      let made: R | undefined
+      this.given.layer(() => valuesOf((made = compute())), [])
+      return made as R
     } finally {
       this.#layer = outer
     }
+  }
+
+  /** A value that no op gives. Where a layer's values are freed it is made again with them. */
+  source(make: () => T): T {
+    const value = make()
+    if (this.given.layer) this.#calls.set(value, { layer: this.#layer, isSource: false, again: make })
+    return value
   }
 
   trace(value: T): void {
@@ -56,13 +67,23 @@ export class LayerMemory<T> {
 
   /** From here on gradients of this layer are computed (0: of none), of which the first is `gradient`. */
   enter(layer: number, gradient: T): void {
-    this.#again = layer === 0 ? undefined : { layer, values: new Map(), zero: this.#zero(gradient) }
+    const zero = layer === 0 || this.given.layer ? undefined : this.#zero(gradient)
+    this.#again = layer === 0 ? undefined : { layer, values: new Map(), zero }
   }
 
   #call(op: string, args: readonly unknown[]): T {
     const value = this.#run(op, this.#again ? args.map((arg) => this.#current(arg)) : args)
     // Some ops hand on what they are given.
-    if (!this.#again && !this.#calls.has(value)) this.#calls.set(value, { layer: this.#layer, op, args })
+    if (!this.#again && !this.#calls.has(value))
+      this.#calls.set(value, {
+        layer: this.#layer,
+        isSource: SOURCES.has(op),
+        again: () =>
+          this.#run(
+            op,
+            args.map((arg) => this.#current(arg)),
+          ),
+      })
     return value
   }
 
@@ -77,15 +98,10 @@ export class LayerMemory<T> {
     const call = this.#calls.get(value)
     if (!call) return value
     const isOwn = call.layer === layer
-    if (!isOwn && (!this.#traced.has(value) || SOURCES.has(call.op))) return value
+    if (!isOwn && (zero === undefined || !this.#traced.has(value) || call.isSource)) return value
     const known = values.get(value)
     if (known !== undefined) return known
-    const again = isOwn
-      ? this.#run(
-          call.op,
-          call.args.map((arg) => this.#current(arg)),
-        )
-      : this.given.add(value as T, zero)
+    const again = isOwn ? call.again() : this.given.add(value as T, zero as T)
     values.set(value, again)
     return again
   }

@@ -1,5 +1,5 @@
-import type { Pieces } from '../../base/pieces'
-import type { Primitives } from '../ops'
+import { atOnce, type Pieces } from '../../base/pieces'
+import type { Ops } from '../ops'
 
 /** A value, and where its gradient goes; no `node` where none is wanted behind it. */
 export interface Traced<T> {
@@ -38,9 +38,12 @@ export class Record<T> {
     return node
   }
 
-  /** The gradients of all nodes from those of the last. `enter` hears of each layer before its first gradient. */
+  /**
+   * The gradients of all nodes without edges from those of the last. `enter` hears of each layer before its first gradient.
+   * Others are freed once they are handed on, where ops can.
+   */
   *backward(
-    ops: Primitives<T>,
+    ops: Ops<T>,
     ends: readonly (readonly [Traced<T>, T])[],
     enter?: (layer: number, gradient: T) => void,
   ): Pieces<ReadonlyMap<Node<T>, T>> {
@@ -51,13 +54,44 @@ export class Record<T> {
       gradients.set(node, sum === undefined ? gradient : ops.add(sum, gradient))
     }
     for (const [{ node }, gradient] of ends) if (node) give(node, gradient)
-    for (const node of this.#nodes.toReversed()) {
-      const gradient = gradients.get(node)
-      if (gradient === undefined) continue
-      if (node.layer !== layer && node.edges.length > 0) enter?.((layer = node.layer), gradient)
-      for (const { to, pull } of node.edges) give(to, pull(gradient))
+    const handOn = function* (nodes: readonly Node<T>[]): Pieces<void> {
+      for (const node of nodes) {
+        const gradient = gradients.get(node)
+        if (gradient === undefined) continue
+        gradients.delete(node)
+        if (node.layer !== layer) enter?.((layer = node.layer), gradient)
+        for (const { to, pull } of node.edges) give(to, pull(gradient))
+        yield
+      }
+    }
+    const theirs = new Set(ends.map(([, gradient]) => gradient))
+    for (const nodes of this.#together()) {
+      if (!ops.layer) {
+        yield* handOn(nodes)
+        continue
+      }
+      const before = new Set(gradients.values())
+      const consumed: T[] = []
+      ops.layer(() => {
+        atOnce(handOn(nodes))
+        const left = new Set(gradients.values())
+        consumed.push(...[...before].filter((gradient) => !left.has(gradient) && !theirs.has(gradient)))
+        return Object.fromEntries([...left].map((gradient, i) => [i, gradient]))
+      }, consumed)
       yield
     }
     return gradients
+  }
+
+  /** Nodes with edges from the last on: those of a layer together, others each by itself. */
+  #together(): Node<T>[][] {
+    const groups: Node<T>[][] = []
+    for (const node of this.#nodes.toReversed()) {
+      const last = groups.at(-1)
+      if (node.edges.length === 0) continue
+      if (last && node.layer > 0 && last[0]!.layer === node.layer) last.push(node)
+      else groups.push([node])
+    }
+    return groups
   }
 }

@@ -32,25 +32,34 @@ export class Tape<T> extends TracedPrimitives<T> {
     return this.slice(x, axis, 0, 1)
   }
 
-  layer<R>(compute: () => R): R {
-    return this.memory ? this.memory.within(compute) : compute()
+  layer<R extends Readonly<Record<string, Traced<T> | undefined>>>(compute: () => R): R {
+    if (!this.memory) return compute()
+    return this.memory.within(compute, (made) =>
+      Object.fromEntries(Object.entries(made).map(([name, x]) => [name, x?.value])),
+    )
   }
 
   dropout(x: Traced<T>, rate: number): Traced<T> {
-    const sizes = this.sizes(x)
-    return this.#drop(x, rate, sizes, sizes.length > 2 && sizes.at(-2) === 1 ? this.#tokens : 1)
+    return this.#drop(x, rate, (sizes) => ({
+      dims: sizes,
+      tokens: sizes.length > 2 && sizes.at(-2) === 1 ? this.#tokens : 1,
+    }))
   }
   dropPath(x: Traced<T>, rate: number): Traced<T> {
-    return this.#drop(
-      x,
-      rate,
-      this.sizes(x).map((size, axis) => (axis === 0 ? size : 1)),
-    )
+    return this.#drop(x, rate, (sizes) => ({ dims: sizes.map((size, axis) => (axis === 0 ? size : 1)), tokens: 1 }))
   }
-  #drop(x: Traced<T>, rate: number, dims: readonly number[], tokens = 1): Traced<T> {
+  #drop(
+    x: Traced<T>,
+    rate: number,
+    of: (sizes: readonly number[]) => { readonly dims: readonly number[]; readonly tokens: number },
+  ): Traced<T> {
     if (!this.#draw || rate === 0) return x
     const index = ++this.#index
-    return x.node ? this.mul(x, { value: this.#draw(index, dims, rate, tokens) }) : x
+    if (!x.node) return x
+    const { dims, tokens } = of(this.sizes(x))
+    const draw = this.#draw
+    const factors = () => draw(index, dims, rate, tokens)
+    return this.mul(x, { value: this.memory ? this.memory.source(factors) : factors() })
   }
 
   override linear(x: Traced<T>, { weight, bias, scale }: Linear, activation: Activation = 'linear'): Traced<T> {
