@@ -1,29 +1,35 @@
-import { resolve } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, resolve } from 'node:path'
 import { expect } from 'vitest'
 import { bundledPage } from '../../tools/browser/bundled-page'
-import { losses, STEPS } from '../src/small-training'
+import { losses, smallModel, STEPS } from '../src/small-training'
+import type { EngineName, Request } from './training-page'
 
 type Losses = Awaited<ReturnType<typeof losses>>
 
-const ENGINE = resolve(import.meta.dirname, '../../node_modules/onnxruntime-web/dist')
+const MOUNTS = {
+  '/engine': resolve(import.meta.dirname, '../../node_modules/onnxruntime-web/dist'),
+  '/wasm': dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')),
+}
+
 const STOPPED = 20
 
 /**
- * Trains in a page's worker, loads the page anew on the way, and holds every loss to Node's.
+ * Trains in a page's worker, loads the page anew on the way, and holds every loss to those of ONNX Runtime in Node.
  * @returns the largest difference
  */
-export async function trainInPage(provider: 'wasm' | 'webgpu'): Promise<number> {
-  const inNode = await losses({})
+export async function trainInPage(engine: EngineName): Promise<number> {
+  const inNode = await losses(await smallModel())
   expect(inNode.at(-1)![1]).toBeLessThan(inNode[0]![1] - 0.1)
   const entry = new URL('training-page.ts', import.meta.url)
-  const { browser, server, close } = await bundledPage(entry, { '/engine': ENGINE }, { webgpu: provider === 'webgpu' })
+  const { browser, server, close } = await bundledPage(entry, MOUNTS, { webgpu: engine.endsWith('webgpu') })
   try {
     const page = await browser.newPage()
     const train = async (until?: number): Promise<Losses> => {
       await page.goto(`${server.url}/index.html`)
       return page.evaluate(
-        (request) => (globalThis as unknown as { train(request: object): Promise<Losses> }).train(request),
-        { provider, until },
+        (request) => (globalThis as unknown as { train(request: Request): Promise<Losses> }).train(request),
+        { engine, until },
       )
     }
     const before = await train(STOPPED)

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Checkpoints } from '@dual-encoder/train'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { losses } from '../src/small-training'
+import { losses, smallModel } from '../src/small-training'
 import { record } from './record'
 
 /** A disk made of memory, for which Linux wants root. */
@@ -27,12 +27,12 @@ function fill(): void {
 
 it('a disk that is full while checkpoints are written: counted, named, survived; the last good one goes on', async () => {
   const options = { steps: STEPS, saveEvery: 1 }
-  const straight = await losses({}, options)
+  const straight = await losses(await smallModel(), options)
 
   const output = join(disk, 'run')
   const warnings: string[] = []
   const begun = await losses(
-    {},
+    await smallModel(),
     {
       ...options,
       output,
@@ -43,7 +43,7 @@ it('a disk that is full while checkpoints are written: counted, named, survived;
   )
   const good = await new Checkpoints(output).load()
   rmSync(filler)
-  const resumed = await losses({}, { ...options, output })
+  const resumed = await losses(await smallModel(), { ...options, output })
   const last = await new Checkpoints(output).load()
   await record('training-disks', {
     what: 'A disk of 4 MiB that is full from a step on: what the run says, its last good checkpoint, and from where it goes on.',

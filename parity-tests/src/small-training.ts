@@ -32,6 +32,9 @@ const processor: TrainerOptions['processor'] = (inputs) => {
 export const smallModel = (options: OnnxOptions = {}): Promise<VisionTextDualEncoderModel> =>
   VisionTextDualEncoderModel.fromConfig(smallConfig(), { ...options, seed: 19 })
 
+/** That model on another backend: `fromConfig` of its class. */
+export type SmallModel = TrainableModel & { dispose(): Promise<void> }
+
 export const smallTrainer = (model: TrainableModel, options: Partial<TrainerOptions> = {}): Trainer =>
   new Trainer({
     model,
@@ -45,14 +48,13 @@ export const smallTrainer = (model: TrainableModel, options: Partial<TrainerOpti
     ...options,
   })
 
-/** Losses of the steps that were run, up to `until`; those before lie in `output`. */
+/** Losses of the steps that were run, up to `until`; those before lie in `output`. Disposes of the model. */
 export async function losses(
-  options: OnnxOptions,
+  model: SmallModel,
   more: Partial<TrainerOptions> = {},
   until = more.steps ?? STEPS,
   onStep: (step: number) => unknown = () => undefined,
 ): Promise<[step: number, loss: number][]> {
-  const model = await smallModel(options)
   const stop = new AbortController()
   const found: [number, number][] = []
   const running = smallTrainer(model, { ...lit('LU'), resume: true, ...more }).run({

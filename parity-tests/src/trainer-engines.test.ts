@@ -2,16 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tfjs from '@dual-encoder/tfjs'
-import { topLayers, type TrainableModel, type TrainerOptions } from '@dual-encoder/train'
+import { topLayers, type TrainerOptions } from '@dual-encoder/train'
 import * as webgpu from '@dual-encoder/webgpu'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { data, smallConfig, smallModel, smallTrainer } from './small-training'
+import { data, smallConfig, smallModel, type SmallModel, smallTrainer } from './small-training'
 
 /* Runs on TensorFlow.js tensors, held to those on ONNX Runtime: what is dropped is the same. */
-type Model = TrainableModel & { dispose(): Promise<void> }
 let folder: string
-let onnx: Model
-let wasm: Model
+let onnx: SmallModel
+let wasm: SmallModel
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'dual-encoder-engines-'))
   onnx = await smallModel()
@@ -22,7 +21,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-async function lossesOf(model: Model, options: Partial<TrainerOptions>) {
+async function lossesOf(model: SmallModel, options: Partial<TrainerOptions>) {
   const losses: number[] = []
   const trainer = smallTrainer(model, { batchSize: 6, steps: 3, onWarning: () => undefined, ...options })
   const { evaluation } = await trainer.run({ onStep: ({ loss, gradNorm }) => losses.push(loss, gradNorm / 100) })
@@ -38,6 +37,7 @@ const upper = [topLayers({ vision: 1, text: 1 }), ['.*', 1] as const]
 const cases: [string, () => Partial<TrainerOptions>][] = [
   ['all parameters', () => ({})],
   ['in chunks', () => ({ chunkSize: 4 })],
+  ['layers computed again', () => ({ recompute: 'layers' })],
   ['hard negatives, in chunks', () => ({ data: data.map((one) => ({ ...one, negatives: ['3', '5'] })), chunkSize: 5 })],
   ['positives of each other', () => ({ data: data.map((one, i) => ({ ...one, group: i % 2 })), positives: 'same' })],
   ['a bias of its own', () => ({ loss: 'siglip' })],
@@ -62,8 +62,10 @@ it.each(cases)('tfjs (wasm), %s: the losses and norms of onnx', async (_, option
 it('webgpu: the losses and norms of onnx', async () => {
   const model = await webgpu.VisionTextDualEncoderModel.fromConfig(smallConfig(), { seed: 19 })
   near(await lossesOf(model, { steps: 2 }), await lossesOf(onnx, { steps: 2 }), 1e-4)
+  const again = { recompute: 'layers', steps: 1 } as const
+  near(await lossesOf(model, again), await lossesOf(onnx, again), 1e-4)
   await model.dispose()
-})
+}, 120_000)
 
 it('tfjs: what is below a cut, and its name, are those of onnx', async () => {
   const inputs = {
