@@ -16,6 +16,23 @@ function changed({ data, width, height }: RawImage, value: (byte: number, at: nu
   return { data: out, width, height, channels: 3 }
 }
 
+/** What becomes of a byte wherever it stands is computed 256 times, and not for each of them. */
+function mapped({ data, width, height }: RawImage, value: (byte: number) => number): RawImage {
+  const table = Uint8Array.from({ length: 256 }, (_, i) => byte(value(i)))
+  const out = new Uint8Array(data.length)
+  for (let i = 0; i < data.length; i++) out[i] = table[data[i]!]!
+  return { data: out, width, height, channels: 3 }
+}
+
+function saturated({ data, width, height }: RawImage, factor: number): RawImage {
+  const out = new Uint8Array(data.length)
+  for (let i = 0; i < data.length; i += 3) {
+    const luma = lumaAt(data, i)
+    for (let c = i; c < i + 3; c++) out[c] = byte(luma + (data[c]! - luma) * factor)
+  }
+  return { data: out, width, height, channels: 3 }
+}
+
 /** Black and white. */
 export const grayscale: Augmentation = (image) => changed(image, (_value, i) => lumaAt(image.data, i - (i % 3)))
 
@@ -41,19 +58,13 @@ export function colorJitter(options: ColorJitterOptions): Augmentation {
       number,
       number,
     ]
-    if (brightness > 0) steps.push((x) => changed(x, (value) => byte(value * b)))
+    if (brightness > 0) steps.push((x) => mapped(x, (value) => value * b))
     if (contrast > 0)
       steps.push((x) => {
         const mean = meanLuma(x)
-        return changed(x, (value) => byte(mean + (value - mean) * c))
+        return mapped(x, (value) => mean + (value - mean) * c)
       })
-    if (saturation > 0)
-      steps.push((x) =>
-        changed(x, (value, i) => {
-          const luma = lumaAt(x.data, i - (i % 3))
-          return byte(luma + (value - luma) * s)
-        }),
-      )
+    if (saturation > 0) steps.push((x) => saturated(x, s))
     let current = image
     while (steps.length > 0) current = steps.splice(random.below(steps.length), 1)[0]!(current)
     return current

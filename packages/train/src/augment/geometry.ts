@@ -98,16 +98,18 @@ function resampled(
   from: (x: number, y: number) => readonly [number, number],
 ): RawImage {
   const out = new Uint8Array(data.length)
-  const at = (x: number, y: number, c: number): number =>
-    x >= 0 && y >= 0 && x < width && y < height ? data[(y * width + x) * 3 + c]! : fill[c]!
+  /** Where a pixel begins; below 0 outside the picture. */
+  const at = (x: number, y: number): number => (x >= 0 && y >= 0 && x < width && y < height ? (y * width + x) * 3 : -1)
   for (let y = 0, to = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
       const [sx, sy] = from(x, y)
       const [x0, y0] = [Math.floor(sx), Math.floor(sy)]
       const [fx, fy] = [sx - x0, sy - y0]
-      for (let c = 0; c < 3; c++) {
-        const upper = at(x0, y0, c) * (1 - fx) + at(x0 + 1, y0, c) * fx
-        const lower = at(x0, y0 + 1, c) * (1 - fx) + at(x0 + 1, y0 + 1, c) * fx
+      const [a, b, c, d] = [at(x0, y0), at(x0 + 1, y0), at(x0, y0 + 1), at(x0 + 1, y0 + 1)]
+      for (let i = 0; i < 3; i++) {
+        const beyond = fill[i]!
+        const upper = (a < 0 ? beyond : data[a + i]!) * (1 - fx) + (b < 0 ? beyond : data[b + i]!) * fx
+        const lower = (c < 0 ? beyond : data[c + i]!) * (1 - fx) + (d < 0 ? beyond : data[d + i]!) * fx
         out[to++] = Math.round(upper * (1 - fy) + lower * fy)
       }
     }
