@@ -20,9 +20,13 @@ for (const simd of [true, false])
     const instance = vi.spyOn(WebAssembly, 'Instance')
     if (!simd) vi.stubGlobal('WebAssembly', undefined)
     const { dropoutFactors } = await import('./dropout')
-    const drawn = (dims: readonly number[], rate: number, { tokens = 1, firstRow = 0 } = {}) => [
-      ...dropoutFactors({ seed: 5, of: 'text', index: 2, firstRow }, dims, rate, tokens),
-    ]
+    const drawn = (dims: readonly number[], rate: number, { tokens = 1, firstRow = 0 } = {}) => {
+      const place = { seed: 5, of: 'text', index: 2, firstRow } as const
+      const factors = [...dropoutFactors(place, dims, rate, tokens)]
+      const used = new Float32Array(factors.length).fill(7)
+      expect([...dropoutFactors(place, dims, rate, tokens, used)]).toEqual(factors)
+      return factors
+    }
     for (const dims of [[1], [7], [3, 5], [2, 4097], [4, 32, 96], [0, 3]])
       for (const rate of [0.1, 0.5])
         expect(drawn(dims, rate)).toEqual(

@@ -13,16 +13,17 @@ const STEP = 0x9e3779b9
  * @param index counts the dropouts of an encoder from 1 on
  * @param firstRow of the batch that these rows begin with: what is dropped does not depend on how a batch is cut
  * @param tokens of how many the one along the last axis but one is the first: it is dropped as if all were there
+ * @param data memory for them, whatever it holds
  */
 export function dropoutFactors(
   { seed, of, index, firstRow = 0 }: { seed: number; of: DropoutOf; index: number; firstRow?: number },
   dims: readonly number[],
   rate: number,
   tokens = 1,
+  data: Float32Array = new Float32Array(sizeOf(dims)),
 ): Float32Array {
-  const data = new Float32Array(sizeOf(dims))
   const limit = Math.ceil(rate * 0x100000000)
-  if (limit > 0xffffffff) return data
+  if (limit > 0xffffffff) return data.fill(0)
   const stream = scramble(scramble(seed) ^ (of === 'vision' ? 1 : 0) ^ Math.imul(index, STEP))
   const kept = 1 / (1 - rate)
   const size = tokens === 1 ? data.length : (dims.at(-1) ?? 1)
@@ -42,14 +43,14 @@ const simd = instantiatedOnce<DropoutModule>(DROPOUT_WASM)
 /** Values made at a time: what a first-level cache holds. */
 const BLOCK = 4096
 
-/** `kept` where a value from `first` on, scrambled, is no less than `limit`; the rest is zero already. */
+/** `kept` where a value from `first` on, scrambled, is no less than `limit`; 0 elsewhere. */
 function draw(factors: Float32Array, first: number, limit: number, kept: number): void {
   const wasm = simd()
   const reserved = new Reservations()
   const out = reserved.reserve(4 * BLOCK)
   const memory = wasm && reserved.memory(wasm)
   if (!wasm || !memory) {
-    for (let i = 0; i < factors.length; i++) if (scramble(first + Math.imul(i, STEP)) >= limit) factors[i] = kept
+    for (let i = 0; i < factors.length; i++) factors[i] = scramble(first + Math.imul(i, STEP)) >= limit ? kept : 0
     return
   }
   const block = new Float32Array(memory.buffer, out, BLOCK)

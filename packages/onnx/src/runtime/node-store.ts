@@ -83,21 +83,21 @@ class ThreadStore implements Store {
     return this.#ask('read', args)
   }
   async run(call: RunCall): ReturnType<Store['run']> {
-    const { owned = [], feeds } = call
+    const { lent: names = [], feeds } = call
     const given = { ...feeds }
-    const lent: ArrayBuffer[] = []
+    const lent = buffersOf(names.map((name) => feeds[name] as Plain))
     for (const [name, feed] of Object.entries(feeds)) {
-      if ('key' in feed || feed.data.byteLength < LARGE || owned.includes(name)) continue
+      if ('key' in feed || feed.data.byteLength < LARGE || names.includes(name)) continue
       if (!(feed.data instanceof Float32Array)) continue
-      const spare = new Float32Array(this.#spare(feed.data.byteLength))
+      const spare = this.lend(feed.data.length)
       given[name] = { ...feed, data: await breathing(copying(spare, feed.data)) }
       lent.push(spare.buffer)
     }
-    return this.#ask('run', [{ ...call, feeds: given }], buffersOf(owned.map((name) => feeds[name] as Plain)), lent)
+    return this.#ask('run', [{ ...call, feeds: given }], [], lent)
   }
-  #spare(size: number): ArrayBuffer {
-    const at = this.#spares.findIndex(({ byteLength }) => byteLength === size)
-    return at < 0 ? new ArrayBuffer(size) : (this.#spares.splice(at, 1)[0] as ArrayBuffer)
+  lend(values: number): Float32Array<ArrayBuffer> {
+    const at = this.#spares.findIndex(({ byteLength }) => byteLength === 4 * values)
+    return at < 0 ? new Float32Array(values) : new Float32Array(this.#spares.splice(at, 1)[0] as ArrayBuffer)
   }
   async dispose(): Promise<void> {
     await this.worker.terminate()

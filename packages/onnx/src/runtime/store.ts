@@ -21,8 +21,8 @@ export interface RunCall {
   readonly stores: Readonly<Record<string, Kept & { readonly inPlace: boolean }>>
   /** Outputs that are returned, and their sizes where those are known before: float32. */
   readonly returns: Readonly<Record<string, readonly number[] | undefined>>
-  /** Inputs that nobody else reads: another thread may have them without a copy. */
-  readonly owned?: readonly string[]
+  /** Inputs in memory that the store lent: it has them back, and nobody else may read them any more. */
+  readonly lent?: readonly string[]
 }
 
 export interface SessionNames {
@@ -45,11 +45,13 @@ export interface Store {
   zero(sizes: Readonly<Record<string, readonly number[]>>): Promise<void>
   read(keys: readonly string[]): Promise<Record<string, Plain>>
   run(call: RunCall): Promise<Record<string, Plain>>
+  /** Memory for so many values of an input (`RunCall.lent`), whatever they are: what was used before, where there is such. */
+  lend(values: number): Float32Array
   dispose(): Promise<void>
 }
 
 /** The calls of a store as messages between threads. */
-export type StoreCall = Exclude<keyof Store, 'dispose'>
+export type StoreCall = Exclude<keyof Store, 'lend' | 'dispose'>
 export interface StoreRequest {
   readonly id: number
   readonly call: StoreCall

@@ -83,6 +83,10 @@ export class TensorStore implements Store {
     return Object.fromEntries(Object.keys(returns).map((output) => [output, plain(results[output] as OrtTensor)]))
   }
 
+  lend(values: number): Float32Array {
+    return new Float32Array(values)
+  }
+
   /** Those rows where they lie. */
   #rows(x: OrtTensor, { rows }: Kept): OrtTensor {
     if (!rows) return x

@@ -6,6 +6,7 @@ import {
   type EncoderSpec,
   float32Of,
   type Pieces,
+  sizeOf,
   snakeCase,
 } from '@dual-encoder/core/backend'
 import {
@@ -43,11 +44,17 @@ export interface Dropped {
   readonly firstRow: number
 }
 
-/** The factors of each dropout, drawn from a seed. */
-export function* factorsOf(dropped: readonly Dropped[], seed: number, firstRow = 0): Pieces<Record<string, Plain>> {
+/** The factors of each dropout, drawn from a seed into memory that `lend` gives. */
+export function* factorsOf(
+  dropped: readonly Dropped[],
+  seed: number,
+  firstRow: number,
+  lend: (values: number) => Float32Array,
+): Pieces<Record<string, Plain>> {
   const factors: Record<string, Plain> = {}
   for (const { name, of, index, dims, rate, tokens, firstRow: first } of dropped) {
-    const data = dropoutFactors({ seed, of, index, firstRow: firstRow + first }, dims, rate, tokens)
+    const place = { seed, of, index, firstRow: firstRow + first }
+    const data = dropoutFactors(place, dims, rate, tokens, lend(sizeOf(dims)))
     factors[name] = { dims, dtype: 'float32', data }
     yield
   }

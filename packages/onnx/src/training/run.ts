@@ -274,11 +274,10 @@ export class OnnxTraining implements TrainingRun {
     const { name, inputs, outputs, readOnce, parts } = opened
     const drawn = this.#drawn?.of === opened && this.#drawn.seed === seed && firstRow === 0 ? this.#drawn : undefined
     this.#drawn = undefined
-    const factors = drawn?.factors ?? (await breathing(factorsOf(opened.dropped, seed, firstRow)))
-    const all: Readonly<Record<string, Plain>> = { ...given, ...factors }
+    const current = drawn?.factors ?? (await this.#draw(opened, seed, firstRow))
     const keyOf = (input: string) => (slot !== undefined && trained.has(input) ? slotKey(slot, input) : input)
     const keptOf = (input: string): Kept => parts.get(input) ?? { key: keyOf(input) }
-    const feeds = Object.fromEntries(inputs.map((input) => [input, all[input] ?? keptOf(input)]))
+    const feeds = Object.fromEntries(inputs.map((input) => [input, given[input] ?? current[input] ?? keptOf(input)]))
     const isKept = (output: string) => output.startsWith(nextOf(''))
     const whole = new Set(inputs)
     const stores = [...outputs.keys()].filter(isKept).map((output) => {
@@ -292,17 +291,19 @@ export class OnnxTraining implements TrainingRun {
         feeds,
         stores: Object.fromEntries(stores) as RunCall['stores'],
         returns: Object.fromEntries([...outputs].filter(([output]) => !isKept(output))),
-        owned: Object.keys(factors),
+        lent: Object.keys(current),
       })
       .catch((cause: unknown) => {
         throw new BackendError('engine-failed', `ONNX Runtime failed: ${(cause as Error).message}`, { cause })
       })
-    const [results] = await Promise.all([running, next === undefined ? undefined : this.#draw(opened, next)])
+    const [results, factors] = await Promise.all([running, next === undefined ? {} : this.#draw(opened, next)])
+    if (next !== undefined) this.#drawn = { of: opened, seed: next, factors }
     return results
   }
 
-  async #draw(of: Opened, seed: number): Promise<void> {
-    this.#drawn = { of, seed, factors: await breathing(factorsOf(of.dropped, seed)) }
+  async #draw({ dropped }: Opened, seed: number, firstRow = 0): Promise<Record<string, Plain>> {
+    const store = await this.#prepared()
+    return breathing(factorsOf(dropped, seed, firstRow, (values) => store.lend(values)))
   }
 
   async state(): Promise<TrainingState> {
