@@ -12,6 +12,7 @@ import {
 } from '@dual-encoder/core/backend'
 import { LEAST, writeActivation } from './graph/activations'
 import { MICROSOFT } from './graph/builder'
+import { writeByRows } from './graph/by-rows'
 import { writeInt8Linear, writeInt8Rows } from './int8/linear'
 import type { Int8Layer, Int8Part } from './int8/weights'
 import { canBeFlat, OnnxPrimitives, type MatMulOptions, type OnnxValue } from './primitives'
@@ -126,6 +127,30 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
       return super.sum(x, axes, keepDims)
     const ones = this.graph.tensor(tensor(new Float32Array(rows).fill(1), [rows]))
     return { dims: others, shaped: this.graph.node('MatMul', [ones, this.shaped(x)]) }
+  }
+
+  byRows(inputs: readonly OnnxValue[], compute: (ops: OnnxOps, inputs: readonly OnnxValue[]) => OnnxValue): OnnxValue {
+    const { graph, kernels } = this
+    const [{ dims }] = inputs as [OnnxValue]
+    const width = dims.at(-1)
+    const rows = sizeOf(dims.slice(0, -1).map(Number))
+    // In browsers it was not measured.
+    if (kernels !== 'cpu' || typeof width !== 'number' || Number.isNaN(rows)) return compute(this, inputs)
+    const names = inputs.map((x) => this.flat(x))
+    const made = writeByRows(graph, names, [rows, width], (body, blocks, size) => {
+      this.graph = body
+      try {
+        return this.shaped(
+          compute(
+            this,
+            blocks.map((shaped) => ({ dims: [size, width], shaped })),
+          ),
+        )
+      } finally {
+        this.graph = graph
+      }
+    })
+    return made === undefined ? compute(this, inputs) : this.like(dims, made)
   }
 
   layerNorm(x: OnnxValue, norm: Norm): OnnxValue {

@@ -111,6 +111,11 @@ export interface Primitives<T> {
   cos(x: T): T
   sin(x: T): T
   activation(x: T, name: Activation): T
+  /**
+   * What `compute` makes of values of the same sizes, where each row (along the last axis) depends on that row alone: an
+   * engine may go through the whole of it with some rows after the others, so that its steps find them in the cache.
+   */
+  byRows?(inputs: readonly T[], compute: (ops: Primitives<T>, inputs: readonly T[]) => T): T
 
   /** `[..., m, k]` x `[..., k, n]`: the same leading sizes, or none on the right. Transposed as asked for first. */
   matMul(a: T, b: T, options?: { readonly transposeA?: boolean; readonly transposeB?: boolean }): T

@@ -22,7 +22,11 @@ export class GraphBuilder {
   readonly #tensors = new WeakMap<Tensor, string>()
   #count = 0
 
-  constructor(readonly name: string) {}
+  /** @param prefix of all names: those of a body differ from those around it */
+  constructor(
+    readonly name: string,
+    private readonly prefix = '',
+  ) {}
 
   input(name: string, element: Element, dims: readonly (number | string)[]): string {
     this.#inputs.push({ name, element, dims })
@@ -47,7 +51,7 @@ export class GraphBuilder {
     attributes: Readonly<Record<string, Attribute>> = {},
     domain = '',
   ): string[] {
-    const id = `${op}_${this.#count++}`
+    const id = `${this.prefix}${op}_${this.#count++}`
     const outputs = wanted.map((isWanted, i) => (isWanted ? `${id}_${i}` : ''))
     this.#nodes.push({ op, domain, inputs, outputs, attributes })
     return outputs
@@ -85,7 +89,7 @@ export class GraphBuilder {
 
   #constant(element: Element, dims: readonly number[], values: Float32Array | BigInt64Array): string {
     const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
-    return this.initializer({ name: `${CONSTANT}${this.#count++}`, element, dims, data })
+    return this.initializer({ name: `${this.prefix}${CONSTANT}${this.#count++}`, element, dims, data })
   }
 
   /** The model that computes `outputs`, and nothing else. */

@@ -23,7 +23,13 @@ export interface NodeProto {
   readonly attributes: Readonly<Record<string, Attribute>>
 }
 /** A float attribute is wrapped, since 1 and 1.0 are one number here. */
-export type Attribute = number | string | readonly number[] | { readonly float: number }
+export type Attribute =
+  | number
+  | string
+  | readonly number[]
+  | { readonly float: number }
+  /** A body, which operators such as Scan run again and again. */
+  | { readonly graph: GraphProto }
 
 export const ELEMENT = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9 } as const
 export type Element = keyof typeof ELEMENT
@@ -72,6 +78,9 @@ function writeAttribute(writer: BinaryWriter, name: string, value: Attribute): v
   } else if ('float' in value) {
     writer.tag(2, WireType.Bit32).float(value.float)
     type(1)
+  } else if ('graph' in value) {
+    message(writer, 6, (inner) => atOnce(writingGraph(inner, value.graph)))
+    type(5)
   } else {
     for (const item of value) int(writer, 8, item)
     type(7)
@@ -114,14 +123,7 @@ function writeValueInfo(writer: BinaryWriter, { name, isSequence, element, dims 
   message(writer, 2, (type) => (isSequence ? message(type, 4, (w) => message(w, 1, tensor)) : tensor(type)))
 }
 
-/** An ONNX file. */
-export const serialize = (model: ModelProto): Uint8Array => atOnce(serializing(model))
-
-export function* serializing({ graph, opsets }: ModelProto): Pieces<Uint8Array> {
-  const writer = new BinaryWriter()
-  int(writer, 1, IR_VERSION)
-  text(writer, 2, 'dual-encoder')
-  writer.tag(7, WireType.LengthDelimited).fork()
+function* writingGraph(writer: BinaryWriter, graph: GraphProto): Pieces<void> {
   for (const node of graph.nodes) {
     message(writer, 1, (inner) => writeNode(inner, node))
     yield
@@ -131,6 +133,17 @@ export function* serializing({ graph, opsets }: ModelProto): Pieces<Uint8Array> 
   for (const value of graph.inputs) message(writer, 11, (inner) => writeValueInfo(inner, value))
   for (const value of graph.outputs) message(writer, 12, (inner) => writeValueInfo(inner, value))
   yield
+}
+
+/** An ONNX file. */
+export const serialize = (model: ModelProto): Uint8Array => atOnce(serializing(model))
+
+export function* serializing({ graph, opsets }: ModelProto): Pieces<Uint8Array> {
+  const writer = new BinaryWriter()
+  int(writer, 1, IR_VERSION)
+  text(writer, 2, 'dual-encoder')
+  writer.tag(7, WireType.LengthDelimited).fork()
+  yield* writingGraph(writer, graph)
   writer.join()
   for (const [domain, version] of Object.entries(opsets))
     message(writer, 8, (w) => {

@@ -2,7 +2,7 @@ import { atOnce, type Pieces } from '../../base/pieces'
 import type { Tensor } from '../../base/tensor'
 import type { Activation } from '../activations'
 import { ComposedOps } from '../composed'
-import type { Ops, Param } from '../ops'
+import type { Ops, Param, Primitives } from '../ops'
 import { SHARES, SLOPES } from './activations'
 import { LayerMemory } from './recompute'
 import { type Edge, type Node, Record, type Traced } from './record'
@@ -187,7 +187,10 @@ export abstract class TracedPrimitives<T> extends ComposedOps<Traced<T>> {
     const { ops } = this
     const value = ops.activation(x.value, name)
     const share = SHARES[name]
-    const activated = this.note(value, [x, (g) => ops.mul(g, SLOPES[name](ops, x.value))])
+    const pull = (on: Primitives<T>, [g, of]: readonly T[]): T => on.mul(g as T, SLOPES[name](on, of as T))
+    // What is made again shares steps with the slope: those are not to be a block's own.
+    const byRows = this.options.recompute === 'cheap' && share ? undefined : ops.byRows?.bind(ops)
+    const activated = this.note(value, [x, (g) => (byRows ? byRows([g, x.value], pull) : pull(ops, [g, x.value]))])
     return share ? this.withAgain(activated, () => ops.mul(x.value, share(ops, x.value))) : activated
   }
 
