@@ -1,20 +1,22 @@
-// Our side of training.mjs: `node training-child.mjs <folder for caches> <threads> <work>`, then a line of JSON for each
-// request { kind, batch, warm, steps }; answers { ms, cpu, peak } for a step, and the most memory of the process in MB.
+// Our side of training.mjs: `node training-child.mjs <onnx or tfjs> <folder for caches> <threads> <work>`, then a line of
+// JSON for each request { kind, batch, warm, steps }; answers { ms, cpu, peak } for a step, and the most memory of the
+// process in MB.
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { VisionTextDualEncoderConfig } from '@dual-encoder/core'
-import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
 import { topLayers, Trainer } from '@dual-encoder/train'
 import { WORKS } from './training-works.mjs'
 
-const [folder, threads, name] = process.argv.slice(2)
+const [backend, folder, threads, name] = process.argv.slice(2)
 const LENGTH = 16
 
 const work = WORKS[name]
 const size = work.vision_config.image_size
 const values = size * size * 3
 const config = VisionTextDualEncoderConfig.fromJSON(work)
-const model = await VisionTextDualEncoderModel.fromConfig(config, { seed: 1, threads: Number(threads) })
+const { VisionTextDualEncoderModel } = await import(`@dual-encoder/${backend}`)
+const options = { seed: 1, threads: Number(threads), ...(backend === 'tfjs' && { backend: 'wasm' }) }
+const model = await VisionTextDualEncoderModel.fromConfig(config, options)
 
 /** Texts are numbers: sixteen tokens that they decide. */
 function processor(inputs) {

@@ -1,9 +1,9 @@
 // A step of training through Trainer.run (data pipeline, AdamW, clipping, dropout) against PyTorch (eager and sdpa; bfloat16
 // autocast beside), interleaved: `npm run build && PYTHON=<a Python with torch and transformers> node tools/bench/training.mjs`.
-// WORK is `text` (MiniLM's size, the default), `both` (ViT-Tiny/16 and BERT-tiny, both trained; TensorFlow.js on wasm beside
-// it, without AdamW) or `lit` (upper layers of both towers on cached boundaries, patches dropped; BATCH=384). THREADS (2),
-// BATCH (64), ROUNDS (5), STEPS of a round (8) and WARM, those before them (3: two make a graph and its memory), are variables
-// too; SIDES=ours,eager,sdpa takes those sides alone (all: `given`, `tfjs` and `bfloat16` too). Every other round goes through
+// WORK is `text` (MiniLM's size, the default), `both` (ViT-Tiny/16 and BERT-tiny, both trained) or `lit` (upper layers of
+// both towers on cached boundaries, patches dropped; BATCH=384). THREADS (2), BATCH (64), ROUNDS (5), STEPS of a round (8)
+// and WARM, those before them (3: two make a graph and its memory), are variables too; SIDES=ours,eager,sdpa takes those sides
+// alone (all: `given`, `bfloat16` and `tfjs`, our TensorFlow.js on wasm, too). Every other round goes through
 // the sides backwards. Wall time and CPU seconds, since a machine that others use too gives no wall time that means anything;
 // and the most memory of each side, which has a process of its own.
 import { spawn } from 'node:child_process'
@@ -46,18 +46,18 @@ function side(request, command, ...args) {
     return child.ask({ batch: Number(BATCH), warm: Number(WARM), steps: Number(STEPS), ...request })
   }
 }
-const ours = (kind) => side({ kind }, process.execPath, path('training-child.mjs'), folder, THREADS, WORK)
+const trainer = (backend, kind) =>
+  side({ kind }, process.execPath, path('training-child.mjs'), backend, folder, THREADS, WORK)
+const tfjs = (kind) => ['tfjs on wasm', trainer('tfjs', kind)]
 const torch = (request) => side(request, PYTHON, path('python/time_training.py'), THREADS, JSON.stringify(WORKS[WORK]))
 const OURS = {
   text: {
-    ours: ['ours, image tower locked and cached', ours('cached')],
-    given: ['ours, image embeddings given', ours('embeds')],
+    ours: ['ours, image tower locked and cached', trainer('onnx', 'cached')],
+    given: ['ours, image embeddings given', trainer('onnx', 'embeds')],
+    tfjs: tfjs('embeds'),
   },
-  both: {
-    ours: ['ours', ours('both')],
-    tfjs: ['tfjs on wasm, without AdamW', side({}, process.execPath, path('training-tfjs-child.mjs'), THREADS, WORK)],
-  },
-  lit: { ours: ['ours', ours('lit')] },
+  both: { ours: ['ours', trainer('onnx', 'both')], tfjs: tfjs('both') },
+  lit: { ours: ['ours', trainer('onnx', 'lit')] },
 }
 const all = {
   ...OURS[WORK],
