@@ -149,6 +149,14 @@ describe('a run', () => {
     const above = new Set(asked.mock.calls.map(([{ name }]) => name))
     expect([...above].sort()).toEqual([...names].filter((name) => !isBelow(name)).sort())
     asked.mockRestore()
+    // Nor are they read, before they are needed.
+    const runAbove = await model.train(below)
+    await runAbove.step({ inputIds, textEntering, imageEntering }, options)
+    const { numTensors } = tf.memory()
+    await runAbove.step(inputs, options)
+    const locked = [...model.parameterShapes.keys()].filter((name) => isBelow(name))
+    expect(tf.memory().numTensors - numTensors).toBe(locked.length)
+    await runAbove.dispose()
   })
 
   it('computes layers again in less memory, with what is dropped, in chunks and above a cut too', async () => {
@@ -169,7 +177,7 @@ describe('a run', () => {
     const entering = { at: 1, hidden: await deep.outputBelow('vision', given, 1) }
     const stepped = async (recompute: 'layers' | undefined, more: TrainingInputs, how: Partial<StepOptions> = {}) => {
       const run = await deep.train({ trained, rule, recompute })
-      await run.embed('text', given)
+      for (const kind of ['text', 'vision'] as const) await run.embed(kind, more)
       const before = tf.memory().numTensors
       const { peakBytes } = await tf.profile(async () => void (await run.step(more, { ...options, ...how })))
       expect(tf.memory().numTensors).toBe(before)

@@ -1,5 +1,12 @@
 import type { TargetLike, Tensor } from '@dual-encoder/core'
-import { BackendError, encode, type LoadedModel, type Param } from '@dual-encoder/core/backend'
+import {
+  BackendError,
+  encode,
+  encoderWeights,
+  type LoadedModel,
+  type Param,
+  type WeightEntry,
+} from '@dual-encoder/core/backend'
 import {
   type DropoutOf,
   embedsOnTape,
@@ -22,6 +29,7 @@ import {
   type TrainingPlan,
   type TrainingRun,
   type TrainingState,
+  weightsFor,
   withTrained,
 } from '@dual-encoder/core/training'
 import * as tf from '@tensorflow/tfjs-core'
@@ -81,6 +89,7 @@ export class TfjsTraining implements TrainingRun {
     signal?.throwIfAborted()
     const sides = sidesOf(this.model, inputs)
     await this.#prepared()
+    for (const kind of KINDS) await this.#need(kind, sides[SIDES[kind]])
     signal?.throwIfAborted()
     let next = new Map<string, tf.Tensor>()
     const forget = () => {
@@ -225,7 +234,11 @@ export class TfjsTraining implements TrainingRun {
     if (unknown !== undefined) throw new BackendError('no-weight', `There is no weight "${unknown}".`)
     const begins = (name: string) => (this.#trained.has(name) ? plan.initial?.get(name) : undefined)
     const backend = await engine.start()
-    const read = await readParams(new Map([...model.weights].filter(([name]) => !begins(name))), backend)
+    const ofEncoders = new Set(KINDS.flatMap((kind) => encoderWeights(model[kind], model.weights)))
+    const entries = [...model.weights.values()].filter(
+      (entry) => !begins(entry.name) && (this.#trained.has(entry.name) || !ofEncoders.has(entry)),
+    )
+    const read = await this.#read(entries)
     this.#fixed = Object.fromEntries(Object.entries(read).filter(([name]) => !this.#trained.has(name)))
     makeCurrent(backend)
     const { slots, likeParams = [] } = plan.rule
@@ -239,11 +252,26 @@ export class TfjsTraining implements TrainingRun {
     }
   }
 
+  async #read(entries: readonly WeightEntry[]): Promise<Params> {
+    return readParams(new Map(entries.map((entry) => [entry.name, entry])), await this.engine.start())
+  }
+
+  /** Reads what is locked and is read of such a side, where it has not been: of a tower that is entered what is above. */
+  async #need(kind: DropoutOf, side: Side<Tensor>): Promise<void> {
+    if ('embeds' in side) return
+    const { weights } = this.model
+    const missing = weightsFor(this.model[kind], side).filter((name) => !this.#trained.has(name) && !this.#fixed[name])
+    if (missing.length === 0) return
+    const read = await this.#read(missing.flatMap((name) => weights.get(name) ?? []))
+    this.#fixed = { ...this.#fixed, ...read }
+  }
+
   async embed(kind: DropoutOf, inputs: TrainingInputs, slot?: string): Promise<Tensor<'float32'>> {
     const encoder = this.model[kind]
     const side = sideOf(encoder, inputs)
     if ('embeds' in side) return side.embeds as Tensor<'float32'>
     await this.#prepared()
+    await this.#need(kind, side)
     const compute = () => {
       const ops = this.engine.ops(new TreeWeights(this.#tree(slot)))
       return encode(ops, encoder, changed(side, onDevice), { embeds: true }).embeds as tf.Tensor

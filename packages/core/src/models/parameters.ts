@@ -2,7 +2,7 @@ import { ConfigError } from '../base/errors'
 import { atOnce } from '../base/pieces'
 import type { Tensor } from '../base/tensor'
 import { pairOf } from '../towers/grid'
-import type { EncoderSpec } from './encoder'
+import type { Batch, EncoderSpec } from './encoder'
 import { ENCODER_NAMES, encode } from './encoder'
 import { drawing } from '../ops/draw'
 import type { Linear, Norm, Ops, Param } from '../ops/ops'
@@ -80,16 +80,24 @@ export interface EncoderLayers {
 export function encoderLayers(encoder: EncoderSpec): EncoderLayers {
   const layerOf = new Map<string, number>()
   let count = -1
-  const { params } = trace(encoder, (index, known) => {
+  const onLayer: OnLayer = (index, known) => {
     for (const name of known.keys()) if (!layerOf.has(name)) layerOf.set(name, count)
     count = index
-  })
+  }
+  const { params } = trace(encoder, { onLayer })
   for (const name of params.keys()) if (!layerOf.has(name)) layerOf.set(name, Math.max(count, 0))
   return { count: Math.max(count, 0), layerOf }
 }
 
 /** Every weight of an encoder in the order of its computation, by its name in a dual encoder's checkpoint. */
 export const encoderParams = (encoder: EncoderSpec): Map<string, Param> => trace(encoder).params
+
+/** Names of the weights that an encoder reads of such a batch: where a layer is entered, or is pooled, those above. */
+export function weightsFor<T>(encoder: EncoderSpec, { entering, pooled }: Pick<Batch<T>, 'entering' | 'pooled'>) {
+  const given = true as unknown as void
+  const cut = { ...(entering && { entering: { at: entering.at, hidden: given } }), ...(pooled && { pooled: given }) }
+  return [...trace(encoder, { cut }).params.keys()]
+}
 
 /** A tower's weights drawn anew, without its projection. */
 export function drawnTower(encoder: EncoderSpec, seed: number): Map<string, Tensor<'float32'>> {
@@ -104,7 +112,10 @@ export function quantizableParams(encoder: EncoderSpec): Set<string> {
   return new Set([...matrices].filter(isModule))
 }
 
-function trace(encoder: EncoderSpec, onLayer?: OnLayer): Traced {
+function trace(
+  encoder: EncoderSpec,
+  { onLayer, cut }: { readonly onLayer?: OnLayer; readonly cut?: Pick<Batch<void>, 'entering' | 'pooled'> } = {},
+): Traced {
   const { ops, params, matrices } = parameterTracer(onLayer)
   const names = ENCODER_NAMES[encoder.kind]
   const weights = new Scope(names.tower, encoder.config.initializerRange)
@@ -115,6 +126,6 @@ function trace(encoder: EncoderSpec, onLayer?: OnLayer): Traced {
   // A pooler that is not used is a linear layer all the same.
   for (const param of idle ?? []) ops.linear(undefined, { weight: param })
   const imageSize = encoder.kind === 'vision' ? pairOf(encoder.config.imageSize) : ([0, 0] as const)
-  encode<void>(ops, encoder, { inputs: {}, imageSize }, { features: true, lastHiddenState: true })
+  encode<void>(ops, encoder, { inputs: {}, imageSize, ...cut }, { features: true, lastHiddenState: true })
   return { params, matrices }
 }
