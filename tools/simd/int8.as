@@ -41,6 +41,28 @@ function widened(row: usize, isInt8: bool, groups: usize, size: i32, by: usize, 
   return line
 }
 
+/**
+ * Each `turn` values of a row, a power of two from 4 on, times a Hadamard matrix of ones and minus ones; where they lie.
+ * Pairs of values `half` apart become their sum and their difference, for every half.
+ */
+function turned(line: usize, width: i32, turn: i32): void {
+  const end = line + ((<usize>width) << 2)
+  const pairs = f32x4(1, -1, 1, -1), twos = f32x4(1, 1, -1, -1)
+  for (let at = line; at < end; at += 16) {
+    let four = v128.load(at)
+    four = f32x4.add(f32x4.mul(four, pairs), v128.shuffle<f32>(four, four, 1, 0, 3, 2))
+    v128.store(at, f32x4.add(f32x4.mul(four, twos), v128.shuffle<f32>(four, four, 2, 3, 0, 1)))
+  }
+  const length = (<usize>turn) << 2
+  for (let half: usize = 16; half < length; half <<= 1)
+    for (let first = line; first < end; first += half << 1)
+      for (let at = first; at < first + half; at += 16) {
+        const a = v128.load(at), b = v128.load(at + half)
+        v128.store(at, f32x4.add(a, b))
+        v128.store(at + half, f32x4.sub(a, b))
+      }
+}
+
 /** Of `count` values. */
 // @ts-ignore: decorator
 @inline
@@ -168,12 +190,13 @@ function interleave(from: usize, stride: usize, to: usize, next: usize): void {
 
 /**
  * `count` rows, a multiple of 16, their columns times `factors`, as signed columns `[width, count]` that lie `outputs` bytes
- * apart, with a scale each and the sums of what they became. Int8 stays what it is where `isKept`. `square` is room for two
+ * apart, with a scale each and the sums of what they became. Int8 stays what it is where `isKept`; rows are turned where
+ * `turn` is no 1. `square` is room for two
  * squares of 256 bytes, `bytes` for 16 rows.
  */
 export function columns(
   rows: usize, isInt8: bool, count: i32, width: i32, scales: usize, groups: usize, size: i32, factors: usize, line: usize,
-  isKept: bool, bytes: usize, square: usize, outputs: i32, target: usize, made: usize, sums: usize,
+  isKept: bool, turn: i32, bytes: usize, square: usize, outputs: i32, target: usize, made: usize, sums: usize,
 ): void {
   const stride = (<usize>width) << (isInt8 ? 0 : 2)
   const next = (<usize>(width / size)) << 2
@@ -181,6 +204,7 @@ export function columns(
   for (let first = 0; first < count; first += 16) {
     for (let row = bytes, end = bytes + (<usize>width << 4); row < end; row += width) {
       const values = widened(rows, isInt8, groups, size, factors, width, line)
+      if (turn > 1) turned(values, width, turn)
       const scale = load<f32>(scales)
       const own = isKept ? scale : scaleOf(largestIn(values, width), scale)
       const step = f32x4.splat(isKept ? 1 : scale / own)

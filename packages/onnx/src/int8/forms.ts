@@ -1,5 +1,6 @@
 import type { Tensor } from '@dual-encoder/core'
 import { tensor } from '@dual-encoder/core/backend'
+import { turned } from './hadamard'
 import { simdBlocks, simdColumns, simdKept } from './simd'
 import { type Matrix, ungrouped } from './stored-matrix'
 
@@ -82,11 +83,12 @@ function round(
 /**
  * Values `[in, out]`, scales `[out]`, and the sums `[1, out]` of the rows of a weight. What a file holds as int8 stays what
  * it is where nothing multiplies its columns. Good until the next matrix.
+ * @param turn how many columns are turned together (hadamard.ts), where there are no factors
  */
-export function rowsOf(matrix: Matrix, factors?: Float32Array): Tensor[] {
+export function rowsOf(matrix: Matrix, factors?: Float32Array, turn = 1): Tensor[] {
   const { outputs, inputs } = matrix
-  const isKept = !(matrix.values instanceof Float32Array) && !factors && matrix.scales.length === outputs
-  const quick = simdColumns(matrix, isKept, factors)
+  const isKept = !(matrix.values instanceof Float32Array) && !factors && turn === 1 && matrix.scales.length === outputs
+  const quick = simdColumns(matrix, isKept, factors, turn)
   const { transposed, made, sums } = quick ?? {
     transposed: new Int8Array(outputs * inputs),
     made: new Float32Array(outputs),
@@ -94,7 +96,8 @@ export function rowsOf(matrix: Matrix, factors?: Float32Array): Tensor[] {
   }
   const tensors = [tensor(transposed, [inputs, outputs]), tensor(made, [outputs]), tensor(sums, [1, outputs])]
   if (quick) return tensors
-  const { values, scales } = ungrouped(matrix)
+  const { values: stored, scales } = ungrouped(matrix)
+  const values = turn === 1 ? stored : turned(stored, turn)
   const by = factors ?? new Float32Array(inputs).fill(1)
   const steps = new Float64Array(TILE)
   const added = new Int32Array(TILE)

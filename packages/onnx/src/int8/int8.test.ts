@@ -223,6 +223,7 @@ it.each([
       ...kept(forms.blocksOf(of, 32)),
       ...rows.slice(0, 2),
       ...kept(forms.rowsOf(of)).slice(0, 2),
+      ...kept(forms.rowsOf(of, undefined, 32)).slice(0, 2),
       largest,
       products,
     ]

@@ -1,5 +1,6 @@
 import { type GraphBuilder, MICROSOFT } from '../graph/builder'
 import { ELEMENT } from '../graph/proto'
+import { hadamard, turnOf } from './hadamard'
 import type { Int8Form } from './plan'
 import type { Int8Part } from './weights'
 
@@ -48,10 +49,20 @@ export function writeInt8Rows(
 /** x `[rows, in]` times an int8 weight. */
 export function writeInt8Linear(graph: GraphBuilder, x: string, layer: Int8Product): string {
   const { form, inputs, outputs, parts, bias } = layer
-  if (form.form === 'rows') return writeRows(graph, x, layer)
+  if (form.form === 'rows') {
+    if (form.outliers === 'balanced') return writeRows(graph, x, layer)
+    return writeRows(graph, turnedRows(graph, x, inputs), { ...layer, least: undefined })
+  }
   const attributes = { K: inputs, N: outputs, bits: 8, block_size: form.size, accuracy_level: INT8 }
   const given = [x, ...parts, ...(bias === undefined ? [] : ['', '', bias])]
   return graph.node('MatMulNBits', given, attributes, MICROSOFT)
+}
+
+/** What undoes in the product that the weight's rows were turned. */
+function turnedRows(graph: GraphBuilder, x: string, inputs: number): string {
+  const size = turnOf(inputs)
+  const parts = graph.node('Reshape', [x, graph.ints([-1, size])])
+  return graph.node('Reshape', [graph.node('MatMul', [parts, graph.tensor(hadamard(size))]), graph.ints([-1, inputs])])
 }
 
 /**

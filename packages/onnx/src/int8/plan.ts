@@ -7,7 +7,8 @@ import type { OnnxOptions } from '../options'
  * Either way a row of the activations is rounded by itself, whatever else is in the batch.
  */
 export type Int8Form =
-  { readonly form: 'blocks'; readonly size: number; readonly balance: Balance } | { readonly form: 'rows' }
+  | { readonly form: 'blocks'; readonly size: number; readonly balance: Balance }
+  | { readonly form: 'rows'; readonly outliers: Outliers }
 
 /**
  * Where the channels of a norm are shared out (`Int8Weights`): blocks of pictures lose more by that than they gain; what a
@@ -15,22 +16,34 @@ export type Int8Form =
  */
 type Balance = 'never' | 'made' | 'always'
 
+/**
+ * What is done with values of a row that are far larger than its others. `turned`: rows of activations and weights are
+ * multiplied by a Hadamard matrix, which leaves the product what it is and gives each of its values a share of them.
+ * `balanced`: the channels of a norm are shared out, which costs nothing, and keeps half as much.
+ */
+type Outliers = 'turned' | 'balanced'
+
 /** The form of a layer's weight; undefined where it stays float32. */
 export type Int8Plan = (weight: Param) => Int8Form | undefined
 
+const PICTURES = {
+  int8: { form: 'rows', outliers: 'turned' },
+  'int8-fast': { form: 'rows', outliers: 'balanced' },
+} as const
+/** The rows of a weight lie apart once it is transposed: parts of one are cut from blocks. */
+const PARTS_OF_PICTURES = { form: 'blocks', size: 32, balance: 'never' } as const
+
 /** Columns of a block, chosen by what real towers lose (docs/int8.md): channels of text differ most. */
-const BLOCKS = {
-  int8: { vision: { size: 32, balance: 'never' }, text: { size: 16, balance: 'always' } },
-  'int8-fast': { vision: { size: 32, balance: 'never' }, text: { size: 32, balance: 'made' } },
+const TEXTS = {
+  int8: { form: 'blocks', size: 16, balance: 'always' },
+  'int8-fast': { form: 'blocks', size: 32, balance: 'made' },
 } as const
 
 export function int8Plan({ kind }: EncoderSpec, dtype: OnnxOptions['dtype'] = 'float32'): Int8Plan | undefined {
   if (dtype === 'float32') return undefined
-  const blocks: Int8Form = { form: 'blocks', ...BLOCKS[dtype][kind] }
-  const inRows = dtype === 'int8-fast' && kind === 'vision'
   return ({ shape, rows }) => {
     if (shape.length !== 2) return undefined
-    // The rows of a weight lie apart once it is transposed: parts of one are cut from blocks.
-    return inRows && !rows ? { form: 'rows' } : blocks
+    if (kind === 'text') return TEXTS[dtype]
+    return rows ? PARTS_OF_PICTURES : PICTURES[dtype]
   }
 }

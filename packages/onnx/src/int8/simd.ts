@@ -32,6 +32,7 @@ interface Int8Module {
     ...args: [
       ...Rows,
       isKept: number,
+      turn: number,
       bytes: number,
       square: number,
       outputs: number,
@@ -174,6 +175,7 @@ export function simdColumns(
   matrix: Matrix,
   isKept: boolean,
   factors: Float32Array | undefined,
+  turn: number,
 ): { transposed: Int8Array; made: Float32Array; sums: Float32Array } | undefined {
   const { outputs, inputs } = matrix
   const sizes = [inputs * outputs, outputs * 4, outputs * 4, LANES * inputs, 512]
@@ -182,7 +184,7 @@ export function simdColumns(
   const [target, madeAt, sumsAt, bytes, square] = room.at as [number, number, number, number, number]
   room.each((rows, first) => {
     const [made, sums] = [madeAt + first * 4, sumsAt + first * 4]
-    room.wasm.columns(...rows, Number(isKept), bytes, square, outputs, target + first, made, sums)
+    room.wasm.columns(...rows, Number(isKept), turn, bytes, square, outputs, target + first, made, sums)
   })
   const { buffer, byteOffset, length } = room.bytes(target, inputs * outputs)
   return {

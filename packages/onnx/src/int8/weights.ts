@@ -9,6 +9,7 @@ import {
   type Weights,
 } from '@dual-encoder/core/backend'
 import { blocksOf, rowsOf } from './forms'
+import { turnOf } from './hadamard'
 import { balance, evenly, measure } from './matrix'
 import type { Int8Form, Int8Plan } from './plan'
 import { storedMatrix } from './stored-matrix'
@@ -63,7 +64,7 @@ const madeWeight = (
  * precision: its bias goes into the bias of the layer behind it, and its gain is shared out between activations and
  * weights, so that a channel is as far from its like in either (SmoothQuant's balance, arXiv 2211.10438, with the gain
  * in place of what calibration would measure). Of `rows` the weights' own columns do not count (`evenly`): real towers lose
- * less so, and layers behind one norm share its output as bytes.
+ * less so, and layers behind one norm share its output as bytes. Rows that are turned need none of it.
  */
 export class Int8Weights {
   /** All that graphs read: the checkpoint's weights, and what was made of them. */
@@ -84,8 +85,9 @@ export class Int8Weights {
     const entry = this.given.get(weight.name)
     const form = entry && this.plan(weight)
     if (!form) return undefined
-    const balance = form.form === 'rows' ? 'always' : form.balance
-    const stored = form.form === 'blocks' && (balance !== 'always' || !given) ? this.#stored(entry, form) : undefined
+    const inRows = form.form === 'rows'
+    const balance = inRows ? (form.outliers === 'balanced' ? 'always' : 'never') : form.balance
+    const stored = !inRows && (balance !== 'always' || !given) ? this.#stored(entry, form) : undefined
     if (stored) return stored
     const norm = balance === 'never' ? undefined : given
     const prefix = `${entry.name}.int8${norm ? '_normed' : ''}`
@@ -95,16 +97,14 @@ export class Int8Weights {
       element,
       shape,
     })
-    const blocks = form.form === 'blocks' ? Math.ceil(inputs / form.size) : 1
-    const parts =
-      form.form === 'blocks'
-        ? [part('values', 'uint8', [outputs, blocks, form.size]), part('scales', 'float32', [outputs, blocks])]
-        : [
-            part('values', 'int8', [inputs, outputs]),
-            part('scales', 'float32', [outputs]),
-            part('sums', 'float32', [1, outputs]),
-          ]
-    const inRows = form.form === 'rows'
+    const blocks = inRows ? 1 : Math.ceil(inputs / form.size)
+    const parts = inRows
+      ? [
+          part('values', 'int8', [inputs, outputs]),
+          part('scales', 'float32', [outputs]),
+          part('sums', 'float32', [1, outputs]),
+        ]
+      : [part('values', 'uint8', [outputs, blocks, form.size]), part('scales', 'float32', [outputs, blocks])]
     const gain = norm && (inRows ? this.#evenGain(norm) : part('gain', 'float32', [inputs]))
     const normed = gain && { bias: part('bias', 'float32', [outputs]), gain }
     const all = normed ? [...parts, normed.bias, ...(inRows ? [] : [normed.gain])] : parts
@@ -170,10 +170,11 @@ export class Int8Weights {
       const rest = values.slice(stored.of.length).map(float32Of)
       const [gains, offsets, own] = beside.map((found) => found && (rest.shift() as Float32Array))
       const matrix = stored.matrix(values)
+      const { outputs, inputs } = matrix
+      if (inRows && form.outliers === 'turned') return rowsOf(matrix, undefined, turnOf(inputs))
       const rounded = (factors?: Float32Array) =>
         inRows ? rowsOf(matrix, factors) : blocksOf(matrix, form.size, factors)
       if (!gains) return rounded()
-      const { outputs, inputs } = matrix
       const measures = measure(matrix, offsets ?? new Float32Array(inputs))
       const factors = inRows ? evenly(gains) : balance(measures, gains)
       const added = Float32Array.from(measures.products, (product, row) => product + (own?.[row] ?? 0))

@@ -1,0 +1,43 @@
+import type { Tensor } from '@dual-encoder/core'
+import { tensor } from '@dual-encoder/core/backend'
+
+/*
+ * A few values of a row that are far larger than all others would have its bytes to themselves. Turned, which is to say
+ * multiplied by a Hadamard matrix, so many values at once share what is large (QuaRot, arXiv 2404.00456); done to activations
+ * and weights alike it changes no product.
+ */
+
+/** Values of a row that are turned together, at most: 32 to 128 lose alike. */
+const LARGEST_TURN = 64
+
+/** The largest power of two that divides rows so long; values are turned so many at once. */
+export function turnOf(inputs: number): number {
+  let size = 1
+  while (size < LARGEST_TURN && inputs % (2 * size) === 0) size *= 2
+  return size
+}
+
+/** Each `size` values times a matrix of ones and minus ones, by sums and differences of pairs. */
+export function turned(values: Int8Array | Float32Array, size: number): Float32Array {
+  const result = Float32Array.from(values)
+  for (let half = 1; half < size; half *= 2)
+    for (let at = 0; at < result.length; at++) {
+      if (at & half) continue
+      const [a, b] = [result[at] as number, result[at + half] as number]
+      result[at] = a + b
+      result[at + half] = a - b
+    }
+  return result
+}
+
+const matrices = new Map<number, Tensor>()
+
+/** `[size, size]`, what `turned` multiplies by, over `size`: it undoes that. The same tensor each time: graphs store it once. */
+export function hadamard(size: number): Tensor {
+  const known = matrices.get(size)
+  if (known) return known
+  const unit = Float32Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 / size : 0))
+  const matrix = tensor(turned(unit, size), [size, size])
+  matrices.set(size, matrix)
+  return matrix
+}
