@@ -14,7 +14,6 @@ import { traceEncoder, type TracedEncoder } from './graph/encoder-graph'
 import type { ModelProto, TensorProto } from './graph/proto'
 import { ALL_TOKENS, FIRST_ONLY, type KeptTable } from './graph/run-ops'
 import { SizedGraph } from './graph/sized-graph'
-import { int8Plan } from './int8/plan'
 import type { Int8Weights } from './int8/weights'
 import type { OnnxOptions } from './options'
 import { FIRST_TOKENS } from './primitives'
@@ -84,9 +83,14 @@ export class EncoderSessions {
 
   /** Its code is loaded where a model is int8. */
   async #quantize(): Promise<void> {
-    const plan = int8Plan(this.encoder, this.options.dtype)
-    if (!plan || this.#int8) return
-    const { Int8Weights } = await import('./int8/weights')
+    const { dtype = 'float32' } = this.options
+    if (dtype === 'float32' || this.#int8) return
+    const [{ Int8Weights }, { int8Plan }, { saturates }] = await Promise.all([
+      import('./int8/weights'),
+      import('./int8/plan'),
+      import('./int8/saturates'),
+    ])
+    const plan = int8Plan(this.encoder, dtype, this.encoder.kind === 'vision' && (await saturates(this.options)))
     this.#int8 ??= new Int8Weights(this.stored, plan)
   }
 

@@ -30,8 +30,8 @@ const PICTURES = {
   int8: { form: 'rows', outliers: 'turned' },
   'int8-fast': { form: 'rows', outliers: 'balanced' },
 } as const
-/** The rows of a weight lie apart once it is transposed: parts of one are cut from blocks. */
-const PARTS_OF_PICTURES = { form: 'blocks', size: 32, balance: 'never' } as const
+/** Of parts of a weight, whose rows lie apart once it is transposed, and where the engine loses what rows add up to (`saturates`). */
+const BLOCKS_OF_PICTURES = { form: 'blocks', size: 32, balance: 'never' } as const
 
 /** Columns of a block, chosen by what real towers lose (docs/int8.md): channels of text differ most. */
 const TEXTS = {
@@ -39,11 +39,15 @@ const TEXTS = {
   'int8-fast': { form: 'blocks', size: 32, balance: 'made' },
 } as const
 
-export function int8Plan({ kind }: EncoderSpec, dtype: OnnxOptions['dtype'] = 'float32'): Int8Plan | undefined {
-  if (dtype === 'float32') return undefined
+/** @param dtype not float32 */
+export function int8Plan(
+  { kind }: EncoderSpec,
+  dtype: Exclude<OnnxOptions['dtype'], 'float32' | undefined>,
+  saturates: boolean,
+): Int8Plan {
   return ({ shape, rows }) => {
     if (shape.length !== 2) return undefined
     if (kind === 'text') return TEXTS[dtype]
-    return rows ? PARTS_OF_PICTURES : PICTURES[dtype]
+    return rows || saturates ? BLOCKS_OF_PICTURES : PICTURES[dtype]
   }
 }

@@ -1,0 +1,28 @@
+import type { EncoderSpec, Param } from '@dual-encoder/core/backend'
+import { InferenceSession } from 'onnxruntime-node'
+import { expect, it, vi } from 'vitest'
+import { int8Plan } from './plan'
+import { saturates } from './saturates'
+
+const encoder = (kind: 'vision' | 'text') => ({ kind }) as EncoderSpec
+const weight = { name: 'w', shape: [64, 64], init: { kind: 'zeros' } } as unknown as Param
+
+it.each(['int8', 'int8-fast'] as const)('has rows for pictures, but for parts of a weight, in %s', (dtype) => {
+  const plan = int8Plan(encoder('vision'), dtype, false)
+  expect(plan(weight)).toMatchObject({ form: 'rows' })
+  expect(plan({ ...weight, rows: [0, 32] })).toMatchObject({ form: 'blocks' })
+  expect(plan({ ...weight, shape: [64] })).toBeUndefined()
+  expect(int8Plan(encoder('text'), dtype, false)(weight)).toMatchObject({ form: 'blocks' })
+})
+
+it.each(['int8', 'int8-fast'] as const)('has none where the engine loses what rows add up to, in %s', (dtype) => {
+  expect(int8Plan(encoder('vision'), dtype, true)(weight)).toMatchObject({ form: 'blocks', size: 32 })
+})
+
+it('asks the engine once whether its sums stop at 16 bits', async () => {
+  const created = vi.spyOn(InferenceSession, 'create')
+  const [first, second] = await Promise.all([saturates({}), saturates({})])
+  expect(created).toHaveBeenCalledTimes(1)
+  expect([first, typeof second]).toEqual([second, 'boolean'])
+  created.mockRestore()
+})

@@ -1,0 +1,49 @@
+import { GraphBuilder, MICROSOFT } from '../graph/builder'
+import type { OnnxOptions } from '../options'
+import { openSession, runSession } from '../session'
+
+const SIZE = 64
+/** The largest byte, and the largest int8. */
+const [BYTE, INT8] = [255, 127]
+
+const known = new Map<string, Promise<boolean>>()
+
+/**
+ * Whether the engine adds products of bytes and int8 in 16 bits: on processors of AVX2 or AVX-512 without VNNI, where two of
+ * them in a row can be more than that holds, and what is above is lost. Asked once of each of its providers.
+ */
+export function saturates(options: OnnxOptions): Promise<boolean> {
+  const key = options.executionProviders?.join() ?? ''
+  const asked = known.get(key) ?? multiplied(options)
+  known.set(key, asked)
+  asked.catch(() => known.delete(key))
+  return asked
+}
+
+async function multiplied({ executionProviders, worker }: OnnxOptions): Promise<boolean> {
+  const graph = new GraphBuilder('saturates')
+  const x = graph.input('x', 'float32', [SIZE, SIZE])
+  const data = new Uint8Array(SIZE * SIZE).fill(INT8)
+  const weight = graph.initializer({ name: 'weight', element: 'int8', dims: [SIZE, SIZE], data })
+  const one = graph.float(1)
+  const y = graph.node(
+    'MatMulIntegerToFloat',
+    [graph.node('QuantizeLinear', [x, one]), weight, one, one],
+    {},
+    MICROSOFT,
+  )
+  const model = graph.build(new Map([['y', { value: y, dims: [SIZE, SIZE] }]]))
+  const options = {
+    threads: 1,
+    ...(executionProviders && { executionProviders }),
+    ...(worker === undefined ? {} : { worker }),
+  }
+  const opened = await openSession([], new Map(), options, () => model)
+  try {
+    const given = new Float32Array(SIZE * SIZE).fill(BYTE)
+    const { y: sums } = await runSession(opened, { x: new opened.engine.Tensor('float32', given, [SIZE, SIZE]) })
+    return (sums?.data as Float32Array)[0] !== BYTE * INT8 * SIZE
+  } finally {
+    await opened.session.release()
+  }
+}
