@@ -20,7 +20,7 @@ export function saturates(options: OnnxOptions): Promise<boolean> {
   return asked
 }
 
-async function multiplied({ executionProviders, worker }: OnnxOptions): Promise<boolean> {
+async function multiplied(options: OnnxOptions): Promise<boolean> {
   const graph = new GraphBuilder('saturates')
   const x = graph.input('x', 'float32', [SIZE, SIZE])
   const data = new Uint8Array(SIZE * SIZE).fill(INT8)
@@ -33,11 +33,6 @@ async function multiplied({ executionProviders, worker }: OnnxOptions): Promise<
     MICROSOFT,
   )
   const model = graph.build(new Map([['y', { value: y, dims: [SIZE, SIZE] }]]))
-  const options = {
-    threads: 1,
-    ...(executionProviders && { executionProviders }),
-    ...(worker === undefined ? {} : { worker }),
-  }
   const opened = await openSession([], new Map(), options, () => model)
   try {
     const given = new Float32Array(SIZE * SIZE).fill(BYTE)
