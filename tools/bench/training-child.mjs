@@ -1,5 +1,5 @@
 // Our side of training.mjs: `node training-child.mjs <onnx or tfjs> <folder for caches> <threads> <work>`, then a line of
-// JSON for each request { kind, batch, warm, steps }; answers { ms, cpu, peak } for a step, and the most memory of the
+// JSON for each request { kind, batch, chunkSize, warm, steps }; answers { ms, cpu, peak } for a step, and the most memory of the
 // process in MB.
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -63,7 +63,7 @@ const KINDS = {
 }
 
 /** `warm` steps come before those that count: the first makes the graph. */
-async function time({ kind, batch, warm, steps }) {
+async function time({ kind, batch, chunkSize, warm, steps }) {
   const { image, ...options } = KINDS[kind]
   const data = Array.from({ length: 2 * batch }, (_, n) => ({
     text: String(n),
@@ -75,6 +75,7 @@ async function time({ kind, batch, warm, steps }) {
     processor,
     data,
     batchSize: batch,
+    chunkSize,
     steps: warm + steps,
     positives: 'diagonal',
     optimizer: { name: 'adamw', lr: 1e-4, weightDecay: 0.1 },

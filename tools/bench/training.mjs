@@ -46,17 +46,18 @@ function side(request, command, ...args) {
     return child.ask({ batch: Number(BATCH), warm: Number(WARM), steps: Number(STEPS), ...request })
   }
 }
-const trainer = (backend, kind) =>
-  side({ kind }, process.execPath, path('training-child.mjs'), backend, folder, THREADS, WORK)
-const tfjs = (kind) => ['tfjs on wasm', trainer('tfjs', kind)]
+const trainer = (backend, kind, chunkSize) =>
+  side({ kind, chunkSize }, process.execPath, path('training-child.mjs'), backend, folder, THREADS, WORK)
+/** A WebAssembly module's 4 GB hold no more rows at once. */
+const tfjs = (kind, rows) => [`tfjs on wasm, in chunks of ${rows}`, trainer('tfjs', kind, rows)]
 const torch = (request) => side(request, PYTHON, path('python/time_training.py'), THREADS, JSON.stringify(WORKS[WORK]))
 const OURS = {
   text: {
     ours: ['ours, image tower locked and cached', trainer('onnx', 'cached')],
     given: ['ours, image embeddings given', trainer('onnx', 'embeds')],
-    tfjs: tfjs('embeds'),
+    tfjs: tfjs('embeds', 64),
   },
-  both: { ours: ['ours', trainer('onnx', 'both')], tfjs: tfjs('both') },
+  both: { ours: ['ours', trainer('onnx', 'both')], tfjs: tfjs('both', 16) },
   lit: { ours: ['ours', trainer('onnx', 'lit')] },
 }
 const all = {
