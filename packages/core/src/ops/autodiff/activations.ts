@@ -48,7 +48,7 @@ export function softplus<T>(ops: Primitives<T>, x: T): T {
   return ops.add(ops.maximum(x, ops.scalar(0)), rest)
 }
 
-/** What x is multiplied by, in nodes that the slope has too: an engine computes them once. */
+/** What x is multiplied by, in nodes that the slope has too: an engine that takes all rows at once computes them once. */
 export const SHARES: Readonly<Partial<Record<Activation, Slope>>> = {
   gelu: (ops, x) => below(ops, ops.mul(x, ops.scalar(Math.SQRT1_2))),
   quick_gelu: (ops, x) => ops.activation(ops.mul(x, ops.scalar(1.702)), 'sigmoid'),

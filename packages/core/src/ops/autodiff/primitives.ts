@@ -187,11 +187,16 @@ export abstract class TracedPrimitives<T> extends ComposedOps<Traced<T>> {
     const { ops } = this
     const value = ops.activation(x.value, name)
     const share = SHARES[name]
-    const pull = (on: Primitives<T>, [g, of]: readonly T[]): T => on.mul(g as T, SLOPES[name](on, of as T))
-    // What is made again shares steps with the slope: those are not to be a block's own.
-    const byRows = this.options.recompute === 'cheap' && share ? undefined : ops.byRows?.bind(ops)
-    const activated = this.note(value, [x, (g) => (byRows ? byRows([g, x.value], pull) : pull(ops, [g, x.value]))])
-    return share ? this.withAgain(activated, () => ops.mul(x.value, share(ops, x.value))) : activated
+    const activated = this.note(value, [
+      x,
+      (g) => this.#byRows([g, x.value], (on, [a, b]) => on.mul(a as T, SLOPES[name](on, b as T))),
+    ])
+    if (!share) return activated
+    return this.withAgain(activated, () => this.#byRows([x.value], (on, [of]) => on.mul(of as T, share(on, of as T))))
+  }
+
+  #byRows(inputs: readonly T[], compute: (ops: Primitives<T>, inputs: readonly T[]) => T): T {
+    return this.ops.byRows?.(inputs, compute) ?? compute(this.ops, inputs)
   }
 
   matMul(
