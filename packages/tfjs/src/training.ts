@@ -72,6 +72,8 @@ export class TfjsTraining implements TrainingRun {
   readonly #trained: ReadonlySet<string>
   /** What is locked. */
   #fixed: Params = {}
+  /** Names of the weights that a side reads, by what it is and where it is entered: found once, not at each step. */
+  readonly #needs = new Map<string, readonly string[]>()
   /** Trained parameters and their slots, by `keyOf`. */
   readonly #kept = new Map<string, tf.Tensor>()
   #started?: Promise<void>
@@ -260,7 +262,10 @@ export class TfjsTraining implements TrainingRun {
   async #need(kind: DropoutOf, side: Side<Tensor>): Promise<void> {
     if ('embeds' in side) return
     const { weights } = this.model
-    const missing = weightsFor(this.model[kind], side).filter((name) => !this.#trained.has(name) && !this.#fixed[name])
+    const key = `${kind} ${side.pooled ? 'pooled' : side.entering?.at}`
+    const needs = this.#needs.get(key) ?? weightsFor(this.model[kind], side)
+    this.#needs.set(key, needs)
+    const missing = needs.filter((name) => !this.#trained.has(name) && !this.#fixed[name])
     if (missing.length === 0) return
     const read = await this.#read(missing.flatMap((name) => weights.get(name) ?? []))
     this.#fixed = { ...this.#fixed, ...read }

@@ -93,10 +93,14 @@ export function encoderLayers(encoder: EncoderSpec): EncoderLayers {
 export const encoderParams = (encoder: EncoderSpec): Map<string, Param> => trace(encoder).params
 
 /** Names of the weights that an encoder reads of such a batch: where a layer is entered, or is pooled, those above. */
-export function weightsFor<T>(encoder: EncoderSpec, { entering, pooled }: Pick<Batch<T>, 'entering' | 'pooled'>) {
-  const given = true as unknown as void
-  const cut = { ...(entering && { entering: { at: entering.at, hidden: given } }), ...(pooled && { pooled: given }) }
-  return [...trace(encoder, { cut }).params.keys()]
+export function weightsFor<T>(
+  encoder: EncoderSpec,
+  { entering, pooled }: Pick<Batch<T>, 'entering' | 'pooled'>,
+): string[] {
+  const names = [...trace(encoder, entering && { entering: { at: entering.at, hidden: undefined } }).params.keys()]
+  return pooled === undefined
+    ? names
+    : names.filter((name) => !name.startsWith(`${ENCODER_NAMES[encoder.kind].tower}.`))
 }
 
 /** A tower's weights drawn anew, without its projection. */
@@ -114,7 +118,7 @@ export function quantizableParams(encoder: EncoderSpec): Set<string> {
 
 function trace(
   encoder: EncoderSpec,
-  { onLayer, cut }: { readonly onLayer?: OnLayer; readonly cut?: Pick<Batch<void>, 'entering' | 'pooled'> } = {},
+  { onLayer, entering }: { readonly onLayer?: OnLayer; readonly entering?: Batch<void>['entering'] } = {},
 ): Traced {
   const { ops, params, matrices } = parameterTracer(onLayer)
   const names = ENCODER_NAMES[encoder.kind]
@@ -126,6 +130,6 @@ function trace(
   // A pooler that is not used is a linear layer all the same.
   for (const param of idle ?? []) ops.linear(undefined, { weight: param })
   const imageSize = encoder.kind === 'vision' ? pairOf(encoder.config.imageSize) : ([0, 0] as const)
-  encode<void>(ops, encoder, { inputs: {}, imageSize, ...cut }, { features: true, lastHiddenState: true })
+  encode<void>(ops, encoder, { inputs: {}, imageSize, entering }, { features: true, lastHiddenState: true })
   return { params, matrices }
 }

@@ -53,7 +53,10 @@ export const inLayer = <T, R extends Readonly<Record<string, T | undefined>>>(
     : compute()
 
 /** What enters layer `index`, behind the last what leaves it: x, or what a run makes of it. */
-export const entered = <T>(ops: Ops<T>, index: number, x: T): T => ops.entering?.(index)?.(x) ?? x
+export function entered<T>(ops: Ops<T>, index: number, x: T): T {
+  const change = ops.entering?.(index)
+  return change ? change(x) : x
+}
 
 /** True where no tap needs more than the vector of the first token. */
 export const onlyPooled = (taps: Taps): boolean => !taps.lastHiddenState && !taps.hiddenStates && !taps.attentions

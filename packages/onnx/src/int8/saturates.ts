@@ -1,3 +1,4 @@
+import { MemoMap } from '@dual-encoder/core/backend'
 import { GraphBuilder, MICROSOFT } from '../graph/builder'
 import type { OnnxOptions } from '../options'
 import { openSession, runSession } from '../session'
@@ -6,18 +7,14 @@ const SIZE = 64
 /** The largest byte, and the largest int8. */
 const [BYTE, INT8] = [255, 127]
 
-const known = new Map<string, Promise<boolean>>()
+const known = new MemoMap<string, boolean>()
 
 /**
  * Whether the engine adds products of bytes and int8 in 16 bits: on processors of AVX2 or AVX-512 without VNNI, where two of
  * them in a row can be more than that holds, and what is above is lost. Asked once of each of its providers.
  */
 export function saturates(options: OnnxOptions): Promise<boolean> {
-  const key = options.executionProviders?.join() ?? ''
-  const asked = known.get(key) ?? multiplied(options)
-  known.set(key, asked)
-  asked.catch(() => known.delete(key))
-  return asked
+  return known.get(options.executionProviders?.join() ?? '', () => multiplied(options))
 }
 
 async function multiplied(options: OnnxOptions): Promise<boolean> {

@@ -34,7 +34,7 @@ function saturated({ data, width, height }: RawImage, factor: number): RawImage 
 }
 
 /** Black and white. */
-export const grayscale: Augmentation = (image) => changed(image, (_value, i) => lumaAt(image.data, i - (i % 3)))
+export const grayscale: Augmentation = (image) => saturated(image, 0)
 
 export interface ColorJitterOptions {
   /** Each between 1 - x and 1 + x, as torchvision's `ColorJitter` has it. Default: 0. */
