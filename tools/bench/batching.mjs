@@ -5,6 +5,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { BertConfig, Dinov2Config, tensor, VisionTextDualEncoderConfig } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import { median } from './median.mjs'
 
 const { THREADS = '2', ROUNDS = '5', CALLERS = '64' } = process.env
 const callers = Number(CALLERS)
@@ -12,7 +13,6 @@ const BATCH = 16
 /** Milliseconds between the ticks of the timer that a caller's own work stands for. */
 const TICK = 5
 const VALUES = 3 * 224 * 224
-const median = (/** @type {number[]} */ values) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
 
 const vision = Dinov2Config.fromJSON({
   hidden_size: 384,

@@ -11,6 +11,7 @@ import {
 } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
 import sharp from 'sharp'
+import { median } from './median.mjs'
 
 const ROUNDS = Number(process.env.ROUNDS ?? 3)
 const BATCH = 16
@@ -41,7 +42,6 @@ const picturesOf = (width, height) =>
         .toBuffer()
     }),
   )
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
 
 async function measure(title, make, [width, height], count) {
   const [model, imageProcessor] = await make()

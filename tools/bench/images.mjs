@@ -1,14 +1,14 @@
 // Image preparation against transformers, interleaved in one run: `npm run build && node tools/bench/images.mjs`.
 // PYTHON names a Python with transformers and torchvision (default python3); @huggingface/transformers is measured too
 // where TRANSFORMERS_JS names its folder.
-import { spawn } from 'node:child_process'
 import { readFile, rm, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 import { createImageProcessor, loadImage } from '@dual-encoder/core'
 import sharp from 'sharp'
+import { startChild } from './child.mjs'
+import { median } from './median.mjs'
 
 const ROUNDS = Number(process.env.ROUNDS ?? 15)
 const CONFIG = { image_processor_type: 'CLIPImageProcessor', size: { shortest_edge: 224 }, crop_size: 224, resample: 3 }
@@ -22,25 +22,6 @@ async function writePicture(folder, width, height) {
   const raw = { raw: { width: 400, height: 300, channels: 3 } }
   await sharp(small, raw).resize(width, height).jpeg({ quality: 90 }).toFile(file)
   return file
-}
-
-function startPython() {
-  const child = spawn(process.env.PYTHON ?? 'python3', [new URL('images.py', import.meta.url).pathname], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-  })
-  const waiting = []
-  createInterface({ input: child.stdout }).on('line', (line) => waiting.shift()?.resolve(Number(line)))
-  const fail = () => waiting.splice(0).forEach(({ reject }) => reject(new Error('PYTHON has no transformers')))
-  child.on('error', fail).on('exit', fail)
-  child.stdin.on('error', fail)
-  return {
-    measure: (what, backend, file) =>
-      new Promise((resolve, reject) => {
-        waiting.push({ resolve, reject })
-        child.stdin.write(`${what} ${backend} ${file}\n`)
-      }),
-    stop: () => child.kill(),
-  }
 }
 
 async function transformersJs(folder, file) {
@@ -69,8 +50,6 @@ async function time(run) {
   await run()
   return performance.now() - start
 }
-
-const median = (values) => values.sort((a, b) => a - b)[values.length >> 1]
 
 const PHOTOS = 32
 /** As many at a time as the processor takes. */
@@ -112,7 +91,7 @@ async function measureThreads(bytes, name) {
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'bench-'))
-const python = startPython()
+const python = startChild(process.env.PYTHON ?? 'python3', [new URL('images.py', import.meta.url).pathname])
 try {
   for (const [width, height] of [
     [640, 480],
@@ -129,7 +108,7 @@ try {
       for (const what of ['load', 'process', 'both']) {
         const times = { ours: [], python: [], js: [] }
         for (let round = 0; round < ROUNDS + 3; round++) {
-          const row = [await time(ours[what]), await python.measure(what, backend, file), js ? await time(js[what]) : 0]
+          const row = [await time(ours[what]), await python.ask([what, backend, file]), js ? await time(js[what]) : 0]
           if (round >= 3) Object.values(times).forEach((list, i) => list.push(row[i]))
         }
         const [our, his, theirs] = Object.values(times).map(median)

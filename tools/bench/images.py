@@ -1,5 +1,6 @@
-"""The Python side of images.mjs: reads `load|process|both <backend> <file>` from stdin, answers milliseconds."""
+"""The Python side of images.mjs: reads `["load" | "process" | "both", backend, file]` line by line, answers milliseconds."""
 
+import json
 import os
 import sys
 import time
@@ -16,7 +17,7 @@ processors = {"torchvision": CLIPImageProcessor(), "pil": CLIPImageProcessorPil(
 pictures = {}
 
 for line in sys.stdin:
-    what, backend, file = line.split()
+    what, backend, file = json.loads(line)
     if file not in pictures:
         pictures[file] = load_image(file)
     start = time.perf_counter()

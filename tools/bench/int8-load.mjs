@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BertConfig, convert, tensor, ViTConfig, VisionTextDualEncoderConfig } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import { median } from './median.mjs'
 
 const { THREADS = '2', ROUNDS = '5' } = process.env
 const [, script = '', given, dtype] = process.argv
@@ -55,7 +56,6 @@ async function compare() {
   for (let round = 0; round < Number(ROUNDS); round++)
     for (const [i, [, folder = '', as = '']] of sides.entries())
       results[i]?.push(JSON.parse(execFileSync(process.execPath, [script, folder, as], { encoding: 'utf8' })))
-  const median = (/** @type {number[]} */ values) => values.toSorted((x, y) => x - y)[values.length >> 1] ?? NaN
   const of = (/** @type {number} */ side, /** @type {'time' | 'memory'} */ what) =>
     median((results[side] ?? []).map((result) => result[what]))
   for (const [i, [name = '']] of sides.entries())

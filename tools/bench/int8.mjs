@@ -14,11 +14,11 @@ import {
   VisionTextDualEncoderConfig,
 } from '@dual-encoder/core'
 import { CLIPModel, SiglipModel, TextTower, VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import { median } from './median.mjs'
 
 const { MODEL = 'pair', THREADS = '2', ROUNDS = '9' } = process.env
 /** Milliseconds before each call: the threads of the side before spin on for a while and would slow this one. */
 const PAUSE = 200
-const median = (/** @type {number[]} */ values) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
 
 const pair = () => VisionTextDualEncoderConfig.fromVisionTextConfigs(new ViTConfig(), new BertConfig())
 const clip = () => CLIPConfig.fromJSON({ vision_config: { patch_size: 16 } })

@@ -5,12 +5,12 @@
 // round after it. Prints losses side by side and the time of a step. DROPOUT=false drops nothing on either side: then the
 // losses are the same but for rounding. THREADS (2) are PyTorch's; ours are as many as there are cores. PYTHON may begin with a
 // command that runs it. `npm run model:pictures` first, or the recipe fills the cache.
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { tensor, writeSafetensors } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import { startChild } from './child.mjs'
+import { median } from './median.mjs'
 
 const { PYTHON = 'python3', THREADS = '2', ROUNDS = '4', STEPS = '8', WARM = '3', DROPOUT = 'true' } = process.env
 const [rounds, steps, warm] = [ROUNDS, STEPS, WARM].map(Number)
@@ -23,18 +23,8 @@ const script = fileURLToPath(new URL('python/train_lit_pictures.py', import.meta
 const [command, ...before] = PYTHON.split(' ')
 let torch
 /** The answer to a line of JSON. Started late: what runs PyTorch may hold everything else. */
-async function ask(request) {
-  if (!torch) {
-    const child = spawn(command, [...before, script, folder, THREADS, String(ALL_STEPS), DROPOUT], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
-    torch = { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() }
-  }
-  torch.child.stdin.write(`${JSON.stringify(request)}\n`)
-  const { value, done } = await torch.lines.next()
-  if (done) throw new Error(`${command} ended.`)
-  return JSON.parse(value)
-}
+const ask = (request) =>
+  (torch ??= startChild(command, [...before, script, folder, THREADS, String(ALL_STEPS), DROPOUT])).ask(request)
 
 /** @type {Record<string, { losses: number[], norms: number[], ms: number[], cpu: number[] }>} */
 const sides = Object.fromEntries(
@@ -110,7 +100,6 @@ VisionTextDualEncoderModel.prototype.train = async function (plan) {
   return run
 }
 
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
 const each = (values, digits) => values.map((value) => value.toFixed(digits)).join(' ')
 
 function report() {
@@ -133,7 +122,7 @@ function report() {
         `${name}, ${what} of ${apart.length} steps: ${mean.toExponential(1)} apart on average, at most ${Math.max(...apart).toExponential(1)}`,
       )
     }
-  torch.child.kill()
+  torch.stop()
   process.exit(0)
 }
 

@@ -1,7 +1,8 @@
 // One side of onnx.mjs in a process of its own: `node onnx-child.mjs ours|low-memory|export <folder> <threads>`.
-// Sends { ms, memory } for the first image embedding, then { ms } for each request { side, batch, length }.
+// Says { ms, memory } of the first image embedding, then { ms } for each line of JSON { side, batch, length }.
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
 import ort from 'onnxruntime-node'
+import { answerLines, say } from './child.mjs'
 
 const [kind, folder, threads] = process.argv.slice(2)
 
@@ -63,8 +64,8 @@ const ms = await milliseconds(async () => {
   model = await (kind === 'export' ? exported() : ours())
   await model.image(first)
 })
-process.send?.({ ms, memory: process.resourceUsage().maxRSS / 1024 })
-process.on('message', async (request) => {
+say({ ms, memory: process.resourceUsage().maxRSS / 1024 })
+await answerLines(async (request) => {
   const inputs = inputsOf(request)
-  process.send?.({ ms: await milliseconds(() => model[request.side](inputs)) })
+  return { ms: await milliseconds(() => model[request.side](inputs)) }
 })

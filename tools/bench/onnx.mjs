@@ -1,11 +1,12 @@
 // @dual-encoder/onnx against onnxruntime-node on PyTorch's own export of the same model, and PyTorch itself, interleaved:
 // `npm run build && PYTHON=<a Python with torch, transformers and onnx> node tools/bench/onnx.mjs`.
 // THREADS (default 2), LOADS (fresh processes a side, default 7) and ROUNDS (default 15) are variables too.
-import { execFileSync, fork, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { startChild } from './child.mjs'
+import { median } from './median.mjs'
 import { writeRatios } from './ratios.mjs'
 
 const { PYTHON = 'python3', THREADS = '2', LOADS = '7', ROUNDS = '15' } = process.env
@@ -19,35 +20,12 @@ const python = (script, ...args) => execFileSync(PYTHON, [path(`python/${script}
 if (!existsSync(`${CHECKPOINT}/model.safetensors`)) python('make_model.py', CHECKPOINT)
 if (!existsSync(`${EXPORT}/text.onnx`)) python('export_onnx.py', CHECKPOINT, EXPORT)
 
-/** A process that answers requests one after another; its first answer comes unasked. */
-function startNode(kind) {
-  const child = fork(path('onnx-child.mjs'), [kind, kind === 'export' ? EXPORT : CHECKPOINT, THREADS])
-  const ended = new Promise((_, reject) =>
-    child.once('exit', (code) => reject(new Error(`${kind} ended with code ${code}`))),
-  )
-  // Stopped when all is measured.
-  ended.catch(() => undefined)
-  const next = () => Promise.race([ended, new Promise((resolve) => child.once('message', resolve))])
-  const first = next()
-  return { first, ask: (request) => (child.send(request), next()), stop: () => child.kill() }
-}
-
-function startPython() {
-  const child = spawn(PYTHON, [path('python/time_torch.py'), CHECKPOINT, THREADS], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-  })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const next = async () => JSON.parse((await lines.next()).value)
-  return {
-    first: next(),
-    ask: (request) => (child.stdin.write(`${JSON.stringify(request)}\n`), next()),
-    stop: () => child.kill(),
-  }
-}
+const startNode = (kind) =>
+  startChild(process.execPath, [path('onnx-child.mjs'), kind, kind === 'export' ? EXPORT : CHECKPOINT, THREADS])
+const startPython = () => startChild(PYTHON, [path('python/time_torch.py'), CHECKPOINT, THREADS])
 
 const start = { ours: () => startNode('ours'), 'low-memory': () => startNode('low-memory') }
 const sides = { ...start, export: () => startNode('export'), PyTorch: startPython }
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
 
 const SERIES = { ours: 'ours', 'low-memory': 'ours, lowMemory', PyTorch: 'PyTorch' }
 const ratios = {}
@@ -69,7 +47,7 @@ const [loading, memory] = [collect(), collect()]
 for (let round = 0; round < Number(LOADS); round++)
   for (const [name, begin] of Object.entries(sides)) {
     const side = begin()
-    const first = await side.first
+    const first = await side.next()
     side.stop()
     loading[name].push(first.ms)
     memory[name].push(first.memory)
@@ -78,7 +56,7 @@ report('load to first image embedding', 'ms', loading)
 report('peak memory, image side', 'MB', memory)
 
 const running = Object.fromEntries(Object.entries(sides).map(([name, begin]) => [name, begin()]))
-await Promise.all(Object.values(running).map(({ first }) => first))
+await Promise.all(Object.values(running).map(({ next }) => next()))
 for (const request of [
   { side: 'image', batch: 1 },
   { side: 'image', batch: 8 },

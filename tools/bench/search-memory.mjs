@@ -2,6 +2,7 @@
 // `npm run build && node tools/bench/search-memory.mjs`.
 import { tensor, topK } from '@dual-encoder/core'
 import { Vectors } from '@dual-encoder/core/backend'
+import { median } from './median.mjs'
 
 const ROUNDS = Number(process.env.ROUNDS ?? 15)
 const SIZE = 256
@@ -12,8 +13,6 @@ function time(run) {
   run()
   return performance.now() - start
 }
-
-const median = (values) => values.sort((a, b) => a - b)[values.length >> 1]
 
 console.log(`rows of ${SIZE}   SIMD      topK   (ms for a query; the ratio to SIMD)`)
 for (const count of [1_000, 10_000, 100_000]) {

@@ -1,9 +1,10 @@
 // One side of tfjs.mjs in a process of its own: `node tfjs-child.mjs ours|stock|plain <folder> <threads>`.
 // `stock` runs our towers over TensorFlow.js's own kernels; `plain` also multiplies with weights as the checkpoint lays
 // them out, `[out, in]`, as a straightforward port does.
-// Sends {} when it is ready, then { ms } for each request { side, batch, length }.
+// Says {} when it is ready, then { ms } for each line of JSON { side, batch, length }.
 import { createRequire } from 'node:module'
 import { VisionTextDualEncoderModel } from '@dual-encoder/tfjs'
+import { answerLines, say } from './child.mjs'
 
 const [kind, folder, threads] = process.argv.slice(2)
 const require = createRequire(createRequire(import.meta.url).resolve('@dual-encoder/tfjs'))
@@ -45,9 +46,9 @@ function run({ side, batch, length = 0 }) {
   })
 }
 
-process.send?.({})
-process.on('message', async (request) => {
+say({})
+await answerLines(async (request) => {
   const start = performance.now()
   await run(request)
-  process.send?.({ ms: performance.now() - start })
+  return { ms: performance.now() - start }
 })

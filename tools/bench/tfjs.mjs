@@ -1,46 +1,26 @@
 // @dual-encoder/tfjs on wasm against TensorFlow.js's own kernels, and PyTorch, interleaved, THREADS each (default 2):
 // `npm run build && PYTHON=<a Python with torch and transformers> node tools/bench/tfjs.mjs`.
 // ROUNDS (default 5) is a variable too. TensorFlow.js's own kernels take part in one round, and not in batches of 8 images.
-import { execFileSync, fork, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { startChild } from './child.mjs'
+import { median } from './median.mjs'
 
 const { PYTHON = 'python3', ROUNDS = '5', THREADS = '2' } = process.env
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const CHECKPOINT = path('../../.cache/bench/vit-bert')
 if (!existsSync(`${CHECKPOINT}/model.safetensors`)) execFileSync(PYTHON, [path('python/make_model.py'), CHECKPOINT])
 
-/** A process that answers requests one after another; its first answer comes unasked. */
-function startNode(kind) {
-  const child = fork(path('tfjs-child.mjs'), [kind, CHECKPOINT, kind === 'ours' ? THREADS : '1'])
-  const ended = new Promise((_, reject) =>
-    child.once('exit', (code) => reject(new Error(`${kind} ended with code ${code}`))),
-  )
-  // Stopped when all is measured.
-  ended.catch(() => undefined)
-  const next = () => Promise.race([ended, new Promise((resolve) => child.once('message', resolve))])
-  return { first: next(), ask: (request) => (child.send(request), next()), stop: () => child.kill() }
-}
-
-function startPython() {
-  const child = spawn(PYTHON, [path('python/time_torch.py'), CHECKPOINT, THREADS], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-  })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const next = async () => JSON.parse((await lines.next()).value)
-  const ask = (request) => (child.stdin.write(`${JSON.stringify(request)}\n`), next())
-  return { first: next(), ask, stop: () => child.kill() }
-}
-
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
+const startNode = (kind) =>
+  startChild(process.execPath, [path('tfjs-child.mjs'), kind, CHECKPOINT, kind === 'ours' ? THREADS : '1'])
 const running = {
   ours: startNode('ours'),
-  PyTorch: startPython(),
+  PyTorch: startChild(PYTHON, [path('python/time_torch.py'), CHECKPOINT, THREADS]),
   stock: startNode('stock'),
   plain: startNode('plain'),
 }
-await Promise.all(Object.values(running).map(({ first }) => first))
+await Promise.all(Object.values(running).map(({ next }) => next()))
 
 console.log(
   `ViT-B/16 + BERT-base, random weights, ${THREADS} threads (TensorFlow.js's own: one, all it has in Node); ` +

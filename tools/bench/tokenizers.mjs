@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Tokenizer } from '@dual-encoder/core'
 import { Tokenizer as Stock } from '@huggingface/tokenizers'
+import { median } from './median.mjs'
 
 const FIXTURES = fileURLToPath(new URL('../../parity-tests/fixtures/text', import.meta.url))
 const ROUNDS = Number(process.env.ROUNDS ?? 7)
@@ -40,8 +41,6 @@ function time(run, captions) {
   for (const caption of captions) run(caption)
   return ((performance.now() - start) / captions.length) * 1000
 }
-
-const median = (values) => values.sort((a, b) => a - b)[values.length >> 1]
 
 const folder = await mkdtemp(join(tmpdir(), 'bench-'))
 const captions = await captionsOf()

@@ -2,9 +2,9 @@
 // JSON for each request { kind, batch, chunkSize, warm, steps }; answers { ms, cpu, peak } for a step, and the most memory of the
 // process in MB.
 import { readFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { VisionTextDualEncoderConfig } from '@dual-encoder/core'
 import { topLayers, Trainer } from '@dual-encoder/train'
+import { answerLines } from './child.mjs'
 import { WORKS } from './training-works.mjs'
 
 const [backend, folder, threads, name] = process.argv.slice(2)
@@ -97,5 +97,4 @@ async function time({ kind, batch, chunkSize, warm, steps }) {
   return { ms: start, cpu, peak }
 }
 
-for await (const line of createInterface({ input: process.stdin }))
-  console.log(JSON.stringify(await time(JSON.parse(line))))
+await answerLines(time)

@@ -6,12 +6,12 @@
 // alone (all: `given`, `bfloat16` and `tfjs`, our TensorFlow.js on wasm, too). Every other round goes through
 // the sides backwards. Wall time and CPU seconds, since a machine that others use too gives no wall time that means anything;
 // and the most memory of each side, which has a process of its own.
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { startChild } from './child.mjs'
+import { median } from './median.mjs'
 import { WORKS } from './training-works.mjs'
 
 const {
@@ -26,23 +26,12 @@ const {
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'dual-encoder-bench-'))
 
-/** A process that answers lines of JSON, one a line. */
-function start(command, ...args) {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const next = async () => JSON.parse((await lines.next()).value)
-  return {
-    ask: (request) => (child.stdin.write(`${JSON.stringify(request)}\n`), next()),
-    stop: () => child.kill(),
-  }
-}
-
 const children = []
 /** One side, a process by itself that is started when it is first asked. */
 function side(request, command, ...args) {
   let child
   return () => {
-    if (!child) children.push((child = start(command, ...args)))
+    if (!child) children.push((child = startChild(command, args)))
     return child.ask({ batch: Number(BATCH), warm: Number(WARM), steps: Number(STEPS), ...request })
   }
 }
@@ -83,7 +72,6 @@ for (let round = 1; round <= Number(ROUNDS); round++)
 for (const child of children) child.stop()
 rmSync(folder, { recursive: true })
 
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
 /** Of each round by itself, since load comes and goes. */
 const ratios = (a, b, of) => a[of].map((value, i) => value / b[of][i])
 const each = (values, digits = 0) => values.map((value) => value.toFixed(digits)).join(' ')

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { basename, dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
+import { median } from './median.mjs'
 import { writeRatios } from './ratios.mjs'
 
 const { ROUNDS = '5' } = process.env
@@ -25,7 +26,6 @@ const wasm = dirname(createRequire(path('../../packages/onnx/package.json')).res
 const opened = await bundledPage(new URL('webgpu-page.ts', import.meta.url), {}, { webgpu: true })
 
 const ENGINES = ['ours', 'plain tfjs', 'onnxruntime-web']
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
 try {
   const page = await opened.browser.newPage()
   await page.route('**/ort-wasm*', (route) => route.fulfill({ path: `${wasm}/${basename(route.request().url())}` }))
