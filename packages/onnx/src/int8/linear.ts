@@ -1,5 +1,7 @@
+import { tensor } from '@dual-encoder/core/backend'
 import { type GraphBuilder, MICROSOFT } from '../graph/builder'
 import { ELEMENT } from '../graph/proto'
+import { MIDDLE } from './forms'
 import { hadamard, turnOf } from './hadamard'
 import type { Int8Form } from './plan'
 import type { Int8Part } from './weights'
@@ -8,8 +10,7 @@ import type { Int8Part } from './weights'
 const LEVELS = 255
 /** The byte that stands for 0. */
 const ZERO = 128
-/** Of rows of one value, which have no range. */
-const LEAST_STEP = 1e-30
+const ALONG_ROW = { axes: [-1], keepdims: 1 }
 /** Multiply in int8, activations rounded block by block. */
 const INT8 = 4
 
@@ -49,41 +50,53 @@ export function writeInt8Rows(
 /** x `[rows, in]` times an int8 weight. */
 export function writeInt8Linear(graph: GraphBuilder, x: string, layer: Int8Product): string {
   const { form, inputs, outputs, parts, bias } = layer
-  if (form.form === 'rows') {
-    if (form.outliers === 'balanced') return writeRows(graph, x, layer)
-    return writeRows(graph, turnedRows(graph, x, inputs), { ...layer, least: undefined })
-  }
+  if (form.form === 'rows')
+    return form.outliers === 'turned' ? writeTurned(graph, x, layer) : writeRows(graph, x, layer)
   const attributes = { K: inputs, N: outputs, bits: 8, block_size: form.size, accuracy_level: INT8 }
   const given = [x, ...parts, ...(bias === undefined ? [] : ['', '', bias])]
   return graph.node('MatMulNBits', given, attributes, MICROSOFT)
 }
 
-/** What undoes in the product that the weight's rows were turned. */
-function turnedRows(graph: GraphBuilder, x: string, inputs: number): string {
-  const size = turnOf(inputs)
-  const parts = graph.node('Reshape', [x, graph.ints([-1, size])])
-  return graph.node('Reshape', [graph.node('MatMul', [parts, graph.tensor(hadamard(size))]), graph.ints([-1, inputs])])
+/** x = step * (bytes - `MIDDLE`) in each row, turned as the weight's rows are; what is taken off the bytes is in `offsets`. */
+function writeTurned(graph: GraphBuilder, x: string, { inputs, parts, bias }: Int8Product): string {
+  const [values, scales, offsets] = parts as [string, string, string]
+  const { bytes, step } = graph.once(`turned ${x}`, () => {
+    const size = turnOf(inputs)
+    const apart = graph.node('Reshape', [x, graph.ints([-1, size])])
+    const product = graph.node('MatMul', [apart, graph.tensor(hadamard(size))])
+    const turned = graph.node('Reshape', [product, graph.ints([-1, inputs])])
+    const largest = graph.node('ReduceMax', [graph.node('Abs', [turned])], ALONG_ROW)
+    const step = graph.node('Mul', [largest, graph.float(1 / MIDDLE)])
+    return { bytes: writeBytes(graph, graph.node('Add', [turned, largest]), step), step }
+  })
+  const scaled = graph.node('Mul', [writeProduct(graph, [bytes, values, scales, offsets]), step])
+  return bias === undefined ? scaled : graph.node('Add', [scaled, bias])
 }
 
-/**
- * x = least + step * bytes in each row; what `least` adds is its product with the sums of the weight's rows. Where an
- * activation says what is least it is the same for all rows, and so is what it adds.
- */
-function writeRows(graph: GraphBuilder, x: string, { parts, bias, least: known }: Int8Product): string {
-  const [values, scales, sums] = parts as [string, string, string]
-  const alongRow = { axes: [-1], keepdims: 1 }
-  const least = known === undefined ? graph.node('ReduceMin', [x], alongRow) : graph.float(known)
-  const range = graph.node('Sub', [graph.node('ReduceMax', [x], alongRow), least])
-  const step = graph.node('Max', [graph.node('Mul', [range, graph.float(1 / LEVELS)]), graph.float(LEAST_STEP)])
-  const steps = graph.node('Reshape', [step, graph.ints([-1])])
-  const bytes = graph.node('QuantizeLinear', [graph.node('Sub', [x, least]), steps], { axis: 0 })
-  const product = graph.node('MatMulIntegerToFloat', [bytes, values, graph.float(1), scales], {}, MICROSOFT)
-  const scaled = graph.node('Mul', [product, step])
-  const same = known === undefined ? undefined : graph.node('Mul', [sums, least])
-  if (bias === undefined) return graph.node('Add', [scaled, same ?? graph.node('MatMul', [least, sums])])
-  if (same !== undefined) return graph.node('Add', [scaled, graph.node('Add', [same, bias])])
-  // Both in one product: a kernel that is given a bias first writes that to every row, on one thread.
-  const beside = graph.node('Pad', [least, graph.ints([0, 0, 0, 1]), graph.float(1)])
-  const rows = graph.node('Concat', [sums, graph.node('Reshape', [bias, graph.ints([1, -1])])], { axis: 0 })
-  return graph.node('Add', [scaled, graph.node('MatMul', [beside, rows])])
+/** x = least + step * bytes in each row; what `least` adds is its product with the sums of the weight's rows. */
+function writeRows(graph: GraphBuilder, x: string, { parts, least: known }: Int8Product): string {
+  const [values, scales, added] = parts as [string, string, string]
+  const { bytes, step, beside } = graph.once(`rows ${x}`, () => {
+    const least = known === undefined ? graph.node('ReduceMin', [x], ALONG_ROW) : graph.float(known)
+    const range = graph.node('Sub', [graph.node('ReduceMax', [x], ALONG_ROW), least])
+    const step = graph.node('Mul', [range, graph.float(1 / LEVELS)])
+    // Of sums and biases alike: a kernel that is given a bias first writes that to every row, on one thread.
+    const beside =
+      known === undefined
+        ? graph.node('Pad', [least, graph.ints([0, 0, 0, 1]), graph.float(1)])
+        : graph.tensor(tensor(Float32Array.of(known, 1), [1, 2]))
+    return { bytes: writeBytes(graph, graph.node('Sub', [x, least]), step), step, beside }
+  })
+  const scaled = graph.node('Mul', [writeProduct(graph, [bytes, values, scales]), step])
+  return graph.node('Add', [scaled, graph.node('MatMul', [beside, added])])
+}
+
+/** Rows of values from 0 on, each in steps of its own; a row of zeros has steps of 0, and its bytes count for nothing. */
+const writeBytes = (graph: GraphBuilder, rows: string, step: string): string =>
+  graph.node('QuantizeLinear', [rows, graph.node('Reshape', [step, graph.ints([-1])])], { axis: 0 })
+
+/** Bytes times int8, times a scale for each column; what is added to a column comes after its scale. */
+function writeProduct(graph: GraphBuilder, [bytes, values, scales, added]: readonly string[]): string {
+  const given = [bytes, values, graph.float(1), scales, ...(added === undefined ? [] : ['', '', added])] as string[]
+  return graph.node('MatMulIntegerToFloat', given, {}, MICROSOFT)
 }

@@ -8,7 +8,7 @@ import {
   type WeightRecipe,
   type Weights,
 } from '@dual-encoder/core/backend'
-import { blocksOf, rowsOf } from './forms'
+import { blocksOf, MIDDLE, rowsOf } from './forms'
 import { turnOf } from './hadamard'
 import { balance, evenly, measure } from './matrix'
 import type { Int8Form, Int8Plan } from './plan'
@@ -26,15 +26,14 @@ export interface Int8Layer {
   readonly form: Int8Form
   /**
    * Of `blocks`: bytes `[out, blocks, size]`, 128 of which is 0, and scales `[out, blocks]`.
-   * Of `rows`: values `[in, out]`, scales `[out]`, and the sums of the weight's rows `[1, out]`.
+   * Of `rows`: values `[in, out]`, scales `[out]`, and of those that are turned what takes `MIDDLE` off the bytes `[out]`,
+   * of others the sums of the weight's rows and the bias `[2, out]`.
    */
   readonly parts: readonly Int8Part[]
-  readonly normed?: {
-    /** With what the norm's bias adds. */
-    readonly bias: Int8Part
-    /** What the norm multiplies by, adding nothing. */
-    readonly gain: Int8Part
-  }
+  /** What the norm before it multiplies by, adding nothing. */
+  readonly gain?: Int8Part
+  /** In place of the layer's own, where `parts` have none: with what the norm's adds. */
+  readonly bias?: Int8Part
 }
 
 /** Columns of blocks that the engine multiplies, and that lose no more than ours. */
@@ -97,21 +96,23 @@ export class Int8Weights {
       element,
       shape,
     })
-    const blocks = inRows ? 1 : Math.ceil(inputs / form.size)
+    const gain = norm && (inRows ? this.#evenGain(norm) : part('gain', 'float32', [inputs]))
+    const withNorm = gain && !inRows ? { gain, bias: part('bias', 'float32', [outputs]) } : undefined
     const parts = inRows
       ? [
           part('values', 'int8', [inputs, outputs]),
           part('scales', 'float32', [outputs]),
-          part('sums', 'float32', [1, outputs]),
+          part('added', 'float32', form.outliers === 'turned' ? [outputs] : [2, outputs]),
         ]
-      : [part('values', 'uint8', [outputs, blocks, form.size]), part('scales', 'float32', [outputs, blocks])]
-    const gain = norm && (inRows ? this.#evenGain(norm) : part('gain', 'float32', [inputs]))
-    const normed = gain && { bias: part('bias', 'float32', [outputs]), gain }
-    const all = normed ? [...parts, normed.bias, ...(inRows ? [] : [normed.gain])] : parts
+      : [
+          part('values', 'uint8', [outputs, Math.ceil(inputs / form.size), form.size]),
+          part('scales', 'float32', [outputs, Math.ceil(inputs / form.size)]),
+        ]
     const by = this.#recipe(entry, form, bias, norm)
-    for (const [index, { name, element, shape }] of all.entries())
+    const made = withNorm ? [...parts, withNorm.bias, withNorm.gain] : parts
+    for (const [index, { name, element, shape }] of made.entries())
       this.weights.set(name, madeWeight({ name, shape, storage: STORAGE[element] }, { by, index }))
-    return { form, parts, normed }
+    return { form, parts, gain, bias: withNorm?.bias }
   }
 
   /** One for all layers behind the norm. */
@@ -163,22 +164,37 @@ export class Int8Weights {
   }
 
   #recipe(entry: WeightEntry, form: Int8Form, bias: Param | undefined, norm: Norm | undefined): WeightRecipe {
-    const inRows = form.form === 'rows'
     const stored = storedMatrix(entry)
-    const beside = [norm?.weight, norm?.bias, norm && bias].map((param) => param && this.given.get(param.name))
+    const isTurned = form.form === 'rows' && form.outliers === 'turned'
+    const read = isTurned ? [] : [norm?.weight, norm?.bias, norm || form.form === 'rows' ? bias : undefined]
+    const beside = read.map((param) => param && this.given.get(param.name))
     const make = (values: readonly Tensor[]) => {
       const rest = values.slice(stored.of.length).map(float32Of)
       const [gains, offsets, own] = beside.map((found) => found && (rest.shift() as Float32Array))
       const matrix = stored.matrix(values)
       const { outputs, inputs } = matrix
-      if (inRows && form.outliers === 'turned') return rowsOf(matrix, undefined, turnOf(inputs))
-      const rounded = (factors?: Float32Array) =>
-        inRows ? rowsOf(matrix, factors) : blocksOf(matrix, form.size, factors)
-      if (!gains) return rounded()
-      const measures = measure(matrix, offsets ?? new Float32Array(inputs))
-      const factors = inRows ? evenly(gains) : balance(measures, gains)
-      const added = Float32Array.from(measures.products, (product, row) => product + (own?.[row] ?? 0))
-      return [...rounded(factors), tensor(added, [outputs]), tensor(divided(gains, factors), [inputs])]
+      if (isTurned) {
+        const [rows, scales, sums] = rowsOf(matrix, undefined, turnOf(inputs))
+        return [
+          rows,
+          scales,
+          tensor(
+            sums.data.map((sum) => -MIDDLE * sum),
+            [outputs],
+          ),
+        ]
+      }
+      const measures = gains && measure(matrix, offsets ?? new Float32Array(inputs))
+      const added =
+        measures?.products.map((product, row) => product + (own?.[row] ?? 0)) ?? own ?? new Float32Array(outputs)
+      if (form.form === 'rows') {
+        const [rows, scales, sums] = rowsOf(matrix, gains && evenly(gains))
+        return [rows, scales, tensor([...sums.data, ...added], [2, outputs])]
+      }
+      if (!measures) return blocksOf(matrix, form.size)
+      const factors = balance(measures, gains)
+      const made = blocksOf(matrix, form.size, factors)
+      return [...made, tensor(Float32Array.from(added), [outputs]), tensor(divided(gains, factors), [inputs])]
     }
     return { of: [...stored.of, ...beside.filter((found) => found !== undefined)], make }
   }
