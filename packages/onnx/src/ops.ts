@@ -130,28 +130,27 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     return { dims: others, shaped: this.graph.node('MatMul', [ones, this.shaped(x)]) }
   }
 
-  byRows(inputs: readonly OnnxValue[], compute: (ops: OnnxOps, inputs: readonly OnnxValue[]) => OnnxValue): OnnxValue {
+  byRows(
+    inputs: readonly OnnxValue[],
+    compute: (ops: OnnxOps, inputs: readonly OnnxValue[]) => readonly OnnxValue[],
+  ): OnnxValue[] | undefined {
     const { graph, kernels } = this
     const [{ dims }] = inputs as [OnnxValue]
     const width = dims.at(-1)
     const rows = sizeOf(dims.slice(0, -1).map(Number))
     // In browsers it was not measured.
-    if (kernels !== 'cpu' || typeof width !== 'number' || Number.isNaN(rows)) return compute(this, inputs)
+    if (kernels !== 'cpu' || typeof width !== 'number' || Number.isNaN(rows)) return undefined
     const names = inputs.map((x) => this.flat(x))
     const made = writeByRows(graph, names, [rows, width], (body, blocks, size) => {
       this.graph = body
       try {
-        return this.shaped(
-          compute(
-            this,
-            blocks.map((shaped) => ({ dims: [size, width], shaped })),
-          ),
-        )
+        const given = blocks.map((shaped) => ({ dims: [size, width], shaped }))
+        return compute(this, given).map((x) => this.shaped(x))
       } finally {
         this.graph = graph
       }
     })
-    return made === undefined ? compute(this, inputs) : this.like(dims, made)
+    return made?.map((name) => this.like(dims, name))
   }
 
   layerNorm(x: OnnxValue, norm: Norm): OnnxValue {

@@ -153,7 +153,7 @@ export class WebGpuOps extends TfjsOps {
     ) as tf.Tensor[]
     return { sum: sum as tf.Tensor, normed: normed as tf.Tensor }
   }
-  #norm({ weight, bias }: Required<Norm>): { weight: tf.Tensor; bias: tf.Tensor } {
+  #norm({ weight, bias }: Required<Pick<Norm, 'weight' | 'bias'>>): { weight: tf.Tensor; bias: tf.Tensor } {
     return { weight: this.weights.value(weight), bias: this.weights.value(bias) }
   }
 

@@ -12,7 +12,7 @@ export function channelNorm<T>(ops: Ops<T>, x: T, norm: Norm): T {
 }
 
 /** `[C]` each. */
-export interface BatchNorm extends Required<Norm> {
+export interface BatchNorm extends Required<Pick<Norm, 'weight' | 'bias' | 'eps'>> {
   readonly mean: Param
   readonly variance: Param
 }

@@ -43,6 +43,8 @@ export interface Norm {
   readonly weight: Param
   readonly bias?: Param
   readonly eps: number
+  /** Little but linear layers reads what it gives: its weight and bias may go into theirs. */
+  readonly isForLinears?: boolean
 }
 
 export interface AttentionOptions<T> {
@@ -114,8 +116,12 @@ export interface Primitives<T> {
   /**
    * What `compute` makes of values of the same sizes, where each row (along the last axis) depends on that row alone: an
    * engine may go through the whole of it with some rows after the others, so that its steps find them in the cache.
+   * Undefined where that is no gain.
    */
-  byRows?(inputs: readonly T[], compute: (ops: Primitives<T>, inputs: readonly T[]) => T): T
+  byRows?(
+    inputs: readonly T[],
+    compute: (ops: Primitives<T>, inputs: readonly T[]) => readonly T[],
+  ): readonly T[] | undefined
 
   /** `[..., m, k]` x `[..., k, n]`: the same leading sizes, or none on the right. Transposed as asked for first. */
   matMul(a: T, b: T, options?: { readonly transposeA?: boolean; readonly transposeB?: boolean }): T

@@ -151,8 +151,9 @@ export function preNormEncoder<T>(
       branch = undefined
       return by(stream)
     }
-    if (branch === undefined) return ops.layerNorm(stream, by)
-    const { sum, normed } = ops.addLayerNorm(stream, branch, by)
+    const given = { ...by, isForLinears: true }
+    if (branch === undefined) return ops.layerNorm(stream, given)
+    const { sum, normed } = ops.addLayerNorm(stream, branch, given)
     stream = sum
     branch = undefined
     return normed

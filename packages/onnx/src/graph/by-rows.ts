@@ -21,18 +21,20 @@ export function writeByRows(
   graph: GraphBuilder,
   matrices: readonly string[],
   [rows, width]: readonly [number, number],
-  write: (body: GraphBuilder, blocks: readonly string[], rows: number) => string,
-): string | undefined {
+  write: (body: GraphBuilder, blocks: readonly string[], rows: number) => readonly string[],
+): string[] | undefined {
   const size = sizeOfBlocks(rows, width)
   if (size === rows || size * width < BLOCK / 4) return undefined
   const blocks = graph.ints([rows / size, size, width])
   const given = matrices.map((name) => graph.node('Reshape', [name, blocks]))
   const body = new GraphBuilder('rows', `${given[0]}.`)
   const inputs = given.map((_, i) => body.input(`${given[0]}.block_${i}`, 'float32', [size, width]))
-  const value = write(body, inputs, size)
-  const { graph: written } = withoutLastCopies(
-    body.build(new Map([[`${given[0]}.made`, { value, dims: [size, width] }]])),
+  const ends = write(body, inputs, size).map(
+    (value, i) => [`${given[0]}.made_${i}`, { value, dims: [size, width] }] as const,
   )
-  const made = graph.node('Scan', given, { body: { graph: written }, num_scan_inputs: given.length })
-  return graph.node('Reshape', [made, graph.ints([rows, width])])
+  const { graph: written } = withoutLastCopies(body.build(new Map(ends)))
+  const wanted = ends.map(() => true)
+  const attributes = { body: { graph: written }, num_scan_inputs: given.length }
+  const made = graph.nodeWithOutputs('Scan', given, wanted, attributes)
+  return made.map((name) => graph.node('Reshape', [name, graph.ints([rows, width])]))
 }

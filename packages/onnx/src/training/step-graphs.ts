@@ -1,5 +1,5 @@
 import type { Tensor } from '@dual-encoder/core'
-import { ENCODER_NAMES, type Param, type Pieces, sizeOf } from '@dual-encoder/core/backend'
+import { type Param, type Pieces, sizeOf } from '@dual-encoder/core/backend'
 import {
   type DropoutOf,
   lossOfRows,
@@ -79,10 +79,7 @@ class Writer {
     const trained = new Set(plan.trained)
     this.graph = new GraphBuilder(name)
     this.ops = new OnnxOps(this.graph, (param) => (trained.has(param.name) ? 'input' : dataOf(param)), kernels)
-    // What pictures leave is most of a step's memory; texts leave little, and what is kept takes 2% less time.
-    const ofPictures = plan.trained.some((name) => name.startsWith(`${ENCODER_NAMES.vision.tower}.`))
-    const recompute = plan.recompute ?? (ofPictures ? 'cheap' : undefined)
-    this.tape = new Tape(this.ops, (name) => trained.has(name), { recompute })
+    this.tape = new Tape(this.ops, (name) => trained.has(name), { recompute: plan.recompute })
   }
 
   get drops(): Dropped[] | undefined {

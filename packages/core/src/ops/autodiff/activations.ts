@@ -3,6 +3,13 @@ import type { Primitives } from '../ops'
 
 type Slope = <T>(ops: Primitives<T>, x: T) => T
 
+/** What x is multiplied by, and the slope of the product. */
+interface Gate<T> {
+  readonly share: T
+  readonly slope: T
+}
+type GateOf = <T>(ops: Primitives<T>, x: T) => Gate<T>
+
 /** `a x + b` */
 const affine = <T>(ops: Primitives<T>, x: T, a: number, b: number): T =>
   ops.add(ops.mul(x, ops.scalar(a)), ops.scalar(b))
@@ -14,23 +21,21 @@ const bell = <T>(ops: Primitives<T>, x: T): T => ops.exp(ops.mul(square(ops, x),
 /** 1 where x > limit. */
 const above = <T>(ops: Primitives<T>, x: T, limit: number): T =>
   ops.sub(ops.scalar(1), ops.greaterEqual(ops.scalar(limit), x))
-/** s (1 + factor x (1 - s)), the slope of x s for s = sigmoid(factor x). */
+/** s = sigmoid(factor x); s (1 + factor x (1 - s)) */
 const swish =
-  (factor: number): Slope =>
+  (factor: number): GateOf =>
   (ops, x) => {
     const scaled = factor === 1 ? x : ops.mul(x, ops.scalar(factor))
-    const s = ops.activation(scaled, 'sigmoid')
-    return ops.mul(s, affine(ops, ops.mul(scaled, ops.sub(ops.scalar(1), s)), 1, 1))
+    const share = ops.activation(scaled, 'sigmoid')
+    return { share, slope: ops.mul(share, affine(ops, ops.mul(scaled, ops.sub(ops.scalar(1), share)), 1, 1)) }
   }
 
-/** The normal distribution's share below x = u √2. */
-const below = <T>(ops: Primitives<T>, u: T): T => affine(ops, ops.erf(u), 0.5, 0.5)
-
-/** That share, and x times the density: of u, (erf(u) + 1) / 2 + u exp(-u²) / √π. */
-const gelu: Slope = (ops, x) => {
+/** The normal distribution's share below x; that, and x times the density: of x = u √2, (erf(u) + 1) / 2 + u exp(-u²) / √π. */
+const gelu: GateOf = (ops, x) => {
   const u = ops.mul(x, ops.scalar(Math.SQRT1_2))
+  const share = affine(ops, ops.erf(u), 0.5, 0.5)
   const density = ops.exp(ops.sub(ops.scalar(-Math.log(Math.PI) / 2), square(ops, u)))
-  return ops.add(below(ops, u), ops.mul(u, density))
+  return { share, slope: ops.add(share, ops.mul(u, density)) }
 }
 
 const geluTanh: Slope = (ops, x) => {
@@ -48,18 +53,23 @@ export function softplus<T>(ops: Primitives<T>, x: T): T {
   return ops.add(ops.maximum(x, ops.scalar(0)), rest)
 }
 
-/** What x is multiplied by, in nodes that the slope has too: an engine that takes all rows at once computes them once. */
-export const SHARES: Readonly<Partial<Record<Activation, Slope>>> = {
-  gelu: (ops, x) => below(ops, ops.mul(x, ops.scalar(Math.SQRT1_2))),
-  quick_gelu: (ops, x) => ops.activation(ops.mul(x, ops.scalar(1.702)), 'sigmoid'),
+/** Activations that are x times a share of it, most of whose slope is that share. */
+export const GATES: Readonly<Partial<Record<Activation, GateOf>>> = {
+  gelu,
+  quick_gelu: swish(1.702),
+  silu: swish(1),
 }
+const slopeOf =
+  (gate: GateOf): Slope =>
+  (ops, x) =>
+    gate(ops, x).slope
 
 /** The derivative of each activation at x; where it has none, PyTorch's. */
 export const SLOPES: Readonly<Record<Activation, Slope>> = {
-  gelu,
+  gelu: slopeOf(gelu),
   gelu_tanh: geluTanh,
-  gelu_10: (ops, x) => ops.mul(gelu(ops, x), ops.greaterEqual(ops.scalar(10), ops.activation(x, 'gelu'))),
-  quick_gelu: swish(1.702),
+  gelu_10: (ops, x) => ops.mul(gelu(ops, x).slope, ops.greaterEqual(ops.scalar(10), ops.activation(x, 'gelu'))),
+  quick_gelu: slopeOf(swish(1.702)),
   hardswish: (ops, x) => {
     const upper = above(ops, x, 3)
     const inside = ops.sub(above(ops, x, -3), upper)
@@ -73,7 +83,7 @@ export const SLOPES: Readonly<Record<Activation, Slope>> = {
   relu2: (ops, x) => ops.mul(ops.activation(x, 'relu'), ops.scalar(2)),
   relu6: (ops, x) => ops.mul(above(ops, x, 0), ops.sub(ops.scalar(1), ops.greaterEqual(x, ops.scalar(6)))),
   leaky_relu: (ops, x) => affine(ops, above(ops, x, 0), 0.99, 0.01),
-  silu: swish(1),
+  silu: slopeOf(swish(1)),
   mish: (ops, x) => {
     const t = ops.activation(softplus(ops, x), 'tanh')
     return ops.add(t, ops.mul(ops.mul(x, below1(ops, t)), ops.activation(x, 'sigmoid')))

@@ -187,6 +187,21 @@ export const OP_CASES: Readonly<Record<string, OpCase>> = {
       return ops.add(sum, normed)
     },
   },
+  'layerNorm for linear layers, of which one is packed, and for another use': {
+    of: [[2, 12, 3]],
+    params: [param('gain', [3]), param('shift', [3]), param('w', [6, 3]), param('b', [6]), param('out', [3, 3])],
+    f: (ops, [x]) => {
+      const norm = { weight: param('gain', [3]), bias: param('shift', [3]), eps: 0.1, isForLinears: true }
+      const normed = ops.layerNorm(x!, norm)
+      const part = (start: number) => {
+        const rows = [start, start + 3] as const
+        return { weight: param('w', [6, 3], rows), bias: param('b', [6], rows) }
+      }
+      const [q, k] = ops.linears(normed, [part(0), part(3)])
+      const again = ops.linear(ops.layerNorm(q!, norm), { weight: param('out', [3, 3]) }, 'tanh')
+      return ops.add(ops.mul(again, k!), normed)
+    },
+  },
   'embedding that is used again as the last layer': {
     of: [[2, 4]],
     params: [param('w', [5, 4])],

@@ -3,7 +3,7 @@ import type { Tensor } from '../../base/tensor'
 import type { Activation } from '../activations'
 import { ComposedOps } from '../composed'
 import type { Ops, Param, Primitives } from '../ops'
-import { SHARES, SLOPES } from './activations'
+import { GATES, SLOPES } from './activations'
 import { LayerMemory } from './recompute'
 import { type Edge, type Node, Record, type Traced } from './record'
 
@@ -24,13 +24,12 @@ export abstract class TracedPrimitives<T> extends ComposedOps<Traced<T>> {
 
   /**
    * @param wanted whether the gradient of a parameter is wanted. What is not is a constant.
-   * @param recompute 'layers': what a layer computes is computed again for its gradients, and not kept until then;
-   *   'cheap': what one or two passes make of what is kept anyway, normed values and activations
+   * @param recompute 'layers': what a layer computes is computed again for its gradients, and not kept until then
    */
   constructor(
     ops: Ops<T>,
     private readonly wanted: (name: string) => boolean = () => true,
-    private readonly options: { readonly recompute?: 'layers' | 'cheap' } = {},
+    options: { readonly recompute?: 'layers' } = {},
   ) {
     super()
     if (options.recompute === 'layers') this.memory = new LayerMemory(ops)
@@ -85,10 +84,6 @@ export abstract class TracedPrimitives<T> extends ComposedOps<Traced<T>> {
     const traced = this.#record.add(value, edges, memory?.layer)
     if (traced.node) memory?.trace(value)
     return traced
-  }
-  /** The value with a way to have it again, where that is wanted. */
-  protected withAgain(x: Traced<T>, again: () => T): Traced<T> {
-    return this.options.recompute === 'cheap' && x.node ? { ...x, again } : x
   }
   protected rows(x: T): T {
     const dims = this.ops.dims(x)
@@ -185,18 +180,23 @@ export abstract class TracedPrimitives<T> extends ComposedOps<Traced<T>> {
   activation(x: Traced<T>, name: Activation): Traced<T> {
     if (name === 'linear') return x
     const { ops } = this
-    const value = ops.activation(x.value, name)
-    const share = SHARES[name]
-    const activated = this.note(value, [
-      x,
-      (g) => this.#byRows([g, x.value], (on, [a, b]) => on.mul(a as T, SLOPES[name](on, b as T))),
-    ])
-    if (!share) return activated
-    return this.withAgain(activated, () => this.#byRows([x.value], (on, [of]) => on.mul(of as T, share(on, of as T))))
-  }
-
-  #byRows(inputs: readonly T[], compute: (ops: Primitives<T>, inputs: readonly T[]) => T): T {
-    return this.ops.byRows?.(inputs, compute) ?? compute(this.ops, inputs)
+    // Rows that are in the processor's cache give both at once; where they are not, an engine's own op is quicker.
+    const gate = x.node && GATES[name]
+    const made =
+      gate &&
+      ops.byRows?.([x.value], (on, [of]) => {
+        const { share, slope } = gate(on, of as T)
+        return [on.mul(of as T, share), slope]
+      })
+    if (made) {
+      const [value, slope] = made as [T, T]
+      return this.note(value, [x, (g) => ops.mul(g, slope)])
+    }
+    const pull = (g: T): T => {
+      const byRows = (on: Primitives<T>, [a, b]: readonly T[]): T[] => [on.mul(a as T, SLOPES[name](on, b as T))]
+      return (ops.byRows?.([g, x.value], byRows) ?? byRows(ops, [g, x.value]))[0] as T
+    }
+    return this.note(ops.activation(x.value, name), [x, pull])
   }
 
   matMul(

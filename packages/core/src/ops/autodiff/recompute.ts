@@ -4,7 +4,9 @@ interface Call<T> {
   readonly layer: number
   /** What it gives needs no memory of its own. */
   readonly isSource: boolean
-  again(): T
+  /** What it gave: most ops one value. */
+  readonly made: readonly unknown[]
+  again(): T | readonly T[]
 }
 
 const SOURCES: ReadonlySet<string> = new Set(['param', 'constant', 'scalar'])
@@ -57,7 +59,7 @@ export class LayerMemory<T> {
   /** A value that no op gives. Where a layer's values are freed it is made again with them. */
   source(make: () => T): T {
     const value = make()
-    if (this.given.layer) this.#calls.set(value, { layer: this.#layer, isSource: false, again: make })
+    if (this.given.layer) this.#calls.set(value, { layer: this.#layer, isSource: false, made: [value], again: make })
     return value
   }
 
@@ -71,23 +73,26 @@ export class LayerMemory<T> {
     this.#again = layer === 0 ? undefined : { layer, values: new Map(), zero }
   }
 
-  #call(op: string, args: readonly unknown[]): T {
-    const value = this.#run(op, this.#again ? args.map((arg) => this.#current(arg)) : args)
-    // Some ops hand on what they are given.
-    if (!this.#again && !this.#calls.has(value))
-      this.#calls.set(value, {
-        layer: this.#layer,
-        isSource: SOURCES.has(op),
-        again: () =>
-          this.#run(
-            op,
-            args.map((arg) => this.#current(arg)),
-          ),
-      })
+  #call(op: string, args: readonly unknown[]): T | readonly T[] {
+    const given = this.#again ? args.map((arg) => this.#current(arg)) : args
+    const value = this.#run(op, given)
+    if (this.#again) return value
+    const call: Call<T> = {
+      layer: this.#layer,
+      isSource: SOURCES.has(op),
+      made: [value].flat(),
+      again: () =>
+        this.#run(
+          op,
+          args.map((arg) => this.#current(arg)),
+        ),
+    }
+    // Some ops hand on what they are given, or make nothing.
+    for (const one of call.made) if (one !== undefined && !this.#calls.has(one)) this.#calls.set(one, call)
     return value
   }
 
-  #run(op: string, args: readonly unknown[]): T {
+  #run(op: string, args: readonly unknown[]): T | readonly T[] {
     return Reflect.apply(Reflect.get(this.given, op) as () => T, this.given, args)
   }
 
@@ -101,9 +106,9 @@ export class LayerMemory<T> {
     if (!isOwn && (zero === undefined || !this.#traced.has(value) || call.isSource)) return value
     const known = values.get(value)
     if (known !== undefined) return known
-    const again = isOwn ? call.again() : this.given.add(value as T, zero as T)
-    values.set(value, again)
-    return again
+    const again = [isOwn ? call.again() : this.given.add(value as T, zero as T)].flat() as T[]
+    for (const [i, one] of (isOwn ? call.made : [value]).entries()) values.set(one, again[i] as T)
+    return values.get(value)
   }
 
   /**

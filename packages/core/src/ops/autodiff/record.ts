@@ -1,12 +1,19 @@
 import { atOnce, type Pieces } from '../../base/pieces'
-import type { Ops } from '../ops'
+import type { Ops, Param } from '../ops'
 
 /** A value, and where its gradient goes; no `node` where none is wanted behind it. */
 export interface Traced<T> {
   readonly value: T
   readonly node?: Node<T>
-  /** The value anew, of what stays anyway: for a gradient that would be all to keep it. */
-  readonly again?: () => T
+  /** Of a norm for linear layers. */
+  readonly norm?: NormParts<T>
+}
+
+/** What a norm has before it scales and shifts, and by what it does. */
+export interface NormParts<T> {
+  readonly of: Traced<T>
+  readonly weight: Param
+  readonly bias?: Param
 }
 
 export interface Node<T> {

@@ -1,7 +1,12 @@
 import type { Activation } from '../activations'
 import type { Linear, Norm, Param } from '../ops'
 import { TracedPrimitives } from './primitives'
-import type { Traced } from './record'
+import type { NormParts, Traced } from './record'
+
+/** Rows for each value of a norm from which on passes over a layer's weights cost less than those over what it is given. */
+const FOLDED = 8
+
+type Folded<T> = readonly [weight: Traced<T>, bias: Traced<T> | undefined]
 
 /**
  * The factors of a dropout: `dims` of 0 (at `rate`) and 1 / (1 - rate). Indices count from 1 on. `tokens`: of how many the
@@ -16,6 +21,8 @@ export type DrawFactors<T> = (index: number, dims: readonly number[], rate: numb
 export class Tape<T> extends TracedPrimitives<T> {
   #draw?: DrawFactors<T>
   #index = 0
+  /** Layers behind a norm, with its weight and bias in theirs: a batch that goes through in parts has them once. */
+  readonly #foldings = new Map<string, Folded<T>>()
   /** Of how many the token of the last layer is the first, where that computes no others. */
   #tokens = 1
 
@@ -66,14 +73,45 @@ export class Tape<T> extends TracedPrimitives<T> {
     const { ops } = this
     if (weight.shape.length !== 2) return super.linear(x, { weight, bias, scale }, activation)
     const [w, b] = [this.param(weight), bias && this.param(bias)]
-    const product = this.note(
-      ops.linear(x.value, { weight, bias }),
-      [x, (g) => ops.matMul(g, w.value)],
-      [w, (g) => ops.matMul(this.rows(g), this.rows(x.again?.() ?? x.value), { transposeA: true })],
-      ...(b ? [[b, (g: T) => ops.sum(this.rows(g), [0])] as const] : []),
-    )
+    // What is locked would be there twice.
+    const isFolded = x.norm !== undefined && w.node !== undefined
+    const product = isFolded
+      ? this.#behindNorm(x.norm, weight, bias)
+      : this.#multiplied(ops.linear(x.value, { weight, bias }), x, w, b)
     const activated = this.activation(product, activation)
     return scale ? this.mul(activated, this.param(scale)) : activated
+  }
+
+  /** x wᵀ + b, which is `value`. */
+  #multiplied(value: T, x: Traced<T>, w: Traced<T>, b: Traced<T> | undefined): Traced<T> {
+    const { ops } = this
+    return this.note(
+      value,
+      [x, (g) => ops.matMul(g, w.value)],
+      [w, (g) => ops.matMul(this.rows(g), this.rows(x.value), { transposeA: true })],
+      ...(b ? [[b, (g: T) => ops.sum(this.rows(g), [0])] as const] : []),
+    )
+  }
+
+  /** A layer behind a norm, of what that has before its weight and bias: those go into the layer's. */
+  #behindNorm({ of, ...norm }: NormParts<T>, weight: Param, bias: Param | undefined): Traced<T> {
+    const { ops } = this
+    const [w, b] = this.#folded(norm, weight, bias)
+    const product = ops.matMul(of.value, w.value, { transposeB: true })
+    return this.#multiplied(b ? ops.add(product, b.value) : product, of, w, b)
+  }
+
+  #folded({ weight: gain, bias: shift }: Omit<NormParts<T>, 'of'>, weight: Param, bias: Param | undefined): Folded<T> {
+    const key = JSON.stringify([gain.name, weight.name, weight.rows])
+    // A layer that is computed again shares nothing with others.
+    const known = this.memory ? undefined : this.#foldings.get(key)
+    if (known) return known
+    const [w, b] = [this.param(weight), bias && this.param(bias)]
+    const [outputs, inputs] = this.sizes(w) as [number, number]
+    const shifts = shift && this.reshape(this.matMul(w, this.reshape(this.param(shift), [inputs, 1])), [outputs])
+    const folded: Folded<T> = [this.mul(w, this.param(gain)), shifts && b ? this.add(shifts, b) : (shifts ?? b)]
+    this.#foldings.set(key, folded)
+    return folded
   }
 
   /** A table's padding row has no gradient, as PyTorch's `padding_idx` has none. */
@@ -90,33 +128,36 @@ export class Tape<T> extends TracedPrimitives<T> {
     return this.note(rows.value, [rows, (g) => ops.mul(g, unpadded())])
   }
 
-  override layerNorm(x: Traced<T>, { weight, bias, eps }: Norm): Traced<T> {
+  override layerNorm(x: Traced<T>, norm: Norm): Traced<T> {
     const { ops } = this
+    const { weight, bias, eps } = norm
     const [w, b] = [this.param(weight), bias && this.param(bias)]
     const centred = ops.sub(x.value, ops.mean(x.value, [-1], true))
     const variance = ops.mean(ops.mul(centred, centred), [-1], true)
     const inverse = ops.div(ops.scalar(1), ops.sqrt(ops.add(variance, ops.scalar(eps))))
     const normed = ops.mul(centred, inverse)
-    const pull = (g: T): T => {
-      // Of what is scaled by the weight, means along the last axis are products with it: a pass less each.
-      const size = this.sizes(w)[0] as number
-      const shares = ops.reshape(ops.mul(w.value, ops.scalar(1 / size)), [size, 1])
+    const size = this.sizes(w)[0] as number
+    /** From the gradient of what was scaled by `by`, of which means along the last axis are products: a pass less each. */
+    const pull = (g: T, by?: T): T => {
+      const share = ops.scalar(1 / size)
+      const shares = ops.reshape(by ? ops.mul(by, share) : ops.expand(share, [size]), [size, 1])
       const mean = (x: T): T => ops.matMul(x, shares)
       const along = ops.mul(normed, mean(ops.mul(g, normed)))
-      return ops.mul(ops.sub(ops.sub(ops.mul(g, w.value), mean(g)), along), inverse)
+      return ops.mul(ops.sub(ops.sub(by ? ops.mul(g, by) : g, mean(g)), along), inverse)
+    }
+    const rows = this.sizes(x).reduce((product, size) => product * size, 1) / size
+    if (norm.isForLinears && rows >= FOLDED * size) {
+      const of = this.note(normed, [x, pull])
+      const scaled = this.mul(of, w)
+      return { ...(b ? this.add(scaled, b) : scaled), norm: { of, weight, bias } }
     }
     const scaled = ops.mul(normed, w.value)
-    const value = this.note(
+    return this.note(
       b ? ops.add(scaled, b.value) : scaled,
-      [x, pull],
+      [x, (g) => pull(g, w.value)],
       [w, (g) => ops.sum(this.rows(ops.mul(g, normed)), [0])],
       ...(b ? [[b, (g: T) => ops.sum(this.rows(g), [0])] as const] : []),
     )
-    // The other way round, or a graph's engine takes it for the same and keeps it.
-    return this.withAgain(value, () => {
-      const again = ops.mul(w.value, normed)
-      return b ? ops.add(b.value, again) : again
-    })
   }
 
   override l2Normalize(x: Traced<T>, eps?: number): Traced<T> {
