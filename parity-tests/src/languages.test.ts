@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { entriesOf } from '../../tools/languages/dictionaries.mjs'
-import { unpacked } from '../../tools/languages/e5.mjs'
+import { piecesOf } from '../../tools/languages/vocabulary.mjs'
 
 describe('tools/languages', () => {
   it('reads the words of a dictionary, without marks, notes and examples', () => {
@@ -16,18 +16,25 @@ describe('tools/languages', () => {
       '2. bunker, shelter (for some)',
       'Raft Channel /rɑːfttʃænl/',
       'chenal Raft',
+      'un canal',
+      'angora turc /ɑ̃.ɡɔ.ʁa/ <n, masc>',
+      ' 1.',
+      'Angorakatze',
+      'eine Katze',
     ].join('\n')
-    expect(entriesOf(text)).toEqual([
+    expect(entriesOf(text, false)).toEqual([
       { word: 'Apfel', grammar: 'masc, n, sg', translations: ['apple'] },
       { word: 'abri', grammar: 'n, masc', translations: ['asylum', 'bunker', 'shelter'] },
       { word: 'Raft Channel', grammar: '', translations: ['chenal Raft'] },
+      { word: 'angora turc', grammar: 'n, masc', translations: ['Angorakatze'] },
     ])
+    expect(entriesOf(text, true)[2]?.translations).toEqual(['chenal Raft', 'un canal'])
   })
 
-  it('unpacks blocks of four bits: a scale, then values in two halves', () => {
-    // 0.5 as float16; the low half of each byte is of the first sixteen, the high half of the others.
-    const block = Buffer.from([0x00, 0x38, ...Array.from({ length: 16 }, (_, i) => i | ((15 - i) << 4))])
-    const halves = Array.from({ length: 16 }, (_, i) => (i - 8) * 0.5)
-    expect([...unpacked(block)]).toEqual([...halves, ...halves.map((_, i) => (7 - i) * 0.5)])
+  it('takes the longest piece of a word that is known, then of its rest', () => {
+    const known = new Set(['feuer', 'feuerwehr', '##wehr', '##auto', '##a'])
+    expect(piecesOf('feuerwehrauto', known)).toEqual(['feuerwehr', '##auto'])
+    expect(piecesOf('feuerwehr', new Set(['feuer', '##wehr']))).toEqual(['feuer', '##wehr'])
+    expect(piecesOf('auto', known)).toBeUndefined()
   })
 })

@@ -1,20 +1,13 @@
 // What the recipe of languages begins with, in .cache/pictures/languages: the model to learn, and phrases with what the shipped
 // model's text tower says of them in English.
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import {
-  convert,
-  ImageProcessor,
-  readSafetensors,
-  Tokenizer,
-  VisionTextDualEncoderProcessor,
-  writeSafetensors,
-} from '@dual-encoder/core'
+import { convert, Tokenizer } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
 import { cache } from '../pictures/packages.mjs'
-import { e5Small } from './e5.mjs'
 import { phrases } from './phrases.mjs'
+import { withWords } from './vocabulary.mjs'
 
 const folder = `${cache}/languages`
 /** The shipped model's values as float32: what everything is compared to. */
@@ -29,27 +22,10 @@ async function once(name, make) {
   await rename(`${name}.partial`, name)
 }
 
-/** The shipped model with another text tower; its picture side stays as it is. */
+/** The shipped model with words of other languages. */
 async function startOf(/** @type {string} */ target) {
-  const text = await e5Small()
-  const model = await VisionTextDualEncoderModel.fromVisionTextPretrained(shipped, text, {
-    projectionDim: 256,
-    seed: 1,
-    onWarning: () => {}, // both projections are new; that of pictures is put back
-  })
-  await model.savePretrained(target)
-  await model.dispose()
-  const processor = new VisionTextDualEncoderProcessor(
-    await ImageProcessor.fromPretrained(shipped),
-    await Tokenizer.fromPretrained(text),
-  )
-  await processor.savePretrained(target)
-  const [weights, own] = await Promise.all([target, shipped].map((one) => readSafetensors(`${one}/model.safetensors`)))
-  for (const name of ['visual_projection.weight', 'logit_scale']) {
-    const value = own?.get(name)
-    if (value) weights?.set(name, value)
-  }
-  if (weights) await writeFile(`${target}/model.safetensors`, writeSafetensors(weights, { format: 'pt' }))
+  await cp(shipped, target, { recursive: true })
+  await withWords(shipped, target)
 }
 
 /** @param {import('./phrases.mjs').Phrase[]} all what the shipped model makes of their English */
@@ -86,5 +62,9 @@ export async function samples() {
   )
   const vectors = new Float32Array(Uint8Array.from(await readFile(`${folder}/vectors.bin`)).buffer)
   const width = vectors.length / all.length
-  return all.map(({ texts }, i) => ({ text: texts, vector: vectors.subarray(i * width, (i + 1) * width) }))
+  return all.map(({ english, texts }, i) => ({
+    text: texts,
+    vector: vectors.subarray(i * width, (i + 1) * width),
+    group: english,
+  }))
 }

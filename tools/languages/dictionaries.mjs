@@ -17,20 +17,33 @@ export const LANGUAGES = { de: 'deu', fr: 'fra', es: 'spa' }
 const HEAD = /^(\S.*?) \/.*\/(?: <(.*)>)?$/
 /** Examples, notes and references. */
 const ASIDE = /^( {2,}| see:)|^\s*$/
-/** Marks of grammar, fields, senses and what is said in brackets. */
-const MARKS = /<[^>]*>|\[[^\]]*\]|\([^)]*\)|^\d+\.\s*/g
+/** The number of a sense, before it or on a line of its own. */
+const SENSE = /^ ?\d+\.\s*/
+/** Marks of grammar, fields and what is said in brackets. */
+const MARKS = /<[^>]*>|\[[^\]]*\]|\([^)]*\)/g
 
-/** @param {string} text of a `.dict` file @returns {Entry[]} */
-export function entriesOf(text) {
+/**
+ * @param {string} text of a `.dict` file
+ * @param {boolean} all whether every line translates; else only the first of each sense, and what it means stands below
+ * @returns {Entry[]}
+ */
+export function entriesOf(text, all) {
   /** @type {Entry[]} */
   const entries = []
   /** @type {Entry | undefined} */
   let entry
+  let begins = true
   for (const line of text.split('\n')) {
     const [, word, grammar = ''] = HEAD.exec(line) ?? []
-    if (word) entries.push((entry = { word, grammar, translations: [] }))
-    else if (entry && !ASIDE.test(line)) {
-      const words = line.trim().replace(MARKS, '').split(/[,;]/)
+    if (word) {
+      entries.push((entry = { word, grammar, translations: [] }))
+      begins = true
+    } else if (entry && !ASIDE.test(line)) {
+      const own = line.replace(SENSE, '')
+      begins ||= all || own !== line
+      if (!own || !begins) continue
+      begins = false
+      const words = own.replace(MARKS, '').split(/[,;]/)
       entry.translations.push(...words.map((one) => one.replace(/\s+/g, ' ').trim()).filter(Boolean))
     }
   }
@@ -38,14 +51,15 @@ export function entriesOf(text) {
 }
 
 /** @param {string} from @param {string} to */
-async function dictionary(from, to) {
+export async function dictionary(from, to) {
   const name = `freedict-${from}-${to}`
   const file = `${await debianPackage(`dict-${name}`)}/usr/share/dictd/${name}.dict.dz`
-  return entriesOf(gunzipSync(await readFile(file)).toString())
+  const entries = entriesOf(gunzipSync(await readFile(file)).toString(), name.includes('deu') && name.includes('eng'))
+  return entries.filter(({ word }) => isWord(word))
 }
 
 /** Words that are one thing's name, no proper name and no sentence. */
-const isWord = (/** @type {string} */ word) => /^[\p{L}' -]{2,40}$/u.test(word) && word.split(' ').length < 4
+export const isWord = (/** @type {string} */ word) => /^[\p{L}' -]{2,40}$/u.test(word) && word.split(' ').length < 4
 
 /**
  * English words with those of a language, both ways; the grammar is that of the other language's word, where known.

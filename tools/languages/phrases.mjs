@@ -14,6 +14,8 @@ import { LANGUAGES, wordsOf } from './dictionaries.mjs'
 
 /** Captions of a picture that stay. */
 const ENGLISH = 1
+/** Letters of a phrase: steps take as long as the longest of a batch. */
+const LONGEST = 48
 /** Translations of a phrase into a language. */
 const MOST = 2
 const TAGS = 3
@@ -134,6 +136,7 @@ export async function phrases() {
   const all = [...new Set(captions)].map((english) => ({ english, texts: [english] }))
   for (const { english, texts } of [...(await emoji(heldOut)), ...(await words(known, heldOut))])
     all.push({ english, texts: [...new Set(texts.map((text) => text.toLowerCase()))] })
+  for (const phrase of all) phrase.texts = phrase.texts.filter((text) => text.length <= LONGEST)
   // Short beside short: what the locked layers give of them is computed in batches, padded to the longest.
-  return all.sort((a, b) => a.english.length - b.english.length)
+  return all.filter(({ texts }) => texts.length > 0).sort((a, b) => a.english.length - b.english.length)
 }

@@ -114,7 +114,7 @@ async function dinov2() {
 }
 
 /** @param {string} name @param {() => Promise<Record<string, string | Uint8Array>>} make */
-export async function tower(name, make) {
+async function tower(name, make) {
   const folder = `${cache}/towers/${name}`
   if (existsSync(folder)) return folder
   const partial = `${folder}.partial`
@@ -137,7 +137,7 @@ const MEAN = 4
  * nothing; and the pooler hands on too.
  * @param {Map<string, import('@dual-encoder/core').Tensor>} weights @param {number} layers that there are
  */
-export function withMean(weights, layers) {
+function withMean(weights, layers) {
   const filled = (/** @type {number[]} */ dims, value = 0) =>
     tensor(new Float32Array(dims.reduce((a, b) => a * b)).fill(value), dims)
   const diagonal = (/** @type {number} */ value) => {

@@ -1,0 +1,131 @@
+// Words of other languages for the shipped model's text tower: each stands where its English ones do among word embeddings.
+// English words of labels keep their pieces.
+import { readFile, writeFile } from 'node:fs/promises'
+import { readSafetensors, tensor, writeSafetensors } from '@dual-encoder/core'
+import { readShards } from '../pictures/read.mjs'
+import { dictionary } from './dictionaries.mjs'
+import { meanings, plain } from './glosses.mjs'
+
+const EMBEDDINGS = 'text_model.embeddings.word_embeddings.weight'
+/** Meanings of a word that are taken, and how far behind the best they may be. */
+const MOST = 3
+const NEAR = 0.6
+/** How much more it counts that pictures show it. */
+const SHOWN = 2.5
+/** A word of labels that is English for sure. */
+const OFTEN = 3
+const isNew = (/** @type {string} */ word) => /^\p{Ll}{2,30}$/u.test(word)
+/** Ends of compounds. */
+const isEnd = (/** @type {string} */ word) => /^\p{Ll}{4,20}$/u.test(word)
+
+/**
+ * WordPiece: the longest known piece, again and again; undefined where there is none.
+ * @param {string} word @param {{ has(piece: string): boolean }} vocabulary
+ */
+export function piecesOf(word, vocabulary) {
+  /** @type {string[]} */
+  const pieces = []
+  for (let from = 0; from < word.length;) {
+    const prefix = from > 0 ? '##' : ''
+    let to = word.length
+    while (to > from && !vocabulary.has(prefix + word.slice(from, to))) to--
+    if (to === from) return undefined
+    pieces.push(prefix + word.slice(from, to))
+    from = to
+  }
+  return pieces
+}
+
+/** How often each word stands in labels of pictures. */
+async function labelWords() {
+  /** @type {Map<string, number>} */
+  const counts = new Map()
+  for (const name of ['train', 'held-out'])
+    for (const { label } of await readShards(name))
+      for (const word of plain(label).match(/[a-z]+/g) ?? []) counts.set(word, (counts.get(word) ?? 0) + 1)
+  return counts
+}
+
+/** @param {ReadonlyMap<string, number>} shown words of labels */
+async function englishWords(shown) {
+  const lists = await Promise.all([dictionary('eng', 'fra'), dictionary('eng', 'spa')])
+  const heads = lists.flat().map(({ word }) => plain(word))
+  const often = [...shown].filter(([, count]) => count >= OFTEN).map(([word]) => word)
+  return [...new Set([...heads, ...often])].filter((word) => /^[a-z]{2,}$/.test(word))
+}
+
+/**
+ * Pieces that are new, or that no English word is, with their English words and how much each counts.
+ * @param {ReadonlySet<string>} vocabulary
+ */
+async function newPieces(vocabulary) {
+  const shown = await labelWords()
+  const english = await englishWords(shown)
+  const isEnglish = new Set(english)
+  const isCommon = (/** @type {string} */ word) => vocabulary.has(word) && isEnglish.has(word)
+  const isShown = (/** @type {string} */ phrase) => (phrase.match(/[a-z]+/g) ?? ['']).every((word) => shown.has(word))
+  /** @type {Map<string, { word: string, score: number }[]>} */
+  const pieces = new Map()
+  for (const [language, words] of Object.entries(await meanings()))
+    for (const [word, all] of words) {
+      const told = [...all]
+        .map(([one, score]) => ({ word: one, score: isShown(one) ? SHOWN * score : score }))
+        .sort((a, b) => b.score - a.score)
+        .slice(0, MOST)
+      const near = told.filter(({ score }) => score >= NEAR * (told[0]?.score ?? 0))
+      // What no picture shows and no common word says is left to the pieces that there are.
+      if (!isNew(word) || !near.some((one) => isShown(one.word) || isCommon(one.word))) continue
+      const put = (/** @type {string} */ piece) => pieces.set(piece, [...(pieces.get(piece) ?? []), ...near])
+      if (!isEnglish.has(word)) put(word)
+      if (language === 'de' && isEnd(word) && !vocabulary.has(`##${word}`)) put(`##${word}`)
+    }
+  for (let spoilt = english.filter((word) => shown.has(word)); spoilt.length > 0;) {
+    const both = { has: (/** @type {string} */ piece) => vocabulary.has(piece) || pieces.has(piece) }
+    spoilt = spoilt.filter((word) => {
+      const now = piecesOf(word, both)
+      if (now?.join() === piecesOf(word, vocabulary)?.join()) return false
+      for (const piece of now ?? []) if (!vocabulary.has(piece)) pieces.delete(piece)
+      return true
+    })
+  }
+  return pieces
+}
+
+/** Writes tokenizer, config and weights of a model that knows these words. @param {string} folder of the shipped one @param {string} target with a copy of it */
+export async function withWords(folder, target) {
+  const [tokenizer, config] = await Promise.all(
+    ['tokenizer.json', 'config.json'].map(async (name) => JSON.parse(await readFile(`${folder}/${name}`, 'utf8'))),
+  )
+  const weights = await readSafetensors(`${folder}/model.safetensors`)
+  const old = /** @type {import('@dual-encoder/core').Tensor<'float32'>} */ (weights.get(EMBEDDINGS))
+  const width = old.dims[1] ?? 0
+  /** @type {Record<string, number>} */
+  const vocab = tokenizer.model.vocab
+  const vocabulary = new Set(Object.keys(vocab))
+  const pieces = await newPieces(vocabulary)
+  let count = vocabulary.size
+  for (const piece of pieces.keys()) vocab[piece] ??= count++
+  const rows = new Float32Array(count * width)
+  rows.set(old.data)
+  for (const [piece, told] of pieces) {
+    const row = rows
+      .subarray((vocab[piece] ?? 0) * width)
+      .subarray(0, width)
+      .fill(0)
+    const all = told.reduce((sum, { score }) => sum + score, 0)
+    for (const { word, score } of told) {
+      const parts = word.split(/[ '-]/).flatMap((one) => piecesOf(one, vocabulary) ?? [])
+      for (const part of parts) {
+        const from = (vocab[part] ?? 0) * width
+        for (let i = 0; i < width; i++)
+          row[i] = (row[i] ?? 0) + ((old.data[from + i] ?? 0) * score) / all / parts.length
+      }
+    }
+  }
+  weights.set(EMBEDDINGS, tensor(rows, [count, width]))
+  config.text_config.vocab_size = count
+  await writeFile(`${target}/tokenizer.json`, JSON.stringify(tokenizer))
+  await writeFile(`${target}/config.json`, JSON.stringify(config, null, 2))
+  await writeFile(`${target}/model.safetensors`, writeSafetensors(weights, { format: 'pt' }))
+  console.log(`${pieces.size} words of other languages`)
+}
