@@ -90,7 +90,7 @@ export class EncoderSessions {
       import('./int8/plan'),
       import('./int8/saturates'),
     ])
-    const plan = int8Plan(this.encoder, dtype, this.encoder.kind === 'vision' && (await saturates(this.options)))
+    const plan = int8Plan(this.encoder, dtype, await saturates(this.options))
     this.#int8 ??= new Int8Weights(this.stored, plan)
   }
 

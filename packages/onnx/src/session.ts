@@ -99,8 +99,9 @@ function kernelsOf(providers: readonly string[]): Kernels {
 /** Beyond cutting patches: other layouts, which take time to look for, are of use to such a graph alone. */
 const convolves = ({ nodes }: ModelProto['graph']): boolean => nodes.filter(({ op }) => op === 'Conv').length > 1
 
+/** Graphs in int8 are written as they are to run: what ONNX Runtime would look for in them takes time, and gains none. */
 function sessionOptions(
-  { threads, lowMemory, sessionOptions = {} }: OnnxOptions,
+  { threads, lowMemory, dtype, sessionOptions = {} }: OnnxOptions,
   executionProviders: readonly string[],
   weights: InferenceSession.SessionOptions,
   { graph }: ModelProto,
@@ -109,7 +110,9 @@ function sessionOptions(
   return {
     // Its complaints go to stderr; what matters comes as an exception.
     logSeverityLevel: 3,
-    ...(kernelsOf(executionProviders) === 'cpu' && !convolves(graph) ? { graphOptimizationLevel: 'extended' } : {}),
+    ...(kernelsOf(executionProviders) === 'cpu' && !convolves(graph)
+      ? { graphOptimizationLevel: dtype?.startsWith('int8') ? 'disabled' : 'extended' }
+      : {}),
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     ...sessionOptions,
     ...weights,

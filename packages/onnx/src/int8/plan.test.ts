@@ -12,11 +12,21 @@ it.each(['int8', 'int8-fast'] as const)('has rows for pictures, but for parts of
   expect(plan(weight)).toMatchObject({ form: 'rows' })
   expect(plan({ ...weight, rows: [0, 32] })).toMatchObject({ form: 'blocks' })
   expect(plan({ ...weight, shape: [64] })).toBeUndefined()
-  expect(int8Plan(encoder('text'), dtype, false)(weight)).toMatchObject({ form: 'blocks' })
+})
+
+it('has blocks for texts where it is careful, and rows where it is fast', () => {
+  const [careful, fast] = (['int8', 'int8-fast'] as const).map((dtype) =>
+    int8Plan(encoder('text'), dtype, false)(weight),
+  )
+  expect([careful, fast]).toMatchObject([
+    { form: 'blocks', size: 16 },
+    { form: 'rows', outliers: 'turned' },
+  ])
 })
 
 it.each(['int8', 'int8-fast'] as const)('has none where the engine loses what rows add up to, in %s', (dtype) => {
-  expect(int8Plan(encoder('vision'), dtype, true)(weight)).toMatchObject({ form: 'blocks', size: 32 })
+  for (const kind of ['vision', 'text'] as const)
+    expect(int8Plan(encoder(kind), dtype, true)(weight)).toMatchObject({ form: 'blocks' })
 })
 
 it('asks the engine once whether its sums stop at 16 bits', async () => {

@@ -26,17 +26,16 @@ type Outliers = 'turned' | 'balanced'
 /** The form of a layer's weight; undefined where it stays float32. */
 export type Int8Plan = (weight: Param) => Int8Form | undefined
 
-const PICTURES = {
-  int8: { form: 'rows', outliers: 'turned' },
-  'int8-fast': { form: 'rows', outliers: 'balanced' },
-} as const
-/** Of parts of a weight, whose rows lie apart once it is transposed, and where the engine loses what rows add up to (`saturates`). */
-const BLOCKS_OF_PICTURES = { form: 'blocks', size: 32, balance: 'never' } as const
+const TURNED = { form: 'rows', outliers: 'turned' } as const
 
-/** Columns of a block, chosen by what real towers lose (docs/int8.md): channels of text differ most. */
-const TEXTS = {
-  int8: { form: 'blocks', size: 16, balance: 'always' },
-  'int8-fast': { form: 'blocks', size: 32, balance: 'made' },
+const PICTURES = { int8: TURNED, 'int8-fast': { form: 'rows', outliers: 'balanced' } } as const
+/** Channels of text differ most: columns of a block were chosen by what real towers lose (docs/int8.md). */
+const TEXTS = { int8: { form: 'blocks', size: 16, balance: 'always' }, 'int8-fast': TURNED } as const
+
+/** Of parts of a weight, whose rows lie apart once it is transposed, and where the engine loses what rows add up to (`saturates`). */
+const BLOCKS = {
+  vision: { form: 'blocks', size: 32, balance: 'never' },
+  text: { form: 'blocks', size: 32, balance: 'made' },
 } as const
 
 /** @param dtype not float32 */
@@ -47,7 +46,7 @@ export function int8Plan(
 ): Int8Plan {
   return ({ shape, rows }) => {
     if (shape.length !== 2) return undefined
-    if (kind === 'text') return TEXTS[dtype]
-    return rows || saturates ? BLOCKS_OF_PICTURES : PICTURES[dtype]
+    const form = kind === 'text' ? TEXTS[dtype] : PICTURES[dtype]
+    return form.form === 'rows' && (rows || saturates) ? BLOCKS[kind] : form
   }
 }
