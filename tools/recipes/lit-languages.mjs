@@ -34,7 +34,7 @@ const trainer = new train.Trainer({
     train.topLayers({ text: Number(values.layers) }),
     ['.*', 1],
   ],
-  optimizer: { name: 'adamw', lr: 5e-4, betas: [0.9, 0.98], eps: 1e-6, weightDecay: 0.1 },
+  optimizer: { name: 'adamw', lr: 5e-5, betas: [0.9, 0.98], eps: 1e-6, weightDecay: 0.1 },
   schedule: { kind: 'cosine', warmup: 0.04, end: 0.02 },
   dropout: false,
   cache: `${cache}/lit-cache`,
