@@ -26,7 +26,8 @@ export function startChild(command, args) {
 
 /**
  * The other end: answers each line of JSON until there are no more.
- * @param {(request: any) => Promise<unknown>} answer
+ * @template Asked
+ * @param {(request: Asked) => Promise<unknown>} answer
  */
 export async function answerLines(answer) {
   for await (const line of createInterface({ input: process.stdin })) say(await answer(JSON.parse(line)))

@@ -50,16 +50,39 @@ export function entriesOf(text, all) {
   return entries
 }
 
-/** @param {string} from @param {string} to */
-export async function dictionary(from, to) {
-  const name = `freedict-${from}-${to}`
+/** @param {string} name */
+async function read(name) {
   const file = `${await debianPackage(`dict-${name}`)}/usr/share/dictd/${name}.dict.dz`
   const entries = entriesOf(gunzipSync(await readFile(file)).toString(), name.includes('deu') && name.includes('eng'))
   return entries.filter(({ word }) => isWord(word))
 }
 
+/** @type {Map<string, ReturnType<typeof read>>} read once, whoever asks */
+const dictionaries = new Map()
+
+/** @param {string} from @param {string} to */
+export function dictionary(from, to) {
+  const name = `freedict-${from}-${to}`
+  const known = dictionaries.get(name) ?? read(name)
+  dictionaries.set(name, known)
+  return known
+}
+
 /** Words that are one thing's name, no proper name and no sentence. */
 export const isWord = (/** @type {string} */ word) => /^[\p{L}' -]{2,40}$/u.test(word) && word.split(' ').length < 4
+
+/** Both dictionaries of two languages as pairs, the first language's word first. @param {string} own @param {string} other @param {number} [most] translations of a word */
+export async function pairsOf(own, other, most = Infinity) {
+  const [there, back] = await Promise.all([dictionary(own, other), dictionary(other, own)])
+  const told = (/** @type {typeof there} */ entries) =>
+    entries.flatMap(({ word, translations }) =>
+      translations
+        .slice(0, most)
+        .map((to, rank) => ({ word, to, score: 1 / (1 + rank / 2) }))
+        .filter(({ to }) => isWord(to)),
+    )
+  return [...told(there), ...told(back).map(({ word, to, score }) => ({ word: to, to: word, score }))]
+}
 
 /**
  * English words with those of a language, both ways; the grammar is that of the other language's word, where known.
@@ -67,12 +90,7 @@ export const isWord = (/** @type {string} */ word) => /^[\p{L}' -]{2,40}$/u.test
  */
 export async function wordsOf(language) {
   const own = LANGUAGES[language]
-  const [into, outOf] = await Promise.all([dictionary('eng', own), dictionary(own, 'eng')])
-  const grammars = new Map(outOf.map(({ word, grammar }) => [word, grammar]))
-  return [
-    ...into.flatMap(({ word, translations }) => translations.map((other) => ({ english: word, other }))),
-    ...outOf.flatMap(({ word, translations }) => translations.map((english) => ({ english, other: word }))),
-  ]
-    .filter(({ english, other }) => isWord(english) && isWord(other))
-    .map(({ english, other }) => ({ english: english.toLowerCase(), other, grammar: grammars.get(other) ?? '' }))
+  const grammars = new Map((await dictionary(own, 'eng')).map(({ word, grammar }) => [word, grammar]))
+  const pairs = await pairsOf('eng', own)
+  return pairs.map(({ word, to }) => ({ english: word.toLowerCase(), other: to, grammar: grammars.get(to) ?? '' }))
 }

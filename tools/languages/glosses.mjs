@@ -1,6 +1,6 @@
 // What words of other languages mean in English: FreeDict's dictionaries, and for French and Spanish, whose own are small,
 // those into German and out of it too.
-import { dictionary, isWord, LANGUAGES } from './dictionaries.mjs'
+import { LANGUAGES, pairsOf } from './dictionaries.mjs'
 
 /**
  * @typedef {keyof typeof LANGUAGES} Language
@@ -24,19 +24,6 @@ export const plain = (word) =>
 function best(meanings) {
   const sorted = [...(meanings ?? [])].sort(([, a], [, b]) => b - a).slice(0, 2)
   return sorted.map(([word, score]) => ({ word, score: score / (sorted[0]?.[1] ?? 1) }))
-}
-
-/** Both dictionaries of two languages as pairs, the first language's word first. @param {string} own @param {string} other @param {number} most */
-async function pairsOf(own, other, most) {
-  const [there, back] = await Promise.all([dictionary(own, other), dictionary(other, own)])
-  const told = (/** @type {typeof there} */ entries) =>
-    entries.flatMap(({ word, translations }) =>
-      translations
-        .slice(0, most)
-        .map((to, rank) => ({ word, to, score: 1 / (1 + rank / 2) }))
-        .filter(({ to }) => isWord(to)),
-    )
-  return [...told(there), ...told(back).map(({ word, to, score }) => ({ word: to, to: word, score }))]
 }
 
 /** @returns {Promise<Record<Language, Meanings>>} words as BERT has them */

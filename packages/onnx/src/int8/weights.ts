@@ -175,14 +175,8 @@ export class Int8Weights {
       const { outputs, inputs } = matrix
       if (isTurned) {
         const [rows, scales, sums] = rowsOf(matrix, undefined, turnOf(inputs))
-        return [
-          rows,
-          scales,
-          tensor(
-            sums.data.map((sum) => -MIDDLE * sum),
-            [outputs],
-          ),
-        ]
+        const taken = sums.data.map((sum) => -MIDDLE * sum)
+        return [rows, scales, tensor(taken, [outputs])]
       }
       const measures = gains && measure(matrix, offsets ?? new Float32Array(inputs))
       const added =
