@@ -32,6 +32,18 @@ it.each<[string, Kernels, (number | string)[], boolean, string[]]>([
   expect(overridable(kernels, dims, together)).toEqual(expected)
 })
 
+it('notes the sizes of values that the engine would only know as some', () => {
+  const graph = new GraphBuilder('layer')
+  const ops = new OnnxOps(graph, () => new Uint8Array(256), 'cpu')
+  const layer = { weight: { name: 'weight', shape: [8, 8], init: { kind: 'zeros' } } } as const
+  const y = ops.linear(ops.input('x', 'float32', ['batch', 5, 8]), layer)
+  const { values } = graph.build(new Map([['y', { value: ops.shaped(y), dims: y.dims }]])).graph
+  expect(values.map(({ dims }) => dims)).toEqual([
+    ['5*batch', 8],
+    ['batch', 5, 8],
+  ])
+})
+
 it.each([
   ['a bias', 3, true],
   ['one channel and no bias', 1, false],

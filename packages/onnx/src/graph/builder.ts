@@ -21,6 +21,7 @@ export class GraphBuilder {
   /** Names of host tensors that were given before. */
   readonly #tensors = new WeakMap<Tensor, string>()
   readonly #written = new Map<string, unknown>()
+  readonly #sizes = new Map<string, readonly (number | string)[]>()
   #count = 0
 
   /** @param prefix of all names: those of a body differ from those around it */
@@ -56,6 +57,16 @@ export class GraphBuilder {
     const outputs = wanted.map((isWanted, i) => (isWanted ? `${id}_${i}` : ''))
     this.#nodes.push({ op, domain, inputs, outputs, attributes })
     return outputs
+  }
+
+  /**
+   * float32 in another shape, whose sizes the engine cannot tell where they have but names: of values that it knows no
+   * sizes of, none takes the place of one before it, and to plan that takes the square of their number.
+   */
+  reshape(x: string, shape: string, dims: readonly (number | string)[]): string {
+    const name = this.node('Reshape', [x, shape])
+    this.#sizes.set(name, dims)
+    return name
   }
 
   /** What several operators read is written once: `write` runs for the first of the same key. */
@@ -135,6 +146,9 @@ export class GraphBuilder {
       initializers,
       inputs: [...this.#inputs.filter(({ name }) => needed.has(name)), ...overridable],
       outputs: [...outputs].map(([name, { dims }]) => ({ name, element: 'float32', dims })),
+      values: [...this.#sizes].flatMap(([name, dims]) =>
+        needed.has(name) ? [{ name, element: 'float32', dims }] : [],
+      ),
     }
     const usesMicrosoft = kept.some(({ domain }) => domain === MICROSOFT)
     return { graph, opsets: { '': OPSET, ...(usesMicrosoft ? { [MICROSOFT]: 1 } : {}) } }

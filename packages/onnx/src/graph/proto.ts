@@ -13,6 +13,8 @@ export interface GraphProto {
   readonly initializers: readonly TensorProto[]
   readonly inputs: readonly ValueInfo[]
   readonly outputs: readonly ValueInfo[]
+  /** Values in between whose sizes are noted (`GraphBuilder.reshape`). */
+  readonly values: readonly ValueInfo[]
 }
 export interface NodeProto {
   readonly op: string
@@ -132,6 +134,7 @@ function* writingGraph(writer: BinaryWriter, graph: GraphProto): Pieces<void> {
   for (const tensor of graph.initializers) message(writer, 5, (inner) => writeTensor(inner, tensor))
   for (const value of graph.inputs) message(writer, 11, (inner) => writeValueInfo(inner, value))
   for (const value of graph.outputs) message(writer, 12, (inner) => writeValueInfo(inner, value))
+  for (const value of graph.values) message(writer, 13, (inner) => writeValueInfo(inner, value))
   yield
 }
 

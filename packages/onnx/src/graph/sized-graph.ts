@@ -102,6 +102,7 @@ export class SizedGraph {
           })),
         ],
         outputs: sharedInfo(compact.graph.outputs, other.graph.outputs),
+        values: sharedInfo(compact.graph.values, other.graph.values),
       },
     }
   }

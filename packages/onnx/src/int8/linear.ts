@@ -1,5 +1,6 @@
-import { tensor } from '@dual-encoder/core/backend'
+import { type Dim, tensor } from '@dual-encoder/core/backend'
 import { type GraphBuilder, MICROSOFT } from '../graph/builder'
+import { rowsOf } from '../graph/dims'
 import { ELEMENT } from '../graph/proto'
 import { MIDDLE } from './forms'
 import { hadamard, turnOf } from './hadamard'
@@ -16,6 +17,7 @@ const INT8 = 4
 
 interface Int8Product {
   readonly form: Int8Form
+  readonly rows: Dim
   readonly inputs: number
   readonly outputs: number
   /** Initializers of the layer's parts. */
@@ -58,23 +60,23 @@ export function writeInt8Linear(graph: GraphBuilder, x: string, layer: Int8Produ
 }
 
 /** x = step * (bytes - `MIDDLE`) in each row, turned as the weight's rows are; what is taken off the bytes is in `offsets`. */
-function writeTurned(graph: GraphBuilder, x: string, { inputs, parts, bias }: Int8Product): string {
+function writeTurned(graph: GraphBuilder, x: string, { rows, inputs, parts, bias }: Int8Product): string {
   const [values, scales, offsets] = parts as [string, string, string]
   const { bytes, step } = graph.once(`turned ${x}`, () => {
     const size = turnOf(inputs)
-    const apart = graph.node('Reshape', [x, graph.ints([-1, size])])
+    const apart = graph.reshape(x, graph.ints([-1, size]), [rowsOf([rows, inputs / size, size]), size])
     const product = graph.node('MatMul', [apart, graph.tensor(hadamard(size))])
-    const turned = graph.node('Reshape', [product, graph.ints([-1, inputs])])
+    const turned = graph.reshape(product, graph.ints([-1, inputs]), [rows, inputs])
     const largest = graph.node('ReduceMax', [graph.node('Abs', [turned])], ALONG_ROW)
     const step = graph.node('Mul', [largest, graph.float(1 / MIDDLE)])
-    return { bytes: writeBytes(graph, graph.node('Add', [turned, largest]), step), step }
+    return { bytes: writeBytes(graph, graph.node('Add', [turned, largest]), step, rows), step }
   })
   const scaled = graph.node('Mul', [writeProduct(graph, [bytes, values, scales, offsets]), step])
   return bias === undefined ? scaled : graph.node('Add', [scaled, bias])
 }
 
 /** x = least + step * bytes in each row; what `least` adds is its product with the sums of the weight's rows. */
-function writeRows(graph: GraphBuilder, x: string, { parts, least: known }: Int8Product): string {
+function writeRows(graph: GraphBuilder, x: string, { rows, parts, least: known }: Int8Product): string {
   const [values, scales, added] = parts as [string, string, string]
   const { bytes, step, beside } = graph.once(`rows ${x}`, () => {
     const least = known === undefined ? graph.node('ReduceMin', [x], ALONG_ROW) : graph.float(known)
@@ -85,15 +87,15 @@ function writeRows(graph: GraphBuilder, x: string, { parts, least: known }: Int8
       known === undefined
         ? graph.node('Pad', [least, graph.ints([0, 0, 0, 1]), graph.float(1)])
         : graph.tensor(tensor(Float32Array.of(known, 1), [1, 2]))
-    return { bytes: writeBytes(graph, graph.node('Sub', [x, least]), step), step, beside }
+    return { bytes: writeBytes(graph, graph.node('Sub', [x, least]), step, rows), step, beside }
   })
   const scaled = graph.node('Mul', [writeProduct(graph, [bytes, values, scales]), step])
   return graph.node('Add', [scaled, graph.node('MatMul', [beside, added])])
 }
 
 /** Rows of values from 0 on, each in steps of its own; a row of zeros has steps of 0, and its bytes count for nothing. */
-const writeBytes = (graph: GraphBuilder, rows: string, step: string): string =>
-  graph.node('QuantizeLinear', [rows, graph.node('Reshape', [step, graph.ints([-1])])], { axis: 0 })
+const writeBytes = (graph: GraphBuilder, x: string, step: string, rows: Dim): string =>
+  graph.node('QuantizeLinear', [x, graph.reshape(step, graph.ints([-1]), [rows])], { axis: 0 })
 
 /** Bytes times int8, times a scale for each column; what is added to a column comes after its scale. */
 function writeProduct(graph: GraphBuilder, [bytes, values, scales, added]: readonly string[]): string {
