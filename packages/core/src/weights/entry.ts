@@ -44,6 +44,8 @@ export interface WeightEntry {
 /** What is made of weights. */
 export interface WeightRecipe {
   readonly of: readonly WeightEntry[]
+  /** What says how, in plain values: another thread makes the same of it. */
+  readonly how: unknown
   /**
    * @param values those of `of`
    * @returns what is good until something else is made

@@ -26,6 +26,7 @@ it('makes what is made of stored weights once, of one read of them and their nei
   let count = 0
   const by: WeightRecipe = {
     of: [weights.get('b')!, weights.get('c')!],
+    how: undefined,
     make(values) {
       count++
       const [b, c] = values.map(({ data }) => data as Float32Array) as [Float32Array, Float32Array]
@@ -57,7 +58,7 @@ it('puts entries in the order of their places, what is made of them beside them,
     ...b,
     name: 'made',
     location: undefined,
-    made: { by: { of: [b], make: (values) => values }, index: 0 },
+    made: { by: { of: [b], how: undefined, make: (values) => values }, index: 0 },
   }
   const drawn: WeightEntry = { ...a, name: 'drawn', location: undefined }
   expect(inFileOrder([drawn, c, made, a]).map(({ name }) => name)).toEqual(['a', 'made', 'c', 'drawn'])

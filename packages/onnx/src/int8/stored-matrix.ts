@@ -1,5 +1,5 @@
 import type { Tensor } from '@dual-encoder/core'
-import { dequantize, float32Of, tensor, type WeightEntry } from '@dual-encoder/core/backend'
+import { dequantize, float32Of, tensor } from '@dual-encoder/core/backend'
 
 /**
  * A weight `[out, in]` as it is stored: values, times a scale for each row, or `[out, groups]`; of bytes 128 is 0. Of an
@@ -12,22 +12,15 @@ export interface Matrix {
   readonly inputs: number
 }
 
-/** What a matrix is read of, and the matrix of its values. */
-interface StoredMatrix {
-  readonly of: readonly WeightEntry[]
-  matrix(values: readonly Tensor[]): Matrix
-}
-
-export function storedMatrix({ quantized, ...entry }: WeightEntry): StoredMatrix {
-  const [outputs = 0, inputs = 0] = entry.shape
+/** @param stored float32, or int8 or bytes and their scales (`storedParts`) */
+export function matrixOf([values, scales]: readonly Tensor[]): Matrix {
+  const { dims, data } = values as Tensor
+  const [outputs = 0, inputs = 0] = dims
   return {
-    of: quantized ? [quantized.values, quantized.scales] : [entry],
-    matrix: ([values, scales]) => ({
-      values: quantized ? ((values as Tensor).data as Int8Array | Uint8Array) : float32Of(values as Tensor),
-      scales: quantized ? float32Of(scales as Tensor) : new Float32Array(outputs).fill(1),
-      outputs,
-      inputs,
-    }),
+    values: scales ? (data as Int8Array | Uint8Array) : float32Of(values as Tensor),
+    scales: scales ? float32Of(scales) : new Float32Array(outputs).fill(1),
+    outputs,
+    inputs,
   }
 }
 

@@ -1,18 +1,15 @@
 import type { Tensor } from '@dual-encoder/core'
 import {
-  float32Of,
   type Norm,
   type Param,
+  storedParts,
   tensor,
   type WeightEntry,
   type WeightRecipe,
   type Weights,
 } from '@dual-encoder/core/backend'
-import { blocksOf, MIDDLE, rowsOf } from './forms'
-import { turnOf } from './hadamard'
-import { balance, evenly, measure } from './matrix'
 import type { Int8Form, Int8Plan } from './plan'
-import { storedMatrix } from './stored-matrix'
+import { type Beside, recipeOf } from './recipe'
 
 /** One of the tensors that a graph reads in place of a float32 weight `[out, in]`. */
 export interface Int8Part {
@@ -40,10 +37,6 @@ export interface Int8Layer {
 const [LEAST_BLOCK, LARGEST_BLOCK] = [16, 32]
 
 const STORAGE = { uint8: 'U8', int8: 'I8', float32: 'F32' } as const
-
-/** What is left to a norm of its gains. */
-const divided = (gains: Float32Array, factors: Float32Array): Float32Array =>
-  gains.map((gain, i) => gain / (factors[i] as number))
 
 const madeWeight = (
   weight: Pick<WeightEntry, 'name' | 'shape' | 'storage'>,
@@ -120,11 +113,7 @@ export class Int8Weights {
     const entry = this.given.get(weight.name) as WeightEntry
     const name = `${entry.name}.int8_even`
     const { shape } = entry
-    const make = ([given]: readonly Tensor[]) => {
-      const gains = float32Of(given as Tensor)
-      return [tensor(divided(gains, evenly(gains)), shape)]
-    }
-    const made = { by: { of: [entry], make }, index: 0 }
+    const made = { by: recipeOf([entry], 'even gains'), index: 0 }
     this.weights.set(name, madeWeight({ name, shape, storage: STORAGE.float32 }, made))
     return { name, element: 'float32', shape }
   }
@@ -164,32 +153,19 @@ export class Int8Weights {
   }
 
   #recipe(entry: WeightEntry, form: Int8Form, bias: Param | undefined, norm: Norm | undefined): WeightRecipe {
-    const stored = storedMatrix(entry)
     const isTurned = form.form === 'rows' && form.outliers === 'turned'
-    const read = isTurned ? [] : [norm?.weight, norm?.bias, norm || form.form === 'rows' ? bias : undefined]
-    const beside = read.map((param) => param && this.given.get(param.name))
-    const make = (values: readonly Tensor[]) => {
-      const rest = values.slice(stored.of.length).map(float32Of)
-      const [gains, offsets, own] = beside.map((found) => found && (rest.shift() as Float32Array))
-      const matrix = stored.matrix(values)
-      const { outputs, inputs } = matrix
-      if (isTurned) {
-        const [rows, scales, sums] = rowsOf(matrix, undefined, turnOf(inputs))
-        const taken = sums.data.map((sum) => -MIDDLE * sum)
-        return [rows, scales, tensor(taken, [outputs])]
-      }
-      const measures = gains && measure(matrix, offsets ?? new Float32Array(inputs))
-      const added =
-        measures?.products.map((product, row) => product + (own?.[row] ?? 0)) ?? own ?? new Float32Array(outputs)
-      if (form.form === 'rows') {
-        const [rows, scales, sums] = rowsOf(matrix, gains && evenly(gains))
-        return [rows, scales, tensor([...sums.data, ...added], [2, outputs])]
-      }
-      if (!measures) return blocksOf(matrix, form.size)
-      const factors = balance(measures, gains)
-      const made = blocksOf(matrix, form.size, factors)
-      return [...made, tensor(Float32Array.from(added), [outputs]), tensor(divided(gains, factors), [inputs])]
-    }
-    return { of: [...stored.of, ...beside.filter((found) => found !== undefined)], make }
+    const read: readonly (readonly [Beside, Param | undefined])[] = isTurned
+      ? []
+      : [
+          ['gains', norm?.weight],
+          ['offsets', norm?.bias],
+          ['bias', norm || form.form === 'rows' ? bias : undefined],
+        ]
+    const beside = read.flatMap(([name, param]) => {
+      const found = param && this.given.get(param.name)
+      return found ? [{ name, found }] : []
+    })
+    const of = [...storedParts(entry), ...beside.map(({ found }) => found)]
+    return recipeOf(of, { form, beside: beside.map(({ name }) => name) })
   }
 }

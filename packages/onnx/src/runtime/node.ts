@@ -21,7 +21,7 @@ import { openWriter } from './node-writer'
 import { threadEngine } from './node-engine'
 import type { Engine, StoredWeights, Runtime } from './runtime'
 import { here, openThreadStore } from './node-store'
-import { bytesEach, isRaw, keptBytes, weightBytes } from './weight-bytes'
+import { bytesEach, isMadeHere, isRaw, keptBytes, type Range, weightBytes } from './weight-bytes'
 
 /** onnxruntime-node is CommonJS: `import` would first read all of it for its names, which takes longer than to run it. */
 function loadOrt(): typeof OrtNode {
@@ -117,26 +117,24 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<StoredWeight
     )
     if (removed) process.removeListener('exit', remove)
   }
-  const path = join(folder, 'weights')
-  const location = relative(rootOf(folder), path)
   const located = new Map<string, TensorProto['data']>()
-  const reader = new LocalReader()
+  const check = () => checkUnchanged(entries.flatMap(storedOf).filter(({ location }) => location?.local))
   try {
-    const writer = await openWriter(path)
-    const add = (name: string, bytes: Uint8Array) =>
-      void located.set(name, { location, offset: writer.add(bytes), length: bytes.length })
-    try {
-      await checkUnchanged(entries.flatMap(storedOf).filter(({ location }) => location?.local))
-      for await (const group of readInGroups(inFileOrder(entries), reader.read)) {
-        for (const [{ name }, value] of group) add(name, weightBytes(value))
-        reader.reuse()
-        await writer.turn()
-      }
-    } finally {
-      await Promise.all([writer.close(), reader.close()])
+    await check()
+    const ordered = inFileOrder(entries)
+    for (const [file, some, write] of [
+      ['made', ordered.filter(isMadeHere), async (...given) => (await import('./node-making')).writeMade(...given)],
+      ['weights', ordered.filter((entry) => !isMadeHere(entry)), writeRead],
+    ] satisfies [string, WeightEntry[], Write][]) {
+      if (some.length === 0) continue
+      const path = join(folder, file)
+      const location = relative(rootOf(folder), path)
+      for (const [name, range] of await write(some, path)) located.set(name, { location, ...range })
     }
   } catch (error) {
     await release()
+    // It says what is wrong with files that are no longer those.
+    await check()
     throw error
   }
   return {
@@ -144,6 +142,27 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<StoredWeight
     sessionOptions: folderOptions(rootOf(folder)),
     release,
   }
+}
+
+/** Writes weights into a file of their own. @returns where, by their names */
+type Write = (entries: readonly WeightEntry[], path: string) => Promise<Map<string, Range>>
+
+const writeRead: Write = async (entries, path) => {
+  const ranges = new Map<string, Range>()
+  const [reader, writer] = [new LocalReader(), await openWriter(path)]
+  try {
+    for await (const group of readInGroups(entries, reader.read)) {
+      for (const [{ name }, value] of group) {
+        const bytes = weightBytes(value)
+        ranges.set(name, { offset: writer.add(bytes), length: bytes.length })
+      }
+      reader.reuse()
+      await writer.turn()
+    }
+  } finally {
+    await Promise.all([writer.close(), reader.close()])
+  }
+  return ranges
 }
 
 export const runtime: Runtime = {

@@ -1,0 +1,60 @@
+import type { Tensor } from '@dual-encoder/core'
+import { float32Of, tensor, type WeightEntry, type WeightRecipe } from '@dual-encoder/core/backend'
+import { blocksOf, MIDDLE, rowsOf } from './forms'
+import { turnOf } from './hadamard'
+import { balance, evenly, measure } from './matrix'
+import type { Int8Form } from './plan'
+import { matrixOf } from './stored-matrix'
+
+/** What is read beside a matrix: gains and biases of the norm before it, and the layer's own bias. */
+export type Beside = 'gains' | 'offsets' | 'bias'
+
+/**
+ * How int8 weights are made of those of a file, in plain values, so that any thread can: the parts of `Int8Layer` of a matrix and
+ * what is read beside it, or what evenly shared gains leave to a norm.
+ */
+export type Int8Recipe = 'even gains' | { readonly form: Int8Form; readonly beside: readonly Beside[] }
+
+export const recipeOf = (of: readonly WeightEntry[], how: Int8Recipe): WeightRecipe => ({
+  of,
+  how,
+  make: (values) => makeInt8(how, values),
+})
+
+/** What is left to a norm of its gains. */
+const divided = (gains: Float32Array, factors: Float32Array): Float32Array =>
+  gains.map((gain, i) => gain / (factors[i] as number))
+
+/**
+ * @param values the matrix as it is stored, and those beside it
+ * @returns what is good until something else is made
+ */
+export function makeInt8(how: Int8Recipe, values: readonly Tensor[]): readonly Tensor[] {
+  if (how === 'even gains') {
+    const gains = float32Of(values[0] as Tensor)
+    return [tensor(divided(gains, evenly(gains)), [gains.length])]
+  }
+  const { form, beside } = how
+  const stored = values.length - beside.length
+  const { gains, offsets, bias }: Partial<Record<Beside, Float32Array>> = Object.fromEntries(
+    beside.map((name, i) => [name, float32Of(values[stored + i] as Tensor)]),
+  )
+  const matrix = matrixOf(values.slice(0, stored))
+  const { outputs, inputs } = matrix
+  if (form.form === 'rows' && form.outliers === 'turned') {
+    const [rows, scales, sums] = rowsOf(matrix, undefined, turnOf(inputs))
+    const taken = sums.data.map((sum) => -MIDDLE * sum)
+    return [rows, scales, tensor(taken, [outputs])]
+  }
+  const measures = gains && measure(matrix, offsets ?? new Float32Array(inputs))
+  const added =
+    measures?.products.map((product, row) => product + (bias?.[row] ?? 0)) ?? bias ?? new Float32Array(outputs)
+  if (form.form === 'rows') {
+    const [rows, scales, sums] = rowsOf(matrix, gains && evenly(gains))
+    return [rows, scales, tensor([...sums.data, ...added], [2, outputs])]
+  }
+  if (!measures) return blocksOf(matrix, form.size)
+  const factors = balance(measures, gains)
+  const made = blocksOf(matrix, form.size, factors)
+  return [...made, tensor(Float32Array.from(added), [outputs]), tensor(divided(gains, factors), [inputs])]
+}
