@@ -109,7 +109,10 @@ export class Tape<T> extends TracedPrimitives<T> {
     const [w, b] = [this.param(weight), bias && this.param(bias)]
     const [outputs, inputs] = this.sizes(w) as [number, number]
     const shifts = shift && this.reshape(this.matMul(w, this.reshape(this.param(shift), [inputs, 1])), [outputs])
-    const folded: Folded<T> = [this.mul(w, this.param(gain)), shifts && b ? this.add(shifts, b) : (shifts ?? b)]
+    // What was normed has no mean along a row: without theirs weights give the same, and gradients that have none either.
+    const scaled = this.mul(w, this.param(gain))
+    const centred = this.sub(scaled, this.mean(scaled, [1], true))
+    const folded: Folded<T> = [centred, shifts && b ? this.add(shifts, b) : (shifts ?? b)]
     this.#foldings.set(key, folded)
     return folded
   }
@@ -137,24 +140,22 @@ export class Tape<T> extends TracedPrimitives<T> {
     const inverse = ops.div(ops.scalar(1), ops.sqrt(ops.add(variance, ops.scalar(eps))))
     const normed = ops.mul(centred, inverse)
     const size = this.sizes(w)[0] as number
-    /** From the gradient of what was scaled by `by`, of which means along the last axis are products: a pass less each. */
-    const pull = (g: T, by?: T): T => {
-      const share = ops.scalar(1 / size)
-      const shares = ops.reshape(by ? ops.mul(by, share) : ops.expand(share, [size]), [size, 1])
-      const mean = (x: T): T => ops.matMul(x, shares)
-      const along = ops.mul(normed, mean(ops.mul(g, normed)))
-      return ops.mul(ops.sub(ops.sub(by ? ops.mul(g, by) : g, mean(g)), along), inverse)
-    }
+    const share = ops.scalar(1 / size)
+    /** Means along the last axis, of what was scaled by `by`: as products, a pass less each. */
+    const mean = (g: T, by?: T): T =>
+      ops.matMul(g, ops.reshape(by ? ops.mul(by, share) : ops.expand(share, [size]), [size, 1]))
+    /** From a gradient of `normed` that has no mean along the last axis. */
+    const turned = (g: T, along: T): T => ops.mul(ops.sub(g, ops.mul(normed, along)), inverse)
     const rows = this.sizes(x).reduce((product, size) => product * size, 1) / size
     if (norm.isForLinears && rows >= FOLDED * size) {
-      const of = this.note(normed, [x, pull])
-      const scaled = this.mul(of, w)
+      const of = this.note(normed, [x, (g) => turned(g, mean(ops.mul(g, normed)))])
+      const scaled = this.mul(this.note(normed, [of, (g) => ops.sub(g, mean(g))]), w)
       return { ...(b ? this.add(scaled, b) : scaled), norm: { of, weight, bias } }
     }
     const scaled = ops.mul(normed, w.value)
     return this.note(
       b ? ops.add(scaled, b.value) : scaled,
-      [x, (g) => pull(g, w.value)],
+      [x, (g) => turned(ops.sub(ops.mul(g, w.value), mean(g, w.value)), mean(ops.mul(g, normed), w.value))],
       [w, (g) => ops.sum(this.rows(ops.mul(g, normed)), [0])],
       ...(b ? [[b, (g: T) => ops.sum(this.rows(g), [0])] as const] : []),
     )
