@@ -27,6 +27,12 @@ const MANY_ROWS = 128
 /** Tokens of a batch from which on a layer that learns is written in more steps than the engine's one, each of them faster. */
 const MANY_TRAINED = 2048
 
+/**
+ * From so many rows and columns on two matrices that are summed over rows are multiplied faster after the narrower was
+ * transposed: the engine's kernel reads the left one crosswise again for every 128 columns of the other.
+ */
+const [MANY_SUMMED, MANY_COLUMNS] = [1024, 512]
+
 const sizeAt = (dims: readonly Dim[], axis: number): number => dims[axis] as number
 
 /** Writes a tower as an ONNX graph. */
@@ -96,7 +102,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     return this.graph.once(`${of} by ${gain.name}`, () => this.#normed(of, norm, [this.initializer(gain)]))
   }
 
-  /** Matrices of a stack are read as they lie; of two that are summed over many rows, the narrower is transposed first. */
+  /** Matrices of a stack are read as they lie; of two that are summed over rows, the narrower may be transposed first. */
   override matMul(a: OnnxValue, b: OnnxValue, options: MatMulOptions = {}): OnnxValue {
     const { transposeA = false, transposeB = false } = options
     if (!this.onProcessor || !(transposeA || transposeB)) return super.matMul(a, b, options)
@@ -108,10 +114,12 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
       const dims = [...a.dims.slice(0, -2), (transposeA ? width : rows) as Dim, b.dims.at(transposeB ? -2 : -1) as Dim]
       return { dims, shaped }
     }
-    const isLong = typeof rows === 'number' && rows >= MANY_TRAINED
-    if (!isLong || !transposeA || transposeB || a.dims.length > 2) return super.matMul(a, b, options)
-    // The engine's kernel would read the left one crosswise again and again.
-    const [narrow, wide] = (width as number) < (b.dims[1] as number) ? [a, b] : [b, a]
+    if (!transposeA || transposeB || a.dims.length > 2) return super.matMul(a, b, options)
+    const columns = b.dims[1] as Dim
+    const isLarge =
+      typeof rows === 'number' && rows >= MANY_SUMMED && Math.max(Number(width), Number(columns)) >= MANY_COLUMNS
+    if (!isLarge) return super.matMul(a, b, options)
+    const [narrow, wide] = Number(width) < Number(columns) ? [a, b] : [b, a]
     const product = super.matMul(this.#crosswise(narrow), wide)
     return narrow === a ? product : this.#crosswise(product)
   }
