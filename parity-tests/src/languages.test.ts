@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { entriesOf } from '../../tools/languages/dictionaries.mjs'
+import { unpacked } from '../../tools/languages/frequencies.mjs'
+import { functionWords } from '../../tools/languages/function-words.mjs'
+import { folded } from '../../tools/languages/glosses.mjs'
 import { piecesOf } from '../../tools/languages/vocabulary.mjs'
 
 describe('tools/languages', () => {
@@ -36,5 +39,32 @@ describe('tools/languages', () => {
     expect(piecesOf('feuerwehrauto', known)).toEqual(['feuerwehr', '##auto'])
     expect(piecesOf('feuerwehr', new Set(['feuer', '##wehr']))).toEqual(['feuer', '##wehr'])
     expect(piecesOf('auto', known)).toBeUndefined()
+  })
+
+  it('reads lists of words out of MessagePack', () => {
+    const string = (text: string) => [0xa0 + text.length, ...Buffer.from(text)]
+    const long = 'a'.repeat(40)
+    const head = [0x82, ...string('format'), ...string('cB'), ...string('version'), 1]
+    const lists = [0x90, 0x91, ...string('die'), 0xdc, 0, 2, ...string('der'), 0xd9, 40, ...Buffer.from(long)]
+    expect(unpacked(Buffer.from([0xdc, 0, 4, ...head, ...lists]))).toEqual([[], ['die'], ['der', long]])
+    expect(() => unpacked(Buffer.from([0x91, 0xc0]))).toThrow('Unexpected byte 192 at 1')
+  })
+
+  it('tells words that differ by accents by what is used more', () => {
+    const known = new Map([
+      ['año', new Map([['year', 2]])],
+      ['ano', new Map([['anus', 2]])],
+    ])
+    const often = new Map([
+      ['año', 6],
+      ['ano', 4],
+    ])
+    const told = folded(known, often).get('ano')
+    expect((told?.get('year') ?? 0) / (told?.get('anus') ?? 0)).toBeCloseTo(100, 6)
+  })
+
+  it('has function words, each by all that it mostly is', () => {
+    const told = functionWords('de').filter(({ word }) => word === 'sein')
+    expect(told.map(({ english }) => english)).toEqual(['be', 'its'])
   })
 })

@@ -5,7 +5,9 @@ import { npmPackage } from '../pictures/packages.mjs'
 import { rng } from '../pictures/random.mjs'
 import { readShards } from '../pictures/read.mjs'
 import { conceptOf } from '../pictures/shards.mjs'
+import { translated, UNKNOWN } from './apertium.mjs'
 import { LANGUAGES, wordsOf } from './dictionaries.mjs'
+import { everyday } from './everyday.mjs'
 
 /**
  * @typedef {keyof typeof LANGUAGES} Language
@@ -15,11 +17,13 @@ import { LANGUAGES, wordsOf } from './dictionaries.mjs'
 /** Captions of a picture that stay. */
 const ENGLISH = 1
 /** Letters of a phrase: steps take as long as the longest of a batch. */
-const LONGEST = 48
+const LONGEST = 64
 /** Translations of a phrase into a language. */
 const MOST = 2
 const TAGS = 3
 const KEPT_OF_GERMAN = 0.05
+/** Endings that German names of people have in brackets or behind a stroke. */
+const FEMININE = /\((?:in|r|e|n|innen)\)|\/-?(?:in|r|e)\b/g
 const TEMPLATES = [
   { en: 'a photo of {}', de: 'ein foto von {}', fr: 'une photo de {}', es: 'una foto de {}' },
   { en: 'a picture of {}', de: 'ein bild von {}', fr: 'une image de {}', es: 'una imagen de {}' },
@@ -76,8 +80,8 @@ async function emoji(/** @type {ReadonlySet<string>} */ heldOut) {
     const all = data.map((one) => one.get(hexcode)).filter((one) => one !== undefined)
     if (all[0]?.group === undefined || heldOut.has(conceptOf(all[0].label))) continue
     for (const words of [
-      all.map(({ label }) => label),
-      all.map(({ label, tags = [] }) => `${label}, ${tags.slice(0, TAGS).join(', ')}`),
+      all.map(({ label }) => label.replace(FEMININE, '')),
+      all.map(({ label, tags = [] }) => `${label.replace(FEMININE, '')}, ${tags.slice(0, TAGS).join(', ')}`),
     ])
       phrases.push({ english: words[0] ?? '', texts: words })
   }
@@ -126,15 +130,35 @@ async function words(known, heldOut) {
   return phrases
 }
 
+/** English captions, with what Apertium makes of them. @param {readonly string[]} captions @returns {Promise<Phrase[]>} */
+async function captioned(captions) {
+  const spanish = await translated('eng-spa', captions)
+  const french = await translated('es-fr', spanish)
+  const known = (/** @type {string | undefined} */ text) => (text && !UNKNOWN.test(text) ? [text.toLowerCase()] : [])
+  return captions.map((english, i) => ({ english, texts: [english, ...known(spanish[i]), ...known(french[i])] }))
+}
+
+/** Words of GCompris with their articles. @param {ReadonlySet<string>} heldOut */
+async function taught(heldOut) {
+  /** @type {Map<string, string[]>} */
+  const all = new Map()
+  for (const { english, article, word } of await everyday())
+    if (!heldOut.has(conceptOf(english))) all.set(english, [...(all.get(english) ?? []), article + word])
+  return [...all].map(([english, texts]) => ({ english, texts: [english, ...texts] }))
+}
+
 /** Phrases to learn; none whose concept is held out with the pictures. */
 export async function phrases() {
   const pictures = await readShards('train')
   const captions = pictures.flatMap((picture) => picture.captions.slice(0, ENGLISH))
   const known = new Set(pictures.flatMap(({ group }) => group.split(' ')))
   const heldOut = new Set((await readShards('held-out')).map(({ group }) => group))
-  /** @type {Phrase[]} */
-  const all = [...new Set(captions)].map((english) => ({ english, texts: [english] }))
-  for (const { english, texts } of [...(await emoji(heldOut)), ...(await words(known, heldOut))])
+  const all = await captioned([...new Set(captions)].filter((caption) => caption.length <= LONGEST))
+  for (const { english, texts } of [
+    ...(await emoji(heldOut)),
+    ...(await words(known, heldOut)),
+    ...(await taught(heldOut)),
+  ])
     all.push({ english, texts: [...new Set(texts.map((text) => text.toLowerCase()))] })
   for (const phrase of all) phrase.texts = phrase.texts.filter((text) => text.length <= LONGEST)
   // Short beside short: what the locked layers give of them is computed in batches, padded to the longest.

@@ -3,7 +3,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { readSafetensors, tensor, writeSafetensors } from '@dual-encoder/core'
 import { readShards } from '../pictures/read.mjs'
-import { dictionary } from './dictionaries.mjs'
+import { LANGUAGES } from './dictionaries.mjs'
+import { frequencies } from './frequencies.mjs'
 import { meanings, plain } from './glosses.mjs'
 
 const EMBEDDINGS = 'text_model.embeddings.word_embeddings.weight'
@@ -12,9 +13,13 @@ const MOST = 3
 const NEAR = 0.6
 /** How much more it counts that pictures show it. */
 const SHOWN = 2.5
+/** How much more a language has to use a word that labels have. */
+const MARGIN = 1
+/** How often a word has to be used (three in ten million words) that no picture shows. */
+const USED = 2.5
 /** A word of labels that is English for sure. */
 const OFTEN = 3
-const isNew = (/** @type {string} */ word) => /^\p{Ll}{2,30}$/u.test(word)
+const isNew = (/** @type {string} */ word) => /^\p{Ll}{1,30}$/u.test(word)
 /** Ends of compounds. */
 const isEnd = (/** @type {string} */ word) => /^\p{Ll}{4,20}$/u.test(word)
 
@@ -46,12 +51,25 @@ async function labelWords() {
   return counts
 }
 
-/** @param {ReadonlyMap<string, number>} shown words of labels */
+/**
+ * Words of labels, and what English uses as much as the other languages do.
+ * @param {ReadonlyMap<string, number>} shown words of labels
+ */
 async function englishWords(shown) {
-  const lists = await Promise.all([dictionary('eng', 'fra'), dictionary('eng', 'spa')])
-  const heads = lists.flat().map(({ word }) => plain(word))
-  const often = [...shown].filter(([, count]) => count >= OFTEN).map(([word]) => word)
-  return [...new Set([...heads, ...often])].filter((word) => /^[a-z]{2,}$/.test(word))
+  const [own = new Map(), ...others] = await Promise.all(['en', ...Object.keys(LANGUAGES)].map(plainFrequencies))
+  const isOwn = (/** @type {string} */ word) =>
+    (own.get(word) ?? 0) + (shown.has(word) ? MARGIN : 0) >= Math.max(...others.map((often) => often.get(word) ?? 0))
+  const often = [...shown].filter(([word, count]) => word.length > 1 && count >= OFTEN).map(([word]) => word)
+  return [...new Set([...[...own.keys()].filter(isOwn), ...often])].filter((word) => /^[a-z]+$/.test(word))
+}
+
+/** @param {string} language */
+async function plainFrequencies(language) {
+  /** @type {Map<string, number>} */
+  const often = new Map()
+  for (const [word, count] of await frequencies(language))
+    if (count > (often.get(plain(word)) ?? 0)) often.set(plain(word), count)
+  return often
 }
 
 /**
@@ -66,7 +84,8 @@ async function newPieces(vocabulary) {
   const isShown = (/** @type {string} */ phrase) => (phrase.match(/[a-z]+/g) ?? ['']).every((word) => shown.has(word))
   /** @type {Map<string, { word: string, score: number }[]>} */
   const pieces = new Map()
-  for (const [language, words] of Object.entries(await meanings()))
+  for (const [language, words] of Object.entries(await meanings())) {
+    const often = await plainFrequencies(language)
     for (const [word, all] of words) {
       const told = [...all]
         .map(([one, score]) => ({ word: one, score: isShown(one) ? SHOWN * score : score }))
@@ -74,11 +93,13 @@ async function newPieces(vocabulary) {
         .slice(0, MOST)
       const near = told.filter(({ score }) => score >= NEAR * (told[0]?.score ?? 0))
       // What no picture shows and no common word says is left to the pieces that there are.
-      if (!isNew(word) || !near.some((one) => isShown(one.word) || isCommon(one.word))) continue
+      const isUsed = (often.get(word) ?? 0) >= USED
+      if (!isNew(word) || !near.some((one) => isShown(one.word) || (isUsed && isCommon(one.word)))) continue
       const put = (/** @type {string} */ piece) => pieces.set(piece, [...(pieces.get(piece) ?? []), ...near])
       if (!isEnglish.has(word)) put(word)
       if (language === 'de' && isEnd(word) && !vocabulary.has(`##${word}`)) put(`##${word}`)
     }
+  }
   for (let spoilt = english.filter((word) => shown.has(word)); spoilt.length > 0;) {
     const both = { has: (/** @type {string} */ piece) => vocabulary.has(piece) || pieces.has(piece) }
     spoilt = spoilt.filter((word) => {

@@ -6,6 +6,7 @@ import { VisionTextDualEncoderProcessor } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
 import * as train from '@dual-encoder/train'
 import { samples, shipped, start } from '../languages/build.mjs'
+import { halfWay } from '../languages/half-way.mjs'
 import { sameImages } from '../languages/same-images.mjs'
 import { judge, write } from '../pictures/judge.mjs'
 import { cache } from '../pictures/packages.mjs'
@@ -40,9 +41,11 @@ const trainer = new train.Trainer({
   cache: `${cache}/lit-cache`,
   average: 0.99,
   saveEvery: 100,
-  output: values.output,
+  output: `${values.output}-trained`,
   resume: true,
 })
 await trainer.run({ onCache: (done, all) => done % 2048 === 0 && console.log(`cached ${done} of ${all}`) })
+// Half way back, English has lost least for what the other languages gained.
+await halfWay(start, `${values.output}-trained`, values.output)
 console.log(`${await sameImages(shipped, values.output)} pictures are embedded as before, to the bit.`)
 await write(values.output, await judge(values.output, ['de', 'fr', 'es', 'it', 'nl', 'pt', 'sv', 'pl']))

@@ -1,0 +1,66 @@
+// How often words are used: wordfreq's lists (Apache-2.0; the data CC-BY-SA-4.0), and what they are forms of: spaCy's (MIT).
+import { readFile } from 'node:fs/promises'
+import { gunzipSync } from 'node:zlib'
+import { pythonPackage } from '../pictures/packages.mjs'
+
+/** The logarithm of how often a billion words have it, of the first list. */
+const MOST = 9
+/** How many lists a tenfold is. */
+const STEPS = 100
+const LISTS = 0xdc
+const LISTS_32 = 0xdd
+
+/**
+ * Lists of words out of MessagePack, of which they need arrays and strings; the map at the head is passed over.
+ * @param {Buffer} bytes @returns {string[][]}
+ */
+export function unpacked(bytes) {
+  let at = 0
+  const size = (/** @type {number} */ width) => bytes.readUIntBE((at += width) - width, width)
+  /** @returns {unknown} */
+  const next = () => {
+    const kind = size(1)
+    const text = (/** @type {number} */ length) => bytes.toString('utf8', at, (at += length))
+    const array = (/** @type {number} */ length) => Array.from({ length }, next)
+    if (kind < 0x80) return kind
+    if (kind < 0x90) return array(2 * (kind & 0xf))
+    if (kind < 0xa0) return array(kind & 0xf)
+    if (kind < 0xc0) return text(kind & 0x1f)
+    if (kind === 0xd9) return text(size(1))
+    if (kind === LISTS) return array(size(2))
+    if (kind === LISTS_32) return array(size(4))
+    throw new Error(`Unexpected byte ${kind} at ${at - 1} of a list of words.`)
+  }
+  return /** @type {string[][]} */ (next()).slice(1)
+}
+
+/** @param {string} language */
+async function read(language) {
+  const file = `${await pythonPackage('wordfreq')}/wordfreq/data/large_${language}.msgpack.gz`
+  const words = unpacked(gunzipSync(await readFile(file)))
+  return new Map(words.flatMap((some, i) => some.map((word) => /** @type {const} */ ([word, MOST - i / STEPS]))))
+}
+
+/** @type {Map<string, ReturnType<typeof read>>} read once, whoever asks */
+const lists = new Map()
+
+/**
+ * Words with the logarithm of how often a billion words have them: 7 of `und`, 3 of what is rare; `ß` is `ss` in them.
+ * @param {string} language @returns {Promise<Map<string, number>>}
+ */
+export function frequencies(language) {
+  const known = lists.get(language) ?? read(language)
+  lists.set(language, known)
+  return known
+}
+
+/**
+ * What words are forms of.
+ * @param {string} language @returns {Promise<Map<string, string[]>>}
+ */
+export async function lemmas(language) {
+  const folder = `${await pythonPackage('spacy-lookups-data')}/spacy_lookups_data/data`
+  /** @type {Record<string, string | string[]>} */
+  const forms = JSON.parse(gunzipSync(await readFile(`${folder}/${language}_lemma_lookup.json.gz`)).toString())
+  return new Map(Object.entries(forms).map(([form, lemma]) => [form, [lemma].flat()]))
+}
