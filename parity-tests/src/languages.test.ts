@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { entriesOf } from '../../tools/languages/dictionaries.mjs'
-import { unpacked } from '../../tools/languages/frequencies.mjs'
 import { functionWords } from '../../tools/languages/function-words.mjs'
 import { folded } from '../../tools/languages/glosses.mjs'
 import { piecesOf } from '../../tools/languages/vocabulary.mjs'
@@ -39,15 +38,6 @@ describe('tools/languages', () => {
     expect(piecesOf('feuerwehrauto', known)).toEqual(['feuerwehr', '##auto'])
     expect(piecesOf('feuerwehr', new Set(['feuer', '##wehr']))).toEqual(['feuer', '##wehr'])
     expect(piecesOf('auto', known)).toBeUndefined()
-  })
-
-  it('reads lists of words out of MessagePack', () => {
-    const string = (text: string) => [0xa0 + text.length, ...Buffer.from(text)]
-    const long = 'a'.repeat(40)
-    const head = [0x82, ...string('format'), ...string('cB'), ...string('version'), 1]
-    const lists = [0x90, 0x91, ...string('die'), 0xdc, 0, 2, ...string('der'), 0xd9, 40, ...Buffer.from(long)]
-    expect(unpacked(Buffer.from([0xdc, 0, 4, ...head, ...lists]))).toEqual([[], ['die'], ['der', long]])
-    expect(() => unpacked(Buffer.from([0x91, 0xc0]))).toThrow('Unexpected byte 192 at 1')
   })
 
   it('tells words that differ by accents by what is used more', () => {

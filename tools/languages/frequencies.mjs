@@ -1,43 +1,18 @@
 // How often words are used: wordfreq's lists (Apache-2.0; the data CC-BY-SA-4.0), and what they are forms of: spaCy's (MIT).
 import { readFile } from 'node:fs/promises'
 import { gunzipSync } from 'node:zlib'
+import { decode } from '@msgpack/msgpack'
 import { pythonPackage } from '../pictures/packages.mjs'
 
 /** The logarithm of how often a billion words have it, of the first list. */
 const MOST = 9
 /** How many lists a tenfold is. */
 const STEPS = 100
-const LISTS = 0xdc
-const LISTS_32 = 0xdd
-
-/**
- * Lists of words out of MessagePack, of which they need arrays and strings; the map at the head is passed over.
- * @param {Buffer} bytes @returns {string[][]}
- */
-export function unpacked(bytes) {
-  let at = 0
-  const size = (/** @type {number} */ width) => bytes.readUIntBE((at += width) - width, width)
-  /** @returns {unknown} */
-  const next = () => {
-    const kind = size(1)
-    const text = (/** @type {number} */ length) => bytes.toString('utf8', at, (at += length))
-    const array = (/** @type {number} */ length) => Array.from({ length }, next)
-    if (kind < 0x80) return kind
-    if (kind < 0x90) return array(2 * (kind & 0xf))
-    if (kind < 0xa0) return array(kind & 0xf)
-    if (kind < 0xc0) return text(kind & 0x1f)
-    if (kind === 0xd9) return text(size(1))
-    if (kind === LISTS) return array(size(2))
-    if (kind === LISTS_32) return array(size(4))
-    throw new Error(`Unexpected byte ${kind} at ${at - 1} of a list of words.`)
-  }
-  return /** @type {string[][]} */ (next()).slice(1)
-}
 
 /** @param {string} language */
 async function read(language) {
   const file = `${await pythonPackage('wordfreq')}/wordfreq/data/large_${language}.msgpack.gz`
-  const words = unpacked(gunzipSync(await readFile(file)))
+  const [, ...words] = /** @type {[head: unknown, ...string[][]]} */ (decode(gunzipSync(await readFile(file))))
   return new Map(words.flatMap((some, i) => some.map((word) => /** @type {const} */ ([word, MOST - i / STEPS]))))
 }
 
