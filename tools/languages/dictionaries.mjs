@@ -6,6 +6,9 @@ import { debianPackage } from '../pictures/packages.mjs'
 /** Languages by the names that dictionaries have. */
 export const LANGUAGES = { de: 'deu', fr: 'fra', es: 'spa' }
 
+/** An English word without what goes before it. @param {string} english */
+export const bare = (english) => english.replace(/^(to|an?|the) /, '')
+
 /**
  * @typedef {object} Entry a word with what it may be called in the other language
  * @property {string} word

@@ -1,7 +1,7 @@
 // Words that GCompris teaches by pictures, in its own translations.
 import { debianPackage } from '../pictures/packages.mjs'
 import { readRcc } from '../pictures/rcc.mjs'
-import { LANGUAGES } from './dictionaries.mjs'
+import { bare, LANGUAGES } from './dictionaries.mjs'
 
 /** @typedef {keyof typeof LANGUAGES} Language */
 const ARTICLE = {
@@ -24,7 +24,7 @@ export async function everyday() {
   return /** @type {Language[]} */ (Object.keys(LANGUAGES)).flatMap((language) =>
     Object.entries(list(language)).flatMap(([key, said]) => {
       const [article = ''] = ARTICLE[language].exec(said.toLowerCase()) ?? []
-      const own = english[key]?.toLowerCase().replace(/^(to|an?|the) /, '')
+      const own = bare(english[key]?.toLowerCase() ?? '')
       const word = said.toLowerCase().slice(article.length)
       return own && word ? [{ language, english: own, article, word }] : []
     }),

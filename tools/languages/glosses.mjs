@@ -1,7 +1,7 @@
 // What words of other languages mean in English: FreeDict's dictionaries (for French and Spanish, whose own are small, those
 // into German and out of it too), GCompris' words of pictures, Apertium's translators, and what words are forms of.
 import { translated, UNKNOWN } from './apertium.mjs'
-import { LANGUAGES, pairsOf } from './dictionaries.mjs'
+import { bare, LANGUAGES, pairsOf } from './dictionaries.mjs'
 import { everyday } from './everyday.mjs'
 import { frequencies, lemmas } from './frequencies.mjs'
 import { functionWords } from './function-words.mjs'
@@ -48,7 +48,7 @@ async function alone(language) {
   const spanish = language === 'fr' ? await translated('fr-es', own) : own
   const english = await translated('spa-eng', spanish)
   return own.flatMap((word, i) => {
-    const told = english[i]?.toLowerCase().replace(/^(to|an?|the) /, '') ?? ''
+    const told = bare(english[i]?.toLowerCase() ?? '')
     const short = told.replace(SAID, '') || told
     return !UNKNOWN.test(told) && /^[a-z]+( [a-z]+)?$/.test(short) ? [{ word, english: short }] : []
   })
@@ -67,7 +67,7 @@ export async function meanings() {
   const languages = /** @type {Language[]} */ (Object.keys(LANGUAGES))
   for (const language of languages)
     for (const { word, to, score } of await pairsOf(LANGUAGES[language], 'eng', DIRECT))
-      add(known[language], word.toLowerCase(), plain(to).replace(/^(to|an?|the) /, ''), score)
+      add(known[language], word.toLowerCase(), bare(plain(to)), score)
   for (const language of /** @type {const} */ (['fr', 'es'])) {
     for (const { word, to, score } of await pairsOf(LANGUAGES[language], LANGUAGES.de, BY_GERMAN))
       for (const english of best(known.de.get(to.toLowerCase())))
