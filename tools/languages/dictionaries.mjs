@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { gunzipSync } from 'node:zlib'
 import { debianPackage } from '../pictures/packages.mjs'
+import { remembered } from './remembered.mjs'
 
 /** Languages by the names that dictionaries have. */
 export const LANGUAGES = { de: 'deu', fr: 'fra', es: 'spa' }
@@ -53,23 +54,14 @@ export function entriesOf(text, all) {
   return entries
 }
 
-/** @param {string} name */
-async function read(name) {
+const read = remembered(async (name) => {
   const file = `${await debianPackage(`dict-${name}`)}/usr/share/dictd/${name}.dict.dz`
   const entries = entriesOf(gunzipSync(await readFile(file)).toString(), name.includes('deu') && name.includes('eng'))
   return entries.filter(({ word }) => isWord(word))
-}
-
-/** @type {Map<string, ReturnType<typeof read>>} read once, whoever asks */
-const dictionaries = new Map()
+})
 
 /** @param {string} from @param {string} to */
-export function dictionary(from, to) {
-  const name = `freedict-${from}-${to}`
-  const known = dictionaries.get(name) ?? read(name)
-  dictionaries.set(name, known)
-  return known
-}
+export const dictionary = (from, to) => read(`freedict-${from}-${to}`)
 
 /** Words that are one thing's name, no proper name and no sentence. */
 export const isWord = (/** @type {string} */ word) => /^[\p{L}' -]{2,40}$/u.test(word) && word.split(' ').length < 4

@@ -3,31 +3,19 @@ import { readFile } from 'node:fs/promises'
 import { gunzipSync } from 'node:zlib'
 import { decode } from '@msgpack/msgpack'
 import { pythonPackage } from '../pictures/packages.mjs'
+import { remembered } from './remembered.mjs'
 
 /** The logarithm of how often a billion words have it, of the first list. */
 const MOST = 9
 /** How many lists a tenfold is. */
 const STEPS = 100
 
-/** @param {string} language */
-async function read(language) {
+/** Words with the logarithm of how often a billion words have them: 7 of `und`, 3 of what is rare; `ß` is `ss` in them. */
+export const frequencies = remembered(async (language) => {
   const file = `${await pythonPackage('wordfreq')}/wordfreq/data/large_${language}.msgpack.gz`
   const [, ...words] = /** @type {[head: unknown, ...string[][]]} */ (decode(gunzipSync(await readFile(file))))
   return new Map(words.flatMap((some, i) => some.map((word) => /** @type {const} */ ([word, MOST - i / STEPS]))))
-}
-
-/** @type {Map<string, ReturnType<typeof read>>} read once, whoever asks */
-const lists = new Map()
-
-/**
- * Words with the logarithm of how often a billion words have them: 7 of `und`, 3 of what is rare; `ß` is `ss` in them.
- * @param {string} language @returns {Promise<Map<string, number>>}
- */
-export function frequencies(language) {
-  const known = lists.get(language) ?? read(language)
-  lists.set(language, known)
-  return known
-}
+})
 
 /**
  * What words are forms of.

@@ -10,9 +10,9 @@ import { readSafetensors, tensor, writeSafetensors } from '@dual-encoder/core'
 export async function halfWay(from, to, target) {
   const start = await readSafetensors(`${from}/model.safetensors`)
   const trained = await readSafetensors(`${to}/model.safetensors`)
-  for (const [name, { dtype }] of start) {
-    if (dtype !== 'float32') continue
-    const { data, dims } = /** @type {Weight} */ (start.get(name))
+  for (const [name, weight] of start) {
+    if (weight.dtype !== 'float32') continue
+    const { data, dims } = /** @type {Weight} */ (weight)
     const other = /** @type {Weight} */ (trained.get(name)).data
     // What is locked stays to the bit: the mean of two equal numbers is the number.
     start.set(
@@ -23,6 +23,6 @@ export async function halfWay(from, to, target) {
       ),
     )
   }
-  await cp(from, target, { recursive: true })
+  await cp(from, target, { recursive: true, filter: (name) => !name.endsWith('.safetensors') })
   await writeFile(`${target}/model.safetensors`, writeSafetensors(start, { format: 'pt' }))
 }

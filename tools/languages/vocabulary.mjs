@@ -6,6 +6,7 @@ import { readShards } from '../pictures/read.mjs'
 import { LANGUAGES } from './dictionaries.mjs'
 import { frequencies } from './frequencies.mjs'
 import { meanings, plain } from './glosses.mjs'
+import { remembered } from './remembered.mjs'
 
 const EMBEDDINGS = 'text_model.embeddings.word_embeddings.weight'
 /** Meanings of a word that are taken, and how far behind the best they may be. */
@@ -63,14 +64,13 @@ async function englishWords(shown) {
   return [...new Set([...[...own.keys()].filter(isOwn), ...often])].filter((word) => /^[a-z]+$/.test(word))
 }
 
-/** @param {string} language */
-async function plainFrequencies(language) {
+const plainFrequencies = remembered(async (language) => {
   /** @type {Map<string, number>} */
   const often = new Map()
   for (const [word, count] of await frequencies(language))
     if (count > (often.get(plain(word)) ?? 0)) often.set(plain(word), count)
   return often
-}
+})
 
 /**
  * Pieces that are new, or that no English word is, with their English words and how much each counts.
