@@ -13,7 +13,7 @@ import {
 import { LEAST, writeActivation } from './graph/activations'
 import { MICROSOFT } from './graph/builder'
 import { writeByRows } from './graph/by-rows'
-import { rowsOf } from './graph/dims'
+import { rowCount } from './graph/dims'
 import { writeInt8Linear, writeInt8Rows } from './int8/linear'
 import type { Int8Layer, Int8Part } from './int8/weights'
 import { canBeFlat, OnnxPrimitives, type MatMulOptions, type OnnxValue } from './primitives'
@@ -88,7 +88,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     const ofRows = (part: Int8Part) => this.initializer({ ...part, init, rows: weight.rows }, part.element)
     return writeInt8Linear(this.graph, gain && x.norm ? this.#normedBy(x.norm, { ...gain, init }) : this.flat(x), {
       form,
-      rows: rowsOf(x.dims),
+      rows: rowCount(x.dims),
       inputs: shape[1] ?? 0,
       outputs: end - start,
       parts: parts.map(ofRows),

@@ -11,7 +11,7 @@ import type {
 } from '@dual-encoder/core/backend'
 import { writeActivation } from './graph/activations'
 import type { GraphBuilder } from './graph/builder'
-import { axisOf, broadcast, restOf, rowsOf } from './graph/dims'
+import { axisOf, broadcast, restOf, rowCount } from './graph/dims'
 import type { Kernels } from './graph/kernels'
 import { writeOneHot, writeScatterAdd } from './graph/scatter'
 import type { Int8Weights } from './int8/weights'
@@ -80,7 +80,7 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
   protected flat(x: OnnxValue): string {
     if (x.dims.length < 3) return this.shaped(x)
     const width = x.dims.at(-1) as number
-    return (x.flat ??= this.graph.reshape(x.shaped as string, this.graph.ints([-1, width]), [rowsOf(x.dims), width]))
+    return (x.flat ??= this.graph.reshape(x.shaped as string, this.graph.ints([-1, width]), [rowCount(x.dims), width]))
   }
 
   /** The shape of a flat value: one size that has only a name is what is left; `[B, L, ..., D]` has two. */

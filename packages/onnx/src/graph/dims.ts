@@ -27,7 +27,7 @@ function product(dims: readonly Dim[]): Product {
 }
 
 /** How many rows a value has, whatever axes they lie along. */
-export const rowsOf = (dims: readonly Dim[]): Dim => dimOf(product(dims.slice(0, -1)))
+export const rowCount = (dims: readonly Dim[]): Dim => dimOf(product(dims.slice(0, -1)))
 
 /** The size that is left of `dims` after all of `taken` but one. */
 export function restOf(dims: readonly Dim[], taken: readonly Dim[]): Dim {

@@ -1,6 +1,6 @@
 import { type Dim, tensor } from '@dual-encoder/core/backend'
 import { type GraphBuilder, MICROSOFT } from '../graph/builder'
-import { rowsOf } from '../graph/dims'
+import { rowCount } from '../graph/dims'
 import { ELEMENT } from '../graph/proto'
 import { MIDDLE } from './forms'
 import { hadamard, turnOf } from './hadamard'
@@ -64,7 +64,7 @@ function writeTurned(graph: GraphBuilder, x: string, { rows, inputs, parts, bias
   const [values, scales, offsets] = parts as [string, string, string]
   const { bytes, step } = graph.once(`turned ${x}`, () => {
     const size = turnOf(inputs)
-    const apart = graph.reshape(x, graph.ints([-1, size]), [rowsOf([rows, inputs / size, size]), size])
+    const apart = graph.reshape(x, graph.ints([-1, size]), [rowCount([rows, inputs / size, size]), size])
     const product = graph.node('MatMul', [apart, graph.tensor(hadamard(size))])
     const turned = graph.reshape(product, graph.ints([-1, inputs]), [rows, inputs])
     const largest = graph.node('ReduceMax', [graph.node('Abs', [turned])], ALONG_ROW)
