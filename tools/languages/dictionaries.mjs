@@ -4,6 +4,7 @@ import { gunzipSync } from 'node:zlib'
 import { debianPackage } from '../pictures/packages.mjs'
 import { remembered } from './remembered.mjs'
 
+/** @typedef {keyof typeof LANGUAGES} Language */
 /** Languages by the names that dictionaries have. */
 export const LANGUAGES = { de: 'deu', fr: 'fra', es: 'spa' }
 
@@ -81,7 +82,7 @@ export async function pairsOf(own, other, most = Infinity) {
 
 /**
  * English words with those of a language, both ways; the grammar is that of the other language's word, where known.
- * @param {keyof typeof LANGUAGES} language
+ * @param {Language} language
  */
 export async function wordsOf(language) {
   const own = LANGUAGES[language]

@@ -3,7 +3,7 @@ import { debianPackage } from '../pictures/packages.mjs'
 import { readRcc } from '../pictures/rcc.mjs'
 import { bare, LANGUAGES } from './dictionaries.mjs'
 
-/** @typedef {keyof typeof LANGUAGES} Language */
+/** @typedef {import('./dictionaries.mjs').Language} Language */
 const ARTICLE = {
   de: /^(der|die|das|ein|eine) /,
   fr: /^(le |la |les |l'|un |une |du |des |de la |de l')/,

@@ -7,7 +7,7 @@ import { frequencies, lemmas } from './frequencies.mjs'
 import { functionWords } from './function-words.mjs'
 
 /**
- * @typedef {keyof typeof LANGUAGES} Language
+ * @typedef {import('./dictionaries.mjs').Language} Language
  * @typedef {Map<string, Map<string, number>>} Meanings words, and how well each English one tells them
  */
 

@@ -10,7 +10,7 @@ import { LANGUAGES, wordsOf } from './dictionaries.mjs'
 import { everyday } from './everyday.mjs'
 
 /**
- * @typedef {keyof typeof LANGUAGES} Language
+ * @typedef {import('./dictionaries.mjs').Language} Language
  * @typedef {{ english: string, texts: string[] }} Phrase `texts`: in English and other languages, to mean the same
  */
 
@@ -161,6 +161,6 @@ export async function phrases() {
   ])
     all.push({ english, texts: [...new Set(texts.map((text) => text.toLowerCase()))] })
   for (const phrase of all) phrase.texts = phrase.texts.filter((text) => text.length <= LONGEST)
-  // Short beside short: what the locked layers give of them is computed in batches, padded to the longest.
+  // Short beside short: what the shipped model says of them is computed in batches, padded to the longest.
   return all.filter(({ texts }) => texts.length > 0).sort((a, b) => a.english.length - b.english.length)
 }
