@@ -4,19 +4,22 @@ import {
   type EncoderSpec,
   float32Of,
   MemoMap,
+  sizeOf,
   snakeCase,
   type VisionEncoderSpec,
   type WeightEntry,
   type Weights,
 } from '@dual-encoder/core/backend'
+import { runtime } from '#runtime'
 import type { InferenceSession } from 'onnxruntime-common'
+import type { Demand } from './demand'
 import { traceEncoder, type TracedEncoder } from './graph/encoder-graph'
 import type { ModelProto, TensorProto } from './graph/proto'
 import { ALL_TOKENS, FIRST_ONLY, type KeptTable } from './graph/run-ops'
 import { SizedGraph } from './graph/sized-graph'
 import type { Int8Weights } from './int8/weights'
 import type { OnnxOptions } from './options'
-import { FIRST_TOKENS } from './primitives'
+import { FIRST_TOKENS, type ParamData } from './primitives'
 import { kernelsFor, openSession, type OpenSession, runSession } from './session'
 import { leaseSession, sessionKey, type SessionLease } from './shared-session'
 
@@ -67,6 +70,7 @@ interface Prepared {
 export class EncoderSessions {
   readonly #slots: { main?: Prepared; tapped?: Prepared } = {}
 
+  #isReleased = false
   /** Of an int8 model, from its first run on. */
   #int8?: Int8Weights
 
@@ -74,6 +78,8 @@ export class EncoderSessions {
     private readonly encoder: EncoderSpec,
     private readonly stored: Weights,
     private readonly options: OnnxOptions,
+    /** Called, and waited for, where weights are there and a session is made of them next, which blocks this thread. */
+    private readonly onWeights?: () => Promise<void>,
   ) {}
 
   /** As they are computed with. */
@@ -85,6 +91,8 @@ export class EncoderSessions {
   async #quantize(): Promise<void> {
     const { dtype = 'float32' } = this.options
     if (dtype === 'float32' || this.#int8) return
+    // They start while the engine is asked.
+    this.#startThreads()
     const [{ Int8Weights }, { int8Plan }, { saturates }] = await Promise.all([
       import('./int8/weights'),
       import('./int8/plan'),
@@ -92,6 +100,25 @@ export class EncoderSessions {
     ])
     const plan = int8Plan(this.encoder, dtype, await saturates(this.options))
     this.#int8 ??= new Int8Weights(this.stored, plan)
+  }
+
+  /** @returns whether there are any beside this one for an int8 model's weights */
+  #startThreads(): boolean {
+    const { dtype = 'float32' } = this.options
+    const bytes = encoderWeights(this.encoder, this.stored).reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+    return dtype !== 'float32' && runtime.startThreads(bytes)
+  }
+
+  /** Has other threads begin with what the first text will need, which is the same for any. */
+  async begin(): Promise<void> {
+    if (this.encoder.kind !== 'text' || this.#slots.main || !this.#startThreads()) return
+    await this.#quantize()
+    if (this.#slots.main || this.#isReleased) return
+    const asked = graphOf({})
+    const traced = this.#trace(asked, undefined)
+    const prepared = this.#open(asked, traced)
+    prepared.sizes.get('', () => this.#given(prepared, traced)).catch(() => undefined)
+    await Promise.race([prepared.lease.demand.begun, prepared.lease.opened])
   }
 
   /** @param inputsOf what the graph reads of the batch, as the engine's tensors */
@@ -104,6 +131,7 @@ export class EncoderSessions {
     await this.#quantize()
     const { prepared, given } = this.#prepare(request, imageSize)
     prepared.users++
+    prepared.lease.demand.ask()
     try {
       const opened = await prepared.lease.opened
       const { feeds } = await given
@@ -150,7 +178,7 @@ export class EncoderSessions {
     const options = asked.slot === 'tapped' ? { ...this.options, lowMemory: true } : this.options
     const entries = this.#entriesOf(traced, graph.model)
     const key = sessionKey(graph.model, entries, options)
-    const lease = leaseSession(key, () => this.#session(traced, graph.model, entries, options))
+    const lease = leaseSession(key, (demand) => this.#session(traced, graph.model, entries, options, demand))
     const { outputs, slot } = asked
     const prepared: Prepared = { outputs, graph, lease, sizes: new MemoMap(), users: 0, retired: false }
     const before = this.#slots[slot]
@@ -166,8 +194,18 @@ export class EncoderSessions {
     return encoderWeights(this.encoder, this.#weights).filter(({ name }) => names.has(name))
   }
 
-  #session(traced: TracedEncoder, model: ModelProto, entries: readonly WeightEntry[], options: OnnxOptions) {
-    return openSession(entries, this.#weights, options, (dataOf) => traced.withData(model, dataOf))
+  #session(
+    traced: TracedEncoder,
+    model: ModelProto,
+    entries: readonly WeightEntry[],
+    options: OnnxOptions,
+    demand?: Demand,
+  ) {
+    const write = async (dataOf: ParamData) => {
+      await this.onWeights?.()
+      return traced.withData(model, dataOf)
+    }
+    return openSession(entries, this.#weights, options, write, demand)
   }
 
   /** What the graph is given for one size: constants, and tables that are computed here. */
@@ -225,6 +263,7 @@ export class EncoderSessions {
 
   /** No call runs. */
   async release(): Promise<void> {
+    this.#isReleased = true
     for (const prepared of Object.values(this.#slots)) if (prepared) await this.#retire(prepared)
   }
 }

@@ -42,8 +42,20 @@ export abstract class OnnxModel extends TrainableDualEncoder {
   }
 
   protected override createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
-    this.#made[encoder.kind] = new OnnxRunner(encoder, weights, this.#options)
+    // The session of pictures is made on this thread, while others make what texts will need.
+    const isInt8 = this.#options.dtype?.startsWith('int8')
+    const onWeights = isInt8 && encoder.kind === 'vision' ? () => this.#beginTexts() : undefined
+    this.#made[encoder.kind] = new OnnxRunner(encoder, weights, this.#options, onWeights)
     return batched(this.#made[encoder.kind] as OnnxRunner, encoder, this.#options)
+  }
+
+  async #beginTexts(): Promise<void> {
+    try {
+      this.runner('text')
+      await this.#made.text?.begin()
+    } catch {
+      // Whoever asks for texts hears why.
+    }
   }
 
   /** The same model in float32, whatever this one computes in; another to dispose of. */

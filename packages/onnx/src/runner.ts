@@ -22,9 +22,15 @@ export class OnnxRunner extends RunnerBase {
   /** Execution providers of the sessions; empty before the first run. */
   providers: readonly string[] = []
 
-  constructor(encoder: EncoderSpec, weights: Weights, options: OnnxOptions) {
+  /** @param onWeights called before sessions are made */
+  constructor(encoder: EncoderSpec, weights: Weights, options: OnnxOptions, onWeights?: () => Promise<void>) {
     super()
-    this.#sessions = new EncoderSessions(encoder, weights, options)
+    this.#sessions = new EncoderSessions(encoder, weights, options, onWeights)
+  }
+
+  /** Has other threads begin with what the first run will need. */
+  begin(): Promise<void> {
+    return this.#sessions.begin()
   }
 
   protected override async compute(batch: Batch, request: EncodeRequest, { signal }: RunOptions) {

@@ -1,6 +1,7 @@
 import { BackendError, breathing, DualEncoderError, type WeightEntry, type Weights } from '@dual-encoder/core/backend'
 import { runtime } from '#runtime'
 import type { InferenceSession } from 'onnxruntime-common'
+import type { Demand } from './demand'
 import type { Kernels } from './graph/kernels'
 import { type ModelProto, serializing } from './graph/proto'
 import type { OnnxOptions } from './options'
@@ -27,16 +28,18 @@ export interface SessionParts {
 /**
  * The model that `write` makes, beside its weights.
  * @param entries the weights that it may read
+ * @param demand before which other threads alone work on it; without it there is some
  */
 export async function sessionParts(
   entries: readonly WeightEntry[],
   weights: Weights,
   options: OnnxOptions,
   write: (dataOf: ParamData, kernels: Kernels) => ModelProto | Promise<ModelProto>,
+  demand?: Demand,
 ): Promise<SessionParts> {
   const providers = options.executionProviders ?? runtime.defaultProviders
   const engine = await runtime.load(providers, options)
-  const stored = await runtime.storeWeights(entries)
+  const stored = await runtime.storeWeights(entries, demand?.asked)
   try {
     const model = await write(paramData(weights, stored.dataOf), kernelsOf(providers))
     const settings = sessionOptions(options, providers, stored.sessionOptions, model)

@@ -1,4 +1,5 @@
 import { storedOf, type WeightEntry } from '@dual-encoder/core/backend'
+import { Demand } from './demand'
 import { constantKey, isConstant } from './graph/constants'
 import type { ModelProto } from './graph/proto'
 import type { OnnxOptions } from './options'
@@ -15,6 +16,7 @@ export interface SessionKey {
 interface Shared {
   readonly key?: SessionKey
   readonly opened: Promise<OpenSession>
+  readonly demand: Demand
   users: number
 }
 
@@ -24,6 +26,8 @@ const sessions = new Map<string, Set<Shared>>()
 /** A session that is given back, and ends when nobody uses it. */
 export interface SessionLease {
   readonly opened: Promise<OpenSession>
+  /** Until it is asked for, other threads alone work on it. */
+  readonly demand: Demand
   release(): Promise<void>
 }
 
@@ -31,10 +35,13 @@ export interface SessionLease {
  * The session of `key` that a model of the same files has, or else the one that `open` makes. Without a key it is
  * nobody else's.
  */
-export function leaseSession(key: SessionKey | undefined, open: () => Promise<OpenSession>): SessionLease {
+export function leaseSession(
+  key: SessionKey | undefined,
+  open: (demand: Demand) => Promise<OpenSession>,
+): SessionLease {
   const alike = (key && sessions.get(key.short)) ?? new Set()
   const known = key && [...alike].find((shared) => shared.key?.whole() === key.whole())
-  const shared = known ?? { key, opened: open(), users: 0 }
+  const shared = known ?? begin(key, open)
   shared.users++
   const forget = () => {
     alike.delete(shared)
@@ -46,12 +53,19 @@ export function leaseSession(key: SessionKey | undefined, open: () => Promise<Op
   }
   return {
     opened: shared.opened,
+    demand: shared.demand,
     async release() {
       if (--shared.users > 0) return
       forget()
+      shared.demand.withdraw()
       await (await shared.opened.catch(() => undefined))?.session.release()
     },
   }
+}
+
+function begin(key: SessionKey | undefined, open: (demand: Demand) => Promise<OpenSession>): Shared {
+  const demand = new Demand()
+  return { key, demand, opened: open(demand), users: 0 }
 }
 
 /** Undefined where some weight is in no file of this machine. */

@@ -82,6 +82,7 @@ export const runtime: Runtime = {
   hasWorker: false,
   inTurn,
   load,
+  startThreads: () => false,
   storeWeights,
   openStore: (engine) => Promise.resolve(new TensorStore(engine, false)),
 }

@@ -1,5 +1,12 @@
-import { workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { atOnce } from '@dual-encoder/core/backend'
 import { making, type Work } from './node-jobs'
 
-atOnce(making(workerData as Work))
+parentPort!.on('message', (work: Work) => {
+  try {
+    atOnce(making(work))
+  } catch {
+    // Who gave the work finds it taken and not done, and hears why where it is done again.
+  }
+  parentPort!.postMessage(undefined)
+})

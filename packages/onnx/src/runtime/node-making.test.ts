@@ -37,7 +37,7 @@ const made = (): WeightEntry[] =>
 
 it.each([0, 1, 3])('makes the same weights, with %i threads beside this one', async (threads) => {
   const path = join(folder, `made ${threads}`)
-  const ranges = await writeMade(made(), path, threads)
+  const ranges = await writeMade(made(), path, () => Promise.resolve(), threads)
   const [bytes, stored] = [await readFile(path), await readFile(join(folder, 'stored'))]
   const lies = (name: string) => {
     const { offset, length } = ranges.get(name)!
@@ -51,7 +51,19 @@ it.each([0, 1, 3])('makes the same weights, with %i threads beside this one', as
   }
 })
 
+it('has other threads make what this one is not asked for yet', async () => {
+  const path = join(folder, 'made ahead')
+  const size = COUNT * (SIZE + 4 * ROWS)
+  const wanted = async () => {
+    while ((await readFile(path)).length < size) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  await writeMade(made(), path, wanted, 1)
+  expect(await readFile(path)).toEqual(await readFile(join(folder, 'made 0')))
+})
+
 it('fails where a file has become shorter, whichever thread reads it', async () => {
   await truncate(join(folder, 'stored'), 4 * (COUNT - 1) * SIZE)
-  await expect(writeMade(made(), join(folder, 'cut'), 2)).rejects.toThrow('A file has become shorter.')
+  await expect(writeMade(made(), join(folder, 'cut'), () => Promise.resolve(), 2)).rejects.toThrow(
+    'A file has become shorter.',
+  )
 })

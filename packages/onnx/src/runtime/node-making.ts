@@ -1,37 +1,35 @@
-// Whoever type-checks these sources needs it.
-// eslint-disable-next-line @typescript-eslint/triple-slash-reference
-/// <reference path="./script.d.ts" />
-import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import { breathing, sizeOf, type WeightEntry, type WeightRecipe } from '@dual-encoder/core/backend'
 import type { Int8Recipe } from '../int8/recipe'
 import { DONE, FREE, type Job, making, TAKEN, type Work } from './node-jobs'
+import { shareWork, threadsFor } from './node-threads'
 import { bytesEach, type Range } from './weight-bytes'
 
-/** Bytes from which on further threads are worth their start, which takes each 30 ms. */
-const LARGE = 2 ** 24
-/** Threads beside this one. */
-const threadsFor = (bytes: number): number => (bytes < LARGE ? 0 : Math.min(availableParallelism() - 1, 3))
-
-/** Makes weights of files of this machine on all cores, and writes them. @returns where, by their names */
+/**
+ * Makes weights of files of this machine on all cores, and writes them.
+ * @param wanted what comes before this thread does its part
+ * @returns where, by their names
+ */
 export async function writeMade(
   entries: readonly WeightEntry[],
   path: string,
+  wanted: () => Promise<void>,
   threads?: number,
 ): Promise<Map<string, Range>> {
   const { jobs, ranges, size } = jobsFor(entries)
   const states = new Int32Array(new SharedArrayBuffer(4 * jobs.length))
   const work: Work = { jobs, states, path }
   closeSync(openSync(path, 'wx'))
-  const workers = await startWorkers(work, threads ?? threadsFor(size))
+  const others = await shareWork(work, threads ?? threadsFor(size))
   try {
+    await wanted()
     await breathing(making(work))
-    if (states.includes(TAKEN as number)) await Promise.all(workers.map(({ ended }) => ended))
   } finally {
-    for (const { worker } of workers) void worker.terminate()
+    const isBusy = states.includes(TAKEN as number)
+    // What is left, where this failed, nobody takes any more.
+    for (const i of states.keys()) Atomics.compareExchange(states, i, FREE as number, TAKEN as number)
+    if (isBusy) await others()
   }
   // Of threads that could not do what they had taken.
   for (const [i, state] of states.entries()) if (state !== DONE) states[i] = FREE as number
@@ -58,16 +56,4 @@ function jobsFor(entries: readonly WeightEntry[]) {
 function placed({ location, storage, shape }: WeightEntry): Job['of'][number] {
   const { offset, length, local } = location as NonNullable<WeightEntry['location']>
   return { path: join(local?.folder ?? '', local?.name ?? ''), offset, length, storage, shape }
-}
-
-async function startWorkers(work: Work, count: number) {
-  if (count === 0) return []
-  const { default: text } = await import('./node-jobs-worker?script')
-  return Array.from({ length: count }, () => {
-    // Flags of the process, such as loaders, are not meant for the script.
-    const worker = new Worker(text, { eval: true, workerData: work, execArgv: [] })
-    // What it could not do is done here.
-    worker.on('error', () => undefined)
-    return { worker, ended: once(worker, 'exit') }
-  })
 }

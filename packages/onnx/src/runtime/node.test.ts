@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { tensor } from '@dual-encoder/core'
 import type { WeightEntry } from '@dual-encoder/core/backend'
 import { expect, it, vi } from 'vitest'
+import { Demand } from '../demand'
 import type { TensorProto } from '../graph/proto'
 import { runtime } from './node'
 import type { StoredWeights } from './runtime'
@@ -49,6 +50,17 @@ it('leaves nothing where a weight cannot be read', async () => {
   const before = exitListeners().length
   const broken = { ...entry('c', [6]), read: () => Promise.reject(new Error('unreadable')) }
   await expect(runtime.storeWeights([...entries, broken])).rejects.toThrow('unreadable')
+  expect(exitListeners().length).toBe(before)
+})
+
+it('does nothing before it is asked to, and leaves nothing where it never is', async () => {
+  const [before, demand] = [exitListeners().length, new Demand()]
+  const read = vi.spyOn(entries[0] as WeightEntry, 'read')
+  const stored = runtime.storeWeights(entries, demand.asked)
+  await demand.begun
+  demand.withdraw()
+  await expect(stored).rejects.toThrow('not wanted')
+  expect(read).not.toHaveBeenCalled()
   expect(exitListeners().length).toBe(before)
 })
 

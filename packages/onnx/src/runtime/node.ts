@@ -21,6 +21,7 @@ import { openWriter } from './node-writer'
 import { threadEngine } from './node-engine'
 import type { Engine, StoredWeights, Runtime } from './runtime'
 import { here, openThreadStore } from './node-store'
+import { startThreads, threadsFor } from './node-threads'
 import { bytesEach, isMadeHere, isRaw, keptBytes, type Range, weightBytes } from './weight-bytes'
 
 /** onnxruntime-node is CommonJS: `import` would first read all of it for its names, which takes longer than to run it. */
@@ -76,7 +77,10 @@ const isMapped = (entry: WeightEntry): entry is Mapped => isRaw(entry) && entry.
  * otherwise (half precision, another format, over HTTP) is written to a temporary file once and mapped from there, because
  * buffers given from JavaScript are copied several times.
  */
-async function storeWeights(entries: readonly WeightEntry[]): Promise<StoredWeights> {
+async function storeWeights(
+  entries: readonly WeightEntry[],
+  asked: () => Promise<void> = () => Promise.resolve(),
+): Promise<StoredWeights> {
   const known = entries.filter(isMapped)
   const root = rootOf(known[0]?.location.local.folder ?? tmpdir())
   const mapped = new Map(
@@ -86,9 +90,9 @@ async function storeWeights(entries: readonly WeightEntry[]): Promise<StoredWeig
   const restBytes = rest.reduce((sum, entry) => sum + bytesEach(entry) * sizeOf(entry.shape), 0)
   const isAside = mapped.size === 0 || restBytes > MAX_INLINE
   // Another drive than the temporary folder's has another root.
-  if (isAside && rootOf(tmpdir()) !== root) return writeAside(entries)
+  if (isAside && rootOf(tmpdir()) !== root) return writeAside(entries, asked)
+  const aside = isAside ? await writeAside(rest, asked) : await asked()
   await checkUnchanged([...mapped.values()])
-  const aside = isAside ? await writeAside(rest) : undefined
   const inline = new Map<string, Uint8Array>()
   if (!isAside)
     for await (const group of readInGroups(rest))
@@ -105,7 +109,7 @@ async function storeWeights(entries: readonly WeightEntry[]): Promise<StoredWeig
   }
 }
 
-async function writeAside(entries: readonly WeightEntry[]): Promise<StoredWeights> {
+async function writeAside(entries: readonly WeightEntry[], asked: () => Promise<void>): Promise<StoredWeights> {
   const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-'))
   const remove = () => rmSync(folder, { recursive: true, force: true })
   process.once('exit', remove)
@@ -119,6 +123,11 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<StoredWeight
   }
   const located = new Map<string, TensorProto['data']>()
   const check = () => checkUnchanged(entries.flatMap(storedOf).filter(({ location }) => location?.local))
+  const wanted = async () => {
+    await asked()
+    // It may have been a while.
+    await check()
+  }
   try {
     await check()
     const ordered = inFileOrder(entries)
@@ -129,7 +138,7 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<StoredWeight
       if (some.length === 0) continue
       const path = join(folder, file)
       const location = relative(rootOf(folder), path)
-      for (const [name, range] of await write(some, path)) located.set(name, { location, ...range })
+      for (const [name, range] of await write(some, path, wanted)) located.set(name, { location, ...range })
     }
   } catch (error) {
     await release()
@@ -144,10 +153,15 @@ async function writeAside(entries: readonly WeightEntry[]): Promise<StoredWeight
   }
 }
 
-/** Writes weights into a file of their own. @returns where, by their names */
-type Write = (entries: readonly WeightEntry[], path: string) => Promise<Map<string, Range>>
+/**
+ * Writes weights into a file of their own.
+ * @param wanted what comes before this thread does its part
+ * @returns where, by their names
+ */
+type Write = (entries: readonly WeightEntry[], path: string, wanted: () => Promise<void>) => Promise<Map<string, Range>>
 
-const writeRead: Write = async (entries, path) => {
+const writeRead: Write = async (entries, path, wanted) => {
+  await wanted()
   const ranges = new Map<string, Range>()
   const [reader, writer] = [new LocalReader(), await openWriter(path)]
   try {
@@ -170,6 +184,12 @@ export const runtime: Runtime = {
   hasWorker: true,
   inTurn: (call) => call(),
   load,
+  startThreads(bytes) {
+    const count = threadsFor(bytes)
+    // Where that fails, whoever shares work hears of it.
+    startThreads(count).catch(() => undefined)
+    return count > 0
+  },
   storeWeights,
   openStore: () => openThreadStore(),
 }

@@ -37,7 +37,10 @@ export interface Runtime {
   inTurn<T>(call: () => Promise<T>): Promise<T>
   /** @throws BackendError where a provider is not to be had, OptionError where so many threads are not. */
   load(providers: readonly string[], options: OnnxOptions): Promise<Engine>
-  storeWeights(entries: readonly WeightEntry[]): Promise<StoredWeights>
+  /** Weights of so many bytes will be made: starts threads that do so beside this one, where there are any. */
+  startThreads(bytes: number): boolean
+  /** @param asked where there are threads beside this one: what comes before this one does its part */
+  storeWeights(entries: readonly WeightEntry[], asked?: () => Promise<void>): Promise<StoredWeights>
   /** Where a training run keeps its tensors. The engine is loaded. */
   openStore(engine: Engine): Promise<Store>
 }
