@@ -15,6 +15,7 @@ import { MICROSOFT } from './graph/builder'
 import { writeByRows } from './graph/by-rows'
 import { rowCount } from './graph/dims'
 import { writeInt8Linear, writeInt8Rows } from './int8/linear'
+import type { AttentionPart } from './int8/plan'
 import type { Int8Layer, Int8Part } from './int8/weights'
 import { canBeFlat, OnnxPrimitives, type MatMulOptions, type OnnxValue } from './primitives'
 
@@ -49,17 +50,18 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     const [, rows] = x.dims
     const isLong = x.dims.length > 2 && typeof rows === 'number' && rows >= MANY_ROWS
     if (isLong && this.onProcessor && !this.int8) this.graph.keepUnpacked(this.initializer(layer.weight))
-    return this.#linear(x, layer, activation)
+    return this.#linear(x, layer, activation, x.isAttended ? 'attended' : undefined)
   }
 
   /** Packed ahead: queries, keys and values, a quarter of a tower's weights. */
   linears(x: OnnxValue, layers: readonly Projection[]): OnnxValue[] {
-    return layers.map((layer) => this.#linear(x, layer, 'linear'))
+    const last = layers.length - 1
+    return layers.map((layer, i) => this.#linear(x, layer, 'linear', i === last ? 'attended' : 'scores'))
   }
 
-  #linear(x: OnnxValue, { weight, bias, scale }: Linear, activation: Activation): OnnxValue {
+  #linear(x: OnnxValue, { weight, bias, scale }: Linear, activation: Activation, part?: AttentionPart): OnnxValue {
     const [start, end] = weight.rows ?? [0, weight.shape[0] ?? 0]
-    const int8 = this.int8?.layer(weight, bias, x.norm?.norm)
+    const int8 = this.int8?.layer(weight, bias, x.norm?.norm, part)
     const product = int8 ? this.#multipliedInt8(x, weight, bias, int8) : this.#multiplied(x, weight, bias)
     const activated = writeActivation(this.graph, product, activation, this.kernels)
     const scaled = scale ? this.graph.node('Mul', [activated, this.initializer(scale)]) : activated
@@ -246,7 +248,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
       ...(causal ? { unidirectional: 1 } : {}),
     }
     const shaped = this.graph.node('MultiHeadAttention', inputs, attributes, MICROSOFT)
-    return { context: { dims: q.dims, shaped } }
+    return { context: { dims: q.dims, shaped, isAttended: true } }
   }
 
   /** `[heads, Lq, Lk]` -> `[1, heads, Lq, Lk]` */
@@ -285,7 +287,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     })
     const shaped = graph.node('Reshape', [joined, graph.ints([0, 0, heads * headSize])])
     return {
-      context: { dims: q.dims, shaped },
+      context: { dims: q.dims, shaped, isAttended: true },
       probs: { dims: [q.dims[0] as Dim, heads, q.dims[1] as Dim, k.dims[1] as Dim], shaped: probs },
     }
   }

@@ -29,6 +29,8 @@ export interface OnnxValue {
   readonly root?: OnnxValue
   /** Of what a norm gave: the norm, and the rows that it was given. */
   readonly norm?: { readonly norm: Norm; readonly of: string }
+  /** Attention gave it. */
+  readonly isAttended?: boolean
   /** What no value of it is below, where an activation says so. */
   readonly least?: number
 }

@@ -167,7 +167,7 @@ export interface Primitives<T> {
 export interface Ops<T> extends Primitives<T> {
   /** `[..., in]` -> `[..., out]`: x Wᵀ + b, then the activation, times the layer's scale. */
   linear(x: T, layer: Linear, activation?: Activation): T
-  /** Several projections of the same x (query, key, value), so that a backend may pack them. */
+  /** Several projections of the same x (query, key and, last, value), so that a backend may pack them. */
   linears(x: T, layers: readonly Projection[]): T[]
   layerNorm(x: T, norm: Norm): T
   /** `sum` = x + residual, `normed` = layerNorm(sum). */

@@ -66,6 +66,10 @@ function largestIn(values: Values, from: number, by: Float32Array, column: numbe
   return largest
 }
 
+/** Each column times its factor. */
+const multiplied = (values: Values, factors: Float32Array): Float32Array =>
+  Float32Array.from(values, (value, i) => value * (factors[i % factors.length] as number))
+
 /** The same values as bytes, 128 of which is 0. */
 function round(
   bytes: Uint8Array,
@@ -87,7 +91,7 @@ type RowsMade = readonly [values: Tensor, scales: Tensor<'float32'>, sums: Tenso
 /**
  * Values `[in, out]`, scales `[out]`, and the sums `[out]` of the rows of a weight. What a file holds as int8 stays what
  * it is where nothing multiplies its columns. Good until the next matrix.
- * @param turn how many columns are turned together (hadamard.ts), where there are no factors
+ * @param turn how many columns are turned together (hadamard.ts), once they were multiplied
  */
 export function rowsOf(matrix: Matrix, factors?: Float32Array, turn = 1): RowsMade {
   const { outputs, inputs } = matrix
@@ -101,8 +105,10 @@ export function rowsOf(matrix: Matrix, factors?: Float32Array, turn = 1): RowsMa
   const tensors: RowsMade = [tensor(transposed, [inputs, outputs]), tensor(made, [outputs]), tensor(sums, [outputs])]
   if (quick) return tensors
   const { values: stored, scales } = ungrouped(matrix)
-  const values = turn === 1 ? stored : turned(stored, turn)
-  const by = factors ?? new Float32Array(inputs).fill(1)
+  const given = factors ?? new Float32Array(inputs).fill(1)
+  const isTurned = turn > 1
+  const values = isTurned ? turned(multiplied(stored, given), turn) : stored
+  const by = isTurned ? new Float32Array(inputs).fill(1) : given
   const steps = new Float64Array(TILE)
   const added = new Int32Array(TILE)
   for (let first = 0; first < outputs; first += TILE) {

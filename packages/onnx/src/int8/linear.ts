@@ -53,7 +53,7 @@ export function writeInt8Rows(
 export function writeInt8Linear(graph: GraphBuilder, x: string, layer: Int8Product): string {
   const { form, inputs, outputs, parts, bias } = layer
   if (form.form === 'rows')
-    return form.outliers === 'turned' ? writeTurned(graph, x, layer) : writeRows(graph, x, layer)
+    return form.outliers === 'balanced' ? writeRows(graph, x, layer) : writeTurned(graph, x, layer)
   const attributes = { K: inputs, N: outputs, bits: 8, block_size: form.size, accuracy_level: INT8 }
   const given = [x, ...parts, ...(bias === undefined ? [] : ['', '', bias])]
   return graph.node('MatMulNBits', given, attributes, MICROSOFT)

@@ -14,19 +14,24 @@ it.each(['int8', 'int8-fast'] as const)('has rows for pictures, but for parts of
   expect(plan({ ...weight, shape: [64] })).toBeUndefined()
 })
 
-it('has blocks for texts where it is careful, and rows where it is fast', () => {
-  const [careful, fast] = (['int8', 'int8-fast'] as const).map((dtype) =>
-    int8Plan(encoder('text'), dtype, false)(weight),
-  )
-  expect([careful, fast]).toMatchObject([
-    { form: 'blocks', size: 16 },
-    { form: 'rows', outliers: 'turned' },
+it('has turned rows for texts, and leaves what is attended to as it is where it is careful', () => {
+  const [careful, fast] = (['int8', 'int8-fast'] as const).map((dtype) => int8Plan(encoder('text'), dtype, false))
+  const forms = (['attended', 'scores', undefined] as const).map((part) => [
+    careful!(weight, part),
+    fast!(weight, part),
   ])
+  const turned = { form: 'rows', outliers: 'turned' }
+  expect(forms).toEqual([
+    [undefined, turned],
+    [turned, turned],
+    [{ form: 'rows', outliers: 'balanced and turned' }, turned],
+  ])
+  expect(careful!({ ...weight, rows: [0, 32] })).toMatchObject({ form: 'blocks', size: 16 })
 })
 
 it.each(['int8', 'int8-fast'] as const)('has none where the engine loses what rows add up to, in %s', (dtype) => {
   for (const kind of ['vision', 'text'] as const)
-    expect(int8Plan(encoder(kind), dtype, true)(weight)).toMatchObject({ form: 'blocks' })
+    expect(int8Plan(encoder(kind), dtype, true)(weight, 'attended')).toMatchObject({ form: 'blocks' })
 })
 
 it('asks the engine once whether its sums stop at 16 bits', async () => {

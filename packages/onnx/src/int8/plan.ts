@@ -19,23 +19,32 @@ type Balance = 'never' | 'made' | 'always'
 /**
  * What is done with values of a row that are far larger than its others. `turned`: rows of activations and weights are
  * multiplied by a Hadamard matrix, which leaves the product what it is and gives each of its values a share of them.
- * `balanced`: the channels of a norm are shared out, which costs nothing, and keeps half as much.
+ * `balanced`: the channels of a norm are shared out alike for all layers behind it, which costs nothing, and keeps half as
+ * much. `balanced and turned`: they are shared out by the layer's own columns, and what comes of that is turned.
  */
-type Outliers = 'turned' | 'balanced'
+type Outliers = 'turned' | 'balanced' | 'balanced and turned'
+
+/** What a layer is to attention: it makes queries and keys, or what is attended to (values), and what becomes of that. */
+export type AttentionPart = 'scores' | 'attended'
 
 /** The form of a layer's weight; undefined where it stays float32. */
-export type Int8Plan = (weight: Param) => Int8Form | undefined
+export type Int8Plan = (weight: Param, part?: AttentionPart) => Int8Form | undefined
 
 const TURNED = { form: 'rows', outliers: 'turned' } as const
 
 const PICTURES = { int8: TURNED, 'int8-fast': { form: 'rows', outliers: 'balanced' } } as const
-/** Channels of text differ most: columns of a block were chosen by what real towers lose (docs/int8.md). */
-const TEXTS = { int8: { form: 'blocks', size: 16, balance: 'always' }, 'int8-fast': TURNED } as const
 
-/** Of parts of a weight, whose rows lie apart once it is transposed, and where the engine loses what rows add up to (`saturates`). */
+/** Of texts where it is careful. */
+const BALANCED = { form: 'rows', outliers: 'balanced and turned' } as const
+
+/**
+ * Of parts of a weight, whose rows lie apart once it is transposed, and where the engine loses what rows add up to (`saturates`).
+ * Channels of text differ most: columns of a block were chosen by what real towers lose (docs/int8.md).
+ */
 const BLOCKS = {
   vision: { form: 'blocks', size: 32, balance: 'never' },
   text: { form: 'blocks', size: 32, balance: 'made' },
+  careful: { form: 'blocks', size: 16, balance: 'always' },
 } as const
 
 /** @param dtype not float32 */
@@ -44,9 +53,13 @@ export function int8Plan(
   dtype: Exclude<OnnxOptions['dtype'], 'float32' | undefined>,
   saturates: boolean,
 ): Int8Plan {
-  return ({ shape, rows }) => {
+  return ({ shape, rows }, part) => {
     if (shape.length !== 2) return undefined
-    const form = kind === 'text' ? TEXTS[dtype] : PICTURES[dtype]
-    return form.form === 'rows' && (rows || saturates) ? BLOCKS[kind] : form
+    const isCareful = kind === 'text' && dtype === 'int8'
+    // A sixth of a layer's weights, which would bring two fifths of what the tower loses; scores bring next to nothing.
+    if (isCareful && part === 'attended' && !saturates) return undefined
+    if (rows || saturates) return BLOCKS[isCareful ? 'careful' : kind]
+    if (isCareful) return part === 'scores' ? TURNED : BALANCED
+    return kind === 'text' ? TURNED : PICTURES[dtype]
   }
 }

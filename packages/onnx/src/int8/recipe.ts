@@ -4,7 +4,7 @@ import { blocksOf, MIDDLE, rowsOf } from './forms'
 import { turnOf } from './hadamard'
 import { balance, evenly, measure } from './matrix'
 import type { Int8Form } from './plan'
-import { matrixOf } from './stored-matrix'
+import { type Matrix, matrixOf } from './stored-matrix'
 
 /** What is read beside a matrix: gains and biases of the norm before it, and the layer's own bias. */
 export type Beside = 'gains' | 'offsets' | 'bias'
@@ -41,20 +41,21 @@ export function makeInt8(how: Int8Recipe, values: readonly Tensor[]): readonly T
   )
   const matrix = matrixOf(values.slice(0, stored))
   const { outputs, inputs } = matrix
-  if (form.form === 'rows' && form.outliers === 'turned') {
-    const [rows, scales, sums] = rowsOf(matrix, undefined, turnOf(inputs))
-    const taken = sums.data.map((sum) => -MIDDLE * sum)
-    return [rows, scales, tensor(taken, [outputs])]
-  }
   const measures = gains && measure(matrix, offsets ?? new Float32Array(inputs))
   const added =
     measures?.products.map((product, row) => product + (bias?.[row] ?? 0)) ?? bias ?? new Float32Array(outputs)
-  if (form.form === 'rows') {
+  if (form.form === 'rows' && form.outliers === 'balanced') {
     const [rows, scales, sums] = rowsOf(matrix, gains && evenly(gains))
     return [rows, scales, tensor([...sums.data, ...added], [2, outputs])]
   }
-  if (!measures) return blocksOf(matrix, form.size)
-  const factors = balance(measures, gains)
-  const made = blocksOf(matrix, form.size, factors)
+  const factors = measures && balance(measures, gains)
+  const made = form.form === 'rows' ? turnedRows(matrix, factors) : blocksOf(matrix, form.size, factors)
+  if (!factors) return made
   return [...made, tensor(Float32Array.from(added), [outputs]), tensor(divided(gains, factors), [inputs])]
+}
+
+function turnedRows(matrix: Matrix, factors: Float32Array | undefined): readonly Tensor[] {
+  const [rows, scales, sums] = rowsOf(matrix, factors, turnOf(matrix.inputs))
+  const taken = sums.data.map((sum) => -MIDDLE * sum)
+  return [rows, scales, tensor(taken, [matrix.outputs])]
 }

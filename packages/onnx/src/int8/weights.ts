@@ -8,7 +8,7 @@ import {
   type WeightRecipe,
   type Weights,
 } from '@dual-encoder/core/backend'
-import type { Int8Form, Int8Plan } from './plan'
+import type { AttentionPart, Int8Form, Int8Plan } from './plan'
 import { type Beside, recipeOf } from './recipe'
 
 /** One of the tensors that a graph reads in place of a float32 weight `[out, in]`. */
@@ -23,8 +23,8 @@ export interface Int8Layer {
   readonly form: Int8Form
   /**
    * Of `blocks`: bytes `[out, blocks, size]`, 128 of which is 0, and scales `[out, blocks]`.
-   * Of `rows`: values `[in, out]`, scales `[out]`, and of those that are turned what takes `MIDDLE` off the bytes `[out]`,
-   * of others the sums of the weight's rows and the bias `[2, out]`.
+   * Of `rows`: values `[in, out]`, scales `[out]`, and where they are turned what takes `MIDDLE` off the bytes `[out]`,
+   * else the sums of the weight's rows and the bias `[2, out]`.
    */
   readonly parts: readonly Int8Part[]
   /** What the norm before it multiplies by, adding nothing. */
@@ -56,7 +56,7 @@ const madeWeight = (
  * precision: its bias goes into the bias of the layer behind it, and its gain is shared out between activations and
  * weights, so that a channel is as far from its like in either (SmoothQuant's balance, arXiv 2211.10438, with the gain
  * in place of what calibration would measure). Of `rows` the weights' own columns do not count (`evenly`): real towers lose
- * less so, and layers behind one norm share its output as bytes. Rows that are turned need none of it.
+ * less so, and layers behind one norm share its output as bytes.
  */
 export class Int8Weights {
   /** All that graphs read: the checkpoint's weights, and what was made of them. */
@@ -73,33 +73,34 @@ export class Int8Weights {
    * The layer's int8 form; undefined where it stays float32.
    * @param given the norm that gave the layer's input
    */
-  layer(weight: Param, bias: Param | undefined, given: Norm | undefined): Int8Layer | undefined {
+  layer(weight: Param, bias: Param | undefined, given: Norm | undefined, part?: AttentionPart): Int8Layer | undefined {
     const entry = this.given.get(weight.name)
-    const form = entry && this.plan(weight)
+    const form = entry && this.plan(weight, part)
     if (!form) return undefined
     const inRows = form.form === 'rows'
-    const balance = inRows ? (form.outliers === 'balanced' ? 'always' : 'never') : form.balance
+    const isEven = inRows && form.outliers === 'balanced'
+    const balance = inRows ? (form.outliers === 'turned' ? 'never' : 'always') : form.balance
     const stored = !inRows && (balance !== 'always' || !given) ? this.#stored(entry, form) : undefined
     if (stored) return stored
     const norm = balance === 'never' ? undefined : given
     const prefix = `${entry.name}.int8${norm ? '_normed' : ''}`
     const [outputs = 0, inputs = 0] = entry.shape
-    const part = (name: string, element: Int8Part['element'], shape: readonly number[]): Int8Part => ({
+    const partOf = (name: string, element: Int8Part['element'], shape: readonly number[]): Int8Part => ({
       name: `${prefix}_${name}`,
       element,
       shape,
     })
-    const gain = norm && (inRows ? this.#evenGain(norm) : part('gain', 'float32', [inputs]))
-    const withNorm = gain && !inRows ? { gain, bias: part('bias', 'float32', [outputs]) } : undefined
+    const gain = norm && (isEven ? this.#evenGain(norm) : partOf('gain', 'float32', [inputs]))
+    const withNorm = gain && !isEven ? { gain, bias: partOf('bias', 'float32', [outputs]) } : undefined
     const parts = inRows
       ? [
-          part('values', 'int8', [inputs, outputs]),
-          part('scales', 'float32', [outputs]),
-          part('added', 'float32', form.outliers === 'turned' ? [outputs] : [2, outputs]),
+          partOf('values', 'int8', [inputs, outputs]),
+          partOf('scales', 'float32', [outputs]),
+          partOf('added', 'float32', isEven ? [2, outputs] : [outputs]),
         ]
       : [
-          part('values', 'uint8', [outputs, Math.ceil(inputs / form.size), form.size]),
-          part('scales', 'float32', [outputs, Math.ceil(inputs / form.size)]),
+          partOf('values', 'uint8', [outputs, Math.ceil(inputs / form.size), form.size]),
+          partOf('scales', 'float32', [outputs, Math.ceil(inputs / form.size)]),
         ]
     const by = this.#recipe(entry, form, bias, norm)
     const made = withNorm ? [...parts, withNorm.bias, withNorm.gain] : parts
@@ -153,14 +154,12 @@ export class Int8Weights {
   }
 
   #recipe(entry: WeightEntry, form: Int8Form, bias: Param | undefined, norm: Norm | undefined): WeightRecipe {
-    const isTurned = form.form === 'rows' && form.outliers === 'turned'
-    const read: readonly (readonly [Beside, Param | undefined])[] = isTurned
-      ? []
-      : [
-          ['gains', norm?.weight],
-          ['offsets', norm?.bias],
-          ['bias', norm || form.form === 'rows' ? bias : undefined],
-        ]
+    const isEven = form.form === 'rows' && form.outliers === 'balanced'
+    const read: readonly (readonly [Beside, Param | undefined])[] = [
+      ['gains', norm?.weight],
+      ['offsets', norm?.bias],
+      ['bias', norm || isEven ? bias : undefined],
+    ]
     const beside = read.flatMap(([name, param]) => {
       const found = param && this.given.get(param.name)
       return found ? [{ name, found }] : []
