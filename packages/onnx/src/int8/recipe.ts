@@ -1,5 +1,5 @@
 import type { Tensor } from '@dual-encoder/core'
-import { float32Of, tensor, type WeightEntry, type WeightRecipe } from '@dual-encoder/core/backend'
+import { dequantize, float32Of, tensor, type WeightEntry, type WeightRecipe } from '@dual-encoder/core/backend'
 import { blocksOf, MIDDLE, rowsOf } from './forms'
 import { turnOf } from './hadamard'
 import { balance, evenly, measure } from './matrix'
@@ -10,10 +10,10 @@ import { type Matrix, matrixOf } from './stored-matrix'
 export type Beside = 'gains' | 'offsets' | 'bias'
 
 /**
- * How int8 weights are made of those of a file, in plain values, so that any thread can: the parts of `Int8Layer` of a matrix and
- * what is read beside it, or what evenly shared gains leave to a norm.
+ * How weights are made of those of a file, in plain values, so that any thread can: the parts of `Int8Layer` of a matrix and
+ * what is read beside it, what evenly shared gains leave to a norm, or float32 of what a file holds as int8.
  */
-export type Int8Recipe = 'even gains' | { readonly form: Int8Form; readonly beside: readonly Beside[] }
+export type Int8Recipe = 'even gains' | 'float32' | { readonly form: Int8Form; readonly beside: readonly Beside[] }
 
 export const recipeOf = (of: readonly WeightEntry[], how: Int8Recipe): WeightRecipe => ({
   of,
@@ -34,6 +34,7 @@ export function makeInt8(how: Int8Recipe, values: readonly Tensor[]): readonly T
     const gains = float32Of(values[0] as Tensor)
     return [tensor(divided(gains, evenly(gains)), [gains.length])]
   }
+  if (how === 'float32') return [dequantize(...(values as [Tensor, Tensor]))]
   const { form, beside } = how
   const stored = values.length - beside.length
   const { gains, offsets, bias }: Partial<Record<Beside, Float32Array>> = Object.fromEntries(

@@ -51,6 +51,13 @@ const madeWeight = (
   },
 })
 
+/** float32 of what a file holds as int8. */
+const widened = (entry: WeightEntry): WeightEntry =>
+  madeWeight(
+    { name: entry.name, shape: entry.shape, storage: STORAGE.float32 },
+    { by: recipeOf(storedParts(entry), 'float32'), index: 0 },
+  )
+
 /**
  * The int8 weights of one encoder, made when they are read. A norm's outlying channels would cost all others their
  * precision: its bias goes into the bias of the layer behind it, and its gain is shared out between activations and
@@ -66,7 +73,7 @@ export class Int8Weights {
     private readonly given: Weights,
     private readonly plan: Int8Plan,
   ) {
-    this.weights = new Map(given)
+    this.weights = new Map(Array.from(given, ([name, entry]) => [name, entry.quantized ? widened(entry) : entry]))
   }
 
   /**
