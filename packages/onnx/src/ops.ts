@@ -15,7 +15,7 @@ import { MICROSOFT } from './graph/builder'
 import { writeByRows } from './graph/by-rows'
 import { rowCount } from './graph/dims'
 import { writeInt8Linear, writeInt8Rows } from './int8/linear'
-import type { AttentionPart } from './int8/plan'
+import type { Place } from './int8/plan'
 import type { Int8Layer, Int8Part } from './int8/weights'
 import { canBeFlat, OnnxPrimitives, type MatMulOptions, type OnnxValue } from './primitives'
 
@@ -50,7 +50,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     const [, rows] = x.dims
     const isLong = x.dims.length > 2 && typeof rows === 'number' && rows >= MANY_ROWS
     if (isLong && this.onProcessor && !this.int8) this.graph.keepUnpacked(this.initializer(layer.weight))
-    return this.#linear(x, layer, activation, x.isAttended ? 'attended' : undefined)
+    return this.#linear(x, layer, activation, x.isAttended ? 'attended' : x.dims.length < 3 ? 'pooled' : undefined)
   }
 
   /** Packed ahead: queries, keys and values, a quarter of a tower's weights. */
@@ -59,9 +59,9 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     return layers.map((layer, i) => this.#linear(x, layer, 'linear', i === last ? 'attended' : 'scores'))
   }
 
-  #linear(x: OnnxValue, { weight, bias, scale }: Linear, activation: Activation, part?: AttentionPart): OnnxValue {
+  #linear(x: OnnxValue, { weight, bias, scale }: Linear, activation: Activation, place?: Place): OnnxValue {
     const [start, end] = weight.rows ?? [0, weight.shape[0] ?? 0]
-    const int8 = this.int8?.layer(weight, bias, x.norm?.norm, part)
+    const int8 = this.int8?.layer(weight, bias, x.norm?.norm, place)
     const product = int8 ? this.#multipliedInt8(x, weight, bias, int8) : this.#multiplied(x, weight, bias)
     const activated = writeActivation(this.graph, product, activation, this.kernels)
     const scaled = scale ? this.graph.node('Mul', [activated, this.initializer(scale)]) : activated

@@ -9,6 +9,7 @@ const weight = { name: 'w', shape: [64, 64], init: { kind: 'zeros' } } as unknow
 
 it.each(['int8', 'int8-fast'] as const)('has rows for pictures, but for parts of a weight, in %s', (dtype) => {
   const plan = int8Plan(encoder('vision'), dtype, false)
+  expect(plan(weight, 'pooled')).toBeUndefined()
   expect(plan(weight)).toMatchObject({ form: 'rows' })
   expect(plan({ ...weight, rows: [0, 32] })).toMatchObject({ form: 'blocks' })
   expect(plan({ ...weight, shape: [64] })).toBeUndefined()

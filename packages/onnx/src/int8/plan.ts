@@ -24,11 +24,14 @@ type Balance = 'never' | 'made' | 'always'
  */
 type Outliers = 'turned' | 'balanced' | 'balanced and turned'
 
-/** What a layer is to attention: it makes queries and keys, or what is attended to (values), and what becomes of that. */
-export type AttentionPart = 'scores' | 'attended'
+/**
+ * Where in a tower a layer is. `scores`: it makes queries and keys; `attended`: what is attended to (values), or what becomes of
+ * that; `pooled`: it reads one vector of each picture or text.
+ */
+export type Place = 'scores' | 'attended' | 'pooled'
 
 /** The form of a layer's weight; undefined where it stays float32. */
-export type Int8Plan = (weight: Param, part?: AttentionPart) => Int8Form | undefined
+export type Int8Plan = (weight: Param, place?: Place) => Int8Form | undefined
 
 const TURNED = { form: 'rows', outliers: 'turned' } as const
 
@@ -53,13 +56,14 @@ export function int8Plan(
   dtype: Exclude<OnnxOptions['dtype'], 'float32' | undefined>,
   saturates: boolean,
 ): Int8Plan {
-  return ({ shape, rows }, part) => {
-    if (shape.length !== 2) return undefined
+  return ({ shape, rows }, place) => {
+    // Of what is pooled so little is computed that int8 would only lose.
+    if (shape.length !== 2 || place === 'pooled') return undefined
     const isCareful = kind === 'text' && dtype === 'int8'
     // A sixth of a layer's weights, which would bring two fifths of what the tower loses; scores bring next to nothing.
-    if (isCareful && part === 'attended' && !saturates) return undefined
+    if (isCareful && place === 'attended' && !saturates) return undefined
     if (rows || saturates) return BLOCKS[isCareful ? 'careful' : kind]
-    if (isCareful) return part === 'scores' ? TURNED : BALANCED
+    if (isCareful) return place === 'scores' ? TURNED : BALANCED
     return kind === 'text' ? TURNED : PICTURES[dtype]
   }
 }

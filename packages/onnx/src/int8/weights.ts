@@ -8,7 +8,7 @@ import {
   type WeightRecipe,
   type Weights,
 } from '@dual-encoder/core/backend'
-import type { AttentionPart, Int8Form, Int8Plan } from './plan'
+import type { Int8Form, Int8Plan, Place } from './plan'
 import { type Beside, recipeOf } from './recipe'
 
 /** One of the tensors that a graph reads in place of a float32 weight `[out, in]`. */
@@ -80,9 +80,9 @@ export class Int8Weights {
    * The layer's int8 form; undefined where it stays float32.
    * @param given the norm that gave the layer's input
    */
-  layer(weight: Param, bias: Param | undefined, given: Norm | undefined, part?: AttentionPart): Int8Layer | undefined {
+  layer(weight: Param, bias: Param | undefined, given: Norm | undefined, place?: Place): Int8Layer | undefined {
     const entry = this.given.get(weight.name)
-    const form = entry && this.plan(weight, part)
+    const form = entry && this.plan(weight, place)
     if (!form) return undefined
     const inRows = form.form === 'rows'
     const isEven = inRows && form.outliers === 'balanced'
@@ -92,22 +92,22 @@ export class Int8Weights {
     const norm = balance === 'never' ? undefined : given
     const prefix = `${entry.name}.int8${norm ? '_normed' : ''}`
     const [outputs = 0, inputs = 0] = entry.shape
-    const partOf = (name: string, element: Int8Part['element'], shape: readonly number[]): Int8Part => ({
+    const part = (name: string, element: Int8Part['element'], shape: readonly number[]): Int8Part => ({
       name: `${prefix}_${name}`,
       element,
       shape,
     })
-    const gain = norm && (isEven ? this.#evenGain(norm) : partOf('gain', 'float32', [inputs]))
-    const withNorm = gain && !isEven ? { gain, bias: partOf('bias', 'float32', [outputs]) } : undefined
+    const gain = norm && (isEven ? this.#evenGain(norm) : part('gain', 'float32', [inputs]))
+    const withNorm = gain && !isEven ? { gain, bias: part('bias', 'float32', [outputs]) } : undefined
     const parts = inRows
       ? [
-          partOf('values', 'int8', [inputs, outputs]),
-          partOf('scales', 'float32', [outputs]),
-          partOf('added', 'float32', isEven ? [2, outputs] : [outputs]),
+          part('values', 'int8', [inputs, outputs]),
+          part('scales', 'float32', [outputs]),
+          part('added', 'float32', isEven ? [2, outputs] : [outputs]),
         ]
       : [
-          partOf('values', 'uint8', [outputs, Math.ceil(inputs / form.size), form.size]),
-          partOf('scales', 'float32', [outputs, Math.ceil(inputs / form.size)]),
+          part('values', 'uint8', [outputs, Math.ceil(inputs / form.size), form.size]),
+          part('scales', 'float32', [outputs, Math.ceil(inputs / form.size)]),
         ]
     const by = this.#recipe(entry, form, bias, norm)
     const made = withNorm ? [...parts, withNorm.bias, withNorm.gain] : parts
