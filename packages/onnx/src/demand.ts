@@ -6,6 +6,7 @@ export class Demand {
   #ask!: () => void
   #refuse!: (cause: Error) => void
   #begin!: () => void
+  #isAsked = false
   readonly #asked = new Promise<void>((resolve, reject) => ([this.#ask, this.#refuse] = [resolve, reject]))
   /** Settles when the work waits. */
   readonly begun = new Promise<void>((resolve) => (this.#begin = resolve))
@@ -15,13 +16,17 @@ export class Demand {
     this.#asked.catch(() => undefined)
   }
 
-  /** Called by the work once all is begun that other threads can do. @throws where nobody will ask any more */
-  readonly asked = (): Promise<void> => {
+  /**
+   * Called by the work once all is begun that other threads can do.
+   * @returns what to wait for; undefined where it has been asked for. It rejects where nobody will ask any more.
+   */
+  readonly asked = (): Promise<void> | undefined => {
     this.#begin()
-    return this.#asked
+    return this.#isAsked ? undefined : this.#asked
   }
 
   ask(): void {
+    this.#isAsked = true
     this.#ask()
   }
 

@@ -78,8 +78,8 @@ export class EncoderSessions {
     private readonly encoder: EncoderSpec,
     private readonly stored: Weights,
     private readonly options: OnnxOptions,
-    /** Called, and waited for, where weights are there and a session is made of them next, which blocks this thread. */
-    private readonly onWeights?: () => Promise<void>,
+    /** Called where other threads are at work, and waited for before a session is made, which blocks this one. */
+    private readonly meanwhile?: () => Promise<void>,
   ) {}
 
   /** As they are computed with. */
@@ -201,8 +201,9 @@ export class EncoderSessions {
     options: OnnxOptions,
     demand?: Demand,
   ) {
+    const beside = demand?.begun.then(this.meanwhile)
     const write = async (dataOf: ParamData) => {
-      await this.onWeights?.()
+      await beside
       return traced.withData(model, dataOf)
     }
     return openSession(entries, this.#weights, options, write, demand)

@@ -42,10 +42,10 @@ export abstract class OnnxModel extends TrainableDualEncoder {
   }
 
   protected override createRunner(encoder: EncoderSpec, weights: Weights): EncoderRunner {
-    // The session of pictures is made on this thread, while others make what texts will need.
+    // The session of pictures is made on this thread, while others go on with what texts will need.
     const isInt8 = this.#options.dtype?.startsWith('int8')
-    const onWeights = isInt8 && encoder.kind === 'vision' ? () => this.#beginTexts() : undefined
-    this.#made[encoder.kind] = new OnnxRunner(encoder, weights, this.#options, onWeights)
+    const meanwhile = isInt8 && encoder.kind === 'vision' ? () => this.#beginTexts() : undefined
+    this.#made[encoder.kind] = new OnnxRunner(encoder, weights, this.#options, meanwhile)
     return batched(this.#made[encoder.kind] as OnnxRunner, encoder, this.#options)
   }
 

@@ -22,10 +22,10 @@ export class OnnxRunner extends RunnerBase {
   /** Execution providers of the sessions; empty before the first run. */
   providers: readonly string[] = []
 
-  /** @param onWeights called before sessions are made */
-  constructor(encoder: EncoderSpec, weights: Weights, options: OnnxOptions, onWeights?: () => Promise<void>) {
+  /** @param meanwhile called before sessions are made, while other threads make their weights */
+  constructor(encoder: EncoderSpec, weights: Weights, options: OnnxOptions, meanwhile?: () => Promise<void>) {
     super()
-    this.#sessions = new EncoderSessions(encoder, weights, options, onWeights)
+    this.#sessions = new EncoderSessions(encoder, weights, options, meanwhile)
   }
 
   /** Has other threads begin with what the first run will need. */

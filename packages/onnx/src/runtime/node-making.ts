@@ -50,7 +50,10 @@ function jobsFor(entries: readonly WeightEntry[]) {
     ranges.set(entry.name, { offset: size, length })
     size += length
   }
-  return { jobs: [...byRecipe.values()], ranges, size }
+  // Large ones first: at the end none has to wait long for another.
+  const bytesOf = ({ of }: Job) => of.reduce((sum, { length }) => sum + length, 0)
+  const jobs = [...byRecipe.values()].sort((a, b) => bytesOf(b) - bytesOf(a))
+  return { jobs, ranges, size }
 }
 
 function placed({ location, storage, shape }: WeightEntry): Job['of'][number] {

@@ -72,15 +72,14 @@ interface Mapped extends WeightEntry {
 }
 const isMapped = (entry: WeightEntry): entry is Mapped => isRaw(entry) && entry.location?.local !== undefined
 
+type Asked = NonNullable<Parameters<Runtime['storeWeights']>[1]>
+
 /**
  * ONNX Runtime maps float32 weights, and int8 that is multiplied as it lies, straight from the checkpoint. What is stored
  * otherwise (half precision, another format, over HTTP) is written to a temporary file once and mapped from there, because
  * buffers given from JavaScript are copied several times.
  */
-async function storeWeights(
-  entries: readonly WeightEntry[],
-  asked: () => Promise<void> = () => Promise.resolve(),
-): Promise<StoredWeights> {
+async function storeWeights(entries: readonly WeightEntry[], asked: Asked = () => undefined): Promise<StoredWeights> {
   const known = entries.filter(isMapped)
   const root = rootOf(known[0]?.location.local.folder ?? tmpdir())
   const mapped = new Map(
@@ -90,9 +89,17 @@ async function storeWeights(
   const restBytes = rest.reduce((sum, entry) => sum + bytesEach(entry) * sizeOf(entry.shape), 0)
   const isAside = mapped.size === 0 || restBytes > MAX_INLINE
   // Another drive than the temporary folder's has another root.
-  if (isAside && rootOf(tmpdir()) !== root) return writeAside(entries, asked)
-  const aside = isAside ? await writeAside(rest, asked) : await asked()
-  await checkUnchanged([...mapped.values()])
+  const check = () => checkUnchanged(entries.flatMap(storedOf).filter(({ location }) => location?.local))
+  const wanted = async () => {
+    const asking = asked()
+    if (!asking) return
+    await asking
+    // It may have been a while.
+    await check()
+  }
+  await check()
+  if (isAside && rootOf(tmpdir()) !== root) return writeAside(entries, check, wanted)
+  const aside = isAside ? await writeAside(rest, check, wanted) : await wanted()
   const inline = new Map<string, Uint8Array>()
   if (!isAside)
     for await (const group of readInGroups(rest))
@@ -109,7 +116,11 @@ async function storeWeights(
   }
 }
 
-async function writeAside(entries: readonly WeightEntry[], asked: () => Promise<void>): Promise<StoredWeights> {
+async function writeAside(
+  entries: readonly WeightEntry[],
+  check: () => Promise<void>,
+  wanted: () => Promise<void>,
+): Promise<StoredWeights> {
   const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-'))
   const remove = () => rmSync(folder, { recursive: true, force: true })
   process.once('exit', remove)
@@ -122,24 +133,21 @@ async function writeAside(entries: readonly WeightEntry[], asked: () => Promise<
     if (removed) process.removeListener('exit', remove)
   }
   const located = new Map<string, TensorProto['data']>()
-  const check = () => checkUnchanged(entries.flatMap(storedOf).filter(({ location }) => location?.local))
-  const wanted = async () => {
-    await asked()
-    // It may have been a while.
-    await check()
-  }
   try {
-    await check()
     const ordered = inFileOrder(entries)
-    for (const [file, some, write] of [
+    const all = [
       ['made', ordered.filter(isMadeHere), async (...given) => (await import('./node-making')).writeMade(...given)],
       ['weights', ordered.filter((entry) => !isMadeHere(entry)), writeRead],
-    ] satisfies [string, WeightEntry[], Write][]) {
-      if (some.length === 0) continue
+    ] satisfies [string, WeightEntry[], Write][]
+    // At once: reading and writing a little takes longer to wait for than to do.
+    const writing = all.map(async ([file, some, write]) => {
+      if (some.length === 0) return
       const path = join(folder, file)
       const location = relative(rootOf(folder), path)
       for (const [name, range] of await write(some, path, wanted)) located.set(name, { location, ...range })
-    }
+    })
+    await Promise.allSettled(writing)
+    await Promise.all(writing)
   } catch (error) {
     await release()
     // It says what is wrong with files that are no longer those.

@@ -40,7 +40,7 @@ export interface Runtime {
   /** Weights of so many bytes will be made: starts threads that do so beside this one, where there are any. */
   startThreads(bytes: number): boolean
   /** @param asked where there are threads beside this one: what comes before this one does its part */
-  storeWeights(entries: readonly WeightEntry[], asked?: () => Promise<void>): Promise<StoredWeights>
+  storeWeights(entries: readonly WeightEntry[], asked?: () => Promise<void> | undefined): Promise<StoredWeights>
   /** Where a training run keeps its tensors. The engine is loaded. */
   openStore(engine: Engine): Promise<Store>
 }
