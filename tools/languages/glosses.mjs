@@ -17,6 +17,8 @@ const BY_GERMAN = 4
 const GERMAN_COUNTS = 0.6
 const EVERYDAY_COUNTS = 3
 const TRANSLATORS_COUNT = { es: 1.5, fr: 1 }
+/** What counts of the meanings of a form's word, where the form has its own. */
+const FORM_COUNTS = 0.3
 /** How often forms and words to translate have to be used (three in a hundred million words). */
 const USED = 1.5
 /** As often as the first of all words. */
@@ -86,18 +88,19 @@ export async function meanings() {
   return known
 }
 
-/** Forms that no dictionary has mean what their word does. @param {Language} language @param {Meanings} known */
+/** Forms mean what their word does, those that are known besides. @param {Language} language @param {Meanings} known */
 async function addForms(language, known) {
   const often = await frequencies(language)
   /** @type {Meanings} */
   const forms = new Map()
   for (const [form, words] of await lemmas(language)) {
     const own = form.toLowerCase()
-    if (known.has(own) || (often.get(spelt(own)) ?? 0) < USED) continue
-    for (const word of words)
-      for (const [english, score] of known.get(word.toLowerCase()) ?? []) add(forms, own, english, score)
+    if ((often.get(spelt(own)) ?? 0) < USED) continue
+    const share = known.has(own) ? FORM_COUNTS : 1
+    for (const word of words.map((one) => one.toLowerCase()).filter((one) => one !== own))
+      for (const [english, score] of known.get(word) ?? []) add(forms, own, english, share * score)
   }
-  for (const [form, told] of forms) known.set(form, told)
+  for (const [form, told] of forms) for (const [english, score] of told) add(known, form, english, score)
 }
 
 /**

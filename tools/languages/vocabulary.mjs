@@ -1,5 +1,5 @@
 // Words of other languages for the shipped model's text tower: each stands where its English ones do among word embeddings.
-// English words of labels keep their pieces.
+// English words of labels keep their pieces, or become one where new pieces would break them otherwise.
 import { readFile, writeFile } from 'node:fs/promises'
 import { readSafetensors, tensor, writeSafetensors } from '@dual-encoder/core'
 import { readShards } from '../pictures/read.mjs'
@@ -80,7 +80,10 @@ async function newPieces(vocabulary) {
   const shown = await labelWords()
   const english = await englishWords(shown)
   const isEnglish = new Set(english)
-  const isCommon = (/** @type {string} */ word) => vocabulary.has(word) && isEnglish.has(word)
+  const inEnglish = await plainFrequencies('en')
+  // Used in English, however often others use it: `village` and `accident` tell what `Dorf` and `accidente` are.
+  const isCommon = (/** @type {string} */ phrase) =>
+    phrase.split(/[ -]/).every((word) => vocabulary.has(word) && (inEnglish.get(word) ?? 0) >= USED)
   const isShown = (/** @type {string} */ phrase) => (phrase.match(/[a-z]+/g) ?? ['']).every((word) => shown.has(word))
   /** @type {Map<string, { word: string, score: number }[]>} */
   const pieces = new Map()
@@ -100,15 +103,11 @@ async function newPieces(vocabulary) {
       if (language === 'de' && isEnd(word) && !vocabulary.has(`##${word}`)) put(`##${word}`)
     }
   }
-  for (let spoilt = english.filter((word) => shown.has(word)); spoilt.length > 0;) {
-    const both = { has: (/** @type {string} */ piece) => vocabulary.has(piece) || pieces.has(piece) }
-    spoilt = spoilt.filter((word) => {
-      const now = piecesOf(word, both)
-      if (now?.join() === piecesOf(word, vocabulary)?.join()) return false
-      for (const piece of now ?? []) if (!vocabulary.has(piece)) pieces.delete(piece)
-      return true
-    })
-  }
+  const both = { has: (/** @type {string} */ piece) => vocabulary.has(piece) || pieces.has(piece) }
+  const broken = english.filter(
+    (word) => shown.has(word) && piecesOf(word, both)?.join() !== piecesOf(word, vocabulary)?.join(),
+  )
+  for (const word of broken) pieces.set(word, [{ word, score: 1 }])
   return pieces
 }
 
