@@ -5,8 +5,8 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Work } from './node-jobs'
 
-/** Threads beside this one, and milliseconds without work after which they end. */
-const [MOST, LINGER] = [3, 500]
+/** Threads beside this one, and milliseconds that they wait for their first work. */
+const [MOST, PATIENCE] = [3, 1000]
 /** Bytes from which on further threads are worth their start, which takes each 30 ms. */
 const LARGE = 2 ** 24
 
@@ -27,7 +27,10 @@ function begin(script: string): Thread {
   // Flags of the process, such as loaders, are not meant for the script.
   const worker = new Worker(script, { eval: true, execArgv: [] })
   const thread: Thread = { worker, waiting: [] }
-  worker.on('message', () => thread.waiting.shift()?.())
+  worker.on('message', () => {
+    thread.waiting.shift()?.()
+    endIdle()
+  })
   // What it could not do is done by whoever waits.
   worker.on('error', () => undefined)
   worker.on('exit', () => {
@@ -38,13 +41,10 @@ function begin(script: string): Thread {
   return thread
 }
 
-/** Ends them once they have had nothing to do for a while. */
-function linger(): void {
-  clearTimeout(ending)
-  ending = setTimeout(() => {
-    if (threads.some(({ waiting }) => waiting.length > 0)) linger()
-    else for (const { worker } of threads.splice(0)) void worker.terminate()
-  }, LINGER).unref()
+/** Ends them where none has anything to do: each takes ten MB and more, which the engine needs next. */
+function endIdle(): void {
+  if (threads.some(({ waiting }) => waiting.length > 0)) return
+  for (const { worker } of threads.splice(0)) void worker.terminate()
 }
 
 /** Starts so many, so that they are there when there is work. */
@@ -52,7 +52,8 @@ export async function startThreads(count: number): Promise<void> {
   if (count <= 0) return
   const { default: script } = await import('./node-jobs-worker?script')
   while (threads.length < count) threads.push(begin(script))
-  linger()
+  clearTimeout(ending)
+  ending = setTimeout(endIdle, PATIENCE).unref()
 }
 
 /** Has `count` threads do what nobody has taken of the work. @returns what waits until they have left off */
@@ -69,8 +70,5 @@ export async function shareWork(work: Work, count: number): Promise<() => Promis
         worker.postMessage(work)
       }),
   )
-  return async () => {
-    await Promise.all(ended)
-    linger()
-  }
+  return async () => void (await Promise.all(ended))
 }
