@@ -9,6 +9,7 @@ import {
   readInGroups,
   sizeOf,
   storedOf,
+  storedParts,
   type WeightEntry,
   type WeightLocation,
 } from '@dual-encoder/core/backend'
@@ -134,7 +135,7 @@ async function writeAside(
   }
   const located = new Map<string, TensorProto['data']>()
   try {
-    const ordered = inFileOrder(entries)
+    const ordered = inFileOrder(await madeFloat32(entries))
     const all = [
       ['made', ordered.filter(isMadeHere), async (...given) => (await import('./node-making')).writeMade(...given)],
       ['weights', ordered.filter((entry) => !isMadeHere(entry)), writeRead],
@@ -160,6 +161,18 @@ async function writeAside(
     release,
   }
 }
+
+/** What a file of this machine holds as int8 is made float32 as other weights are made: on all cores. */
+async function madeFloat32(entries: readonly WeightEntry[]): Promise<readonly WeightEntry[]> {
+  if (!entries.some(isHeldAsInt8)) return entries
+  const { recipeOf } = await import('../int8/recipe')
+  return entries.map((entry) =>
+    isHeldAsInt8(entry)
+      ? { ...entry, storage: 'F32', made: { by: recipeOf(storedParts(entry), 'float32'), index: 0 } }
+      : entry,
+  )
+}
+const isHeldAsInt8 = ({ quantized, made }: WeightEntry): boolean => quantized !== undefined && !made
 
 /**
  * Writes weights into a file of their own.
