@@ -16,6 +16,7 @@ async function inputs() {
 
 /** Weights for texts are begun where there are other threads; these are too small for any. */
 describe('what texts will need, begun before the session of pictures is made', () => {
+  const { storeWeights } = runtime
   const threads = vi.spyOn(runtime, 'startThreads')
   const [stored, created] = [vi.spyOn(runtime, 'storeWeights'), vi.spyOn(InferenceSession, 'create')]
   beforeEach(() => {
@@ -48,6 +49,13 @@ describe('what texts will need, begun before the session of pictures is made', (
     expect(created).toHaveBeenCalledTimes(before)
     await using again = await load('int8-fast')
     expect((await again.getTextFeatures({ inputIds })).dims[0]).toBe(inputIds.dims[0])
+  })
+
+  it('keeps no session waiting where all weights are stored by this thread, as in browsers', async () => {
+    stored.mockImplementationOnce((entries) => storeWeights(entries))
+    const { pixelValues } = await inputs()
+    await using model = await load()
+    expect((await model.getImageFeatures({ pixelValues })).dims[0]).toBe(pixelValues.dims[0])
   })
 
   it('is for int8 alone', async () => {

@@ -41,6 +41,8 @@ export async function sessionParts(
   const engine = await runtime.load(providers, options)
   const stored = await runtime.storeWeights(entries, demand?.asked)
   try {
+    // Where nothing was left to other threads.
+    await demand?.asked()
     const model = await write(paramData(weights, stored.dataOf), kernelsOf(providers))
     const settings = sessionOptions(options, providers, stored.sessionOptions, model)
     return { engine, providers, model: await breathing(serializing(model)), settings, release: () => stored.release() }
