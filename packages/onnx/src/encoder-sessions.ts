@@ -104,14 +104,13 @@ export class EncoderSessions {
 
   /** @returns whether there are any beside this one for an int8 model's weights */
   #startThreads(): boolean {
-    const { dtype = 'float32' } = this.options
     const bytes = encoderWeights(this.encoder, this.stored).reduce((sum, { shape }) => sum + sizeOf(shape), 0)
-    return dtype !== 'float32' && runtime.startThreads(bytes)
+    return runtime.startThreads(bytes)
   }
 
-  /** Has other threads begin with what the first text will need, which is the same for any. */
+  /** Of an int8 model's texts: has other threads begin with what the first will need, which is the same for any. */
   async begin(): Promise<void> {
-    if (this.encoder.kind !== 'text' || this.#slots.main || !this.#startThreads()) return
+    if (this.#slots.main || !this.#startThreads()) return
     await this.#quantize()
     if (this.#slots.main || this.#isReleased) return
     const asked = graphOf({})

@@ -51,12 +51,8 @@ const madeWeight = (
   },
 })
 
-/** float32 of what a file holds as int8. */
-const widened = (entry: WeightEntry): WeightEntry =>
-  madeWeight(
-    { name: entry.name, shape: entry.shape, storage: STORAGE.float32 },
-    { by: recipeOf(storedParts(entry), 'float32'), index: 0 },
-  )
+/** Whether the channels of a norm are shared out alike for all layers behind it. */
+const isEven = (form: Int8Form): boolean => form.form === 'rows' && form.outliers === 'balanced'
 
 /**
  * The int8 weights of one encoder, made when they are read. A norm's outlying channels would cost all others their
@@ -73,7 +69,7 @@ export class Int8Weights {
     private readonly given: Weights,
     private readonly plan: Int8Plan,
   ) {
-    this.weights = new Map(Array.from(given, ([name, entry]) => [name, entry.quantized ? widened(entry) : entry]))
+    this.weights = new Map(given)
   }
 
   /**
@@ -85,7 +81,7 @@ export class Int8Weights {
     const form = entry && this.plan(weight, place)
     if (!form) return undefined
     const inRows = form.form === 'rows'
-    const isEven = inRows && form.outliers === 'balanced'
+    const even = isEven(form)
     const balance = inRows ? (form.outliers === 'turned' ? 'never' : 'always') : form.balance
     const stored = !inRows && (balance !== 'always' || !given) ? this.#stored(entry, form) : undefined
     if (stored) return stored
@@ -97,13 +93,13 @@ export class Int8Weights {
       element,
       shape,
     })
-    const gain = norm && (isEven ? this.#evenGain(norm) : part('gain', 'float32', [inputs]))
-    const withNorm = gain && !isEven ? { gain, bias: part('bias', 'float32', [outputs]) } : undefined
+    const gain = norm && (even ? this.#evenGain(norm) : part('gain', 'float32', [inputs]))
+    const withNorm = gain && !even ? { gain, bias: part('bias', 'float32', [outputs]) } : undefined
     const parts = inRows
       ? [
           part('values', 'int8', [inputs, outputs]),
           part('scales', 'float32', [outputs]),
-          part('added', 'float32', isEven ? [2, outputs] : [outputs]),
+          part('added', 'float32', even ? [2, outputs] : [outputs]),
         ]
       : [
           part('values', 'uint8', [outputs, Math.ceil(inputs / form.size), form.size]),
@@ -161,11 +157,10 @@ export class Int8Weights {
   }
 
   #recipe(entry: WeightEntry, form: Int8Form, bias: Param | undefined, norm: Norm | undefined): WeightRecipe {
-    const isEven = form.form === 'rows' && form.outliers === 'balanced'
     const read: readonly (readonly [Beside, Param | undefined])[] = [
       ['gains', norm?.weight],
       ['offsets', norm?.bias],
-      ['bias', norm || isEven ? bias : undefined],
+      ['bias', norm || isEven(form) ? bias : undefined],
     ]
     const beside = read.flatMap(([name, param]) => {
       const found = param && this.given.get(param.name)
