@@ -2,7 +2,8 @@
  * AssemblyScript. The rounding of packages/onnx/src/int8/forms.ts and the sums of matrix.ts in WebAssembly SIMD.
  *
  * A matrix comes in rows of `width` values, a multiple of 16: float32, or int8 where `isInt8`. Either is multiplied by
- * the row's scale, int8 by that of each `size` columns (a multiple of 8) too. `line` has room for a row of float32.
+ * the row's scale, int8 by that of each `size` columns (a multiple of 8) too. `line` has room for a row of float32. Columns are
+ * multiplied by what lies at `by`, or `factors`, where that is not 0.
  */
 
 // @ts-ignore: decorator
@@ -17,18 +18,23 @@ function across(lanes: v128): f32 {
 /** The float32 values of a row, times those of `by`; where they lie. */
 function widened(row: usize, isInt8: bool, groups: usize, size: i32, by: usize, width: i32, line: usize): usize {
   const end = row + ((<usize>width) << (isInt8 ? 0 : 2))
+  if (!by && !isInt8) return row
   let to = line
   if (isInt8)
     while (row < end) {
       const scale = f32x4.splat(load<f32>(groups))
       for (const stop = row + <usize>size; row < stop; row += 8) {
         const words = v128.load_ext<i8>(row)
-        const low = f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(words)), v128.load(by))
-        const high = f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(words)), v128.load(by, 16))
+        let low = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(words))
+        let high = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(words))
+        if (by) {
+          low = f32x4.mul(low, v128.load(by))
+          high = f32x4.mul(high, v128.load(by, 16))
+          by += 32
+        }
         v128.store(to, f32x4.mul(low, scale))
         v128.store(to, f32x4.mul(high, scale), 16)
         to += 32
-        by += 32
       }
       groups += 4
     }
@@ -60,12 +66,39 @@ function turnAcross(at: usize, stride: usize, a: v128, b: v128, c: v128, d: v128
   v128.store(at + 3 * stride, f32x4.sub(other, less))
 }
 
-/** Each `turn` values of a row, 16, 32 or 64, as hadamard.ts turns them; where they lie. */
-function turned(line: usize, width: i32, turn: i32): void {
+/** 16 values as hadamard.ts turns so many. */
+// @ts-ignore: decorator
+@inline
+function turnSixteen(at: usize, a: v128, b: v128, c: v128, d: v128): void {
+  turnAcross(at, 16, turnedFour(a), turnedFour(b), turnedFour(c), turnedFour(d))
+}
+
+/** Int8 of a row, times the scales of its groups, each 16 turned. */
+function turnedBytes(row: usize, groups: usize, size: i32, width: i32, line: usize): void {
+  for (const end = row + <usize>width; row < end; groups += 4) {
+    const scale = f32x4.splat(load<f32>(groups))
+    for (const stop = row + <usize>size; row < stop; row += 16) {
+      const words = v128.load_ext<i8>(row), others = v128.load_ext<i8>(row, 8)
+      turnSixteen(line,
+        f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(words)), scale),
+        f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(words)), scale),
+        f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(others)), scale),
+        f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(others)), scale))
+      line += 64
+    }
+  }
+}
+
+/** Each 16 values of a row turned; where they lie. */
+function turned(line: usize, width: i32): void {
   const end = line + ((<usize>width) << 2)
   for (let at = line; at < end; at += 64)
-    turnAcross(at, 16,
-      turnedFour(v128.load(at)), turnedFour(v128.load(at, 16)), turnedFour(v128.load(at, 32)), turnedFour(v128.load(at, 48)))
+    turnSixteen(at, v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48))
+}
+
+/** What was turned 16 at once, 32 or 64 at once; where it lies. */
+function turnedOn(line: usize, width: i32, turn: i32): void {
+  const end = line + ((<usize>width) << 2)
   if (turn == 64)
     for (let first = line; first < end; first += 256)
       for (let at = first; at < first + 64; at += 16)
@@ -130,7 +163,10 @@ function rounded(values: usize, step: v128): v128 {
   )
 }
 
-/** Raises `largest` `[width]` to the rows' absolute values, and gives the products of the rows with `x`, without their scales. */
+/**
+ * Raises `largest` `[width]`, where that is not 0, to the rows' absolute values, and gives the products of the rows with `x`,
+ * without their scales.
+ */
 export function measure(
   rows: usize, isInt8: bool, count: i32, width: i32, scales: usize, groups: usize, size: i32, ones: usize, line: usize,
   x: usize, largest: usize, products: usize,
@@ -143,12 +179,18 @@ export function measure(
     const scale = f32x4.splat(load<f32>(scales))
     let sum = f64x2.splat(0)
     for (let at: usize = 0; at < end; at += 64) {
-      let part = f32x4.splat(0)
-      for (let four = at; four < at + 64; four += 16) {
-        const value = v128.load(values + four)
-        v128.store(largest + four, f32x4.pmax(v128.load(largest + four), f32x4.abs(f32x4.mul(value, scale))))
-        part = f32x4.add(part, f32x4.mul(value, v128.load(x + four)))
+      const a = v128.load(values + at), b = v128.load(values + at, 16), c = v128.load(values + at, 32), d = v128.load(values + at, 48)
+      if (largest) {
+        const most = largest + at
+        v128.store(most, f32x4.pmax(v128.load(most), f32x4.abs(f32x4.mul(a, scale))))
+        v128.store(most, f32x4.pmax(v128.load(most, 16), f32x4.abs(f32x4.mul(b, scale))), 16)
+        v128.store(most, f32x4.pmax(v128.load(most, 32), f32x4.abs(f32x4.mul(c, scale))), 32)
+        v128.store(most, f32x4.pmax(v128.load(most, 48), f32x4.abs(f32x4.mul(d, scale))), 48)
       }
+      const ofX = x + at
+      const part = f32x4.add(
+        f32x4.add(f32x4.add(f32x4.mul(a, v128.load(ofX)), f32x4.mul(b, v128.load(ofX, 16))), f32x4.mul(c, v128.load(ofX, 32))),
+        f32x4.mul(d, v128.load(ofX, 48)))
       const rest = i8x16.shuffle(part, part, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)
       sum = f64x2.add(sum, f64x2.add(f64x2.promote_low_f32x4(part), f64x2.promote_low_f32x4(rest)))
     }
@@ -157,6 +199,16 @@ export function measure(
     rows += stride
     groups += next
     scales += 4
+  }
+}
+
+/** Rows of int8, times the scales of their groups alone, as float32 from `to` on. */
+export function floats(rows: usize, count: i32, width: i32, groups: usize, size: i32, to: usize): void {
+  for (let i = 0; i < count; i++) {
+    widened(rows, true, groups, size, 0, width, to)
+    rows += width
+    groups += (<usize>(width / size)) << 2
+    to += (<usize>width) << 2
   }
 }
 
@@ -258,8 +310,13 @@ export function columns(
   const sign = i8x16.splat(-128)
   for (let first = 0; first < count; first += 16) {
     for (let row = bytes, end = bytes + (<usize>width << 4); row < end; row += width) {
-      const values = widened(rows, isInt8, groups, size, factors, width, line)
-      if (turn > 1) turned(values, width, turn)
+      let values = line
+      if (isInt8 && !factors && turn > 1 && size % 16 == 0) turnedBytes(rows, groups, size, width, line)
+      else {
+        values = widened(rows, isInt8, groups, size, factors, width, line)
+        if (turn > 1) turned(values, width)
+      }
+      if (turn > 16) turnedOn(values, width, turn)
       const scale = load<f32>(scales)
       const own = isKept ? scale : scaleOf(across(largestLanes(values, width)), scale)
       const step = f32x4.splat(isKept ? 1 : scale / own)

@@ -41,14 +41,27 @@ export function turned(values: Int8Array | Float32Array, size: number): Float32A
   return result
 }
 
+/** An element of the matrix: -1 for each pair of digits (to base 4, the last of a 2 to base 2) that are minus in `turned`. */
+function signAt(row: number, column: number, size: number): number {
+  let sign = 1
+  for (let apart = 1; apart < size; apart *= 4) {
+    const [a, b] = [(row / apart) & 3, (column / apart) & 3]
+    const isMinus = apart * 2 === size ? a & b & 1 : a + b === 3
+    if (isMinus) sign = -sign
+  }
+  return sign
+}
+
 const matrices = new Map<number, Tensor>()
 
 /** `[size, size]`, what `turned` multiplies by, over `size`: it undoes that. The same tensor each time: graphs store it once. */
 export function hadamard(size: number): Tensor {
   const known = matrices.get(size)
   if (known) return known
-  const unit = Float32Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 / size : 0))
-  const matrix = tensor(turned(unit, size), [size, size])
+  const matrix = tensor(
+    Float32Array.from({ length: size * size }, (_, i) => signAt(Math.floor(i / size), i % size, size) / size),
+    [size, size],
+  )
   matrices.set(size, matrix)
   return matrix
 }

@@ -12,10 +12,13 @@ export interface Measures {
   readonly products: Float64Array
 }
 
-/** @param x `[in]`, times which the matrix is taken */
-export function measure(matrix: Matrix, x: Float32Array): Measures {
+/**
+ * @param x `[in]`, times which the matrix is taken
+ * @param isEven whether the products alone are wanted: columns count as alike
+ */
+export function measure(matrix: Matrix, x: Float32Array, isEven = false): Measures {
   const largest = new Float32Array(matrix.inputs).fill(LEAST)
-  const quick = simdMeasure(matrix, x, largest)
+  const quick = simdMeasure(matrix, x, isEven ? undefined : largest)
   if (quick) return { largest, products: quick }
   const { values, scales, outputs, inputs } = ungrouped(matrix)
   const products = new Float64Array(outputs)

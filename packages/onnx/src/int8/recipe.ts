@@ -4,6 +4,7 @@ import { blocksOf, MIDDLE, rowsOf } from './forms'
 import { turnOf } from './hadamard'
 import { balance, evenly, measure } from './matrix'
 import type { Int8Form } from './plan'
+import { simdFloats } from './simd'
 import { type Matrix, matrixOf } from './stored-matrix'
 
 /** What is read beside a matrix: gains and biases of the norm before it, and the layer's own bias. */
@@ -34,7 +35,7 @@ export function makeInt8(how: Int8Recipe, values: readonly Tensor[]): readonly T
     const gains = float32Of(values[0] as Tensor)
     return [tensor(divided(gains, evenly(gains)), [gains.length])]
   }
-  if (how === 'float32') return [dequantize(...(values as [Tensor, Tensor]))]
+  if (how === 'float32') return [floatsOf(values as [Tensor, Tensor])]
   const { form, beside } = how
   const stored = values.length - beside.length
   const { gains, offsets, bias }: Partial<Record<Beside, Float32Array>> = Object.fromEntries(
@@ -42,10 +43,11 @@ export function makeInt8(how: Int8Recipe, values: readonly Tensor[]): readonly T
   )
   const matrix = matrixOf(values.slice(0, stored))
   const { outputs, inputs } = matrix
-  const measures = gains && measure(matrix, offsets ?? new Float32Array(inputs))
+  const isEven = form.form === 'rows' && form.outliers === 'balanced'
+  const measures = gains && measure(matrix, offsets ?? new Float32Array(inputs), isEven)
   const added =
     measures?.products.map((product, row) => product + (bias?.[row] ?? 0)) ?? bias ?? new Float32Array(outputs)
-  if (form.form === 'rows' && form.outliers === 'balanced') {
+  if (isEven) {
     const [rows, scales, sums] = rowsOf(matrix, gains && evenly(gains))
     return [rows, scales, tensor([...sums.data, ...added], [2, outputs])]
   }
@@ -53,6 +55,11 @@ export function makeInt8(how: Int8Recipe, values: readonly Tensor[]): readonly T
   const made = form.form === 'rows' ? turnedRows(matrix, factors) : blocksOf(matrix, form.size, factors)
   if (!factors) return made
   return [...made, tensor(Float32Array.from(added), [outputs]), tensor(divided(gains, factors), [inputs])]
+}
+
+function floatsOf([values, scales]: readonly [Tensor, Tensor]): Tensor {
+  const quick = simdFloats(matrixOf([values, scales]))
+  return quick ? tensor(quick, values.dims) : dequantize(values, scales)
 }
 
 function turnedRows(matrix: Matrix, factors: Float32Array | undefined): readonly Tensor[] {

@@ -9,7 +9,7 @@ import { INT8_WASM } from './simd-module'
 
 /**
  * Where rows are, whether they are int8, how many, how long, their scales, those of groups of so many columns, what multiplies
- * columns, and room for one.
+ * columns (0: nothing), and room for one.
  */
 type Rows = [
   rows: number,
@@ -26,6 +26,7 @@ type Rows = [
 interface Int8Module {
   readonly memory: WebAssembly.Memory
   readonly measure: (...args: [...Rows, x: number, largest: number, products: number]) => void
+  readonly floats: (rows: number, count: number, width: number, groups: number, size: number, to: number) => void
   readonly blocks: (...args: [...Rows, size: number, bytes: number, made: number]) => void
   readonly flip: (bytes: number, count: number) => void
   readonly columns: (
@@ -87,7 +88,6 @@ function roomFor(matrix: Matrix, by: Float32Array | undefined, sizes: readonly n
   const all = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
   const isInt8 = Number(!(values instanceof Float32Array))
   if (by) floats(columns, inputs).set(by)
-  else floats(columns, inputs).fill(1)
   return {
     wasm,
     at,
@@ -102,28 +102,28 @@ function roomFor(matrix: Matrix, by: Float32Array | undefined, sizes: readonly n
         floats(ofRows, count).fill(1)
         floats(ofGroups, given.length).fill(1)
         floats(groups === 1 ? ofRows : ofGroups, given.length).set(given)
-        run([rows, isInt8, count, inputs, ofRows, ofGroups, size, columns, line], first, count)
+        run([rows, isInt8, count, inputs, ofRows, ofGroups, size, by ? columns : 0, line], first, count)
       }
     },
   }
 }
 
-/** Raises `largest` `[in]` to the largest value of each column, and gives the products `[out]` with `x` `[in]`. */
-export function simdMeasure(matrix: Matrix, x: Float32Array, largest: Float32Array): Float64Array | undefined {
+/** Raises `largest` `[in]`, where it is given, to the largest value of each column, and gives the products `[out]` with `x` `[in]`. */
+export function simdMeasure(matrix: Matrix, x: Float32Array, largest?: Float32Array): Float64Array | undefined {
   const { scales, outputs, inputs } = matrix
   const isGrouped = scales.length > outputs
   const room = roomFor(matrix, undefined, [inputs * 4, inputs * 4, ROWS * 8])
   if (!room) return undefined
   const [xAt, largestAt, sumsAt] = room.at as [number, number, number]
   room.floats(xAt, inputs).set(x)
-  room.floats(largestAt, inputs).set(largest)
+  if (largest) room.floats(largestAt, inputs).set(largest)
   const products = new Float64Array(outputs)
   room.each((rows, first, count) => {
-    room.wasm.measure(...rows, xAt, largestAt, sumsAt)
+    room.wasm.measure(...rows, xAt, largest ? largestAt : 0, sumsAt)
     const sums = room.bytes(sumsAt, count * 8)
     products.set(new Float64Array(sums.buffer, sums.byteOffset, count), first)
   })
-  largest.set(room.floats(largestAt, inputs))
+  largest?.set(room.floats(largestAt, inputs))
   return isGrouped ? products : products.map((sum, row) => sum * (scales[row] as number))
 }
 
@@ -150,6 +150,19 @@ export function simdKept(
   const each = count / scales.length
   for (const [i, scale] of scales.entries()) made.fill(scale, i * each, (i + 1) * each)
   return { bytes, made }
+}
+
+/** float32 of int8. */
+export function simdFloats(matrix: Matrix): Float32Array | undefined {
+  const { outputs, inputs, scales } = matrix
+  const room = roomFor(matrix, undefined, [outputs * inputs * 4])
+  if (!room) return undefined
+  const at = room.at[0] as number
+  room.each(([rows, , count, width, ofRows, ofGroups, size], first) => {
+    const groups = scales.length === outputs ? ofRows : ofGroups
+    room.wasm.floats(rows, count, width, groups, size, at + first * inputs * 4)
+  })
+  return room.floats(at, outputs * inputs)
 }
 
 /** Bytes and scales as `blocksOf` has them. */
