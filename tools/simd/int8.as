@@ -299,7 +299,7 @@ function interleave(from: usize, stride: usize, to: usize, next: usize): void {
  * `count` rows, a multiple of 16, their columns times `factors`, as signed columns `[width, count]` that lie `outputs` bytes
  * apart, with a scale each and the sums of what they became. Int8 stays what it is where `isKept`; rows are turned where
  * `turn` is no 1. `square` is room for two
- * squares of 256 bytes, `bytes` for 16 rows.
+ * squares of 256 bytes, `bytes` for the rows.
  */
 export function columns(
   rows: usize, isInt8: bool, count: i32, width: i32, scales: usize, groups: usize, size: i32, factors: usize, line: usize,
@@ -308,41 +308,42 @@ export function columns(
   const stride = (<usize>width) << (isInt8 ? 0 : 2)
   const next = (<usize>(width / size)) << 2
   const sign = i8x16.splat(-128)
-  for (let first = 0; first < count; first += 16) {
-    for (let row = bytes, end = bytes + (<usize>width << 4); row < end; row += width) {
-      let values = line
-      if (isInt8 && !factors && turn > 1 && size % 16 == 0) turnedBytes(rows, groups, size, width, line)
-      else {
-        values = widened(rows, isInt8, groups, size, factors, width, line)
-        if (turn > 1) turned(values, width)
-      }
-      if (turn > 16) turnedOn(values, width, turn)
-      const scale = load<f32>(scales)
-      const own = isKept ? scale : scaleOf(across(largestLanes(values, width)), scale)
-      const step = f32x4.splat(isKept ? 1 : scale / own)
-      let sum = i32x4.splat(0)
-      for (let at: usize = 0; at < <usize>width; at += 16) {
-        const signed = v128.xor(rounded(values + (at << 2), step), sign)
-        v128.store(row + at, signed)
-        sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(signed)))
-      }
-      const pair = i64x2.add(i64x2.extend_low_i32x4_s(sum), i64x2.extend_high_i32x4_s(sum))
-      const whole = i64x2.extract_lane(pair, 0) + i64x2.extract_lane(pair, 1)
-      store<f32>(made, own)
-      store<f32>(sums, <f32>(<f64>whole * <f64>own))
-      rows += stride
-      groups += next
-      scales += 4
-      made += 4
-      sums += 4
+  for (let row = bytes, end = bytes + <usize>count * <usize>width; row < end; row += width) {
+    let values = line
+    if (isInt8 && !factors && turn > 1 && size % 16 == 0) turnedBytes(rows, groups, size, width, line)
+    else {
+      values = widened(rows, isInt8, groups, size, factors, width, line)
+      if (turn > 1) turned(values, width)
     }
-    const other = square + 256
-    for (let at: usize = 0, to = target + first; at < <usize>width; at += 16) {
-      interleave(bytes + at, width, square, 16)
+    if (turn > 16) turnedOn(values, width, turn)
+    const scale = load<f32>(scales)
+    const own = isKept ? scale : scaleOf(across(largestLanes(values, width)), scale)
+    const step = f32x4.splat(isKept ? 1 : scale / own)
+    let sum = i32x4.splat(0)
+    for (let at: usize = 0; at < <usize>width; at += 16) {
+      const signed = v128.xor(rounded(values + (at << 2), step), sign)
+      v128.store(row + at, signed)
+      sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(signed)))
+    }
+    const pair = i64x2.add(i64x2.extend_low_i32x4_s(sum), i64x2.extend_high_i32x4_s(sum))
+    const whole = i64x2.extract_lane(pair, 0) + i64x2.extract_lane(pair, 1)
+    store<f32>(made, own)
+    store<f32>(sums, <f32>(<f64>whole * <f64>own))
+    rows += stride
+    groups += next
+    scales += 4
+    made += 4
+    sums += 4
+  }
+  // All rows of some columns at once, so that whole lines of the cache are written.
+  const other = square + 256
+  for (let at: usize = 0; at < <usize>width; at += 16) {
+    for (let first: usize = 0; first < <usize>count; first += 16) {
+      interleave(bytes + first * <usize>width + at, width, square, 16)
       interleave(square, 16, other, 16)
       interleave(other, 16, square, 16)
-      interleave(square, 16, to, outputs)
-      to += (<usize>outputs) << 4
+      interleave(square, 16, target + first, outputs)
     }
+    target += (<usize>outputs) << 4
   }
 }

@@ -41,27 +41,26 @@ export function turned(values: Int8Array | Float32Array, size: number): Float32A
   return result
 }
 
-/** An element of the matrix: -1 for each pair of digits (to base 4, the last of a 2 to base 2) that are minus in `turned`. */
-function signAt(row: number, column: number, size: number): number {
-  let sign = 1
-  for (let apart = 1; apart < size; apart *= 4) {
-    const [a, b] = [(row / apart) & 3, (column / apart) & 3]
-    const isMinus = apart * 2 === size ? a & b & 1 : a + b === 3
-    if (isMinus) sign = -sign
-  }
-  return sign
-}
-
 const matrices = new Map<number, Tensor>()
 
 /** `[size, size]`, what `turned` multiplies by, over `size`: it undoes that. The same tensor each time: graphs store it once. */
 export function hadamard(size: number): Tensor {
   const known = matrices.get(size)
   if (known) return known
-  const matrix = tensor(
-    Float32Array.from({ length: size * size }, (_, i) => signAt(Math.floor(i / size), i % size, size) / size),
-    [size, size],
-  )
+  const values = new Float32Array(size * size)
+  // A 2 beside fours: its digit is the highest bit, and minus where both have it.
+  const highest = Math.log2(size) % 2 === 1 ? size >> 1 : 0
+  for (let i = 0; i < values.length; i++) {
+    const [row, column] = [(i / size) | 0, i & (size - 1)]
+    // Of digits to base 4 those that are minus in `turned`: 0 and 3, 1 and 2.
+    const differ = row ^ column
+    let minus = differ & (differ >> 1) & 0x15
+    if (row & column & highest) minus ^= 1
+    minus ^= minus >> 4
+    minus ^= minus >> 2
+    values[i] = (minus & 1 ? -1 : 1) / size
+  }
+  const matrix = tensor(values, [size, size])
   matrices.set(size, matrix)
   return matrix
 }

@@ -64,11 +64,11 @@ function writeTurned(graph: GraphBuilder, x: string, { rows, inputs, parts, bias
   const [values, scales, offsets] = parts as [string, string, string]
   const { bytes, step } = graph.once(`turned ${x}`, () => {
     const size = turnOf(inputs)
-    const apart = graph.reshape(x, graph.ints([-1, size]), [rowCount([rows, inputs / size, size]), size])
+    const apart = graph.reshape(x, ints(graph, -1, size), [rowCount([rows, inputs / size, size]), size])
     const product = graph.node('MatMul', [apart, graph.tensor(hadamard(size))])
-    const turned = graph.reshape(product, graph.ints([-1, inputs]), [rows, inputs])
+    const turned = graph.reshape(product, ints(graph, -1, inputs), [rows, inputs])
     const largest = graph.node('ReduceMax', [graph.node('Abs', [turned])], ALONG_ROW)
-    const step = graph.node('Mul', [largest, graph.float(1 / MIDDLE)])
+    const step = graph.node('Mul', [largest, float(graph, 1 / MIDDLE)])
     return { bytes: writeBytes(graph, graph.node('Add', [turned, largest]), step, rows), step }
   })
   const scaled = graph.node('Mul', [writeProduct(graph, [bytes, values, scales, offsets]), step])
@@ -81,11 +81,11 @@ function writeRows(graph: GraphBuilder, x: string, { rows, parts, least: known }
   const { bytes, step, beside } = graph.once(`rows ${x}`, () => {
     const least = known === undefined ? graph.node('ReduceMin', [x], ALONG_ROW) : graph.float(known)
     const range = graph.node('Sub', [graph.node('ReduceMax', [x], ALONG_ROW), least])
-    const step = graph.node('Mul', [range, graph.float(1 / LEVELS)])
+    const step = graph.node('Mul', [range, float(graph, 1 / LEVELS)])
     // Of sums and biases alike: a kernel that is given a bias first writes that to every row, on one thread.
     const beside =
       known === undefined
-        ? graph.node('Pad', [least, graph.ints([0, 0, 0, 1]), graph.float(1)])
+        ? graph.node('Pad', [least, ints(graph, 0, 0, 0, 1), float(graph, 1)])
         : graph.tensor(tensor(Float32Array.of(known, 1), [1, 2]))
     return { bytes: writeBytes(graph, graph.node('Sub', [x, least]), step, rows), step, beside }
   })
@@ -93,12 +93,17 @@ function writeRows(graph: GraphBuilder, x: string, { rows, parts, least: known }
   return graph.node('Add', [scaled, graph.node('MatMul', [beside, added])])
 }
 
+/** Constants that depend on nothing else, once for all layers: there are hundreds, which take time to write and to tell apart. */
+const ints = (graph: GraphBuilder, ...values: readonly number[]): string =>
+  graph.once(`ints ${values.join()}`, () => graph.ints(values))
+const float = (graph: GraphBuilder, value: number): string => graph.once(`float ${value}`, () => graph.float(value))
+
 /** Rows of values from 0 on, each in steps of its own; a row of zeros has steps of 0, and its bytes count for nothing. */
 const writeBytes = (graph: GraphBuilder, x: string, step: string, rows: Dim): string =>
-  graph.node('QuantizeLinear', [x, graph.reshape(step, graph.ints([-1]), [rows])], { axis: 0 })
+  graph.node('QuantizeLinear', [x, graph.reshape(step, ints(graph, -1), [rows])], { axis: 0 })
 
 /** Bytes times int8, times a scale for each column; what is added to a column comes after its scale. */
 function writeProduct(graph: GraphBuilder, [bytes, values, scales, added]: readonly string[]): string {
-  const given = [bytes, values, graph.float(1), scales, ...(added === undefined ? [] : ['', '', added])] as string[]
+  const given = [bytes, values, float(graph, 1), scales, ...(added === undefined ? [] : ['', '', added])] as string[]
   return graph.node('MatMulIntegerToFloat', given, {}, MICROSOFT)
 }

@@ -36,10 +36,10 @@ export function makeInt8(how: Int8Recipe, values: readonly Tensor[]): readonly T
     return [tensor(divided(gains, evenly(gains)), [gains.length])]
   }
   if (how === 'float32') return [floatsOf(values as [Tensor, Tensor])]
-  const { form, beside } = how
-  const stored = values.length - beside.length
+  const { form, beside: names } = how
+  const stored = values.length - names.length
   const { gains, offsets, bias }: Partial<Record<Beside, Float32Array>> = Object.fromEntries(
-    beside.map((name, i) => [name, float32Of(values[stored + i] as Tensor)]),
+    names.map((name, i) => [name, float32Of(values[stored + i] as Tensor)]),
   )
   const matrix = matrixOf(values.slice(0, stored))
   const { outputs, inputs } = matrix
@@ -49,7 +49,10 @@ export function makeInt8(how: Int8Recipe, values: readonly Tensor[]): readonly T
     measures?.products.map((product, row) => product + (bias?.[row] ?? 0)) ?? bias ?? new Float32Array(outputs)
   if (isEven) {
     const [rows, scales, sums] = rowsOf(matrix, gains && evenly(gains))
-    return [rows, scales, tensor([...sums.data, ...added], [2, outputs])]
+    const beside = new Float32Array(2 * outputs)
+    beside.set(sums.data)
+    beside.set(added, outputs)
+    return [rows, scales, tensor(beside, [2, outputs])]
   }
   const factors = measures && balance(measures, gains)
   const made = form.form === 'rows' ? turnedRows(matrix, factors) : blocksOf(matrix, form.size, factors)
@@ -64,6 +67,8 @@ function floatsOf([values, scales]: readonly [Tensor, Tensor]): Tensor {
 
 function turnedRows(matrix: Matrix, factors: Float32Array | undefined): readonly Tensor[] {
   const [rows, scales, sums] = rowsOf(matrix, factors, turnOf(matrix.inputs))
-  const taken = sums.data.map((sum) => -MIDDLE * sum)
+  const taken = new Float32Array(matrix.outputs)
+  // A loop makes no number of its own for each, which would be a good part of all garbage.
+  for (let i = 0; i < taken.length; i++) taken[i] = -MIDDLE * (sums.data[i] as number)
   return [rows, scales, tensor(taken, [matrix.outputs])]
 }

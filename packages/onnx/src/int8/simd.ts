@@ -191,7 +191,7 @@ export function simdColumns(
   turn: number,
 ): { transposed: Int8Array; made: Float32Array; sums: Float32Array } | undefined {
   const { outputs, inputs } = matrix
-  const sizes = [inputs * outputs, outputs * 4, outputs * 4, LANES * inputs, 512]
+  const sizes = [inputs * outputs, outputs * 4, outputs * 4, ROWS * inputs, 512]
   const room = outputs % LANES === 0 ? roomFor(matrix, factors, sizes) : undefined
   if (!room) return undefined
   const [target, madeAt, sumsAt, bytes, square] = room.at as [number, number, number, number, number]
