@@ -220,6 +220,9 @@ it.each([
   const made = async () => {
     vi.resetModules()
     const [forms, measuring, simd] = [await import('./forms'), await import('./matrix'), await import('./simd')]
+    const { makeInt8 } = await import('./recipe')
+    const isFloat = values instanceof Float32Array
+    const stored = [tensor(values, [outputs, inputs]), tensor(Float32Array.from(scales), [outputs, groups])]
     const { largest, products } = measuring.measure(of, factors)
     const kept = (tensors: readonly Tensor[]) => tensors.map(({ data }) => (data as Float32Array | Int8Array).slice())
     const rows = kept(forms.rowsOf(of, factors))
@@ -231,6 +234,8 @@ it.each([
       ...kept(forms.rowsOf(of, undefined, 32)).slice(0, 2),
       largest,
       products,
+      measuring.measure(of, factors, true).products,
+      ...(isFloat ? [] : kept(makeInt8('float32', stored))),
     ]
     return { isQuick: simd.simdMeasure(of, factors, largest.slice()) !== undefined, all, rows }
   }
