@@ -1,6 +1,7 @@
 import { BackendError } from '@dual-encoder/core/backend'
 import * as tf from '@tensorflow/tfjs-core'
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu'
+import { lanesOf } from '../kernels/kernel'
 import { BufferPool } from './pool'
 
 export type Program = Parameters<WebGPUBackend['runWebGPUProgram']>[0]
@@ -10,6 +11,21 @@ export type Uniforms = Parameters<WebGPUBackend['runWebGPUProgram']>[3]
 export interface Trial {
   readonly kernel: string
   readonly error: Promise<GPUError | null>
+}
+
+/** TensorFlow.js's programs whose workgroups reduce a row each, and how long it is. */
+const ROW_OF: Readonly<Record<string, (program: Program, uniforms: Uniforms) => number | undefined>> = {
+  matMulReduce: (_, uniforms) => uniforms?.[2]?.data[0],
+  reduce: (_, uniforms) => uniforms?.[0]?.data[0],
+  softmax: ({ outputShape }) => outputShape[1],
+}
+
+/** Gives a short row no more invocations than it has use for: 64 to 256 meet at every barrier, however short it is. */
+function fit(program: Program, uniforms: Uniforms): void {
+  const [name = ''] = program.shaderKey.split('_')
+  const length = ROW_OF[name]?.(program, uniforms)
+  const [most] = program.workgroupSize
+  if (length !== undefined) program.workgroupSize = [lanesOf(length, most), 1, 1]
 }
 
 /** TensorFlow.js asks `navigator.gpu` whether there is WebGPU, also when it is given a device. */
@@ -53,6 +69,7 @@ export class DeviceBackend extends WebGPUBackend {
 
   override runWebGPUProgram(...args: Parameters<WebGPUBackend['runWebGPUProgram']>): tf.TensorInfo {
     this.dispatches++
+    fit(args[0], args[3])
     return super.runWebGPUProgram(...args)
   }
 

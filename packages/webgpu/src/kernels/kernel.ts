@@ -81,6 +81,13 @@ export const overElements = (count: number): Pick<Kernel, 'workgroup' | 'groups'
 })
 export const ELEMENT = `${GROUP} * 64 + i32(localId.x)`
 
+/**
+ * Invocations to share a row of `length` values: enough for two values each, `most` at most. One without a value only
+ * waits for the others at every barrier. Powers of four, since each number is a shader of its own.
+ */
+export const lanesOf = (length: number, most: number): number =>
+  Math.min(most, 4 ** Math.max(1, Math.ceil(Math.log2(length / 2) / 2)))
+
 /** `sumOf(v)`: the sum of `v` over the `size` (a power of two) invocations of a workgroup, in each of them. */
 export const sumOverWorkgroup = (size: number): string => `
   var<workgroup> partial: array<f32, ${size}>;

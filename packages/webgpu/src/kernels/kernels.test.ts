@@ -105,7 +105,7 @@ describe('kernels give what TensorFlow.js composes', () => {
     expect((await differences(compute, [q, k, v])).worst).toBeLessThan(2e-6)
   })
 
-  it.each([7, 64, 192, 1000])('norms over %i values', async (size) => {
+  it.each([7, 20, 64, 192, 1000])('norms over %i values', async (size) => {
     const norm = { weight: param('w', size), bias: param('b', size), eps: 1e-6 }
     const params = { w: values(size), b: values(size) }
     const compute: Compute = (ops, x, y) => {

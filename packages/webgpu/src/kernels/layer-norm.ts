@@ -1,12 +1,23 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { sizeOf } from '@dual-encoder/core/backend'
-import { type Describe, floats, GROUP, inputsOf, type Kernel, type Shaped, spread, sumOverWorkgroup } from './kernel'
+import {
+  type Describe,
+  floats,
+  GROUP,
+  inputsOf,
+  type Kernel,
+  lanesOf,
+  type Shaped,
+  spread,
+  sumOverWorkgroup,
+} from './kernel'
 
 export const LAYER_NORM = 'DualEncoderLayerNorm'
 export const ADD_LAYER_NORM = 'DualEncoderAddLayerNorm'
 export const L2_NORMALIZE = 'DualEncoderL2Normalize'
 
-const LANES = 64
+/** Invocations of the workgroup of a long row. */
+const MOST_LANES = 64
 
 interface Rows {
   readonly name: string
@@ -14,7 +25,7 @@ interface Rows {
   readonly shape: readonly number[]
   readonly others?: Kernel['others']
   readonly eps: number
-  /** Statements for one row that starts at `base` and has `D` values, `live` where the row is to be written. */
+  /** Statements of `LANES` invocations for a row of `D` values from `base` on, `live` where it is to be written. */
   readonly row: string
 }
 
@@ -22,16 +33,18 @@ interface Rows {
 function overRows({ name, tensors, shape, others, eps, row }: Rows): Kernel {
   const width = shape[shape.length - 1] ?? 1
   const rows = sizeOf(shape) / width
+  const lanes = lanesOf(width, MOST_LANES)
   return {
     name,
-    variant: [],
+    variant: [lanes],
     inputs: inputsOf(tensors).map((input) => ({ ...input, shape: input.shape.length > 1 ? [rows, width] : [width] })),
     result: { shape, view: [rows, width] },
     others,
-    workgroup: [LANES, 1],
+    workgroup: [lanes, 1],
     groups: spread(rows),
     uniforms: floats({ eps }),
-    code: `${sumOverWorkgroup(LANES)}
+    code: `${sumOverWorkgroup(lanes)}
+      const LANES = ${lanes};
       fn main() {
         let D = uniforms.outShape.y;
         let group = ${GROUP};
@@ -46,12 +59,12 @@ function overRows({ name, tensors, shape, others, eps, row }: Rows): Kernel {
 
 const normalized = (value: string, store = ''): string => `
   var total = 0.0;
-  for (var i = lane; i < D; i += ${LANES}) { let v = ${value}; ${store} total += v; }
+  for (var i = lane; i < D; i += LANES) { let v = ${value}; ${store} total += v; }
   let mean = sumOf(total) / f32(D);
   var squares = 0.0;
-  for (var i = lane; i < D; i += ${LANES}) { let v = ${value} - mean; squares += v * v; }
+  for (var i = lane; i < D; i += LANES) { let v = ${value} - mean; squares += v * v; }
   let scale = 1.0 / sqrt(sumOf(squares) / f32(D) + uniforms.eps);
-  for (var i = lane; i < D; i += ${LANES}) {
+  for (var i = lane; i < D; i += LANES) {
     if (live) { result[base + i] = (${value} - mean) * scale * weight[i] + bias[i]; }
   }`
 
@@ -89,9 +102,9 @@ export const l2NormalizeKernel: Describe<{ x: Shaped }> = ({ x }) =>
     eps: 0,
     row: `
       var squares = uniforms.eps;
-      for (var i = lane; i < D; i += ${LANES}) { squares += x[base + i] * x[base + i]; }
+      for (var i = lane; i < D; i += LANES) { squares += x[base + i] * x[base + i]; }
       let norm = sqrt(sumOf(squares));
-      for (var i = lane; i < D; i += ${LANES}) { if (live) { result[base + i] = x[base + i] / norm; } }`,
+      for (var i = lane; i < D; i += LANES) { if (live) { result[base + i] = x[base + i] / norm; } }`,
   })
 
 const leading = (x: tf.Tensor): number[] => Array.from({ length: x.rank - 1 }, (_, axis) => axis)
