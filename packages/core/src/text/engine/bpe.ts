@@ -6,15 +6,12 @@ interface Merge {
   readonly id: number
 }
 
-/** A merge that is waiting: of the symbol at `at` and the one after it. */
-interface Waiting extends Merge {
-  readonly at: number
-}
-
 /** Byte-pair encoding (Sennrich et al., 2016): the merge of lowest rank first, the leftmost of equals. */
 export class Bpe implements Model {
   readonly vocab: ReadonlyMap<string, number>
   readonly #merges = new Map<number, Merge>()
+  /** What the merge of each rank makes. */
+  readonly #merged: number[] = []
   readonly #idCount: number
   readonly #prefix: string
   readonly #suffix: string
@@ -47,6 +44,7 @@ export class Bpe implements Model {
       if (a === undefined || b === undefined || id === undefined)
         throw badTokenizer(`merges[${rank}] joins "${left}" and "${right}", which the vocabulary lacks in part`)
       this.#merges.set(this.#key(a, b), { rank, id })
+      this.#merged.push(id)
     })
   }
 
@@ -119,16 +117,18 @@ export class Bpe implements Model {
   #merge(ids: number[], ends: number[]): void {
     const next = ids.map((_, i) => i + 1)
     const before = ids.map((_, i) => i - 1)
-    const queue: Waiting[] = []
+    // Merges that wait, of the symbol at an index and the one after it: `rank * ids.length + index`, which sorts them.
+    const queue: number[] = []
     const consider = (at: number) => {
       const right = next[at] as number
       if (at < 0 || right >= ids.length) return
       const merge = this.#merges.get(this.#key(ids[at] as number, ids[right] as number))
-      if (merge) push(queue, { ...merge, at })
+      if (merge) push(queue, merge.rank * ids.length + at)
     }
     for (let at = 0; at + 1 < ids.length; at++) consider(at)
-    for (let top = pop(queue); top; top = pop(queue)) {
-      const { at, id } = top
+    for (let top = pop(queue); top !== undefined; top = pop(queue)) {
+      const at = top % ids.length
+      const id = this.#merged[(top - at) / ids.length] as number
       const right = next[at] as number
       if (ids[at] === GONE || right >= ids.length) continue
       // What stands here may have changed since.
@@ -149,32 +149,30 @@ const encoder = new TextEncoder()
 
 const byteToken = (byte: number): string => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`
 
-const isBefore = (a: Waiting, b: Waiting): boolean => a.rank < b.rank || (a.rank === b.rank && a.at < b.at)
-
 /** Binary heap: puts an item in. */
-function push(heap: Waiting[], item: Waiting): void {
+function push(heap: number[], item: number): void {
   let at = heap.length
   while (at > 0) {
     const parent = (at - 1) >> 1
-    if (!isBefore(item, heap[parent] as Waiting)) break
-    heap[at] = heap[parent] as Waiting
+    if (item >= (heap[parent] as number)) break
+    heap[at] = heap[parent] as number
     at = parent
   }
   heap[at] = item
 }
 
 /** Binary heap: takes the first item out. */
-function pop(heap: Waiting[]): Waiting | undefined {
+function pop(heap: number[]): number | undefined {
   const first = heap[0]
   const last = heap.pop()
-  if (!first || !last || heap.length === 0) return first
+  if (last === undefined || heap.length === 0) return first
   let at = 0
   for (;;) {
     let child = 2 * at + 1
     if (child >= heap.length) break
-    if (child + 1 < heap.length && isBefore(heap[child + 1] as Waiting, heap[child] as Waiting)) child++
-    if (!isBefore(heap[child] as Waiting, last)) break
-    heap[at] = heap[child] as Waiting
+    if (child + 1 < heap.length && (heap[child + 1] as number) < (heap[child] as number)) child++
+    if ((heap[child] as number) >= last) break
+    heap[at] = heap[child] as number
     at = child
   }
   heap[at] = last
