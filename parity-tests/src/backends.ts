@@ -4,6 +4,7 @@ import * as onnx from '@dual-encoder/onnx'
 import * as tfjs from '@dual-encoder/tfjs'
 import type { TfBackend } from '@dual-encoder/tfjs'
 import * as webgpu from '@dual-encoder/webgpu'
+import { WASM } from './wasm'
 
 /** Largest differences from PyTorch's float32 that a backend may show. */
 export interface Tolerances {
@@ -34,16 +35,16 @@ export interface Backend {
 }
 
 /** TensorFlow.js on one of its own backends. */
-function tfjsOn(backend: TfBackend): Backend {
+function tfjsOn(options: { backend: TfBackend; threads?: number }): Backend {
   class Model extends tfjs.VisionTextDualEncoderModel {
     constructor(loaded: LoadedModel) {
-      super(loaded, { backend })
+      super(loaded, options)
     }
   }
   return {
-    name: `tfjs (${backend}, float32)`,
+    name: `tfjs (${options.backend}, float32)`,
     Model,
-    loadAuto: (source, options) => tfjs.AutoModel.fromPretrained(source, { ...options, backend }),
+    loadAuto: (source, others) => tfjs.AutoModel.fromPretrained(source, { ...others, ...options }),
     tolerances: { embeds: 5e-6, logits: 5e-5, hidden: 1e-5, loss: 1e-6 },
   }
 }
@@ -56,8 +57,8 @@ export const BACKENDS: readonly Backend[] = [
     loadAuto: (source, options) => onnx.AutoModel.fromPretrained(source, options),
     tolerances: { embeds: 2e-6, logits: 2e-5, hidden: 1e-5, loss: 1e-6 },
   },
-  tfjsOn('cpu'),
-  tfjsOn('wasm'),
+  tfjsOn({ backend: 'cpu' }),
+  tfjsOn(WASM),
   {
     name: 'webgpu (float32)',
     Model: webgpu.VisionTextDualEncoderModel,

@@ -5,6 +5,7 @@ import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
 import * as tfjs from '@dual-encoder/tfjs'
 import { expect, it } from 'vitest'
 import { inputsOf } from './fixtures'
+import { WASM } from './wasm'
 
 const TOWERS = fileURLToPath(new URL('../fixtures/towers/', import.meta.url))
 /** A tower of each kind, at its own size and at others where positions come in between the layers. */
@@ -28,7 +29,7 @@ it.each(names)('%s: what lies below a layer, and the layers above it, make the w
   const inputs = await inputsOf(`${TOWERS}${name}`)
   const run = await model.train({ trained: ['logit_scale'], rule })
   const eager = await tfjs.VisionTextDualEncoderModel.fromPretrained(`${TOWERS}${name}`, {
-    backend: 'wasm',
+    ...WASM,
     onWarning: () => undefined,
   })
   const eagerRun = await eager.train({ trained: ['logit_scale'], rule })

@@ -8,6 +8,7 @@ import * as tfjs from '@dual-encoder/tfjs'
 import { type Sample, topLayers, Trainer, type TrainerOptions } from '@dual-encoder/train'
 import * as webgpu from '@dual-encoder/webgpu'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { WASM } from './wasm'
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url))
 const [IMAGE, LENGTH] = [24, 8]
@@ -57,7 +58,7 @@ const processor: TrainerOptions['processor'] = (inputs) => {
 const MODEL = `${FIXTURES}towers/dinov2-bert`
 const load = {
   onnx: () => onnx.VisionTextDualEncoderModel.fromPretrained(MODEL),
-  tfjs: () => tfjs.VisionTextDualEncoderModel.fromPretrained(MODEL, { backend: 'wasm' }),
+  tfjs: () => tfjs.VisionTextDualEncoderModel.fromPretrained(MODEL, WASM),
   webgpu: () => webgpu.VisionTextDualEncoderModel.fromPretrained(MODEL),
 }
 

@@ -6,6 +6,7 @@ import { topLayers, type TrainerOptions } from '@dual-encoder/train'
 import * as webgpu from '@dual-encoder/webgpu'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { data, smallConfig, smallModel, type SmallModel, smallTrainer } from './small-training'
+import { WASM } from './wasm'
 
 /* Runs on TensorFlow.js tensors, held to those on ONNX Runtime: what is dropped is the same. */
 let folder: string
@@ -14,7 +15,7 @@ let wasm: SmallModel
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'dual-encoder-engines-'))
   onnx = await smallModel()
-  wasm = await tfjs.VisionTextDualEncoderModel.fromConfig(smallConfig(), { seed: 19, backend: 'wasm' })
+  wasm = await tfjs.VisionTextDualEncoderModel.fromConfig(smallConfig(), { seed: 19, ...WASM })
 })
 afterAll(async () => {
   await Promise.all([onnx.dispose(), wasm.dispose()])

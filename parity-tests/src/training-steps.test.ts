@@ -8,13 +8,14 @@ import * as tfjs from '@dual-encoder/tfjs'
 import { Checkpoints, Trainer, type TrainableModel, type TrainerOptions } from '@dual-encoder/train'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { casesIn, inputsOf, rowsAt } from './fixtures'
+import { WASM } from './wasm'
 
 const FOLDER = fileURLToPath(new URL('../fixtures/training-steps', import.meta.url))
 const LENGTH = 20
 
 const ENGINES = {
   onnx: (folder: string) => onnx.AutoModel.fromPretrained(folder),
-  tfjs: (folder: string) => tfjs.AutoModel.fromPretrained(folder, { backend: 'wasm' }),
+  tfjs: (folder: string) => tfjs.AutoModel.fromPretrained(folder, WASM),
 }
 type EngineName = keyof typeof ENGINES
 
