@@ -62,8 +62,9 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
   #linear(x: OnnxValue, { weight, bias, scale }: Linear, activation: Activation, place?: Place): OnnxValue {
     const [start, end] = weight.rows ?? [0, weight.shape[0] ?? 0]
     const int8 = this.int8?.layer(weight, bias, x.norm?.norm, place)
-    const product = int8 ? this.#multipliedInt8(x, weight, bias, int8) : this.#multiplied(x, weight, bias)
-    const activated = writeActivation(this.graph, product, activation, this.kernels)
+    const activated = int8
+      ? this.#multipliedInt8(x, { weight, bias }, activation, int8)
+      : writeActivation(this.graph, this.#multiplied(x, weight, bias), activation, this.kernels)
     const scaled = scale ? this.graph.node('Mul', [activated, this.initializer(scale)]) : activated
     const dims = [...x.dims.slice(0, -1), end - start]
     const least = scale ? undefined : LEAST[activation]
@@ -83,7 +84,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     return this.graph.node('Gemm', [...inputs, ...addend], { transB: 1 })
   }
 
-  #multipliedInt8(x: OnnxValue, weight: Param, bias: Param | undefined, layer: Int8Layer): string {
+  #multipliedInt8(x: OnnxValue, { weight, bias }: Projection, activation: Activation, layer: Int8Layer): string {
     const { form, parts, gain } = layer
     const { shape, init } = weight
     const [start, end] = weight.rows ?? [0, shape[0] ?? 0]
@@ -95,6 +96,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
       outputs: end - start,
       parts: parts.map(ofRows),
       bias: layer.bias ? ofRows(layer.bias) : bias && this.initializer(bias),
+      activation,
       least: x.least,
     })
   }

@@ -66,6 +66,21 @@ export function writeActivation(graph: GraphBuilder, x: string, name: Activation
   return ((kernels === 'standard' ? undefined : FUSED[name]) ?? STANDARD[name])(graph, x)
 }
 
+/** Those that add a bias in the same pass. */
+const BIASED: Partial<Record<Activation, string>> = { gelu: 'BiasGelu', gelu_tanh: 'FastGelu' }
+
+/** Of x and a bias, by ONNX Runtime's own kernels for its processor. */
+export function writeBiasedActivation(
+  graph: GraphBuilder,
+  x: string,
+  bias: string | undefined,
+  name: Activation,
+): string {
+  const op = BIASED[name]
+  if (bias !== undefined && op) return graph.node(op, [x, bias], {}, MICROSOFT)
+  return writeActivation(graph, bias === undefined ? x : graph.node('Add', [x, bias]), name, 'cpu')
+}
+
 /** What no value of an activation is below, where that is near 0. */
 export const LEAST: Partial<Record<Activation, number>> = {
   gelu: -0.17,

@@ -1,4 +1,5 @@
-import { type Dim, tensor } from '@dual-encoder/core/backend'
+import { type Activation, type Dim, tensor } from '@dual-encoder/core/backend'
+import { writeBiasedActivation } from '../graph/activations'
 import { type GraphBuilder, MICROSOFT } from '../graph/builder'
 import { rowCount } from '../graph/dims'
 import { ELEMENT } from '../graph/proto'
@@ -23,6 +24,8 @@ interface Int8Product {
   /** Initializers of the layer's parts. */
   readonly parts: readonly string[]
   readonly bias?: string
+  /** What is computed of the product and its bias. */
+  readonly activation: Activation
   /** No value of x is below it. */
   readonly least?: number
 }
@@ -49,18 +52,27 @@ export function writeInt8Rows(
   return graph.node('Reshape', [product, graph.ints([...leading, shape[1] as number])])
 }
 
-/** x `[rows, in]` times an int8 weight. */
+/** The activation of x `[rows, in]` times an int8 weight. */
 export function writeInt8Linear(graph: GraphBuilder, x: string, layer: Int8Product): string {
-  const { form, inputs, outputs, parts, bias } = layer
-  if (form.form === 'rows')
-    return form.outliers === 'balanced' ? writeRows(graph, x, layer) : writeTurned(graph, x, layer)
-  const attributes = { K: inputs, N: outputs, bits: 8, block_size: form.size, accuracy_level: INT8 }
+  const { form, bias, activation } = layer
+  if (form.form === 'rows' && form.outliers !== 'balanced')
+    return writeBiasedActivation(graph, writeTurned(graph, x, layer), bias, activation)
+  const product = form.form === 'rows' ? writeRows(graph, x, layer) : writeBlocks(graph, x, form.size, layer)
+  return writeBiasedActivation(graph, product, undefined, activation)
+}
+
+function writeBlocks(graph: GraphBuilder, x: string, size: number, layer: Int8Product): string {
+  const { inputs, outputs, parts, bias } = layer
+  const attributes = { K: inputs, N: outputs, bits: 8, block_size: size, accuracy_level: INT8 }
   const given = [x, ...parts, ...(bias === undefined ? [] : ['', '', bias])]
   return graph.node('MatMulNBits', given, attributes, MICROSOFT)
 }
 
-/** x = step * (bytes - `MIDDLE`) in each row, turned as the weight's rows are; what is taken off the bytes is in `offsets`. */
-function writeTurned(graph: GraphBuilder, x: string, { rows, inputs, parts, bias }: Int8Product): string {
+/**
+ * x = step * (bytes - `MIDDLE`) in each row, turned as the weight's rows are; what is taken off the bytes is in `offsets`.
+ * Without the bias.
+ */
+function writeTurned(graph: GraphBuilder, x: string, { rows, inputs, parts }: Int8Product): string {
   const [values, scales, offsets] = parts as [string, string, string]
   const { bytes, step } = graph.once(`turned ${x}`, () => {
     const size = turnOf(inputs)
@@ -71,8 +83,7 @@ function writeTurned(graph: GraphBuilder, x: string, { rows, inputs, parts, bias
     const step = graph.node('Mul', [largest, float(graph, 1 / MIDDLE)])
     return { bytes: writeBytes(graph, graph.node('Add', [turned, largest]), step, rows), step }
   })
-  const scaled = graph.node('Mul', [writeProduct(graph, [bytes, values, scales, offsets]), step])
-  return bias === undefined ? scaled : graph.node('Add', [scaled, bias])
+  return graph.node('Mul', [writeProduct(graph, [bytes, values, scales, offsets]), step])
 }
 
 /** x = least + step * bytes in each row; what `least` adds is its product with the sums of the weight's rows. */
