@@ -88,7 +88,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     const { form, parts, gain } = layer
     const { shape, init } = weight
     const [start, end] = weight.rows ?? [0, shape[0] ?? 0]
-    const ofRows = (part: Int8Part) => this.initializer({ ...part, init, rows: weight.rows }, part.element)
+    const ofRows = (part: Int8Part) => this.initializer({ ...part, init, rows: layer.rows }, part.element)
     return writeInt8Linear(this.graph, gain && x.norm ? this.#normedBy(x.norm, { ...gain, init }) : this.flat(x), {
       form,
       rows: rowCount(x.dims),

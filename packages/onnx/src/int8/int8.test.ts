@@ -56,6 +56,9 @@ describe.each(['int8', 'int8-fast'] as const)('%s', (dtype) => {
     'towers/beit-roberta',
     'towers/dinov2-registers',
     'towers/convnext',
+    'towers/modernbert-biases',
+    'towers/nomic-bert',
+    'towers/dinov2-swiglu',
     'families/clip',
     'families/siglip',
   ])('keeps the directions of %s, and is not float32', async (name) => {

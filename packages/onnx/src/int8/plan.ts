@@ -41,7 +41,7 @@ const PICTURES = { int8: TURNED, 'int8-fast': { form: 'rows', outliers: 'balance
 const BALANCED = { form: 'rows', outliers: 'balanced and turned' } as const
 
 /**
- * Of parts of a weight, whose rows lie apart once it is transposed, and where the engine loses what rows add up to (`saturates`).
+ * Where the engine loses what rows add up to (`saturates`).
  * Channels of text differ most: columns of a block were chosen by what real towers lose (docs/int8.md).
  */
 const BLOCKS = {
@@ -56,13 +56,13 @@ export function int8Plan(
   dtype: Exclude<OnnxOptions['dtype'], 'float32' | undefined>,
   saturates: boolean,
 ): Int8Plan {
-  return ({ shape, rows }, place) => {
+  return ({ shape }, place) => {
     // Of what is pooled so little is computed that int8 would only lose.
     if (shape.length !== 2 || place === 'pooled') return undefined
     const isCareful = kind === 'text' && dtype === 'int8'
     // A sixth of a layer's weights, which would bring two fifths of what the tower loses; scores bring next to nothing.
     if (isCareful && place === 'attended' && !saturates) return undefined
-    if (rows || saturates) return BLOCKS[isCareful ? 'careful' : kind]
+    if (saturates) return BLOCKS[isCareful ? 'careful' : kind]
     if (isCareful) return place === 'scores' ? TURNED : BALANCED
     return kind === 'text' ? TURNED : PICTURES[dtype]
   }

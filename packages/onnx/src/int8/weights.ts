@@ -2,6 +2,7 @@ import type { Tensor } from '@dual-encoder/core'
 import {
   type Norm,
   type Param,
+  sizeOf,
   storedParts,
   tensor,
   type WeightEntry,
@@ -21,6 +22,8 @@ export interface Int8Part {
 /** What a graph reads of a linear layer, and of the norm before it. */
 export interface Int8Layer {
   readonly form: Int8Form
+  /** Set where `parts` are those of a whole weight, of which the layer has these rows. */
+  readonly rows?: Param['rows']
   /**
    * Of `blocks`: bytes `[out, blocks, size]`, 128 of which is 0, and scales `[out, blocks]`.
    * Of `rows`: values `[in, out]`, scales `[out]`, and where they are turned what takes `MIDDLE` off the bytes `[out]`,
@@ -51,6 +54,30 @@ const madeWeight = (
   },
 })
 
+/** Rows of a weight as a weight of their own, read where they lie; all of it without `rows`. */
+function partOf(entry: WeightEntry, rows: Param['rows']): WeightEntry {
+  if (!rows) return entry
+  const { name, shape, location, quantized } = entry
+  const [start, end] = rows
+  const rowBytes = (location?.length ?? 0) / (shape[0] ?? 1)
+  return {
+    ...entry,
+    name: `${name}.${start}`,
+    shape: [end - start, ...shape.slice(1)],
+    location: location && {
+      ...location,
+      offset: location.offset + start * rowBytes,
+      length: (end - start) * rowBytes,
+    },
+    quantized: quantized && { values: partOf(quantized.values, rows), scales: partOf(quantized.scales, rows) },
+    read: async () => {
+      const { data, dims, dtype } = await entry.read()
+      const width = sizeOf(dims.slice(1))
+      return tensor(data.slice(start * width, end * width), [end - start, ...dims.slice(1)], dtype)
+    },
+  }
+}
+
 /** Whether the channels of a norm are shared out alike for all layers behind it. */
 const isEven = (form: Int8Form): boolean => form.form === 'rows' && form.outliers === 'balanced'
 
@@ -77,14 +104,16 @@ export class Int8Weights {
    * @param given the norm that gave the layer's input
    */
   layer(weight: Param, bias: Param | undefined, given: Norm | undefined, place?: Place): Int8Layer | undefined {
-    const entry = this.given.get(weight.name)
-    const form = entry && this.plan(weight, place)
+    const whole = this.given.get(weight.name)
+    const form = whole && this.plan(weight, place)
     if (!form) return undefined
     const inRows = form.form === 'rows'
+    // Columns of some rows lie apart in what all of them become.
+    const entry = inRows ? partOf(whole, weight.rows) : whole
     const even = isEven(form)
     const balance = inRows ? (form.outliers === 'turned' ? 'never' : 'always') : form.balance
     const stored = !inRows && (balance !== 'always' || !given) ? this.#stored(entry, form) : undefined
-    if (stored) return stored
+    if (stored) return { ...stored, rows: weight.rows }
     const norm = balance === 'never' ? undefined : given
     const prefix = `${entry.name}.int8${norm ? '_normed' : ''}`
     const [outputs = 0, inputs = 0] = entry.shape
@@ -109,7 +138,7 @@ export class Int8Weights {
     const made = withNorm ? [...parts, withNorm.bias, withNorm.gain] : parts
     for (const [index, { name, element, shape }] of made.entries())
       this.weights.set(name, madeWeight({ name, shape, storage: STORAGE[element] }, { by, index }))
-    return { form, parts, gain, bias: withNorm?.bias }
+    return { form, rows: inRows ? undefined : weight.rows, parts, gain, bias: withNorm?.bias }
   }
 
   /** One for all layers behind the norm. */
@@ -164,7 +193,7 @@ export class Int8Weights {
     ]
     const beside = read.flatMap(([name, param]) => {
       const found = param && this.given.get(param.name)
-      return found ? [{ name, found }] : []
+      return found ? [{ name, found: partOf(found, param.rows) }] : []
     })
     const of = [...storedParts(entry), ...beside.map(({ found }) => found)]
     return recipeOf(of, { form, beside: beside.map(({ name }) => name) })
