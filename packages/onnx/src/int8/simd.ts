@@ -152,17 +152,18 @@ export function simdKept(
   return { bytes, made }
 }
 
-/** float32 of int8. */
+/** float32 of int8, a few rows at a time: the module's memory never shrinks, and tables of words are large. */
 export function simdFloats(matrix: Matrix): Float32Array | undefined {
   const { outputs, inputs, scales } = matrix
-  const room = roomFor(matrix, undefined, [outputs * inputs * 4])
+  const room = roomFor(matrix, undefined, [ROWS * inputs * 4])
   if (!room) return undefined
   const at = room.at[0] as number
+  const values = new Float32Array(outputs * inputs)
   room.each(([rows, , count, width, ofRows, ofGroups, size], first) => {
-    const groups = scales.length === outputs ? ofRows : ofGroups
-    room.wasm.floats(rows, count, width, groups, size, at + first * inputs * 4)
+    room.wasm.floats(rows, count, width, scales.length === outputs ? ofRows : ofGroups, size, at)
+    values.set(room.floats(at, count * inputs), first * inputs)
   })
-  return room.floats(at, outputs * inputs)
+  return values
 }
 
 /** Bytes and scales as `blocksOf` has them. */
