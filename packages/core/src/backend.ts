@@ -82,4 +82,5 @@ export type { StorageType, WeightEntry, WeightLocation, WeightRecipe, Weights } 
 export { inFileOrder, readEntries, type ReadFile, readInGroups, storedOf } from './weights/read-entries'
 export { decode as decodeValues, encode as encodeValues, roundTo } from './weights/safetensors/dtypes'
 export { openWeights } from './weights/open'
+export { someRows } from './weights/rows'
 export { dequantize, storedParts } from './weights/quantize'

@@ -30,9 +30,10 @@ export function joinedRows(name: string, parts: readonly WeightEntry[]): WeightE
   }
 }
 
-/** Rows `[start, end)` of a weight, as one of its own: where they lie is known, if that of the whole is. */
+/** Rows `[start, end)` of a weight, as one of its own, int8 where that is: where they lie is known, if that of the whole is. */
 export function someRows(entry: WeightEntry, name: string, start: number, end: number): WeightEntry {
-  const { shape, storage, location } = entry
+  const { shape, storage, location, quantized } = entry
+  const part = (whole: WeightEntry) => someRows(whole, `${whole.name}.${start}`, start, end)
   const shapeOfRow = shape.slice(1)
   const size = sizeOf(shapeOfRow)
   const bytes = size * STORAGE[storage].size
@@ -43,9 +44,10 @@ export function someRows(entry: WeightEntry, name: string, start: number, end: n
     shape: [end - start, ...shapeOfRow],
     storage,
     location: location && { ...location, offset: location.offset + start * bytes, length: (end - start) * bytes },
+    quantized: quantized && { values: part(quantized.values), scales: part(quantized.scales) },
     async read() {
-      const { data } = await entry.read()
-      return tensor(data.slice(start * size, end * size), [end - start, ...shapeOfRow])
+      const { data, dtype } = await entry.read()
+      return tensor(data.slice(start * size, end * size), [end - start, ...shapeOfRow], dtype)
     },
   }
 }

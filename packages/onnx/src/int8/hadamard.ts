@@ -21,20 +21,26 @@ export function turnOf(inputs: number): number {
 /** Each `size` values times the matrix: fours of them at once, 1, 4, 16 apart, and the pairs that are left. */
 export function turned(values: Int8Array | Float32Array, size: number): Float32Array {
   const result = Float32Array.from(values)
+  // Plain loops: these run before the engine has compiled them.
+  const of = (at: number) => result[at] as number
   let apart = 1
   for (; apart * 4 <= size; apart *= 4)
-    for (let at = 0; at < result.length; at++) {
-      if (Math.floor(at / apart) % 4 !== 0) continue
-      const [a, b, c, d] = [0, 1, 2, 3].map((i) => result[at + i * apart]) as [number, number, number, number]
-      result[at] = a + b + (c - d)
-      result[at + apart] = a + b - (c - d)
-      result[at + 2 * apart] = c + d + (a - b)
-      result[at + 3 * apart] = c + d - (a - b)
-    }
+    for (let first = 0; first < result.length; first += 4 * apart)
+      for (let at = first; at < first + apart; at++) {
+        const a = of(at)
+        const b = of(at + apart)
+        const c = of(at + 2 * apart)
+        const d = of(at + 3 * apart)
+        result[at] = a + b + (c - d)
+        result[at + apart] = a + b - (c - d)
+        result[at + 2 * apart] = c + d + (a - b)
+        result[at + 3 * apart] = c + d - (a - b)
+      }
   if (apart === size) return result
   for (let at = 0; at < result.length; at++) {
     if (at & apart) continue
-    const [a, b] = [result[at] as number, result[at + apart] as number]
+    const a = of(at)
+    const b = of(at + apart)
     result[at] = a + b
     result[at + apart] = a - b
   }
@@ -47,20 +53,9 @@ const matrices = new Map<number, Tensor>()
 export function hadamard(size: number): Tensor {
   const known = matrices.get(size)
   if (known) return known
-  const values = new Float32Array(size * size)
-  // A 2 beside fours: its digit is the highest bit, and minus where both have it.
-  const highest = Math.log2(size) % 2 === 1 ? size >> 1 : 0
-  for (let i = 0; i < values.length; i++) {
-    const [row, column] = [(i / size) | 0, i & (size - 1)]
-    // Of digits to base 4 those that are minus in `turned`: 0 and 3, 1 and 2.
-    const differ = row ^ column
-    let minus = differ & (differ >> 1) & 0x15
-    if (row & column & highest) minus ^= 1
-    minus ^= minus >> 4
-    minus ^= minus >> 2
-    values[i] = (minus & 1 ? -1 : 1) / size
-  }
-  const matrix = tensor(values, [size, size])
+  const unit = new Float32Array(size * size)
+  for (let i = 0; i < size; i++) unit[i * (size + 1)] = 1 / size
+  const matrix = tensor(turned(unit, size), [size, size])
   matrices.set(size, matrix)
   return matrix
 }

@@ -24,6 +24,9 @@ type Balance = 'never' | 'made' | 'always'
  */
 type Outliers = 'turned' | 'balanced' | 'balanced and turned'
 
+/** Whether the channels of a norm are shared out alike for all layers behind it. */
+export const isEven = (form: Int8Form): boolean => form.form === 'rows' && form.outliers === 'balanced'
+
 /**
  * Where in a tower a layer is. `scores`: it makes queries and keys; `attended`: what is attended to (values), or what becomes of
  * that; `pooled`: it reads one vector of each picture or text.

@@ -3,7 +3,7 @@ import { dequantize, float32Of, tensor, type WeightEntry, type WeightRecipe } fr
 import { blocksOf, MIDDLE, rowsOf } from './forms'
 import { turnOf } from './hadamard'
 import { balance, evenly, measure } from './matrix'
-import type { Int8Form } from './plan'
+import { type Int8Form, isEven } from './plan'
 import { simdFloats } from './simd'
 import { type Matrix, matrixOf } from './stored-matrix'
 
@@ -43,11 +43,11 @@ export function makeInt8(how: Int8Recipe, values: readonly Tensor[]): readonly T
   )
   const matrix = matrixOf(values.slice(0, stored))
   const { outputs, inputs } = matrix
-  const isEven = form.form === 'rows' && form.outliers === 'balanced'
-  const measures = gains && measure(matrix, offsets ?? new Float32Array(inputs), isEven)
+  const even = isEven(form)
+  const measures = gains && measure(matrix, offsets ?? new Float32Array(inputs), even)
   const added =
     measures?.products.map((product, row) => product + (bias?.[row] ?? 0)) ?? bias ?? new Float32Array(outputs)
-  if (isEven) {
+  if (even) {
     const [rows, scales, sums] = rowsOf(matrix, gains && evenly(gains))
     const beside = new Float32Array(2 * outputs)
     beside.set(sums.data)

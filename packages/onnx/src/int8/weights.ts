@@ -2,14 +2,14 @@ import type { Tensor } from '@dual-encoder/core'
 import {
   type Norm,
   type Param,
-  sizeOf,
+  someRows,
   storedParts,
   tensor,
   type WeightEntry,
   type WeightRecipe,
   type Weights,
 } from '@dual-encoder/core/backend'
-import type { Int8Form, Int8Plan, Place } from './plan'
+import { type Int8Form, type Int8Plan, isEven, type Place } from './plan'
 import { type Beside, recipeOf } from './recipe'
 
 /** One of the tensors that a graph reads in place of a float32 weight `[out, in]`. */
@@ -54,32 +54,9 @@ const madeWeight = (
   },
 })
 
-/** Rows of a weight as a weight of their own, read where they lie; all of it without `rows`. */
-function partOf(entry: WeightEntry, rows: Param['rows']): WeightEntry {
-  if (!rows) return entry
-  const { name, shape, location, quantized } = entry
-  const [start, end] = rows
-  const rowBytes = (location?.length ?? 0) / (shape[0] ?? 1)
-  return {
-    ...entry,
-    name: `${name}.${start}`,
-    shape: [end - start, ...shape.slice(1)],
-    location: location && {
-      ...location,
-      offset: location.offset + start * rowBytes,
-      length: (end - start) * rowBytes,
-    },
-    quantized: quantized && { values: partOf(quantized.values, rows), scales: partOf(quantized.scales, rows) },
-    read: async () => {
-      const { data, dims, dtype } = await entry.read()
-      const width = sizeOf(dims.slice(1))
-      return tensor(data.slice(start * width, end * width), [end - start, ...dims.slice(1)], dtype)
-    },
-  }
-}
-
-/** Whether the channels of a norm are shared out alike for all layers behind it. */
-const isEven = (form: Int8Form): boolean => form.form === 'rows' && form.outliers === 'balanced'
+/** The rows that a layer has of a packed weight, as a weight of their own; all of it without `rows`. */
+const partOf = (entry: WeightEntry, rows: Param['rows']): WeightEntry =>
+  rows ? someRows(entry, `${entry.name}.${rows[0]}`, ...rows) : entry
 
 /**
  * The int8 weights of one encoder, made when they are read. A norm's outlying channels would cost all others their
