@@ -295,15 +295,24 @@ function interleave(from: usize, stride: usize, to: usize, next: usize): void {
   }
 }
 
+/** What rounding leaves of a row times `step`; where it lies. */
+function fractions(values: usize, width: i32, step: v128, line: usize): usize {
+  for (let at: usize = 0, end = (<usize>width) << 2; at < end; at += 16) {
+    const exact = f32x4.mul(v128.load(values + at), step)
+    v128.store(line + at, f32x4.sub(exact, f32x4.nearest(exact)))
+  }
+  return line
+}
+
 /**
  * `count` rows, a multiple of 16, their columns times `factors`, as signed columns `[width, count]` that lie `outputs` bytes
  * apart, with a scale each and the sums of what they became. Int8 stays what it is where `isKept`; rows are turned where
- * `turn` is no 1. `square` is room for two
+ * `turn` is no 1. Where `isRest` the columns are what is left of those, with 254 steps to one of theirs. `square` is room for two
  * squares of 256 bytes, `bytes` for the rows.
  */
 export function columns(
   rows: usize, isInt8: bool, count: i32, width: i32, scales: usize, groups: usize, size: i32, factors: usize, line: usize,
-  isKept: bool, turn: i32, bytes: usize, square: usize, outputs: i32, target: usize, made: usize, sums: usize,
+  isKept: bool, turn: i32, isRest: bool, bytes: usize, square: usize, outputs: i32, target: usize, made: usize, sums: usize,
 ): void {
   const stride = (<usize>width) << (isInt8 ? 0 : 2)
   const next = (<usize>(width / size)) << 2
@@ -317,8 +326,13 @@ export function columns(
     }
     if (turn > 16) turnedOn(values, width, turn)
     const scale = load<f32>(scales)
-    const own = isKept ? scale : scaleOf(across(largestLanes(values, width)), scale)
-    const step = f32x4.splat(isKept ? 1 : scale / own)
+    let own = isKept ? scale : scaleOf(across(largestLanes(values, width)), scale)
+    let step = f32x4.splat(isKept ? 1 : scale / own)
+    if (isRest) {
+      values = fractions(values, width, step, line)
+      step = f32x4.splat(254)
+      own /= 254
+    }
     let sum = i32x4.splat(0)
     for (let at: usize = 0; at < <usize>width; at += 16) {
       const signed = v128.xor(rounded(values + (at << 2), step), sign)

@@ -10,6 +10,8 @@ const ZERO = 128
 export const MIDDLE = 127.5
 /** What the largest value of a row or block becomes. */
 const LARGEST = 127
+/** Steps of the rest of a value in one of the whole: half of that, which it is at most, becomes `LARGEST`. */
+const REST_STEPS = 2 * LARGEST
 /** Rows that are turned into columns at once, so that what is written lies together. */
 const TILE = 64
 
@@ -56,6 +58,9 @@ export function blocksOf(matrix: Matrix, size: number, factors?: Float32Array): 
 
 type Values = Int8Array | Float32Array
 
+/** Of values above -`ZERO`, what `| 0` cuts off is what rounding down would. */
+const nearest = (value: number): number => ((value + (ZERO + 0.5)) | 0) - ZERO
+
 /** Of `count` values from a place on, times the factors of their columns. */
 function largestIn(values: Values, from: number, by: Float32Array, column: number, count: number): number {
   let largest = 0
@@ -86,17 +91,18 @@ function round(
     bytes[to + i] = ((values[from + i] as number) * (by[column + i] as number) * step + (ZERO + 0.5)) | 0
 }
 
-type RowsMade = readonly [values: Tensor, scales: Tensor<'float32'>, sums: Tensor<'float32'>]
+export type RowsMade = readonly [values: Tensor, scales: Tensor<'float32'>, sums: Tensor<'float32'>]
 
 /**
  * Values `[in, out]`, scales `[out]`, and the sums `[out]` of the rows of a weight. What a file holds as int8 stays what
  * it is where nothing multiplies its columns. Good until the next matrix.
  * @param turn how many columns are turned together (hadamard.ts), once they were multiplied
+ * @param part of the weight: what `whole` leaves of it is the `rest`, with 254 steps to one of those
  */
-export function rowsOf(matrix: Matrix, factors?: Float32Array, turn = 1): RowsMade {
+export function rowsOf(matrix: Matrix, factors?: Float32Array, turn = 1, part: 'whole' | 'rest' = 'whole'): RowsMade {
   const { outputs, inputs } = matrix
   const isKept = !(matrix.values instanceof Float32Array) && !factors && turn === 1 && matrix.scales.length === outputs
-  const quick = simdColumns(matrix, isKept, factors, turn)
+  const quick = simdColumns(matrix, isKept, factors, turn, part === 'rest')
   const { transposed, made, sums } = quick ?? {
     transposed: new Int8Array(outputs * inputs),
     made: new Float32Array(outputs),
@@ -126,12 +132,17 @@ export function rowsOf(matrix: Matrix, factors?: Float32Array, turn = 1): RowsMa
       const factor = by[column] as number
       const to = column * outputs + first
       for (let i = 0, from = first * inputs + column; i < count; i++, from += inputs) {
-        const value = (((values[from] as number) * factor * (steps[i] as number) + (ZERO + 0.5)) | 0) - ZERO
+        const exact = (values[from] as number) * factor * (steps[i] as number)
+        const whole = nearest(exact)
+        const value = part === 'rest' ? nearest((exact - whole) * REST_STEPS) : whole
         transposed[to + i] = value
         added[i] = (added[i] as number) + value
       }
     }
-    for (let i = 0; i < count; i++) sums[first + i] = (added[i] as number) * (made[first + i] as number)
+    for (let i = 0; i < count; i++) {
+      if (part === 'rest') made[first + i] = (made[first + i] as number) / REST_STEPS
+      sums[first + i] = (added[i] as number) * (made[first + i] as number)
+    }
   }
   return tensors
 }

@@ -175,6 +175,18 @@ it('turns rows into columns, and adds them up', () => {
   ])
 })
 
+it('rounds what whole steps leave of a weight as well, to a 254th of them', () => {
+  const given = matrix(Float32Array.of(127, -1.3, 0.49, 254), 2)
+  const [whole, scales] = rowsOf(given)
+  const [rest, fine] = rowsOf(given, undefined, 1, 'rest')
+  expect([...rest.data]).toEqual([0, 62, -76, 0])
+  const back = [0, 2, 1, 3].map((at) => {
+    const row = at % 2
+    return Number(whole.data[at]) * scales.data[row]! + Number(rest.data[at]) * fine.data[row]!
+  })
+  back.forEach((value, i) => expect(Math.abs(value - given.values[i]!)).toBeLessThanOrEqual(fine.data[i >> 1]! / 2))
+})
+
 it('makes of an int8 file what its float32 values give, to a byte', () => {
   const [outputs, inputs] = [130, 50]
   const values = Int8Array.from({ length: outputs * inputs }, (_, i) => ((i * 7919) % 255) - 127)
@@ -240,7 +252,11 @@ it.each([
       measuring.measure(of, factors, true).products,
       ...(isFloat ? [] : kept(makeInt8('float32', stored))),
     ]
-    return { isQuick: simd.simdMeasure(of, factors, largest.slice()) !== undefined, all, rows }
+    const [whole = [], rest = []] = (['whole', 'rest'] as const).map((part) =>
+      Array.from(kept(forms.rowsOf(of, undefined, 1, part))[0]!, Number),
+    )
+    const words = whole.map((value, i) => 254 * value + rest[i]!)
+    return { isQuick: simd.simdMeasure(of, factors, largest.slice()) !== undefined, all, rows, words }
   }
   const quick = await made()
   vi.stubGlobal('WebAssembly', undefined)
@@ -257,6 +273,8 @@ it.each([
     // Of bytes, only what lies halfway between two.
     if (!isFloat) expect(apart.filter((one) => one > 0).length).toBeLessThan(data.length / 1000)
   }
+  // What lies halfway between two whole steps has the one below and a rest of 127, or the one above and -127.
+  expect(Math.max(...quick.words.map((word, i) => Math.abs(word - plain.words[i]!)))).toBeLessThanOrEqual(1)
   const [columns, ofRows, sums] = quick.rows.map((data) => Array.from(data, Number)) as [number[], number[], number[]]
   for (const [row, sum] of sums.entries()) {
     const bytes = columns.filter((_, i) => i % outputs === row)

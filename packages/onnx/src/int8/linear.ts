@@ -55,6 +55,7 @@ export function writeInt8Rows(
 /** The activation of x `[rows, in]` times an int8 weight. */
 export function writeInt8Linear(graph: GraphBuilder, x: string, layer: Int8Product): string {
   const { form, bias, activation } = layer
+  if (form.form === 'words') return writeBiasedActivation(graph, writeWords(graph, x, layer), bias, activation)
   if (form.form === 'rows' && form.outliers !== 'balanced')
     return writeBiasedActivation(graph, writeTurned(graph, x, layer), bias, activation)
   const product = form.form === 'rows' ? writeRows(graph, x, layer) : writeBlocks(graph, x, form.size, layer)
@@ -79,11 +80,35 @@ function writeTurned(graph: GraphBuilder, x: string, { rows, inputs, parts }: In
     const apart = graph.reshape(x, ints(graph, -1, size), [rowCount([rows, inputs / size, size]), size])
     const product = graph.node('MatMul', [apart, graph.tensor(hadamard(size))])
     const turned = graph.reshape(product, ints(graph, -1, inputs), [rows, inputs])
-    const largest = graph.node('ReduceMax', [graph.node('Abs', [turned])], ALONG_ROW)
-    const step = graph.node('Mul', [largest, float(graph, 1 / MIDDLE)])
-    return { bytes: writeBytes(graph, graph.node('Add', [turned, largest]), step, rows), step }
+    const { positive, step } = writePositive(graph, turned)
+    return { bytes: writeBytes(graph, positive, step, rows), step }
   })
   return graph.node('Mul', [writeProduct(graph, [bytes, values, scales, offsets]), step])
+}
+
+/**
+ * x = step * (bytes - `MIDDLE`) + fine * (rest - `MIDDLE`) in each row, and the weight likewise, but for the product of either's
+ * rest. Without the bias.
+ */
+function writeWords(graph: GraphBuilder, x: string, { rows, parts }: Int8Product): string {
+  const [values, scales, offsets, ...ofRest] = parts as [string, string, string, ...string[]]
+  const { positive, step } = writePositive(graph, x)
+  const bytes = writeBytes(graph, positive, step, rows)
+  const made = graph.node('DequantizeLinear', [bytes, graph.reshape(step, ints(graph, -1), [rows])], { axis: 0 })
+  const half = graph.node('Mul', [step, float(graph, 0.5)])
+  const fine = graph.node('Mul', [step, float(graph, 1 / LEVELS)])
+  const rest = writeBytes(graph, graph.node('Add', [graph.node('Sub', [positive, made]), half]), fine, rows)
+  // The engine keeps the whole steps of the weight once for both.
+  const stacked = writeProduct(graph, [graph.node('Concat', [bytes, rest], { axis: 0 }), values, scales, offsets])
+  const [ofBytes, ofFine] = graph.nodeWithOutputs('Split', [stacked], [true, true], { axis: 0 }) as [string, string]
+  const coarse = graph.node('Add', [ofBytes, writeProduct(graph, [bytes, ...ofRest])])
+  return graph.node('Add', [graph.node('Mul', [coarse, step]), graph.node('Mul', [ofFine, fine])])
+}
+
+/** x with the largest absolute value of each row added, and what that is in steps of 255 to twice as much. */
+function writePositive(graph: GraphBuilder, x: string): { readonly positive: string; readonly step: string } {
+  const largest = graph.node('ReduceMax', [graph.node('Abs', [x])], ALONG_ROW)
+  return { positive: graph.node('Add', [x, largest]), step: graph.node('Mul', [largest, float(graph, 1 / MIDDLE)]) }
 }
 
 /** x = least + step * bytes in each row; what `least` adds is its product with the sums of the weight's rows. */

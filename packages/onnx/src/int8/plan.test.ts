@@ -15,7 +15,7 @@ it.each(['int8', 'int8-fast'] as const)('has rows for pictures, of parts of a we
   expect(plan({ ...weight, shape: [64] })).toBeUndefined()
 })
 
-it('has turned rows for texts, and leaves what is attended to as it is where it is careful', () => {
+it('has turned rows for texts, and words for what is attended to where it is careful', () => {
   const [careful, fast] = (['int8', 'int8-fast'] as const).map((dtype) => int8Plan(encoder('text'), dtype, false))
   const forms = (['attended', 'scores', undefined] as const).map((part) => [
     careful!(weight, part),
@@ -23,7 +23,7 @@ it('has turned rows for texts, and leaves what is attended to as it is where it 
   ])
   const turned = { form: 'rows', outliers: 'turned' }
   expect(forms).toEqual([
-    [undefined, turned],
+    [{ form: 'words' }, turned],
     [turned, turned],
     [{ form: 'rows', outliers: 'balanced and turned' }, turned],
   ])

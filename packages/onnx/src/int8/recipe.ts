@@ -1,6 +1,6 @@
 import type { Tensor } from '@dual-encoder/core'
 import { dequantize, float32Of, tensor, type WeightEntry, type WeightRecipe } from '@dual-encoder/core/backend'
-import { blocksOf, MIDDLE, rowsOf } from './forms'
+import { blocksOf, MIDDLE, type RowsMade, rowsOf } from './forms'
 import { turnOf } from './hadamard'
 import { balance, evenly, measure } from './matrix'
 import { type Int8Form, isEven } from './plan'
@@ -42,6 +42,7 @@ export function makeInt8(how: Int8Recipe, values: readonly Tensor[]): readonly T
     names.map((name, i) => [name, float32Of(values[stored + i] as Tensor)]),
   )
   const matrix = matrixOf(values.slice(0, stored))
+  if (form.form === 'words') return wordsOf(matrix)
   const { outputs, inputs } = matrix
   const even = isEven(form)
   const measures = gains && measure(matrix, offsets ?? new Float32Array(inputs), even)
@@ -65,10 +66,19 @@ function floatsOf([values, scales]: readonly [Tensor, Tensor]): Tensor {
   return quick ? tensor(quick, values.dims) : dequantize(values, scales)
 }
 
-function turnedRows(matrix: Matrix, factors: Float32Array | undefined): readonly Tensor[] {
-  const [rows, scales, sums] = rowsOf(matrix, factors, turnOf(matrix.inputs))
-  const taken = new Float32Array(matrix.outputs)
+const turnedRows = (matrix: Matrix, factors: Float32Array | undefined): readonly Tensor[] =>
+  aroundMiddle(rowsOf(matrix, factors, turnOf(matrix.inputs)))
+
+function wordsOf(matrix: Matrix): readonly Tensor[] {
+  // The second call takes the first one's memory.
+  const whole = aroundMiddle(rowsOf(matrix)).map(({ data, dims, dtype }) => tensor(data.slice(), dims, dtype))
+  return [...whole, ...aroundMiddle(rowsOf(matrix, undefined, 1, 'rest'))]
+}
+
+/** With what takes `MIDDLE` off the bytes in place of the sums. */
+function aroundMiddle([rows, scales, sums]: RowsMade): readonly Tensor[] {
+  const taken = new Float32Array(sums.data.length)
   // A loop makes no number of its own for each, which would be a good part of all garbage.
   for (let i = 0; i < taken.length; i++) taken[i] = -MIDDLE * (sums.data[i] as number)
-  return [rows, scales, tensor(taken, [matrix.outputs])]
+  return [rows, scales, tensor(taken, sums.dims)]
 }

@@ -34,6 +34,7 @@ interface Int8Module {
       ...Rows,
       isKept: number,
       turn: number,
+      isRest: number,
       bytes: number,
       square: number,
       outputs: number,
@@ -190,6 +191,7 @@ export function simdColumns(
   isKept: boolean,
   factors: Float32Array | undefined,
   turn: number,
+  isRest: boolean,
 ): { transposed: Int8Array; made: Float32Array; sums: Float32Array } | undefined {
   const { outputs, inputs } = matrix
   const sizes = [inputs * outputs, outputs * 4, outputs * 4, ROWS * inputs, 512]
@@ -198,7 +200,7 @@ export function simdColumns(
   const [target, madeAt, sumsAt, bytes, square] = room.at as [number, number, number, number, number]
   room.each((rows, first) => {
     const [made, sums] = [madeAt + first * 4, sumsAt + first * 4]
-    room.wasm.columns(...rows, Number(isKept), turn, bytes, square, outputs, target + first, made, sums)
+    room.wasm.columns(...rows, Number(isKept), turn, Number(isRest), bytes, square, outputs, target + first, made, sums)
   })
   const { buffer, byteOffset, length } = room.bytes(target, inputs * outputs)
   return {

@@ -9,7 +9,7 @@ import {
   type WeightRecipe,
   type Weights,
 } from '@dual-encoder/core/backend'
-import { type Int8Form, type Int8Plan, isEven, type Place } from './plan'
+import { type Balance, type Int8Form, type Int8Plan, isEven, type Place } from './plan'
 import { type Beside, recipeOf } from './recipe'
 
 /** One of the tensors that a graph reads in place of a float32 weight `[out, in]`. */
@@ -28,6 +28,7 @@ export interface Int8Layer {
    * Of `blocks`: bytes `[out, blocks, size]`, 128 of which is 0, and scales `[out, blocks]`.
    * Of `rows`: values `[in, out]`, scales `[out]`, and where they are turned what takes `MIDDLE` off the bytes `[out]`,
    * else the sums of the weight's rows and the bias `[2, out]`.
+   * Of `words`: values, scales and what takes `MIDDLE` off the bytes, of the whole steps and then of the rest.
    */
   readonly parts: readonly Int8Part[]
   /** What the norm before it multiplies by, adding nothing. */
@@ -53,6 +54,11 @@ const madeWeight = (
     return tensor(data.slice(), dims, dtype)
   },
 })
+
+const balanceOf = (form: Int8Form): Balance => {
+  if (form.form === 'blocks') return form.balance
+  return form.form === 'words' || form.outliers === 'turned' ? 'never' : 'always'
+}
 
 /** The rows that a layer has of a packed weight, as a weight of their own; all of it without `rows`. */
 const partOf = (entry: WeightEntry, rows: Param['rows']): WeightEntry =>
@@ -84,11 +90,11 @@ export class Int8Weights {
     const whole = this.given.get(weight.name)
     const form = whole && this.plan(weight, place)
     if (!form) return undefined
-    const inRows = form.form === 'rows'
+    const inRows = form.form !== 'blocks'
     // Columns of some rows lie apart in what all of them become.
     const entry = inRows ? partOf(whole, weight.rows) : whole
     const even = isEven(form)
-    const balance = inRows ? (form.outliers === 'turned' ? 'never' : 'always') : form.balance
+    const balance = balanceOf(form)
     const stored = !inRows && (balance !== 'always' || !given) ? this.#stored(entry, form) : undefined
     if (stored) return { ...stored, rows: weight.rows }
     const norm = balance === 'never' ? undefined : given
@@ -101,12 +107,13 @@ export class Int8Weights {
     })
     const gain = norm && (even ? this.#evenGain(norm) : part('gain', 'float32', [inputs]))
     const withNorm = gain && !even ? { gain, bias: part('bias', 'float32', [outputs]) } : undefined
+    const rows = (of = '') => [
+      part(`${of}values`, 'int8', [inputs, outputs]),
+      part(`${of}scales`, 'float32', [outputs]),
+      part(`${of}added`, 'float32', even ? [2, outputs] : [outputs]),
+    ]
     const parts = inRows
-      ? [
-          part('values', 'int8', [inputs, outputs]),
-          part('scales', 'float32', [outputs]),
-          part('added', 'float32', even ? [2, outputs] : [outputs]),
-        ]
+      ? [...rows(), ...(form.form === 'words' ? rows('rest_') : [])]
       : [
           part('values', 'uint8', [outputs, Math.ceil(inputs / form.size), form.size]),
           part('scales', 'float32', [outputs, Math.ceil(inputs / form.size)]),
