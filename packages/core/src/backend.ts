@@ -4,7 +4,7 @@
  */
 export { describe } from './base/describe'
 export { atOnce, copying, type Pieces } from './base/pieces'
-export { breathe, breathing } from './platform/breathe'
+export { breathe, breathing, breathingFirst, turn } from './platform/breathe'
 export { BackendError, bothSides, checkOptions, DualEncoderError, InputError, OptionError } from './base/errors'
 export { Memo, MemoMap } from './base/memo'
 export { snakeCase } from './base/names'

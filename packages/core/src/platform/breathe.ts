@@ -9,7 +9,8 @@ let since = 0
 let queue = Promise.resolve()
 
 const isLong = (): boolean => performance.now() - since >= BREATH
-const turn = (): Promise<void> => platform.turn().then(() => void (since = performance.now()))
+/** Lets everything that waits on this thread have its turn. */
+export const turn = (): Promise<void> => platform.turn().then(() => void (since = performance.now()))
 
 /**
  * Lets what waits on this thread have its turn, where work has gone on for a while. Of many that ask at once one goes on
@@ -19,11 +20,16 @@ export async function breathe(): Promise<void> {
   if (isLong()) await (queue = queue.then(turn))
 }
 
-/** Does work that may pause, with breaths between its pieces. */
-export async function breathing<R>(pieces: Pieces<R>): Promise<R> {
+async function going<R>(pieces: Pieces<R>, pause: () => Promise<void>): Promise<R> {
   for (;;) {
     const { done, value } = pieces.next()
     if (done) return value
-    if (isLong()) await breathe()
+    if (isLong()) await pause()
   }
 }
+
+/** Does work that may pause, with breaths between its pieces. */
+export const breathing = <R>(pieces: Pieces<R>): Promise<R> => going(pieces, breathe)
+
+/** As `breathing`, ahead of all who wait for a breath: work that an engine stands still for. */
+export const breathingFirst = <R>(pieces: Pieces<R>): Promise<R> => going(pieces, turn)

@@ -9,7 +9,6 @@ import {
 import type { OnnxOptions } from '../options'
 import { startThreads } from './browser-threads'
 import type { Engine, StoredWeights, Runtime } from './runtime'
-import { TensorStore } from './tensor-store'
 import { isRaw, keptBytes } from './weight-bytes'
 
 const PROVIDERS = ['wasm', 'webgpu']
@@ -84,5 +83,8 @@ export const runtime: Runtime = {
   load,
   startThreads: () => false,
   storeWeights,
-  openStore: (engine) => Promise.resolve(new TensorStore(engine, false)),
+  async openStore(engine) {
+    const { TensorStore } = await import('./tensor-store')
+    return new TensorStore(engine, false)
+  },
 }

@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { BackendError, breathing, copying } from '@dual-encoder/core/backend'
+import { BackendError, breathingFirst, copying } from '@dual-encoder/core/backend'
 import type { Plain, RunCall, Store, StoreAnswer, StoreCall, StoreRequest } from './store'
 
 interface Waiting {
@@ -83,19 +83,18 @@ class ThreadStore implements Store {
     return this.#ask('read', args)
   }
   async run(call: RunCall): ReturnType<Store['run']> {
-    const { lent: names = [], feeds } = call
+    const { feeds } = call
     const given = { ...feeds }
-    const lent = buffersOf(names.map((name) => feeds[name] as Plain))
+    const lent: ArrayBuffer[] = []
     for (const [name, feed] of Object.entries(feeds)) {
-      if ('key' in feed || feed.data.byteLength < LARGE || names.includes(name)) continue
-      if (!(feed.data instanceof Float32Array)) continue
-      const spare = this.lend(feed.data.length)
-      given[name] = { ...feed, data: await breathing(copying(spare, feed.data)) }
+      if (!('data' in feed && feed.data instanceof Float32Array && feed.data.byteLength >= LARGE)) continue
+      const spare = this.#lend(feed.data.length)
+      given[name] = { ...feed, data: await breathingFirst(copying(spare, feed.data)) }
       lent.push(spare.buffer)
     }
     return this.#ask('run', [{ ...call, feeds: given }], [], lent)
   }
-  lend(values: number): Float32Array<ArrayBuffer> {
+  #lend(values: number): Float32Array<ArrayBuffer> {
     const at = this.#spares.findIndex(({ byteLength }) => byteLength === 4 * values)
     return at < 0 ? new Float32Array(values) : new Float32Array(this.#spares.splice(at, 1)[0] as ArrayBuffer)
   }

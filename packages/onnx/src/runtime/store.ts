@@ -1,3 +1,4 @@
+import type { dropoutFactors } from '@dual-encoder/core/training'
 import type { InferenceSession } from 'onnxruntime-common'
 
 /** A tensor as it crosses threads. */
@@ -13,16 +14,22 @@ export interface Kept {
   readonly rows?: readonly [start: number, end: number]
 }
 
+/** The factors of a dropout, which the store draws: what a call names of them crosses threads, not they. */
+export interface Drawn {
+  readonly dropout: Parameters<typeof dropoutFactors>[0]
+  readonly dims: readonly number[]
+  readonly rate: number
+  readonly tokens: number
+}
+
 export interface RunCall {
   readonly session: string
-  /** Inputs by their names in the graph: what is stored, or what is given. */
-  readonly feeds: Readonly<Record<string, Kept | Plain>>
+  /** Inputs by their names in the graph: what is stored, what is given, or what is drawn. */
+  readonly feeds: Readonly<Record<string, Kept | Plain | Drawn>>
   /** Outputs that are stored; `inPlace` over what was read under that key. */
   readonly stores: Readonly<Record<string, Kept & { readonly inPlace: boolean }>>
   /** Outputs that are returned, and their sizes where those are known before: float32. */
   readonly returns: Readonly<Record<string, readonly number[] | undefined>>
-  /** Inputs in memory that the store lent: it has them back, and nobody else may read them any more. */
-  readonly lent?: readonly string[]
 }
 
 export interface SessionNames {
@@ -45,13 +52,11 @@ export interface Store {
   zero(sizes: Readonly<Record<string, readonly number[]>>): Promise<void>
   read(keys: readonly string[]): Promise<Record<string, Plain>>
   run(call: RunCall): Promise<Record<string, Plain>>
-  /** Memory for so many values of an input (`RunCall.lent`), whatever they are: what was used before, where there is such. */
-  lend(values: number): Float32Array
   dispose(): Promise<void>
 }
 
 /** The calls of a store as messages between threads. */
-export type StoreCall = Exclude<keyof Store, 'lend' | 'dispose'>
+export type StoreCall = Exclude<keyof Store, 'dispose'>
 export interface StoreRequest {
   readonly id: number
   readonly call: StoreCall

@@ -1,3 +1,4 @@
+import { dropoutFactors } from '@dual-encoder/core/training'
 import ort from 'onnxruntime-node'
 import { expect, it } from 'vitest'
 import { GraphBuilder } from '../graph/builder'
@@ -57,5 +58,25 @@ it('has outputs written where they are stored, copies none of them, and still he
   expect(handed).toEqual([expect.stringMatching(/^Non tensor type/), handed[0]])
   await expect(run(plain(1, 2, 3))).rejects.toThrow('Add')
   expect((await store.read(['kept'])).kept).toEqual(plain(111, 222))
+  await store.dispose()
+})
+
+it('draws the factors of a dropout, of few rows into the memory of many', async () => {
+  const graph = new GraphBuilder('factors')
+  const factors = graph.input('factors', 'float32', ['N', 4])
+  const outputs = new Map([['negative', { value: graph.node('Neg', [factors]), dims: ['N', 4] }]])
+  const store = new TensorStore(engine)
+  await store.open('factors', serialize(graph.build(outputs)), {})
+  for (const [rows, seed] of [
+    [3, 1],
+    [2, 2],
+    [4, 3],
+  ] as const) {
+    const dropout = { seed, of: 'text', index: 1, firstRow: 5 } as const
+    const feeds = { factors: { dropout, dims: [rows, 4], rate: 0.5, tokens: 1 } }
+    const { negative } = await store.run({ session: 'factors', feeds, stores: {}, returns: { negative: [rows, 4] } })
+    const wanted = dropoutFactors(dropout, [rows, 4], 0.5).map((factor) => -factor)
+    expect(negative).toEqual({ dims: [rows, 4], dtype: 'float32', data: wanted })
+  }
   await store.dispose()
 })

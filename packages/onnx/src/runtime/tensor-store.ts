@@ -1,8 +1,9 @@
 import type { InferenceSession, OnnxValue, Tensor as OrtTensor } from 'onnxruntime-common'
-import { sizeOf } from '@dual-encoder/core/backend'
+import { breathe, sizeOf } from '@dual-encoder/core/backend'
+import { dropoutFactors } from '@dual-encoder/core/training'
 import { UNREAD } from '../graph/outputs'
 import type { Engine, Session } from './runtime'
-import type { Kept, Plain, RunCall, SessionNames, Store } from './store'
+import type { Drawn, Kept, Plain, RunCall, SessionNames, Store } from './store'
 
 /** What onnxruntime-node says once all is computed and written, and before it copies any of it (`withUnread`). */
 const REFUSAL = /^Non tensor type/
@@ -15,6 +16,8 @@ export class TensorStore implements Store {
   readonly #sessions = new Map<string, Session>()
   readonly #values = new Map<string, OrtTensor>()
   readonly #spares = new Map<string, OrtTensor>()
+  /** Memory that factors of a dropout are drawn into, by input: the system hands over what is new page by page. */
+  readonly #factors = new Map<string, Float32Array>()
 
   /** @param writesOutputs whether the engine writes into outputs that it is given: onnxruntime-web leaves them as they are */
   constructor(
@@ -58,10 +61,11 @@ export class TensorStore implements Store {
 
   async run({ session: name, feeds, stores, returns }: RunCall): Promise<Record<string, Plain>> {
     const session = this.#sessions.get(name) as Session
-    const given = Object.entries(feeds).map(([input, value]) => [
-      input,
-      'key' in value ? this.#rows(this.#values.get(value.key) as OrtTensor, value) : this.#tensor(value),
-    ])
+    const given: Record<string, OrtTensor> = {}
+    for (const [input, value] of Object.entries(feeds)) {
+      if ('dropout' in value) await breathe()
+      given[input] = this.#fed(input, value)
+    }
     const outputs = Object.entries(stores)
     const isUnread = this.writesOutputs && session.outputNames.includes(UNREAD)
     const fetches: Record<string, OnnxValue | null> = isUnread ? { [UNREAD]: null } : {}
@@ -72,19 +76,26 @@ export class TensorStore implements Store {
       fetches[output] = this.writesOutputs
         ? this.#rows(kept.inPlace ? (this.#values.get(kept.key) as OrtTensor) : this.#spare(kept.key), kept)
         : null
-    const results = await session
-      .run(Object.fromEntries(given) as InferenceSession.FeedsType, fetches)
-      .catch((error: unknown) => {
-        if (isUnread && REFUSAL.test((error as Error).message)) return fetches as Record<string, OnnxValue>
-        throw error
-      })
+    const results = await session.run(given, fetches).catch((error: unknown) => {
+      if (isUnread && REFUSAL.test((error as Error).message)) return fetches as Record<string, OnnxValue>
+      throw error
+    })
     if (this.writesOutputs) this.#swap(new Set(outputs.flatMap(([, { key, inPlace }]) => (inPlace ? [] : [key]))))
     else for (const [output, kept] of outputs) this.#take(results[output] as OrtTensor, kept)
     return Object.fromEntries(Object.keys(returns).map((output) => [output, plain(results[output] as OrtTensor)]))
   }
 
-  lend(values: number): Float32Array {
-    return new Float32Array(values)
+  #fed(input: string, value: Kept | Plain | Drawn): OrtTensor {
+    if ('key' in value) return this.#rows(this.#values.get(value.key) as OrtTensor, value)
+    return this.#tensor('dropout' in value ? this.#drawn(input, value) : value)
+  }
+
+  #drawn(input: string, { dropout, dims, rate, tokens }: Drawn): Plain {
+    const size = sizeOf(dims)
+    const known = this.#factors.get(input)
+    const memory = known && known.length >= size ? known : new Float32Array(size)
+    this.#factors.set(input, memory)
+    return { dims, dtype: 'float32', data: dropoutFactors(dropout, dims, rate, tokens, memory.subarray(0, size)) }
   }
 
   /** Those rows where they lie. */
@@ -123,6 +134,7 @@ export class TensorStore implements Store {
     this.#sessions.clear()
     this.#values.clear()
     this.#spares.clear()
+    this.#factors.clear()
   }
 }
 

@@ -6,11 +6,9 @@ import {
   type EncoderSpec,
   float32Of,
   type Pieces,
-  sizeOf,
   snakeCase,
 } from '@dual-encoder/core/backend'
 import {
-  dropoutFactors,
   type DropoutOf,
   eachOfRows,
   embedsOnTape,
@@ -24,7 +22,7 @@ import {
 } from '@dual-encoder/core/training'
 import type { OnnxOps } from '../ops'
 import type { OnnxValue } from '../primitives'
-import type { Plain } from '../runtime/store'
+import type { Drawn, Plain } from '../runtime/store'
 import { partsOf } from './parts'
 
 export interface Sides<T = Tensor> {
@@ -44,22 +42,14 @@ export interface Dropped {
   readonly firstRow: number
 }
 
-/** The factors of each dropout, drawn from a seed into memory that `lend` gives. */
-export function* factorsOf(
-  dropped: readonly Dropped[],
-  seed: number,
-  firstRow: number,
-  lend: (values: number) => Float32Array,
-): Pieces<Record<string, Plain>> {
-  const factors: Record<string, Plain> = {}
-  for (const { name, of, index, dims, rate, tokens, firstRow: first } of dropped) {
-    const place = { seed, of, index, firstRow: firstRow + first }
-    const data = dropoutFactors(place, dims, rate, tokens, lend(sizeOf(dims)))
-    factors[name] = { dims, dtype: 'float32', data }
-    yield
-  }
-  return factors
-}
+/** The factors of each dropout as inputs, drawn from a seed. */
+export const drawnInputs = (dropped: readonly Dropped[], seed: number, firstRow: number): Record<string, Drawn> =>
+  Object.fromEntries(
+    dropped.map(({ name, of, index, dims, rate, tokens, firstRow: first }) => [
+      name,
+      { dropout: { seed, of, index, firstRow: firstRow + first }, dims, rate, tokens },
+    ]),
+  )
 
 export const EMBEDS = { text: 'text_embeds', vision: 'image_embeds' } as const
 

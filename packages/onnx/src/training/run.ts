@@ -34,7 +34,7 @@ import { sessionFailed, sessionParts } from '../session'
 import {
   type Beside,
   type Dropped,
-  factorsOf,
+  drawnInputs,
   namedBeside,
   namedInputs,
   numberInputs,
@@ -89,8 +89,6 @@ export class OnnxTraining implements TrainingRun {
   readonly #used = new Set<string>()
   readonly #shapes: ReadonlyMap<string, readonly number[]>
   #store?: Promise<Store>
-  /** What the next step drops. */
-  #drawn?: { readonly of: Opened; readonly seed: number; readonly factors: Readonly<Record<string, Plain>> }
 
   constructor(
     private readonly model: LoadedModel,
@@ -114,11 +112,7 @@ export class OnnxTraining implements TrainingRun {
       : this.#whole(sides, beside, options)
   }
 
-  async #whole(
-    sides: Sides,
-    beside: Beside,
-    { numbers, dropoutSeed, nextDropoutSeed: next }: StepOptions,
-  ): Promise<StepResult> {
+  async #whole(sides: Sides, beside: Beside, { numbers, dropoutSeed }: StepOptions): Promise<StepResult> {
     const inputs = {
       ...namedInputs('text', sides.texts),
       ...namedInputs('vision', sides.images),
@@ -127,7 +121,7 @@ export class OnnxTraining implements TrainingRun {
     const opened = await this.#open(`step ${shapeKey(inputs)}`, dropoutSeed, (context) =>
       wholeStep(context, sides, beside),
     )
-    const results = await this.#run(opened, { ...inputs, ...numberInputs(numbers) }, { seed: dropoutSeed, next })
+    const results = await this.#run(opened, { ...inputs, ...numberInputs(numbers) }, { seed: dropoutSeed })
     return resultOf(results, results.norm)
   }
 
@@ -267,17 +261,15 @@ export class OnnxTraining implements TrainingRun {
   async #run(
     opened: Opened,
     given: Readonly<Record<string, Plain>>,
-    { seed = 0, firstRow = 0, slot, next }: { seed?: number; firstRow?: number; slot?: string; next?: number } = {},
+    { seed = 0, firstRow = 0, slot }: { seed?: number; firstRow?: number; slot?: string } = {},
   ): Promise<Record<string, Plain>> {
     const store = await this.#prepared()
     const trained = new Set(this.plan.trained)
-    const { name, inputs, outputs, readOnce, parts } = opened
-    const drawn = this.#drawn?.of === opened && this.#drawn.seed === seed && firstRow === 0 ? this.#drawn : undefined
-    this.#drawn = undefined
-    const current = drawn?.factors ?? (await this.#draw(opened, seed, firstRow))
+    const { name, inputs, outputs, readOnce, parts, dropped } = opened
+    const drawn = drawnInputs(dropped, seed, firstRow)
     const keyOf = (input: string) => (slot !== undefined && trained.has(input) ? slotKey(slot, input) : input)
     const keptOf = (input: string): Kept => parts.get(input) ?? { key: keyOf(input) }
-    const feeds = Object.fromEntries(inputs.map((input) => [input, given[input] ?? current[input] ?? keptOf(input)]))
+    const feeds = Object.fromEntries(inputs.map((input) => [input, given[input] ?? drawn[input] ?? keptOf(input)]))
     const isKept = (output: string) => output.startsWith(nextOf(''))
     const whole = new Set(inputs)
     const stores = [...outputs.keys()].filter(isKept).map((output) => {
@@ -285,25 +277,16 @@ export class OnnxTraining implements TrainingRun {
       const { key, rows } = keptOf(input)
       return [output, { key, rows, inPlace: readOnce.has(input) && (rows === undefined || !whole.has(key)) }]
     })
-    const running = store
+    return store
       .run({
         session: name,
         feeds,
         stores: Object.fromEntries(stores) as RunCall['stores'],
         returns: Object.fromEntries([...outputs].filter(([output]) => !isKept(output))),
-        lent: Object.keys(current),
       })
       .catch((cause: unknown) => {
         throw new BackendError('engine-failed', `ONNX Runtime failed: ${(cause as Error).message}`, { cause })
       })
-    const [results, factors] = await Promise.all([running, next === undefined ? {} : this.#draw(opened, next)])
-    if (next !== undefined) this.#drawn = { of: opened, seed: next, factors }
-    return results
-  }
-
-  async #draw({ dropped }: Opened, seed: number, firstRow = 0): Promise<Record<string, Plain>> {
-    const store = await this.#prepared()
-    return breathing(factorsOf(dropped, seed, firstRow, (values) => store.lend(values)))
   }
 
   async state(): Promise<TrainingState> {

@@ -1,5 +1,5 @@
 import { InputError, OptionError } from '@dual-encoder/core'
-import { breathe, checkOptions } from '@dual-encoder/core/backend'
+import { breathe, checkOptions, turn } from '@dual-encoder/core/backend'
 import type { Augmentation } from '../augment/augment'
 import { positivesOf } from '../positives'
 import { mix, Random } from '../random'
@@ -141,7 +141,10 @@ export class DataLoader<I = ProcessedInputs> implements AsyncIterable<Batch<I>> 
     const choices = this.#choices()
     const ready: Promise<{ batch: Batch<I> | undefined; bad: readonly Rejected[]; choice: Choice } | undefined>[] = []
     const begin = () => {
-      const next = choices.next().then(({ done, value }) => (done ? undefined : this.#made(value)))
+      // In another turn: the step of a batch that is ready begins before it.
+      const next = turn()
+        .then(() => choices.next())
+        .then(({ done, value }) => (done ? undefined : this.#made(value)))
       // Its error is thrown where it is awaited.
       next.catch(() => undefined)
       ready.push(next)

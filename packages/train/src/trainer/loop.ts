@@ -73,7 +73,7 @@ export class Loop {
         const result = await run.step(inputsOf(batch), {
           numbers: this.parts.numbersAt(step + 1, lr),
           chunkSize,
-          ...(dropout ? { dropoutSeed: stepSeed(seed, step), nextDropoutSeed: stepSeed(seed, step + 1) } : {}),
+          ...(dropout ? { dropoutSeed: stepSeed(seed, step) } : {}),
         })
         const trouble = this.#watch.see(result.loss, result.gradNorm)
         if (trouble) throw this.#diverged(trouble, lr)

@@ -94,8 +94,6 @@ export interface StepOptions {
   readonly numbers: Readonly<Record<string, number>>
   /** What is dropped: the same for the same seed. Nothing without one. */
   readonly dropoutSeed?: number
-  /** That of the step after: what it drops is drawn while this one runs. */
-  readonly nextDropoutSeed?: number
   /** Rows that go through an encoder at a time (GradCache): less memory, the same gradient, a third more time. */
   readonly chunkSize?: number
   readonly signal?: AbortSignal
