@@ -1,13 +1,11 @@
 import type { Tensor } from '@dual-encoder/core'
 import { tensor } from '@dual-encoder/core/backend'
 import { turned } from './hadamard'
-import { simdBlocks, simdColumns, simdKept } from './simd'
+import { type ColumnsOptions, simdBlocks, simdColumns, simdKept } from './simd'
 import { type Matrix, ungrouped } from './stored-matrix'
 
-/** The byte of a block that stands for 0. */
-const ZERO = 128
-/** What is taken off a byte of turned rows of activations, where 0 lies between two of them. */
-export const MIDDLE = 127.5
+/** The byte of a block, or of a turned row of activations, that stands for 0. */
+export const ZERO = 128
 /** What the largest value of a row or block becomes. */
 const LARGEST = 127
 /** Steps of the rest of a value in one of the whole: half of that, which it is at most, becomes `LARGEST`. */
@@ -93,23 +91,71 @@ function round(
 
 export type RowsMade = readonly [values: Tensor, scales: Tensor<'float32'>, sums: Tensor<'float32'>]
 
+/** Columns of a weight are so many for each that takes off what a row's zero adds. */
+const COLUMNS_EACH = 12
+/** The engine multiplies so many columns at once. */
+const COLUMNS_AT_ONCE = 64
+
+/**
+ * How many columns, all of them a row's zero, come behind `inputs` others: the weight's are int8 too, and add up to the
+ * opposite of all others.
+ */
+export const zeroColumns = (inputs: number): number =>
+  Math.ceil(inputs / COLUMNS_EACH / COLUMNS_AT_ONCE) * COLUMNS_AT_ONCE
+
+interface RowsOptions {
+  readonly factors?: Float32Array
+  /** How many columns are turned together (hadamard.ts), once they were multiplied. */
+  readonly turn?: number
+  /** How many columns make up for the zero of a row of activations (`zeroColumns`). */
+  readonly zeros?: number
+  /** Of the weight: what `whole` leaves of it is the `rest`, with 254 steps to one of those. */
+  readonly part?: 'whole' | 'rest'
+}
+
 /**
  * Values `[in, out]`, scales `[out]`, and the sums `[out]` of the rows of a weight. What a file holds as int8 stays what
  * it is where nothing multiplies its columns. Good until the next matrix.
- * @param turn how many columns are turned together (hadamard.ts), once they were multiplied
- * @param part of the weight: what `whole` leaves of it is the `rest`, with 254 steps to one of those
  */
-export function rowsOf(matrix: Matrix, factors?: Float32Array, turn = 1, part: 'whole' | 'rest' = 'whole'): RowsMade {
+export function rowsOf(matrix: Matrix, { factors, turn = 1, zeros = 0, part = 'whole' }: RowsOptions = {}): RowsMade {
   const { outputs, inputs } = matrix
   const isKept = !(matrix.values instanceof Float32Array) && !factors && turn === 1 && matrix.scales.length === outputs
-  const quick = simdColumns(matrix, isKept, factors, turn, part === 'rest')
-  const { transposed, made, sums } = quick ?? {
-    transposed: new Int8Array(outputs * inputs),
-    made: new Float32Array(outputs),
-    sums: new Float32Array(outputs),
+  const options = { isKept, factors, turn, zeros, part }
+  const quick = simdColumns(matrix, options)
+  const rows = quick && fits(quick, zeros) ? quick : plainRows(matrix, options)
+  const { transposed, made, sums } = rows
+  if (zeros > 0) addZeros(rows, inputs, zeros)
+  return [tensor(transposed, [inputs + zeros, outputs]), tensor(made, [outputs]), tensor(sums, [outputs])]
+}
+
+interface Rows {
+  readonly transposed: Int8Array
+  readonly made: Float32Array
+  readonly sums: Float32Array
+}
+
+/** What the int8 of a row add up to. */
+const addedUp = ({ made, sums }: Rows, row: number): number => Math.round((sums[row] as number) / (made[row] as number))
+
+/** Whether as many int8 can be as much as all others of a row. */
+const fits = (rows: Rows, zeros: number): boolean =>
+  zeros === 0 || rows.made.every((_, row) => Math.abs(addedUp(rows, row)) <= LARGEST * zeros)
+
+/** Behind the columns of each row those that add up to the opposite. */
+function addZeros(rows: Rows, inputs: number, zeros: number): void {
+  const { transposed, made } = rows
+  for (let row = 0; row < made.length; row++) {
+    const whole = -addedUp(rows, row)
+    const each = Math.floor(whole / zeros)
+    const more = whole - each * zeros
+    for (let i = 0; i < zeros; i++) transposed[(inputs + i) * made.length + row] = each + (i < more ? 1 : 0)
   }
-  const tensors: RowsMade = [tensor(transposed, [inputs, outputs]), tensor(made, [outputs]), tensor(sums, [outputs])]
-  if (quick) return tensors
+}
+
+function plainRows(matrix: Matrix, { isKept, factors, turn, zeros, part }: ColumnsOptions): Rows {
+  const { outputs, inputs } = matrix
+  const transposed = new Int8Array(outputs * (inputs + zeros))
+  const [made, sums] = [new Float32Array(outputs), new Float32Array(outputs)]
   const { values: stored, scales } = ungrouped(matrix)
   const given = factors ?? new Float32Array(inputs).fill(1)
   const isTurned = turn > 1
@@ -125,6 +171,11 @@ export function rowsOf(matrix: Matrix, factors?: Float32Array, turn = 1, part: '
       made[row] = isKept
         ? (matrix.scales[row] as number)
         : scaleOf(largestIn(values, row * inputs, by, 0, inputs) * scale)
+      if (zeros > 0) {
+        // Rounding moves the sum by half a step for each value at most.
+        const least = Math.abs(sumIn(values, row * inputs, by) * scale) / (LARGEST * zeros - inputs / 2)
+        if (least > (made[row] as number)) made[row] = least
+      }
       steps[i] = stepOf(scale, made[row] as number)
     }
     added.fill(0)
@@ -144,5 +195,12 @@ export function rowsOf(matrix: Matrix, factors?: Float32Array, turn = 1, part: '
       sums[first + i] = (added[i] as number) * (made[first + i] as number)
     }
   }
-  return tensors
+  return { transposed, made, sums }
+}
+
+/** Of a row of values from a place on, times the factors of their columns. */
+function sumIn(values: Values, from: number, by: Float32Array): number {
+  let sum = 0
+  for (let i = 0; i < by.length; i++) sum += (values[from + i] as number) * (by[i] as number)
+  return sum
 }

@@ -10,6 +10,7 @@ import type { OnnxOptions } from '../options'
 import { quantizationCanary } from './canary'
 import { blocksOf, rowsOf } from './forms'
 import { measure } from './matrix'
+import type { Matrix } from './stored-matrix'
 import { quantizationReport } from './report'
 
 const fixture = (name: string) => resolve(import.meta.dirname, '../../../../parity-tests/fixtures', name)
@@ -178,13 +179,34 @@ it('turns rows into columns, and adds them up', () => {
 it('rounds what whole steps leave of a weight as well, to a 254th of them', () => {
   const given = matrix(Float32Array.of(127, -1.3, 0.49, 254), 2)
   const [whole, scales] = rowsOf(given)
-  const [rest, fine] = rowsOf(given, undefined, 1, 'rest')
+  const [rest, fine] = rowsOf(given, { part: 'rest' })
   expect([...rest.data]).toEqual([0, 62, -76, 0])
   const back = [0, 2, 1, 3].map((at) => {
     const row = at % 2
     return Number(whole.data[at]) * scales.data[row]! + Number(rest.data[at]) * fine.data[row]!
   })
   back.forEach((value, i) => expect(Math.abs(value - given.values[i]!)).toBeLessThanOrEqual(fine.data[i >> 1]! / 2))
+})
+
+it.each([
+  ['', 0.1, 1 / 127],
+  // More than 64 columns are, of 127 each.
+  [', in larger steps where they could not', 1, 96 / (64 * 127 - 48)],
+])('has columns behind the others that add up to the opposite%s', (_, value, step) => {
+  const [outputs, inputs, zeros] = [16, 96, 64]
+  const given = Float32Array.from({ length: outputs * inputs }, (_, i) => (i < inputs ? value : Math.sin(i * i)))
+  given[0] = 1
+  const [values, scales] = rowsOf(matrix(given, inputs), { zeros })
+  expect(values.dims).toEqual([inputs + zeros, outputs])
+  for (let row = 0; row < outputs; row++) {
+    const columns = [...(values.data as Int8Array)].filter((_, i) => i % outputs === row)
+    expect(columns.reduce((sum, value) => sum + value)).toBe(0)
+    const far = columns
+      .slice(0, inputs)
+      .map((value, i) => Math.abs(value * scales.data[row]! - given[row * inputs + i]!))
+    expect(Math.max(...far)).toBeLessThan(scales.data[row]! * 0.5001)
+  }
+  expect(scales.data[0]).toBeCloseTo(step, 6)
 })
 
 it('makes of an int8 file what its float32 values give, to a byte', () => {
@@ -197,7 +219,8 @@ it('makes of an int8 file what its float32 values give, to a byte', () => {
     inputs,
   )
   const factors = Float32Array.from({ length: inputs }, (_, i) => 0.5 + ((i * 31) % 7))
-  for (const make of [rowsOf, (...[of, by]: Parameters<typeof rowsOf>) => blocksOf(of, 16, by)]) {
+  const rowsBy = (of: Matrix, by: Float32Array) => rowsOf(of, { factors: by })
+  for (const make of [rowsBy, (of: Matrix, by: Float32Array) => blocksOf(of, 16, by)]) {
     const [a, b] = [make(stored, factors), make(whole, factors)]
     const far = (part: number) => {
       const [ours, theirs] = [a, b].map((of) => [...of[part]!.data].map(Number))
@@ -240,20 +263,20 @@ it.each([
     const stored = [tensor(values, [outputs, inputs]), tensor(Float32Array.from(scales), [outputs, groups])]
     const { largest, products } = measuring.measure(of, factors)
     const kept = (tensors: readonly Tensor[]) => tensors.map(({ data }) => (data as Float32Array | Int8Array).slice())
-    const rows = kept(forms.rowsOf(of, factors))
+    const rows = kept(forms.rowsOf(of, { factors }))
     const all = [
       ...kept(forms.blocksOf(of, 16, factors)),
       ...kept(forms.blocksOf(of, 32)),
       ...rows.slice(0, 2),
       ...kept(forms.rowsOf(of)).slice(0, 2),
-      ...kept(forms.rowsOf(of, undefined, 32)).slice(0, 2),
+      ...kept(forms.rowsOf(of, { turn: 32 })).slice(0, 2),
       largest,
       products,
       measuring.measure(of, factors, true).products,
       ...(isFloat ? [] : kept(makeInt8('float32', stored))),
     ]
     const [whole = [], rest = []] = (['whole', 'rest'] as const).map((part) =>
-      Array.from(kept(forms.rowsOf(of, undefined, 1, part))[0]!, Number),
+      Array.from(kept(forms.rowsOf(of, { part }))[0]!, Number),
     )
     const words = whole.map((value, i) => 254 * value + rest[i]!)
     return { isQuick: simd.simdMeasure(of, factors, largest.slice()) !== undefined, all, rows, words }

@@ -1,18 +1,17 @@
-import { type Activation, type Dim, tensor } from '@dual-encoder/core/backend'
+import type { Activation, Dim } from '@dual-encoder/core/backend'
 import { writeBiasedActivation } from '../graph/activations'
 import { type GraphBuilder, MICROSOFT } from '../graph/builder'
+import { CONSTANT } from '../graph/constants'
 import { rowCount } from '../graph/dims'
 import { ELEMENT } from '../graph/proto'
-import { MIDDLE } from './forms'
+import { ZERO, zeroColumns } from './forms'
 import { hadamard, turnOf } from './hadamard'
-import type { Int8Form } from './plan'
+import { type Int8Form, isEven } from './plan'
 import type { Int8Part } from './weights'
 
 /** The largest byte. */
 const LEVELS = 255
-/** The byte that stands for 0. */
-const ZERO = 128
-const ALONG_ROW = { axes: [-1], keepdims: 1 }
+const OF_ROW = { axes: [-1], keepdims: 0 }
 /** Multiply in int8, activations rounded block by block. */
 const INT8 = 4
 
@@ -55,11 +54,10 @@ export function writeInt8Rows(
 /** The activation of x `[rows, in]` times an int8 weight. */
 export function writeInt8Linear(graph: GraphBuilder, x: string, layer: Int8Product): string {
   const { form, bias, activation } = layer
-  if (form.form === 'words') return writeBiasedActivation(graph, writeWords(graph, x, layer), bias, activation)
-  if (form.form === 'rows' && form.outliers !== 'balanced')
-    return writeBiasedActivation(graph, writeTurned(graph, x, layer), bias, activation)
-  const product = form.form === 'rows' ? writeRows(graph, x, layer) : writeBlocks(graph, x, form.size, layer)
-  return writeBiasedActivation(graph, product, undefined, activation)
+  if (form.form === 'blocks')
+    return writeBiasedActivation(graph, writeBlocks(graph, x, form.size, layer), undefined, activation)
+  const write = form.form === 'words' ? writeWords : isEven(form) ? writeRows : writeTurned
+  return writeBiasedActivation(graph, write(graph, x, layer), bias, activation)
 }
 
 function writeBlocks(graph: GraphBuilder, x: string, size: number, layer: Int8Product): string {
@@ -70,63 +68,74 @@ function writeBlocks(graph: GraphBuilder, x: string, size: number, layer: Int8Pr
 }
 
 /**
- * x = step * (bytes - `MIDDLE`) in each row, turned as the weight's rows are; what is taken off the bytes is in `offsets`.
+ * x = step * (bytes - `ZERO`) in each row, turned as the weight's rows are; what is taken off the bytes is in `offsets`.
  * Without the bias.
  */
 function writeTurned(graph: GraphBuilder, x: string, { rows, inputs, parts }: Int8Product): string {
-  const [values, scales, offsets] = parts as [string, string, string]
   const { bytes, step } = graph.once(`turned ${x}`, () => {
     const size = turnOf(inputs)
     const apart = graph.reshape(x, ints(graph, -1, size), [rowCount([rows, inputs / size, size]), size])
     const product = graph.node('MatMul', [apart, graph.tensor(hadamard(size))])
     const turned = graph.reshape(product, ints(graph, -1, inputs), [rows, inputs])
-    const { positive, step } = writePositive(graph, turned)
-    return { bytes: writeBytes(graph, positive, step, rows), step }
+    return writeAroundZero(graph, turned, rows)
   })
-  return graph.node('Mul', [writeProduct(graph, [bytes, values, scales, offsets]), step])
+  return writeSteps(graph, writeProduct(graph, [bytes, ...parts]), step, rows)
 }
 
 /**
- * x = step * (bytes - `MIDDLE`) + fine * (rest - `MIDDLE`) in each row, and the weight likewise, but for the product of either's
+ * x = step * (bytes - `ZERO`) + fine * (rest - `ZERO`) in each row, and the weight likewise, but for the product of either's
  * rest. Without the bias.
  */
 function writeWords(graph: GraphBuilder, x: string, { rows, parts }: Int8Product): string {
   const [values, scales, offsets, ...ofRest] = parts as [string, string, string, ...string[]]
-  const { positive, step } = writePositive(graph, x)
-  const bytes = writeBytes(graph, positive, step, rows)
-  const made = graph.node('DequantizeLinear', [bytes, graph.reshape(step, ints(graph, -1), [rows])], { axis: 0 })
-  const half = graph.node('Mul', [step, float(graph, 0.5)])
+  const { bytes, step, zeros } = writeAroundZero(graph, x, rows)
+  const made = graph.node('DequantizeLinear', [bytes, step, zeros], { axis: 0 })
   const fine = graph.node('Mul', [step, float(graph, 1 / LEVELS)])
-  const rest = writeBytes(graph, graph.node('Add', [graph.node('Sub', [positive, made]), half]), fine, rows)
+  const rest = writeBytes(graph, graph.node('Sub', [x, made]), fine, zeros)
   // The engine keeps the whole steps of the weight once for both.
   const stacked = writeProduct(graph, [graph.node('Concat', [bytes, rest], { axis: 0 }), values, scales, offsets])
   const [ofBytes, ofFine] = graph.nodeWithOutputs('Split', [stacked], [true, true], { axis: 0 }) as [string, string]
   const coarse = graph.node('Add', [ofBytes, writeProduct(graph, [bytes, ...ofRest])])
-  return graph.node('Add', [graph.node('Mul', [coarse, step]), graph.node('Mul', [ofFine, fine])])
+  return graph.node('Add', [writeSteps(graph, coarse, step, rows), writeSteps(graph, ofFine, fine, rows)])
 }
 
-/** x with the largest absolute value of each row added, and what that is in steps of 255 to twice as much. */
-function writePositive(graph: GraphBuilder, x: string): { readonly positive: string; readonly step: string } {
-  const largest = graph.node('ReduceMax', [graph.node('Abs', [x])], ALONG_ROW)
-  return { positive: graph.node('Add', [x, largest]), step: graph.node('Mul', [largest, float(graph, 1 / MIDDLE)]) }
+/** Rows in steps of 255 to twice their largest absolute value, whose byte for 0 is `ZERO`. */
+function writeAroundZero(graph: GraphBuilder, x: string, rows: Dim) {
+  const least = graph.node('ReduceMin', [x], OF_ROW)
+  const largest = graph.node('Max', [graph.node('ReduceMax', [x], OF_ROW), graph.node('Neg', [least])])
+  const step = graph.node('Mul', [largest, float(graph, 2 / LEVELS)])
+  const zeros = graph.once(`zeros ${rows}`, () => writeZeros(graph, step))
+  return { bytes: writeBytes(graph, x, step, zeros), step, zeros }
 }
 
-/** x = least + step * bytes in each row; what `least` adds is its product with the sums of the weight's rows. */
-function writeRows(graph: GraphBuilder, x: string, { rows, parts, least: known }: Int8Product): string {
-  const [values, scales, added] = parts as [string, string, string]
-  const { bytes, step, beside } = graph.once(`rows ${x}`, () => {
-    const least = known === undefined ? graph.node('ReduceMin', [x], ALONG_ROW) : graph.float(known)
-    const range = graph.node('Sub', [graph.node('ReduceMax', [x], ALONG_ROW), least])
+/**
+ * x = step * (bytes - zero) in each row, zero a byte of its own. It comes in so many columns behind the row's that the weight
+ * has small values for them, whose product with it takes off what it adds (`rowsOf`).
+ */
+function writeRows(graph: GraphBuilder, x: string, { rows, inputs, parts, least }: Int8Product): string {
+  const { bytes, step } = graph.once(`rows ${x}`, () => {
+    const most = graph.node('Max', [graph.node('ReduceMax', [x], OF_ROW), float(graph, 0)])
+    const lowest =
+      least === undefined
+        ? graph.node('Min', [graph.node('ReduceMin', [x], OF_ROW), float(graph, 0)])
+        : float(graph, least)
+    const range = graph.node('Sub', [most, lowest])
     const step = graph.node('Mul', [range, float(graph, 1 / LEVELS)])
-    // Of sums and biases alike: a kernel that is given a bias first writes that to every row, on one thread.
-    const beside =
-      known === undefined
-        ? graph.node('Pad', [least, ints(graph, 0, 0, 0, 1), float(graph, 1)])
-        : graph.tensor(tensor(Float32Array.of(known, 1), [1, 2]))
-    return { bytes: writeBytes(graph, graph.node('Sub', [x, least]), step, rows), step, beside }
+    const zeros = graph.node('QuantizeLinear', [graph.node('Sub', [range, most]), step], { axis: 0 })
+    const behind = graph.node('Expand', [
+      graph.node('Reshape', [zeros, ints(graph, -1, 1)]),
+      ints(graph, 1, zeroColumns(inputs)),
+    ])
+    return { bytes: graph.node('Concat', [writeBytes(graph, x, step, zeros), behind], { axis: 1 }), step }
   })
-  const scaled = graph.node('Mul', [writeProduct(graph, [bytes, values, scales]), step])
-  return graph.node('Add', [scaled, graph.node('MatMul', [beside, added])])
+  return writeSteps(graph, writeProduct(graph, [bytes, ...parts]), step, rows)
+}
+
+/** `ZERO` for each row. */
+function writeZeros(graph: GraphBuilder, rows: string): string {
+  const data = Uint8Array.of(ZERO)
+  const zero = graph.initializer({ name: `${CONSTANT}zero`, element: 'uint8', dims: [1], data })
+  return graph.node('Expand', [zero, graph.node('Shape', [rows])])
 }
 
 /** Constants that depend on nothing else, once for all layers: there are hundreds, which take time to write and to tell apart. */
@@ -134,12 +143,16 @@ const ints = (graph: GraphBuilder, ...values: readonly number[]): string =>
   graph.once(`ints ${values.join()}`, () => graph.ints(values))
 const float = (graph: GraphBuilder, value: number): string => graph.once(`float ${value}`, () => graph.float(value))
 
-/** Rows of values from 0 on, each in steps of its own; a row of zeros has steps of 0, and its bytes count for nothing. */
-const writeBytes = (graph: GraphBuilder, x: string, step: string, rows: Dim): string =>
-  graph.node('QuantizeLinear', [x, graph.reshape(step, ints(graph, -1), [rows])], { axis: 0 })
+/** Rows in steps and with a zero of their own; a row of zeros has steps of 0, and its bytes count for nothing. */
+const writeBytes = (graph: GraphBuilder, x: string, step: string, zeros: string): string =>
+  graph.node('QuantizeLinear', [x, step, zeros], { axis: 0 })
 
 /** Bytes times int8, times a scale for each column; what is added to a column comes after its scale. */
 function writeProduct(graph: GraphBuilder, [bytes, values, scales, added]: readonly string[]): string {
   const given = [bytes, values, float(graph, 1), scales, ...(added === undefined ? [] : ['', '', added])] as string[]
   return graph.node('MatMulIntegerToFloat', given, {}, MICROSOFT)
 }
+
+/** Rows of a product times the steps of the bytes that it is of. */
+const writeSteps = (graph: GraphBuilder, product: string, step: string, rows: Dim): string =>
+  graph.node('Mul', [product, graph.reshape(step, ints(graph, -1, 1), [rows, 1])])

@@ -1,6 +1,6 @@
 import type { Tensor } from '@dual-encoder/core'
 import { dequantize, float32Of, tensor, type WeightEntry, type WeightRecipe } from '@dual-encoder/core/backend'
-import { blocksOf, MIDDLE, type RowsMade, rowsOf } from './forms'
+import { blocksOf, type RowsMade, rowsOf, ZERO, zeroColumns } from './forms'
 import { turnOf } from './hadamard'
 import { balance, evenly, measure } from './matrix'
 import { type Int8Form, isEven } from './plan'
@@ -49,11 +49,8 @@ export function makeInt8(how: Int8Recipe, values: readonly Tensor[]): readonly T
   const added =
     measures?.products.map((product, row) => product + (bias?.[row] ?? 0)) ?? bias ?? new Float32Array(outputs)
   if (even) {
-    const [rows, scales, sums] = rowsOf(matrix, gains && evenly(gains))
-    const beside = new Float32Array(2 * outputs)
-    beside.set(sums.data)
-    beside.set(added, outputs)
-    return [rows, scales, tensor(beside, [2, outputs])]
+    const [rows, scales] = rowsOf(matrix, { factors: gains && evenly(gains), zeros: zeroColumns(inputs) })
+    return [rows, scales, tensor(Float32Array.from(added), [outputs])]
   }
   const factors = measures && balance(measures, gains)
   const made = form.form === 'rows' ? turnedRows(matrix, factors) : blocksOf(matrix, form.size, factors)
@@ -67,18 +64,18 @@ function floatsOf([values, scales]: readonly [Tensor, Tensor]): Tensor {
 }
 
 const turnedRows = (matrix: Matrix, factors: Float32Array | undefined): readonly Tensor[] =>
-  aroundMiddle(rowsOf(matrix, factors, turnOf(matrix.inputs)))
+  aroundZero(rowsOf(matrix, { factors, turn: turnOf(matrix.inputs) }))
 
 function wordsOf(matrix: Matrix): readonly Tensor[] {
   // The second call takes the first one's memory.
-  const whole = aroundMiddle(rowsOf(matrix)).map(({ data, dims, dtype }) => tensor(data.slice(), dims, dtype))
-  return [...whole, ...aroundMiddle(rowsOf(matrix, undefined, 1, 'rest'))]
+  const whole = aroundZero(rowsOf(matrix)).map(({ data, dims, dtype }) => tensor(data.slice(), dims, dtype))
+  return [...whole, ...aroundZero(rowsOf(matrix, { part: 'rest' }))]
 }
 
-/** With what takes `MIDDLE` off the bytes in place of the sums. */
-function aroundMiddle([rows, scales, sums]: RowsMade): readonly Tensor[] {
+/** With what takes `ZERO` off the bytes in place of the sums. */
+function aroundZero([rows, scales, sums]: RowsMade): readonly Tensor[] {
   const taken = new Float32Array(sums.data.length)
   // A loop makes no number of its own for each, which would be a good part of all garbage.
-  for (let i = 0; i < taken.length; i++) taken[i] = -MIDDLE * (sums.data[i] as number)
+  for (let i = 0; i < taken.length; i++) taken[i] = -ZERO * (sums.data[i] as number)
   return [rows, scales, tensor(taken, sums.dims)]
 }

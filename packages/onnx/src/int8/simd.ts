@@ -185,24 +185,40 @@ export function simdBlocks(
   return { bytes: room.bytes(bytesAt, outputs * inputs), made: room.floats(madeAt, outputs * blocks) }
 }
 
-/** Values `[in, out]`, scales and sums as `rowsOf` has them. */
+export interface ColumnsOptions {
+  readonly isKept: boolean
+  readonly factors?: Float32Array
+  readonly turn: number
+  readonly zeros: number
+  readonly part: 'whole' | 'rest'
+}
+
+/** Values `[in, out]` with room for `zeros` columns more, scales and sums as `rowsOf` has them. */
 export function simdColumns(
   matrix: Matrix,
-  isKept: boolean,
-  factors: Float32Array | undefined,
-  turn: number,
-  isRest: boolean,
+  { isKept, factors, turn, zeros, part }: ColumnsOptions,
 ): { transposed: Int8Array; made: Float32Array; sums: Float32Array } | undefined {
   const { outputs, inputs } = matrix
-  const sizes = [inputs * outputs, outputs * 4, outputs * 4, ROWS * inputs, 512]
+  const sizes = [(inputs + zeros) * outputs, outputs * 4, outputs * 4, ROWS * inputs, 512]
   const room = outputs % LANES === 0 ? roomFor(matrix, factors, sizes) : undefined
   if (!room) return undefined
   const [target, madeAt, sumsAt, bytes, square] = room.at as [number, number, number, number, number]
   room.each((rows, first) => {
     const [made, sums] = [madeAt + first * 4, sumsAt + first * 4]
-    room.wasm.columns(...rows, Number(isKept), turn, Number(isRest), bytes, square, outputs, target + first, made, sums)
+    room.wasm.columns(
+      ...rows,
+      Number(isKept),
+      turn,
+      Number(part === 'rest'),
+      bytes,
+      square,
+      outputs,
+      target + first,
+      made,
+      sums,
+    )
   })
-  const { buffer, byteOffset, length } = room.bytes(target, inputs * outputs)
+  const { buffer, byteOffset, length } = room.bytes(target, (inputs + zeros) * outputs)
   return {
     transposed: new Int8Array(buffer, byteOffset, length),
     made: room.floats(madeAt, outputs),

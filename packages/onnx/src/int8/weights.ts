@@ -9,6 +9,7 @@ import {
   type WeightRecipe,
   type Weights,
 } from '@dual-encoder/core/backend'
+import { zeroColumns } from './forms'
 import { type Balance, type Int8Form, type Int8Plan, isEven, type Place } from './plan'
 import { type Beside, recipeOf } from './recipe'
 
@@ -26,9 +27,9 @@ export interface Int8Layer {
   readonly rows?: Param['rows']
   /**
    * Of `blocks`: bytes `[out, blocks, size]`, 128 of which is 0, and scales `[out, blocks]`.
-   * Of `rows`: values `[in, out]`, scales `[out]`, and where they are turned what takes `MIDDLE` off the bytes `[out]`,
-   * else the sums of the weight's rows and the bias `[2, out]`.
-   * Of `words`: values, scales and what takes `MIDDLE` off the bytes, of the whole steps and then of the rest.
+   * Of `rows`: values `[in, out]`, scales `[out]`, and where they are turned what takes 128 off the bytes `[out]`; else the
+   * values have columns for a row's zero (`zeroColumns`).
+   * Of `words`: values, scales and what takes 128 off the bytes, of the whole steps and then of the rest.
    */
   readonly parts: readonly Int8Part[]
   /** What the norm before it multiplies by, adding nothing. */
@@ -106,11 +107,11 @@ export class Int8Weights {
       shape,
     })
     const gain = norm && (even ? this.#evenGain(norm) : part('gain', 'float32', [inputs]))
-    const withNorm = gain && !even ? { gain, bias: part('bias', 'float32', [outputs]) } : undefined
+    const withNorm = norm && part('bias', 'float32', [outputs])
     const rows = (of = '') => [
-      part(`${of}values`, 'int8', [inputs, outputs]),
+      part(`${of}values`, 'int8', [even ? inputs + zeroColumns(inputs) : inputs, outputs]),
       part(`${of}scales`, 'float32', [outputs]),
-      part(`${of}added`, 'float32', even ? [2, outputs] : [outputs]),
+      ...(even ? [] : [part(`${of}added`, 'float32', [outputs])]),
     ]
     const parts = inRows
       ? [...rows(), ...(form.form === 'words' ? rows('rest_') : [])]
@@ -119,10 +120,10 @@ export class Int8Weights {
           part('scales', 'float32', [outputs, Math.ceil(inputs / form.size)]),
         ]
     const by = this.#recipe(entry, form, bias, norm)
-    const made = withNorm ? [...parts, withNorm.bias, withNorm.gain] : parts
+    const made = [...parts, ...(withNorm ? [withNorm] : []), ...(gain && !even ? [gain] : [])]
     for (const [index, { name, element, shape }] of made.entries())
       this.weights.set(name, madeWeight({ name, shape, storage: STORAGE[element] }, { by, index }))
-    return { form, rows: inRows ? undefined : weight.rows, parts, gain, bias: withNorm?.bias }
+    return { form, rows: inRows ? undefined : weight.rows, parts, gain, bias: withNorm }
   }
 
   /** One for all layers behind the norm. */
@@ -173,7 +174,7 @@ export class Int8Weights {
     const read: readonly (readonly [Beside, Param | undefined])[] = [
       ['gains', norm?.weight],
       ['offsets', norm?.bias],
-      ['bias', norm || isEven(form) ? bias : undefined],
+      ['bias', norm ? bias : undefined],
     ]
     const beside = read.flatMap(([name, param]) => {
       const found = param && this.given.get(param.name)
