@@ -1,7 +1,7 @@
 import type { Tensor } from '@dual-encoder/core'
 import { tensor } from '@dual-encoder/core/backend'
 import { turned } from './hadamard'
-import { type ColumnsOptions, simdBlocks, simdColumns, simdKept } from './simd'
+import { type Columns, type ColumnsOptions, simdBlocks, simdColumns, simdKept } from './simd'
 import { type Matrix, ungrouped } from './stored-matrix'
 
 /** The byte of a block, or of a turned row of activations, that stands for 0. */
@@ -103,15 +103,7 @@ const COLUMNS_AT_ONCE = 64
 export const zeroColumns = (inputs: number): number =>
   Math.ceil(inputs / COLUMNS_EACH / COLUMNS_AT_ONCE) * COLUMNS_AT_ONCE
 
-interface RowsOptions {
-  readonly factors?: Float32Array
-  /** How many columns are turned together (hadamard.ts), once they were multiplied. */
-  readonly turn?: number
-  /** How many columns make up for the zero of a row of activations (`zeroColumns`). */
-  readonly zeros?: number
-  /** Of the weight: what `whole` leaves of it is the `rest`, with 254 steps to one of those. */
-  readonly part?: 'whole' | 'rest'
-}
+type RowsOptions = Partial<Omit<ColumnsOptions, 'isKept'>>
 
 /**
  * Values `[in, out]`, scales `[out]`, and the sums `[out]` of the rows of a weight. What a file holds as int8 stays what
@@ -128,21 +120,16 @@ export function rowsOf(matrix: Matrix, { factors, turn = 1, zeros = 0, part = 'w
   return [tensor(transposed, [inputs + zeros, outputs]), tensor(made, [outputs]), tensor(sums, [outputs])]
 }
 
-interface Rows {
-  readonly transposed: Int8Array
-  readonly made: Float32Array
-  readonly sums: Float32Array
-}
-
 /** What the int8 of a row add up to. */
-const addedUp = ({ made, sums }: Rows, row: number): number => Math.round((sums[row] as number) / (made[row] as number))
+const addedUp = ({ made, sums }: Columns, row: number): number =>
+  Math.round((sums[row] as number) / (made[row] as number))
 
 /** Whether as many int8 can be as much as all others of a row. */
-const fits = (rows: Rows, zeros: number): boolean =>
+const fits = (rows: Columns, zeros: number): boolean =>
   zeros === 0 || rows.made.every((_, row) => Math.abs(addedUp(rows, row)) <= LARGEST * zeros)
 
 /** Behind the columns of each row those that add up to the opposite. */
-function addZeros(rows: Rows, inputs: number, zeros: number): void {
+function addZeros(rows: Columns, inputs: number, zeros: number): void {
   const { transposed, made } = rows
   for (let row = 0; row < made.length; row++) {
     const whole = -addedUp(rows, row)
@@ -152,7 +139,7 @@ function addZeros(rows: Rows, inputs: number, zeros: number): void {
   }
 }
 
-function plainRows(matrix: Matrix, { isKept, factors, turn, zeros, part }: ColumnsOptions): Rows {
+function plainRows(matrix: Matrix, { isKept, factors, turn, zeros, part }: ColumnsOptions): Columns {
   const { outputs, inputs } = matrix
   const transposed = new Int8Array(outputs * (inputs + zeros))
   const [made, sums] = [new Float32Array(outputs), new Float32Array(outputs)]

@@ -186,18 +186,29 @@ export function simdBlocks(
 }
 
 export interface ColumnsOptions {
+  /** Whether a file's int8 stays what it is. */
   readonly isKept: boolean
   readonly factors?: Float32Array
+  /** How many columns are turned together (hadamard.ts), once they were multiplied. */
   readonly turn: number
+  /** How many columns make up for the zero of a row of activations (`zeroColumns`). */
   readonly zeros: number
+  /** Of the weight: what `whole` leaves of it is the `rest`, with 254 steps to one of those. */
   readonly part: 'whole' | 'rest'
+}
+
+/** A weight's values as columns `[in, out]`, the scales of its rows, and their sums. */
+export interface Columns {
+  readonly transposed: Int8Array
+  readonly made: Float32Array
+  readonly sums: Float32Array
 }
 
 /** Values `[in, out]` with room for `zeros` columns more, scales and sums as `rowsOf` has them. */
 export function simdColumns(
   matrix: Matrix,
   { isKept, factors, turn, zeros, part }: ColumnsOptions,
-): { transposed: Int8Array; made: Float32Array; sums: Float32Array } | undefined {
+): Columns | undefined {
   const { outputs, inputs } = matrix
   const sizes = [(inputs + zeros) * outputs, outputs * 4, outputs * 4, ROWS * inputs, 512]
   const room = outputs % LANES === 0 ? roomFor(matrix, factors, sizes) : undefined
