@@ -62,8 +62,19 @@ const FUSED: Partial<Record<Activation, Write>> = {
   quick_gelu: (graph, x) => graph.node('QuickGelu', [x], { alpha: { float: 1.702 } }, MICROSOFT),
 }
 
+/** On its processor providers besides. */
+const OF_PROCESSOR: Partial<Record<Activation, Write>> = {
+  ...FUSED,
+  gelu_tanh: (graph, x) => graph.node('FastGelu', [x], {}, MICROSOFT),
+}
+
+const fusedBy = (kernels: Kernels): Partial<Record<Activation, Write>> => {
+  if (kernels === 'standard') return {}
+  return kernels === 'cpu' || kernels === 'wasm' ? OF_PROCESSOR : FUSED
+}
+
 export function writeActivation(graph: GraphBuilder, x: string, name: Activation, kernels: Kernels): string {
-  return ((kernels === 'standard' ? undefined : FUSED[name]) ?? STANDARD[name])(graph, x)
+  return (fusedBy(kernels)[name] ?? STANDARD[name])(graph, x)
 }
 
 /** Those that add a bias in the same pass. */
