@@ -14,6 +14,7 @@ import { LEAST, writeActivation } from './graph/activations'
 import { MICROSOFT } from './graph/builder'
 import { writeByRows } from './graph/by-rows'
 import { rowCount } from './graph/dims'
+import { onProcessor } from './graph/kernels'
 import { writeInt8Linear, writeInt8Rows } from './int8/linear'
 import type { Place } from './int8/plan'
 import type { Int8Layer, Int8Part } from './int8/weights'
@@ -39,7 +40,7 @@ const sizeAt = (dims: readonly Dim[], axis: number): number => dims[axis] as num
 /** Writes a tower as an ONNX graph. */
 export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
   get onProcessor(): boolean {
-    return this.kernels === 'cpu' || this.kernels === 'wasm'
+    return onProcessor(this.kernels)
   }
 
   /**

@@ -8,7 +8,7 @@ const BREATH = 8
 let since = 0
 let queue = Promise.resolve()
 
-const isLong = (most = BREATH): boolean => performance.now() - since >= most
+const isLong = (most: number): boolean => performance.now() - since >= most
 /** Lets everything that waits on this thread have its turn. */
 export const turn = (): Promise<void> => platform.turn().then(() => void (since = performance.now()))
 
@@ -17,27 +17,26 @@ export const turn = (): Promise<void> => platform.turn().then(() => void (since 
  * in each turn: together they would keep the thread as long as without.
  */
 export async function breathe(): Promise<void> {
-  if (isLong()) await (queue = queue.then(turn))
+  if (isLong(BREATH)) await (queue = queue.then(turn))
 }
 
-/** Does work that may pause, with breaths between its pieces. */
-export async function breathing<R>(pieces: Pieces<R>): Promise<R> {
+/** Does work that may pause, and pauses between its pieces once it had the thread for `most` milliseconds. */
+async function pausing<R>(pieces: Pieces<R>, most: number, pause: () => Promise<void>): Promise<R> {
   for (;;) {
     const { done, value } = pieces.next()
     if (done) return value
-    if (isLong()) await breathe()
+    if (isLong(most)) await pause()
   }
 }
+
+/** Does work that may pause, with breaths between its pieces. */
+export const breathing = <R>(pieces: Pieces<R>): Promise<R> => pausing(pieces, BREATH, breathe)
 
 /** Milliseconds that work keeps the thread for which an engine stands still: whatever has its turn then delays that. */
 const URGENT = 32
 
 /** As `breathing`, with few pauses, and ahead of all who wait for a breath. */
-export async function breathingFirst<R>(pieces: Pieces<R>): Promise<R> {
+export function breathingFirst<R>(pieces: Pieces<R>): Promise<R> {
   since = performance.now()
-  for (;;) {
-    const { done, value } = pieces.next()
-    if (done) return value
-    if (isLong(URGENT)) await turn()
-  }
+  return pausing(pieces, URGENT, turn)
 }

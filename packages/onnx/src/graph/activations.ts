@@ -1,5 +1,5 @@
 import type { Activation } from '@dual-encoder/core/backend'
-import type { Kernels } from './kernels'
+import { type Kernels, onProcessor } from './kernels'
 import { type GraphBuilder, MICROSOFT } from './builder'
 
 type Write = (graph: GraphBuilder, x: string) => string
@@ -70,7 +70,7 @@ const OF_PROCESSOR: Partial<Record<Activation, Write>> = {
 
 const fusedBy = (kernels: Kernels): Partial<Record<Activation, Write>> => {
   if (kernels === 'standard') return {}
-  return kernels === 'cpu' || kernels === 'wasm' ? OF_PROCESSOR : FUSED
+  return onProcessor(kernels) ? OF_PROCESSOR : FUSED
 }
 
 export function writeActivation(graph: GraphBuilder, x: string, name: Activation, kernels: Kernels): string {

@@ -4,3 +4,6 @@
  * attention takes no padding mask and (1.30, SwiftShader) gives other numbers.
  */
 export type Kernels = 'standard' | 'contributed' | 'cpu' | 'wasm' | 'webgpu'
+
+/** Whether they are those of a processor provider. */
+export const onProcessor = (kernels: Kernels): boolean => kernels === 'cpu' || kernels === 'wasm'
