@@ -56,7 +56,7 @@ export function blocksOf(matrix: Matrix, size: number, factors?: Float32Array): 
 
 type Values = Int8Array | Float32Array
 
-/** Of values above -`ZERO`, what `| 0` cuts off is what rounding down would. */
+/** The nearest whole number: of values above -`ZERO`, what `| 0` cuts off is what rounding down would. */
 const nearest = (value: number): number => ((value + (ZERO + 0.5)) | 0) - ZERO
 
 /** Of `count` values from a place on, times the factors of their columns. */
@@ -85,8 +85,7 @@ function round(
   step: number,
 ): void {
   for (let i = 0; i < count; i++)
-    // Above 0, what `| 0` cuts off is what rounding down would.
-    bytes[to + i] = ((values[from + i] as number) * (by[column + i] as number) * step + (ZERO + 0.5)) | 0
+    bytes[to + i] = nearest((values[from + i] as number) * (by[column + i] as number) * step) + ZERO
 }
 
 export type RowsMade = readonly [values: Tensor, scales: Tensor<'float32'>, sums: Tensor<'float32'>]

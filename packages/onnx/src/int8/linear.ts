@@ -68,7 +68,7 @@ function writeBlocks(graph: GraphBuilder, x: string, size: number, layer: Int8Pr
 }
 
 /**
- * x = step * (bytes - `ZERO`) in each row, turned as the weight's rows are; what is taken off the bytes is in `offsets`.
+ * x = step * (bytes - `ZERO`) in each row, turned as the weight's rows are; what takes `ZERO` off is the last part.
  * Without the bias.
  */
 function writeTurned(graph: GraphBuilder, x: string, { rows, inputs, parts }: Int8Product): string {

@@ -42,20 +42,25 @@ export function makeInt8(how: Int8Recipe, values: readonly Tensor[]): readonly T
     names.map((name, i) => [name, float32Of(values[stored + i] as Tensor)]),
   )
   const matrix = matrixOf(values.slice(0, stored))
-  if (form.form === 'words') return wordsOf(matrix)
   const { outputs, inputs } = matrix
   const even = isEven(form)
   const measures = gains && measure(matrix, offsets ?? new Float32Array(inputs), even)
-  const added =
-    measures?.products.map((product, row) => product + (bias?.[row] ?? 0)) ?? bias ?? new Float32Array(outputs)
-  if (even) {
-    const [rows, scales] = rowsOf(matrix, { factors: gains && evenly(gains), zeros: zeroColumns(inputs) })
-    return [rows, scales, tensor(Float32Array.from(added), [outputs])]
-  }
-  const factors = measures && balance(measures, gains)
-  const made = form.form === 'rows' ? turnedRows(matrix, factors) : blocksOf(matrix, form.size, factors)
+  const factors = measures && (even ? evenly(gains) : balance(measures, gains))
+  const made = madeOf(form, matrix, factors)
   if (!factors) return made
-  return [...made, tensor(Float32Array.from(added), [outputs]), tensor(divided(gains, factors), [inputs])]
+  const added = tensor(
+    Float32Array.from(measures.products, (product, row) => product + (bias?.[row] ?? 0)),
+    [outputs],
+  )
+  return even ? [...made, added] : [...made, added, tensor(divided(gains, factors), [inputs])]
+}
+
+/** Of rows that share their gains evenly the sums go into columns of the values. */
+function madeOf(form: Int8Form, matrix: Matrix, factors: Float32Array | undefined): readonly Tensor[] {
+  if (form.form === 'words') return wordsOf(matrix)
+  if (form.form === 'blocks') return blocksOf(matrix, form.size, factors)
+  if (!isEven(form)) return turnedRows(matrix, factors)
+  return rowsOf(matrix, { factors, zeros: zeroColumns(matrix.inputs) }).slice(0, 2)
 }
 
 function floatsOf([values, scales]: readonly [Tensor, Tensor]): Tensor {
