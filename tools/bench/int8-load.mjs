@@ -5,8 +5,9 @@ import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BertConfig, convert, tensor, ViTConfig, VisionTextDualEncoderConfig } from '@dual-encoder/core'
+import { BertConfig, convert, ViTConfig, VisionTextDualEncoderConfig } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import { pictures, texts } from './inputs.mjs'
 import { median } from './median.mjs'
 
 const { THREADS = '2', ROUNDS = '5' } = process.env
@@ -17,17 +18,8 @@ async function measure(/** @type {string} */ folder) {
   const start = performance.now()
   const options = { threads: Number(THREADS), ...(dtype === 'float32' ? {} : { dtype: /** @type {'int8'} */ (dtype) }) }
   const model = await VisionTextDualEncoderModel.fromPretrained(folder, options)
-  const size = 3 * 224 * 224
-  const pixelValues = tensor(
-    Float32Array.from({ length: size }, (_, i) => Math.sin(i * 12.9898)),
-    [1, 3, 224, 224],
-  )
-  const inputIds = tensor(
-    BigInt64Array.from({ length: 16 }, (_, i) => BigInt((i * 7919) % 30522)),
-    [1, 16],
-  )
-  await model.getImageFeatures({ pixelValues })
-  await model.getTextFeatures({ inputIds })
+  await model.getImageFeatures(pictures(1))
+  await model.getTextFeatures(texts(1, 16))
   const time = performance.now() - start
   console.log(JSON.stringify({ time, memory: process.resourceUsage().maxRSS / 1024 }))
   await model.dispose()

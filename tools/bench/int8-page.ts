@@ -1,20 +1,7 @@
-import { tensor } from '@dual-encoder/core'
 import { type OnnxOptions, VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import { pictures, texts } from './inputs.mjs'
 
 const models = new Map<string, VisionTextDualEncoderModel>()
-
-const pictures = (count: number) => ({
-  pixelValues: tensor(
-    Float32Array.from({ length: count * 3 * 224 * 224 }, (_, i) => Math.sin(i * 12.9898)),
-    [count, 3, 224, 224],
-  ),
-})
-const texts = (count: number, length: number) => ({
-  inputIds: tensor(
-    BigInt64Array.from({ length: count * length }, (_, i) => BigInt((i * 7919) % 30522)),
-    [count, length],
-  ),
-})
 
 /** Milliseconds from the address of a file to the first embeddings of a picture and a text. */
 async function load(file: string, dtype: OnnxOptions['dtype'], threads: number): Promise<number> {

@@ -5,15 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import {
-  BertConfig,
-  CLIPConfig,
-  SiglipConfig,
-  tensor,
-  ViTConfig,
-  VisionTextDualEncoderConfig,
-} from '@dual-encoder/core'
+import { BertConfig, CLIPConfig, SiglipConfig, ViTConfig, VisionTextDualEncoderConfig } from '@dual-encoder/core'
 import { CLIPModel, SiglipModel, TextTower, VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import { pictures, texts } from './inputs.mjs'
 import { median } from './median.mjs'
 
 const { MODEL = 'pair', THREADS = '2', ROUNDS = '9' } = process.env
@@ -48,18 +42,6 @@ for (const dtype of /** @type {const} */ (['float32', 'int8', 'int8-fast'])) {
   sides.push([dtype, await chosen.Loaded.fromPretrained(folder, options)])
 }
 
-const pictures = (/** @type {number} */ batch) => ({
-  pixelValues: tensor(
-    Float32Array.from({ length: batch * 3 * 224 * 224 }, (_, i) => Math.sin(i * 12.9898)),
-    [batch, 3, 224, 224],
-  ),
-})
-const words = (/** @type {number} */ batch, /** @type {number} */ length) => ({
-  inputIds: tensor(
-    BigInt64Array.from({ length: batch * length }, (_, i) => BigInt((i * 7919) % 30522)),
-    [batch, length],
-  ),
-})
 /** @typedef {(model: Side) => Promise<unknown>} Case */
 /** @type {(batch: number) => Case} */
 const images = (batch) => {
@@ -67,22 +49,22 @@ const images = (batch) => {
   return async (model) => !(model instanceof TextTower) && model.getImageFeatures(inputs)
 }
 /** @type {(batch: number, length: number) => Case} */
-const texts = (batch, length) => {
-  const inputs = words(batch, length)
+const ofTexts = (batch, length) => {
+  const inputs = texts(batch, length)
   return (model) => (model instanceof TextTower ? model.forward(inputs) : model.getTextFeatures(inputs))
 }
 /** @type {(batch: number, length: number) => Case} */
 const whole = (batch, length) => {
-  const inputs = { ...pictures(batch), ...words(batch, length) }
+  const inputs = { ...pictures(batch), ...texts(batch, length) }
   return async (model) => !(model instanceof TextTower) && model.forward(inputs)
 }
 const [short = 0, long = 0] = chosen.lengths
 /** @type {Record<string, Case>} */
 const cases = {
   ...(MODEL === 'bert' ? {} : { 'image 1': images(1), 'image 8': images(8) }),
-  [`text 1x${short}`]: texts(1, short),
-  [`text 8x${long}`]: texts(8, long),
-  ...(MODEL === 'bert' ? { 'text 8x128': texts(8, 128) } : { 'whole 8': whole(8, long) }),
+  [`text 1x${short}`]: ofTexts(1, short),
+  [`text 8x${long}`]: ofTexts(8, long),
+  ...(MODEL === 'bert' ? { 'text 8x128': ofTexts(8, 128) } : { 'whole 8': whole(8, long) }),
 }
 console.log(`MODEL=${MODEL}, ${THREADS} threads; medians of ${ROUNDS} rounds.`)
 for (const [name, run] of Object.entries(cases)) {
