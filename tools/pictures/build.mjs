@@ -7,7 +7,7 @@ import { hashUnit } from './random.mjs'
 import { conceptOf, writeShard } from './shards.mjs'
 import { emojiSet, emojiSets, JUDGING_SET, openclipart, photographs, stamps } from './sources.mjs'
 import { things } from './things.mjs'
-import { dinov2Small, efficientNet, miniLM } from './towers.mjs'
+import { efficientNet, miniLM } from './towers.mjs'
 
 const PER_SHARD = 1000
 /** Share of the training concepts that choose between recipes and are not trained on. */
@@ -18,8 +18,7 @@ const KEPT_OF_THEMES = 0.3
 
 const shards = `${cache}/shards`
 await mkdir(shards, { recursive: true })
-// DINOv2 is what docs/int8.md measures on.
-await Promise.all([efficientNet(), miniLM(), dinov2Small()])
+await Promise.all([efficientNet(), miniLM()])
 
 const drawings = [...(await openclipart()), ...(await emojiSets())].filter(
   ({ key, label }) => label && (!THEMES.test(key) || hashUnit(key) < KEPT_OF_THEMES),

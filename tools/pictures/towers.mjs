@@ -84,9 +84,6 @@ async function dinov2() {
   const parameters = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0)
   if (weights.size !== 223 || parameters !== 22_056_576)
     throw new Error(`DINOv2-small has 223 tensors of 22,056,576 values; found ${weights.size} of ${parameters}.`)
-  // The last norm was tuned for saliency, above layers that are cut away: drawn back to where a norm begins.
-  weights.set('layernorm.weight', tensor(new Float32Array(384).fill(1), [384]))
-  weights.set('layernorm.bias', tensor(new Float32Array(384), [384]))
   const config = {
     architectures: ['Dinov2Model'],
     model_type: 'dinov2',
