@@ -26,7 +26,12 @@ describe('info', () => {
           file: 'model.safetensors',
           framework: 'pytorch',
           // As the file has it, and not as it is computed.
-          dtypes: { I8: expect.any(Number) as number, F32: expect.any(Number) as number, I64: 49 },
+          dtypes: {
+            U8: expect.any(Number) as number,
+            F16: expect.any(Number) as number,
+            F32: expect.any(Number) as number,
+            I64: 49,
+          },
         }) as object,
         processor: expect.objectContaining({ imageProcessor: 'CLIPImageProcessor' }) as object,
       }),
