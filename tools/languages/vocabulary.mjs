@@ -18,6 +18,8 @@ const SHOWN = 2.5
 const MARGIN = 1
 /** How often a word has to be used (three in ten million words) that no picture shows. */
 const USED = 2.5
+/** How much more what English means by a word counts that another language has too. */
+const ENGLISH_COUNTS = 3
 /** A word of labels that is English for sure. */
 const OFTEN = 3
 const isNew = (/** @type {string} */ word) => /^\p{Ll}{1,30}$/u.test(word)
@@ -64,6 +66,10 @@ async function englishWords(shown) {
   return [...new Set([...[...own.keys()].filter(isOwn), ...often])].filter((word) => /^[a-z]+$/.test(word))
 }
 
+/** How often a word is used, by which frequencies are logarithms. */
+const usage = (/** @type {ReadonlyMap<string, number>} */ often, /** @type {string} */ word) =>
+  10 ** (often.get(word) ?? 0)
+
 const plainFrequencies = remembered(async (language) => {
   /** @type {Map<string, number>} */
   const often = new Map()
@@ -84,9 +90,14 @@ async function newPieces(vocabulary) {
   // Used in English, however often others use it: `village` and `accident` tell what `Dorf` and `accidente` are.
   const isCommon = (/** @type {string} */ phrase) =>
     phrase.split(/[ -]/).every((word) => vocabulary.has(word) && (inEnglish.get(word) ?? 0) >= USED)
-  const isShown = (/** @type {string} */ phrase) => (phrase.match(/[a-z]+/g) ?? ['']).every((word) => shown.has(word))
+  /** How many labels have all words of a phrase, at most. */
+  const labelsOf = (/** @type {string} */ phrase) =>
+    Math.min(...(phrase.match(/[a-z]+/g) ?? ['']).map((word) => shown.get(word) ?? 0))
+  const isShown = (/** @type {string} */ phrase) => labelsOf(phrase) > 0
   /** @type {Map<string, { word: string, score: number }[]>} */
   const pieces = new Map()
+  /** What others mean by words that English has too (`main`, `chat`). @type {typeof pieces} */
+  const shared = new Map()
   for (const [language, words] of Object.entries(await meanings())) {
     const often = await plainFrequencies(language)
     for (const [word, all] of words) {
@@ -100,8 +111,18 @@ async function newPieces(vocabulary) {
       if (!isNew(word) || !near.some((one) => isShown(one.word) || (isUsed && isCommon(one.word)))) continue
       const put = (/** @type {string} */ piece) => pieces.set(piece, [...(pieces.get(piece) ?? []), ...near])
       if (!isEnglish.has(word)) put(word)
+      else if (vocabulary.has(word)) {
+        const weight = usage(often, word) / near.reduce((sum, { score }) => sum + score, 0)
+        const weighed = near.map((one) => ({ word: one.word, score: weight * one.score * labelsOf(one.word) }))
+        shared.set(word, [...(shared.get(word) ?? []), ...weighed])
+      }
       if (language === 'de' && isEnd(word) && !vocabulary.has(`##${word}`)) put(`##${word}`)
     }
+  }
+  // Of two meanings a caption has the one that pictures show more.
+  for (const [word, told] of shared) {
+    const own = ENGLISH_COUNTS * usage(inEnglish, word) * (1 + labelsOf(word))
+    if (told.some(({ score }) => score > 0)) pieces.set(word, [...told, { word, score: own }])
   }
   const both = { has: (/** @type {string} */ piece) => vocabulary.has(piece) || pieces.has(piece) }
   const broken = english.filter(
