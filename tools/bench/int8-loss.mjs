@@ -17,7 +17,7 @@ import {
   VisionTextDualEncoderProcessor,
 } from '@dual-encoder/core'
 import { folder as ships } from '@dual-encoder/model-pictures'
-import { TextTower, VisionTextDualEncoderModel, VisionTower } from '@dual-encoder/onnx'
+import { quantizationReport, TextTower, VisionTextDualEncoderModel, VisionTower } from '@dual-encoder/onnx'
 import { pythonPackage } from '../pictures/packages.mjs'
 import { stamps } from '../pictures/sources.mjs'
 import { dinov2Small } from '../pictures/towers.mjs'
@@ -46,18 +46,17 @@ async function rowsOf(embedded) {
   return tensor(Float32Array.from(rows.flatMap((row) => [...row])), [rows.length, size])
 }
 
-/** @param {import('@dual-encoder/core').Tensor} queries @param {import('@dual-encoder/core').Tensor} others @param {number} rank */
-const found = (queries, others, rank = 0) => topK(queries, others, rank + 1).map((hits) => hits[rank]?.index)
+/** Of each row the one nearest to it, which is the second of all. @param {import('@dual-encoder/core').Tensor} rows */
+const nearest = (rows) => topK(rows, rows, 2).map(([, second]) => second?.index)
 
-/** @param {readonly unknown[]} wanted @param {readonly unknown[]} got */
-const kept = (wanted, got) =>
-  `${((100 * wanted.filter((one, i) => one === got[i]).length) / wanted.length).toFixed(1)}%`
+const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(1)}%`
 
 /** Lowest and mean cosine, and nearest neighbours kept. @param {string} name @param {string} folder @param {Embed} embed */
 async function loss(name, folder, embed) {
   const small = join(temporary, name)
   await convert(folder, small, { dtype: 'int8' })
   const whole = await embed(folder)
+  const before = nearest(whole)
   const [count = 0, size = 0] = whole.dims
   for (const [from, at, dtype] of [
     ...DTYPES.flatMap(
@@ -76,11 +75,11 @@ async function loss(name, folder, embed) {
       return sum
     })
     const mean = cosines.reduce((sum, cosine) => sum + cosine) / count
-    // The nearest of all is the row itself.
-    const neighbours = kept(found(whole, whole, 1), found(embeddings, embeddings, 1))
+    const after = nearest(embeddings)
+    const kept = before.filter((row, i) => row === after[i]).length / count
     console.log(
       `${name.padEnd(14)} ${(dtype ?? 'float32').padEnd(9)} from ${from.padEnd(9)}  lowest ${Math.min(...cosines).toFixed(5)}  ` +
-        `mean ${mean.toFixed(5)}  nearest kept ${neighbours}`,
+        `mean ${mean.toFixed(5)}  nearest kept ${percent(kept)}`,
     )
   }
 }
@@ -117,24 +116,15 @@ await loss('MiniLM', minilm, async (folder, dtype) => {
 })
 
 const [, , pair = ships] = process.argv
-/** @type {(dtype?: 'int8' | 'int8-fast') => Promise<import('@dual-encoder/core').Tensor[]>} */
-const searched = async (dtype) => {
-  const model = await VisionTextDualEncoderModel.fromPretrained(pair, { ...(dtype && { dtype }) })
-  const processor = await VisionTextDualEncoderProcessor.fromPretrained(pair)
-  const rows = [
-    await rowsOf(embedImages(model, processor, images)),
-    await rowsOf(embedTexts(model, (text) => processor({ text }), texts)),
-  ]
-  await model.dispose()
-  return rows
-}
-const [pictures, sentences] = await searched()
+const processor = await VisionTextDualEncoderProcessor.fromPretrained(pair)
+const sources = images.map(({ image }) => image)
+const { pixelValues, ...inputs } = await processor({ images: sources, text: captions, padding: true })
 for (const dtype of DTYPES) {
-  const [a, b] = await searched(dtype)
-  if (!pictures || !sentences || !a || !b) throw new Error('unreachable')
+  const model = await VisionTextDualEncoderModel.fromPretrained(pair, { dtype })
+  const { vision, text } = await quantizationReport(model, { pixelValues }, inputs)
   console.log(
-    `searches, ${dtype.padEnd(9)}  first caption of a picture kept ${kept(found(pictures, sentences), found(a, b))}  ` +
-      `first picture of a caption ${kept(found(sentences, pictures), found(b, a))}`,
+    `searches, ${dtype.padEnd(9)}  first caption of a picture kept ${percent(vision.top1)}  first picture of a caption ${percent(text.top1)}`,
   )
+  await model.dispose()
 }
 await rm(temporary, { recursive: true })
