@@ -8,16 +8,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   convert,
-  embedImages,
   embedTexts,
   ImageProcessor,
-  tensor,
   Tokenizer,
   topK,
   VisionTextDualEncoderProcessor,
 } from '@dual-encoder/core'
 import { folder as ships } from '@dual-encoder/model-pictures'
 import { quantizationReport, TextTower, VisionTextDualEncoderModel, VisionTower } from '@dual-encoder/onnx'
+import { embedded, rowsOf } from '../pictures/embed.mjs'
 import { pythonPackage } from '../pictures/packages.mjs'
 import { stamps } from '../pictures/sources.mjs'
 import { dinov2Small } from '../pictures/towers.mjs'
@@ -34,16 +33,12 @@ const sample = (all, count, name) => {
   return all.toSorted((a, b) => (hash(a) < hash(b) ? -1 : 1)).slice(0, count)
 }
 
-/** `[N, D]` of rows in order, of unit length. @param {AsyncIterable<{ embedding?: Float32Array, error?: Error }>} embedded */
-async function rowsOf(embedded) {
-  const rows = []
-  for await (const { embedding, error } of embedded) {
-    if (!embedding) throw error
+/** A tower's own vectors are of any length. @param {AsyncIterable<{ embedding: Float32Array }>} embedded */
+async function* ofUnitLength(embedded) {
+  for await (const { embedding } of embedded) {
     const length = Math.hypot(...embedding)
-    rows.push(embedding.map((value) => value / length))
+    yield { embedding: embedding.map((value) => value / length) }
   }
-  const size = rows[0]?.length ?? 0
-  return tensor(Float32Array.from(rows.flatMap((row) => [...row])), [rows.length, size])
 }
 
 /** Of each row the one nearest to it, which is the second of all. @param {import('@dual-encoder/core').Tensor} rows */
@@ -88,9 +83,9 @@ const temporary = await mkdtemp(join(tmpdir(), 'dual-encoder-bench-'))
 const all = await stamps()
 const chosen = sample(all, 200, ({ key }) => key)
 const images = await Promise.all(
-  chosen.map(async ({ picture }, id) => {
+  chosen.map(async ({ picture }) => {
     const drawn = sharp(picture, { limitInputPixels: 9e8 }).flatten({ background: '#fff' })
-    return { id, image: await drawn.resize(SIDE, SIDE, { fit: 'contain', background: '#fff' }).png().toBuffer() }
+    return { image: await drawn.resize(SIDE, SIDE, { fit: 'contain', background: '#fff' }).png().toBuffer() }
   }),
 )
 const captions = sample([...new Set(all.map(({ label }) => label))], 500, (label) => label)
@@ -100,7 +95,7 @@ const dinov2 = await dinov2Small()
 const imageProcessor = await ImageProcessor.fromPretrained(dinov2)
 await loss('DINOv2-small', dinov2, async (folder, dtype) => {
   const tower = await VisionTower.fromPretrained(folder, { ...(dtype && { dtype }) })
-  const rows = await rowsOf(embedImages(tower, imageProcessor, images))
+  const rows = await embedded(tower, imageProcessor, images)
   await tower.dispose()
   return rows
 })
@@ -110,7 +105,7 @@ const tokenizer = await Tokenizer.fromPretrained(minilm)
 await loss('MiniLM', minilm, async (folder, dtype) => {
   const tower = await TextTower.fromPretrained(folder, { config: { pooling: 'mean' }, ...(dtype && { dtype }) })
   const encoder = { getTextFeatures: async (/** @type {any} */ inputs) => (await tower.forward(inputs)).poolerOutput }
-  const rows = await rowsOf(embedTexts(encoder, async (text) => tokenizer([text]), texts))
+  const rows = await rowsOf(ofUnitLength(embedTexts(encoder, async (text) => tokenizer([text]), texts)))
   await tower.dispose()
   return rows
 })
