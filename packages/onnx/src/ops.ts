@@ -35,6 +35,13 @@ const MANY_TRAINED = 2048
  */
 const [MANY_SUMMED, MANY_COLUMNS] = [1024, 512]
 
+/** Of the layer that reads it, by what it comes of. */
+function placeOf({ dims, isAttended, least }: OnnxValue): Place | undefined {
+  if (isAttended) return 'attended'
+  if (dims.length < 3) return 'pooled'
+  return least === undefined ? undefined : 'activated'
+}
+
 const sizeAt = (dims: readonly Dim[], axis: number): number => dims[axis] as number
 
 /** Writes a tower as an ONNX graph. */
@@ -51,7 +58,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
     const [, rows] = x.dims
     const isLong = x.dims.length > 2 && typeof rows === 'number' && rows >= MANY_ROWS
     if (isLong && this.onProcessor && !this.int8) this.graph.keepUnpacked(this.initializer(layer.weight))
-    return this.#linear(x, layer, activation, x.isAttended ? 'attended' : x.dims.length < 3 ? 'pooled' : undefined)
+    return this.#linear(x, layer, activation, placeOf(x))
   }
 
   /** Packed ahead: queries, keys and values, a quarter of a tower's weights. */

@@ -15,17 +15,19 @@ it.each(['int8', 'int8-fast'] as const)('has rows for pictures, of parts of a we
   expect(plan({ ...weight, shape: [64] })).toBeUndefined()
 })
 
-it('has turned rows for texts, and words for what is attended to where it is careful', () => {
+it('has turned rows for texts, words for what is attended to where it is careful, and what is quickest of an activation where not', () => {
   const [careful, fast] = (['int8', 'int8-fast'] as const).map((dtype) => int8Plan(encoder('text'), dtype, false))
-  const forms = (['attended', 'scores', undefined] as const).map((part) => [
+  const forms = (['attended', 'scores', 'activated', undefined] as const).map((part) => [
     careful!(weight, part),
     fast!(weight, part),
   ])
   const turned = { form: 'rows', outliers: 'turned' }
+  const both = { form: 'rows', outliers: 'balanced and turned' }
   expect(forms).toEqual([
     [{ form: 'words' }, turned],
     [turned, turned],
-    [{ form: 'rows', outliers: 'balanced and turned' }, turned],
+    [both, { form: 'rows', outliers: 'balanced' }],
+    [both, turned],
   ])
 })
 
