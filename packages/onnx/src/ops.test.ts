@@ -142,3 +142,36 @@ it('knows what no value of an activation is below', async () => {
   }
   await session.release()
 })
+
+it('attends causally on the processor to the same numbers, however far scores lie apart and where nothing is to be attended to', async () => {
+  const dims = [2, 9, 8]
+  const wave = (step: number, size: number) => Float32Array.from({ length: 144 }, (_, i) => size * Math.sin(i * step))
+  const feeds = {
+    q: new ort.Tensor('float32', wave(0.7, 12), dims),
+    k: new ort.Tensor('float32', wave(1.3, 12), dims),
+    v: new ort.Tensor('float32', wave(2.1, 1), dims),
+    // The first row can see padding alone.
+    mask: new ort.Tensor(
+      'int64',
+      BigInt64Array.from({ length: 18 }, (_, i) => (i === 0 || i === 16 ? 0n : 1n)),
+      [2, 9],
+    ),
+  }
+  const run = async (kernels: Kernels) => {
+    const graph = new GraphBuilder('attention')
+    const ops = new OnnxOps(graph, () => new Uint8Array(), kernels)
+    const [q, k, v] = ['q', 'k', 'v'].map((name) => ops.input(name, 'float32', dims)) as [
+      OnnxValue,
+      OnnxValue,
+      OnnxValue,
+    ]
+    const keyMask = ops.input('mask', 'int64', [2, 9])
+    const { context } = ops.attention(q, k, v, { heads: 2, causal: true, keyMask })
+    const model = serialize(graph.build(new Map([['y', { value: ops.shaped(context), dims }]])))
+    const { y } = await (await ort.InferenceSession.create(model)).run(feeds)
+    return y!.data as Float32Array
+  }
+  const expected = await run('standard')
+  const attended = await run('cpu')
+  expect(Math.max(...attended.map((value, i) => Math.abs(value - (expected[i] as number))))).toBeLessThan(1e-6)
+})
