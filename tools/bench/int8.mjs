@@ -64,7 +64,7 @@ const cases = {
   ...(MODEL === 'bert' ? {} : { 'image 1': images(1), 'image 8': images(8) }),
   [`text 1x${short}`]: ofTexts(1, short),
   [`text 8x${long}`]: ofTexts(8, long),
-  ...(MODEL === 'bert' ? { 'text 8x128': ofTexts(8, 128) } : { 'whole 8': whole(8, long) }),
+  ...(MODEL === 'bert' ? { 'text 8x128': ofTexts(8, 128) } : { 'whole 1': whole(1, short), 'whole 8': whole(8, long) }),
 }
 console.log(`MODEL=${MODEL}, ${THREADS} threads; medians of ${ROUNDS} rounds.`)
 for (const [name, run] of Object.entries(cases)) {

@@ -18,7 +18,7 @@ import type { ModelProto, TensorProto } from './graph/proto'
 import { ALL_TOKENS, FIRST_ONLY, type KeptTable } from './graph/run-ops'
 import { SizedGraph } from './graph/sized-graph'
 import type { Int8Weights } from './int8/weights'
-import type { OnnxOptions } from './options'
+import type { EngineOptions } from './options'
 import { FIRST_TOKENS, type ParamData } from './primitives'
 import { kernelsFor, openSession, type OpenSession, runSession } from './session'
 import { leaseSession, sessionKey, type SessionLease } from './shared-session'
@@ -77,7 +77,7 @@ export class EncoderSessions {
   constructor(
     private readonly encoder: EncoderSpec,
     private readonly stored: Weights,
-    private readonly options: OnnxOptions,
+    private readonly options: EngineOptions,
     /** Called where other threads are at work, and waited for before a session is made, which blocks this one. */
     private readonly meanwhile?: () => Promise<void>,
   ) {}
@@ -197,7 +197,7 @@ export class EncoderSessions {
     traced: TracedEncoder,
     model: ModelProto,
     entries: readonly WeightEntry[],
-    options: OnnxOptions,
+    options: EngineOptions,
     demand?: Demand,
   ) {
     const beside = demand?.begun.then(this.meanwhile)

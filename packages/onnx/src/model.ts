@@ -45,7 +45,7 @@ export abstract class OnnxModel extends TrainableDualEncoder {
     // The session of pictures is made on this thread, while others go on with what texts will need.
     const isInt8 = this.#options.dtype?.startsWith('int8')
     const meanwhile = isInt8 && encoder.kind === 'vision' ? () => this.#beginTexts() : undefined
-    this.#made[encoder.kind] = new OnnxRunner(encoder, weights, this.#options, meanwhile)
+    this.#made[encoder.kind] = new OnnxRunner(encoder, weights, { ...this.#options, isOneOfTwo: true }, meanwhile)
     return batched(this.#made[encoder.kind] as OnnxRunner, encoder, this.#options)
   }
 

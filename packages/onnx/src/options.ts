@@ -31,6 +31,12 @@ export interface OnnxOptions {
   sessionOptions?: Omit<InferenceSession.SessionOptions, 'executionProviders' | 'externalData'>
 }
 
+/** What sessions are made with. */
+export interface EngineOptions extends OnnxOptions {
+  /** A model's two towers often run one after the other. */
+  readonly isOneOfTwo?: boolean
+}
+
 export const ONNX_OPTIONS = [
   'threads',
   'wasmPaths',

@@ -13,7 +13,7 @@ import {
 } from '@dual-encoder/core/backend'
 import type { InferenceSession } from 'onnxruntime-common'
 import { EncoderSessions } from './encoder-sessions'
-import type { OnnxOptions } from './options'
+import type { EngineOptions } from './options'
 import type { OpenSession } from './session'
 
 /** Runs one encoder on ONNX Runtime. */
@@ -23,7 +23,7 @@ export class OnnxRunner extends RunnerBase {
   providers: readonly string[] = []
 
   /** @param meanwhile called before sessions are made, while other threads make their weights */
-  constructor(encoder: EncoderSpec, weights: Weights, options: OnnxOptions, meanwhile?: () => Promise<void>) {
+  constructor(encoder: EncoderSpec, weights: Weights, options: EngineOptions, meanwhile?: () => Promise<void>) {
     super()
     this.#sessions = new EncoderSessions(encoder, weights, options, meanwhile)
   }

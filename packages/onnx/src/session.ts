@@ -4,7 +4,7 @@ import type { InferenceSession } from 'onnxruntime-common'
 import type { Demand } from './demand'
 import type { Kernels } from './graph/kernels'
 import { type ModelProto, serializing } from './graph/proto'
-import type { OnnxOptions } from './options'
+import type { EngineOptions } from './options'
 import { paramData } from './param-data'
 import type { ParamData } from './primitives'
 import type { Engine, Session } from './runtime/runtime'
@@ -33,7 +33,7 @@ export interface SessionParts {
 export async function sessionParts(
   entries: readonly WeightEntry[],
   weights: Weights,
-  options: OnnxOptions,
+  options: EngineOptions,
   write: (dataOf: ParamData, kernels: Kernels) => ModelProto | Promise<ModelProto>,
   demand?: Demand,
 ): Promise<SessionParts> {
@@ -92,7 +92,7 @@ export async function runSession(
 }
 
 /** The operators of the graphs that run with these options. */
-export const kernelsFor = ({ executionProviders = runtime.defaultProviders }: OnnxOptions): Kernels =>
+export const kernelsFor = ({ executionProviders = runtime.defaultProviders }: EngineOptions): Kernels =>
   kernelsOf(executionProviders)
 
 function kernelsOf(providers: readonly string[]): Kernels {
@@ -106,16 +106,17 @@ const convolves = ({ nodes }: ModelProto['graph']): boolean => nodes.filter(({ o
 
 /** Graphs in int8 are written as they are to run: what ONNX Runtime would look for in them takes time, and gains none. */
 function sessionOptions(
-  { threads, lowMemory, dtype, sessionOptions = {} }: OnnxOptions,
+  { threads, lowMemory, dtype, sessionOptions = {}, isOneOfTwo }: EngineOptions,
   executionProviders: readonly string[],
   weights: InferenceSession.SessionOptions,
   { graph }: ModelProto,
 ): InferenceSession.SessionOptions {
   const extra = (options: InferenceSession.SessionOptions) => options.extra as { session?: object } | undefined
+  const onCpu = kernelsOf(executionProviders) === 'cpu'
   return {
     // Its complaints go to stderr; what matters comes as an exception.
     logSeverityLevel: 3,
-    ...(kernelsOf(executionProviders) === 'cpu' && !convolves(graph)
+    ...(onCpu && !convolves(graph)
       ? { graphOptimizationLevel: dtype?.startsWith('int8') ? 'disabled' : 'extended' }
       : {}),
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
@@ -125,6 +126,8 @@ function sessionOptions(
     extra: {
       ...extra(sessionOptions),
       session: {
+        // One tower's threads that go on looking for work after a run would take the processor from the other's.
+        ...(onCpu && isOneOfTwo ? { force_spinning_stop: '1' } : {}),
         ...extra(sessionOptions)?.session,
         ...extra(weights)?.session,
         ...(lowMemory ? { disable_prepacking: '1' } : {}),
