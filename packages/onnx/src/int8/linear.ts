@@ -154,5 +154,7 @@ function writeProduct(graph: GraphBuilder, [bytes, values, scales, added]: reado
 }
 
 /** Rows of a product times the steps of the bytes that it is of. */
-const writeSteps = (graph: GraphBuilder, product: string, step: string, rows: Dim): string =>
-  graph.node('Mul', [product, graph.reshape(step, ints(graph, -1, 1), [rows, 1])])
+function writeSteps(graph: GraphBuilder, product: string, step: string, rows: Dim): string {
+  const column = graph.once(`column ${step}`, () => graph.reshape(step, ints(graph, -1, 1), [rows, 1]))
+  return graph.node('Mul', [product, column])
+}
