@@ -2,6 +2,7 @@ import type { Tensor } from '@dual-encoder/core'
 import {
   breathing,
   copying,
+  encode,
   encoderInputs,
   type EncoderSpec,
   float32Of,
@@ -142,6 +143,18 @@ export function* writeLoss(
   return lossOnTape(tape, model, { texts, images }, writeBeside(ops, beside), objective)
 }
 
+/** What texts' first layer is given, of all at once: each part would have a gradient of their table, as large as that. */
+function lookedUp(
+  tape: Tape<OnnxValue>,
+  encoder: EncoderSpec,
+  side: Side<Traced<OnnxValue>>,
+  draw: Objective<OnnxValue>['draw'],
+): Traced<OnnxValue> | undefined {
+  if ('embeds' in side) return undefined
+  tape.dropBy(draw?.(encoder.kind))
+  return encode(tape, encoder, side, { entering: { at: 0 } }).entering as Traced<OnnxValue> | undefined
+}
+
 /** Embeddings of one side on a tape over a graph. */
 export function* writeEmbeds(
   ops: OnnxOps,
@@ -152,15 +165,16 @@ export function* writeEmbeds(
 ): Pieces<Traced<OnnxValue>> {
   const written = writeSide(ops, encoder, side)
   const parts = ops.onProcessor ? partsOf(encoder, side) : []
-  if (parts.length < 2) {
-    yield
-    return embedsOnTape(tape, encoder, written, dropped && drawAsInputs(ops, dropped))
-  }
+  const drawn = (firstRow?: number) => dropped && drawAsInputs(ops, dropped, firstRow)
+  yield
+  if (parts.length < 2) return embedsOnTape(tape, encoder, written, drawn())
+  const looked = encoder.kind === 'text' ? lookedUp(tape, encoder, written, drawn()) : undefined
   const embeds: Traced<OnnxValue>[] = []
   for (const [start, end] of parts) {
     yield
     const rows = eachOfRows(encoder, written, ({ value }) => ({ value: ops.slice(value, 0, start, end) }))
-    embeds.push(embedsOnTape(tape, encoder, rows, dropped && drawAsInputs(ops, dropped, start)))
+    const entering = looked && { at: 0, hidden: tape.slice(looked, 0, start, end) }
+    embeds.push(embedsOnTape(tape, encoder, entering ? { ...rows, entering } : rows, drawn(start)))
   }
   yield
   return tape.concat(embeds, 0)

@@ -173,6 +173,15 @@ it.each([true, false])(
   },
 )
 
+/** Of each parameter, next to the largest value of all. */
+function expectAlike(wanted: ReadonlyMap<string, Tensor>, found: ReadonlyMap<string, Tensor>): void {
+  const all = [...wanted].flatMap(([name, { data }]) =>
+    Array.from(data as Float32Array, (x, i) => [x, Number(found.get(name)!.data[i])] as const),
+  )
+  const largest = Math.max(...all.map(([x]) => Math.abs(x)))
+  expect(Math.max(...all.map(([x, y]) => Math.abs(x - y)))).toBeLessThan(1e-5 * largest)
+}
+
 it('takes many pictures in parts, to the numbers of the whole and with the same dropped', async () => {
   const tower = { hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 16 }
   const drops = { hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.2 }
@@ -203,19 +212,49 @@ it('takes many pictures in parts, to the numbers of the whole and with the same 
   const [parts, chunks, others] = [await stepped(3), await stepped(3, 5), await stepped(4)]
   expect(Math.abs(parts.loss - chunks.loss)).toBeLessThan(1e-5)
   expect(Math.abs(parts.loss - others.loss)).toBeGreaterThan(1e-4)
-  const expectAlike = (wanted: ReadonlyMap<string, Tensor>, found: ReadonlyMap<string, Tensor>) => {
-    const all = [...wanted].flatMap(([name, { data }]) =>
-      Array.from(data as Float32Array, (x, i) => [x, Number(found.get(name)!.data[i])] as const),
-    )
-    const largest = Math.max(...all.map(([x]) => Math.abs(x)))
-    expect(Math.max(...all.map(([x, y]) => Math.abs(x - y)))).toBeLessThan(1e-5 * largest)
-  }
   expectAlike(chunks.params, parts.params)
   const again = await model.gradients(inputs, { recompute: 'layers' })
   expectAlike((await model.gradients(inputs)).grads, again.grads)
 })
 
-it('cuts a batch into parts of about 3,072 tokens, if they are few and not of few pictures', () => {
+it('takes many texts in parts behind their table, to the numbers of the whole and with the same dropped', async () => {
+  const tower = { hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 16 }
+  const config = VisionTextDualEncoderConfig.fromJSON({
+    vision_config: { model_type: 'vit', ...tower, image_size: 8, patch_size: 4 },
+    text_config: { model_type: 'bert', ...tower, vocab_size: 50, max_position_embeddings: 200 },
+    projection_dim: 8,
+  })
+  await using model = await VisionTextDualEncoderModel.fromConfig(config, { seed: 1 })
+  const [rows, length] = [19, 200]
+  const ids = BigInt64Array.from({ length: rows * length }, (_, i) => BigInt((i * 7 + Math.floor(i / length)) % 50))
+  const inputs = {
+    inputIds: { dims: [rows, length], dtype: 'int64', data: ids },
+    attentionMask: {
+      dims: [rows, length],
+      dtype: 'int64',
+      data: ids.map((id, i) => (i % length && id < 9n ? 0n : 1n)),
+    },
+    pixelValues: {
+      dims: [rows, 3, 8, 8],
+      dtype: 'float32',
+      data: Float32Array.from({ length: rows * 192 }, (_, i) => Math.sin(i * 1.7)),
+    },
+  } as const
+  const trained = [...model.parameterShapes.keys()]
+  const stepped = async (dropoutSeed: number, chunkSize?: number) => {
+    const run = await model.train({ ...plan, trained })
+    const { loss } = await run.step(inputs, { numbers: { lr: 1 }, dropoutSeed, chunkSize })
+    const { params } = await run.state()
+    await run.dispose()
+    return { loss, params }
+  }
+  const [parts, chunks, others] = [await stepped(3), await stepped(3, 5), await stepped(4)]
+  expect(Math.abs(parts.loss - chunks.loss)).toBeLessThan(1e-5)
+  expect(Math.abs(parts.loss - others.loss)).toBeGreaterThan(1e-4)
+  expectAlike(chunks.params, parts.params)
+})
+
+it('cuts a batch into parts of about 3,072 tokens of pictures or 2,048 of texts, if they are few and not of few rows', () => {
   const encoder = { kind: 'vision', config: { patchSize: 16 } } as unknown as EncoderSpec
   const partsFor = (rows: number, size: number) =>
     partsOf(encoder, {
@@ -229,4 +268,9 @@ it('cuts a batch into parts of about 3,072 tokens, if they are few and not of fe
   ])
   expect(partsFor(8, 1024)).toEqual([[0, 8]])
   expect(partsFor(512, 224)).toEqual([[0, 512]])
+  const inputs = { inputIds: { dims: [256, 16], dtype: 'int64', data: new BigInt64Array(0) } } as const
+  expect(partsOf({ kind: 'text' } as EncoderSpec, { inputs })).toEqual([
+    [0, 128],
+    [128, 256],
+  ])
 })
