@@ -168,7 +168,9 @@ it('attends causally on the processor to the same numbers, however far scores li
     const keyMask = ops.input('mask', 'int64', [2, 9])
     const { context } = ops.attention(q, k, v, { heads: 2, causal: true, keyMask })
     const model = serialize(graph.build(new Map([['y', { value: ops.shaped(context), dims }]])))
-    const { y } = await (await ort.InferenceSession.create(model)).run(feeds)
+    const session = await ort.InferenceSession.create(model)
+    const { y } = await session.run(feeds)
+    await session.release()
     return y!.data as Float32Array
   }
   const expected = await run('standard')

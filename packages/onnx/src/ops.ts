@@ -11,7 +11,7 @@ import {
   tensor,
 } from '@dual-encoder/core/backend'
 import { LEAST, writeActivation } from './graph/activations'
-import { MASKED, writeAttention } from './graph/attention'
+import { MASKED, writeAttention, writePadding } from './graph/attention'
 import { MICROSOFT } from './graph/builder'
 import { writeByRows } from './graph/by-rows'
 import { rowCount } from './graph/dims'
@@ -313,7 +313,7 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
   maxTokens(x: OnnxValue, mask?: OnnxValue): OnnxValue {
     if (!mask) return this.max(x, [1])
     const { graph } = this
-    const padding = graph.node('Mul', [graph.node('Sub', [graph.float(1), this.#float(mask)]), graph.float(MASKED)])
+    const padding = writePadding(graph, this.#float(mask))
     const shaped = graph.node('Add', [this.shaped(x), graph.node('Unsqueeze', [padding, graph.ints([2])])])
     return this.max({ dims: x.dims, shaped }, [1])
   }

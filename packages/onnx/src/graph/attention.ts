@@ -51,6 +51,10 @@ export function writeAttention(
   return { context: graph.node('Reshape', [joined, graph.ints([0, 0, heads * headSize])]), probs }
 }
 
+/** `MASKED` where a float32 mask has 0, and 0 where it has 1. */
+export const writePadding = (graph: GraphBuilder, mask: string): string =>
+  graph.node('Mul', [graph.node('Sub', [graph.float(1), mask]), graph.float(MASKED)])
+
 /** What is added to scores: broadcast to them, and never below `MASKED`. */
 function writeMask(graph: GraphBuilder, scores: string, keyMask?: string, causal?: boolean): string {
   const lowest = graph.float(MASKED)
@@ -59,7 +63,6 @@ function writeMask(graph: GraphBuilder, scores: string, keyMask?: string, causal
     return graph.node('Trilu', [square, graph.ints([1], true)], { upper: 1 })
   }
   if (keyMask === undefined) return later()
-  const padding = graph.node('Mul', [graph.node('Sub', [graph.float(1), keyMask]), lowest])
-  const apart = graph.node('Unsqueeze', [padding, graph.ints([1, 2])])
+  const apart = graph.node('Unsqueeze', [writePadding(graph, keyMask), graph.ints([1, 2])])
   return causal ? graph.node('Max', [graph.node('Add', [apart, later()]), lowest]) : apart
 }

@@ -15,7 +15,7 @@ it.each(['int8', 'int8-fast'] as const)('has rows for pictures, of parts of a we
   expect(plan({ ...weight, shape: [64] })).toBeUndefined()
 })
 
-it('has turned rows for texts, words for what is attended to where it is careful, and what is quickest of an activation where not', () => {
+it('has turned rows for texts, but words for what is attended to (int8) and rows as they are of an activation (int8-fast)', () => {
   const [careful, fast] = (['int8', 'int8-fast'] as const).map((dtype) => int8Plan(encoder('text'), dtype, false))
   const forms = (['attended', 'scores', 'activated', undefined] as const).map((part) => [
     careful!(weight, part),
