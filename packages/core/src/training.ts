@@ -1,7 +1,7 @@
 /** What training needs beside, and what checks it: `@dual-encoder/core/training`, which only a model that trains loads. */
 export { Sha256 } from './files/hub/sha256'
 export { resize as resizeImage } from './images/resize/resize'
-export { weightsFor } from './models/parameters'
+export { encoderLayers, weightsFor } from './models/parameters'
 export { saveModel } from './models/save'
 export type { CutAt } from './models/training/below'
 export {

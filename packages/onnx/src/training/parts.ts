@@ -1,6 +1,6 @@
 import type { Tensor } from '@dual-encoder/core'
 import { type EncoderSpec, gridOf } from '@dual-encoder/core/backend'
-import { rowsOf, type Side, spansOf } from '@dual-encoder/core/training'
+import { encoderLayers, rowsOf, type Side, spansOf } from '@dual-encoder/core/training'
 
 /** Tokens whose values, four times as wide in a layer as between, about fit the processor's last cache: 25 to 38 MB at a width of 768. */
 const TOKENS = { vision: 3072, text: 2048 }
@@ -27,8 +27,11 @@ export function partsOf(encoder: EncoderSpec, side: Side<Tensor>): readonly (rea
 function tokensOf(encoder: EncoderSpec, side: Side<Tensor>): number {
   if ('embeds' in side || side.pooled) return 0
   const { entering, inputs, kept, imageSize = [0, 0] } = side
-  // Of texts that enter a layer above it was not measured.
-  if (encoder.kind === 'text') return entering ? 0 : (inputs.inputIds?.dims[1] ?? 0)
+  if (encoder.kind === 'text') {
+    // Parts enter the first layer, behind the tables (`writeEmbeds`); of texts that enter one above it was not measured.
+    const isWhole = entering !== undefined || encoderLayers(encoder).count === 0
+    return isWhole ? 0 : (inputs.inputIds?.dims[1] ?? 0)
+  }
   if (kept) return kept.dims[1] as number
   if (entering) return entering.hidden.dims.length === 3 ? (entering.hidden.dims[1] as number) : 0
   const [height, width] = gridOf(imageSize, encoder.config.patchSize)

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { readSafetensors, type Tensor, VisionTextDualEncoderConfig } from '@dual-encoder/core'
 import type { EncoderSpec } from '@dual-encoder/core/backend'
-import type { TrainingPlan } from '@dual-encoder/core/training'
+import type { ObjectiveModel, TrainingInputs, TrainingPlan } from '@dual-encoder/core/training'
 import ort from 'onnxruntime-node'
 import { expect, it, vi } from 'vitest'
 import { VisionTextDualEncoderModel } from '../families'
@@ -182,6 +182,22 @@ function expectAlike(wanted: ReadonlyMap<string, Tensor>, found: ReadonlyMap<str
   expect(Math.max(...all.map(([x, y]) => Math.abs(x - y)))).toBeLessThan(1e-5 * largest)
 }
 
+/** Parts of a step, and what is dropped in it, against chunks of five rows: less than a part, each goes through as it is. */
+async function expectLikeChunks(model: VisionTextDualEncoderModel, inputs: TrainingInputs): Promise<void> {
+  const trained = [...model.parameterShapes.keys()]
+  const stepped = async (dropoutSeed: number, chunkSize?: number) => {
+    const run = await model.train({ ...plan, trained })
+    const { loss } = await run.step(inputs, { numbers: { lr: 1 }, dropoutSeed, chunkSize })
+    const { params } = await run.state()
+    await run.dispose()
+    return { loss, params }
+  }
+  const [parts, chunks, others] = [await stepped(3), await stepped(3, 5), await stepped(4)]
+  expect(Math.abs(parts.loss - chunks.loss)).toBeLessThan(1e-5)
+  expect(Math.abs(parts.loss - others.loss)).toBeGreaterThan(1e-4)
+  expectAlike(chunks.params, parts.params)
+}
+
 it('takes many pictures in parts, to the numbers of the whole and with the same dropped', async () => {
   const tower = { hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 16 }
   const drops = { hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.2 }
@@ -200,31 +216,41 @@ it('takes many pictures in parts, to the numbers of the whole and with the same 
       data: Float32Array.from({ length: rows * values }, (_, i) => Math.sin(i * (1 + Math.floor(i / values)))),
     },
   } as const
-  const trained = [...model.parameterShapes.keys()]
-  const stepped = async (dropoutSeed: number, chunkSize?: number) => {
-    const run = await model.train({ ...plan, trained })
-    const { loss } = await run.step(inputs, { numbers: { lr: 1 }, dropoutSeed, chunkSize })
-    const { params } = await run.state()
-    await run.dispose()
-    return { loss, params }
-  }
-  // Chunks of five are less than a part: each goes through as it is.
-  const [parts, chunks, others] = [await stepped(3), await stepped(3, 5), await stepped(4)]
-  expect(Math.abs(parts.loss - chunks.loss)).toBeLessThan(1e-5)
-  expect(Math.abs(parts.loss - others.loss)).toBeGreaterThan(1e-4)
-  expectAlike(chunks.params, parts.params)
+  await expectLikeChunks(model, inputs)
   const again = await model.gradients(inputs, { recompute: 'layers' })
   expectAlike((await model.gradients(inputs)).grads, again.grads)
 })
 
-it('takes many texts in parts behind their table, to the numbers of the whole and with the same dropped', async () => {
+/** Towers of texts. What DeBERTa's table of positions would drop depends on the rows of a chunk: only its attention does. */
+const TEXTS = {
+  bert: {},
+  'deberta-v2': {
+    hidden_dropout_prob: 0,
+    attention_probs_dropout_prob: 0.5,
+    relative_attention: true,
+    pos_att_type: ['p2c', 'c2p'],
+    pooling: 'cls',
+  },
+}
+
+it.each([
+  ['bert', 'in parts behind their table', 2],
+  ['deberta-v2', 'whole, where layers cannot be entered', 1],
+] as const)('takes many texts to the numbers of chunks and with the same dropped: %s %s', async (type, _, count) => {
   const tower = { hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 16 }
   const config = VisionTextDualEncoderConfig.fromJSON({
     vision_config: { model_type: 'vit', ...tower, image_size: 8, patch_size: 4 },
-    text_config: { model_type: 'bert', ...tower, vocab_size: 50, max_position_embeddings: 200 },
+    text_config: { model_type: type, ...tower, vocab_size: 50, max_position_embeddings: 200, ...TEXTS[type] },
     projection_dim: 8,
   })
   await using model = await VisionTextDualEncoderModel.fromConfig(config, { seed: 1 })
+  const { text } = (model as unknown as { loaded: ObjectiveModel }).loaded
+  const many = { inputIds: { dims: [256, 16], dtype: 'int64', data: new BigInt64Array(0) } } as const
+  const halves = [
+    [0, 128],
+    [128, 256],
+  ]
+  expect(partsOf(text, { inputs: many })).toEqual(count === 2 ? halves : [[0, 256]])
   const [rows, length] = [19, 200]
   const ids = BigInt64Array.from({ length: rows * length }, (_, i) => BigInt((i * 7 + Math.floor(i / length)) % 50))
   const inputs = {
@@ -240,21 +266,10 @@ it('takes many texts in parts behind their table, to the numbers of the whole an
       data: Float32Array.from({ length: rows * 192 }, (_, i) => Math.sin(i * 1.7)),
     },
   } as const
-  const trained = [...model.parameterShapes.keys()]
-  const stepped = async (dropoutSeed: number, chunkSize?: number) => {
-    const run = await model.train({ ...plan, trained })
-    const { loss } = await run.step(inputs, { numbers: { lr: 1 }, dropoutSeed, chunkSize })
-    const { params } = await run.state()
-    await run.dispose()
-    return { loss, params }
-  }
-  const [parts, chunks, others] = [await stepped(3), await stepped(3, 5), await stepped(4)]
-  expect(Math.abs(parts.loss - chunks.loss)).toBeLessThan(1e-5)
-  expect(Math.abs(parts.loss - others.loss)).toBeGreaterThan(1e-4)
-  expectAlike(chunks.params, parts.params)
+  await expectLikeChunks(model, inputs)
 })
 
-it('cuts a batch into parts of about 3,072 tokens of pictures or 2,048 of texts, if they are few and not of few rows', () => {
+it('cuts a batch into parts of about 3,072 tokens, if they are few and not of few pictures', () => {
   const encoder = { kind: 'vision', config: { patchSize: 16 } } as unknown as EncoderSpec
   const partsFor = (rows: number, size: number) =>
     partsOf(encoder, {
@@ -268,9 +283,4 @@ it('cuts a batch into parts of about 3,072 tokens of pictures or 2,048 of texts,
   ])
   expect(partsFor(8, 1024)).toEqual([[0, 8]])
   expect(partsFor(512, 224)).toEqual([[0, 512]])
-  const inputs = { inputIds: { dims: [256, 16], dtype: 'int64', data: new BigInt64Array(0) } } as const
-  expect(partsOf({ kind: 'text' } as EncoderSpec, { inputs })).toEqual([
-    [0, 128],
-    [128, 256],
-  ])
 })
