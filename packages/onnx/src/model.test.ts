@@ -286,6 +286,23 @@ describe('sessions', () => {
     },
   )
 
+  it('leave the processor to the other tower after a run, where a model has two', async () => {
+    const made = vi.spyOn(InferenceSession, 'create')
+    try {
+      await using model = await load()
+      await using tower = await TextTower.fromPretrained(FOLDER, { onWarning: () => undefined })
+      await model.getTextFeatures(inputs)
+      await tower.forward(inputs)
+      const stops = made.mock.calls.map((given) => {
+        const { extra } = (given as unknown[]).at(-1) as InferenceSession.SessionOptions
+        return (extra?.session as Record<string, unknown>).force_spinning_stop
+      })
+      expect(stops).toEqual(['1', undefined])
+    } finally {
+      vi.restoreAllMocks()
+    }
+  })
+
   it('are kept for the sizes last used, however many are', async () => {
     await using model = await VisionTextDualEncoderModel.fromPretrained(fixture('vit-interpolate'))
     const first = new Map<number, Tensor>()

@@ -2,7 +2,7 @@ import { storedOf, type WeightEntry } from '@dual-encoder/core/backend'
 import { Demand } from './demand'
 import { constantKey, isConstant } from './graph/constants'
 import type { ModelProto } from './graph/proto'
-import type { OnnxOptions } from './options'
+import type { EngineOptions } from './options'
 import type { OpenSession } from './session'
 
 /** What a session is made of, in words: the same where graph, weights and options are. */
@@ -72,13 +72,13 @@ function begin(key: SessionKey | undefined, open: (demand: Demand) => Promise<Op
 export function sessionKey(
   { graph }: ModelProto,
   entries: readonly WeightEntry[],
-  options: OnnxOptions,
+  options: EngineOptions,
 ): SessionKey | undefined {
   const stored = entries.flatMap((entry) => storedOf(entry).map((part) => ({ of: entry.name, ...part })))
   const files = [...new Set(stored.map(({ location }) => location?.local))]
   if (files.includes(undefined)) return undefined
-  const { threads, executionProviders, worker, lowMemory, sessionOptions } = options
-  const engine = { threads, executionProviders, worker, lowMemory, sessionOptions }
+  const { threads, executionProviders, worker, lowMemory, sessionOptions, isOneOfTwo } = options
+  const engine = { threads, executionProviders, worker, lowMemory, sessionOptions, isOneOfTwo }
   const write = () => {
     const { nodes, inputs, outputs, initializers } = graph
     const constants = initializers.filter(isConstant).map((tensor) => [tensor.name, constantKey(tensor)])

@@ -50,7 +50,7 @@ export abstract class ComposedOps<T> implements Ops<T> {
   abstract gather(x: T, index: T, axis?: number): T
   abstract scatterAdd(rows: T, index: T, count: number): T
   abstract oneHot(index: T, like: T): T
-  abstract dropout(x: T, rate: number): T
+  abstract dropout(x: T, rate: number, of?: 'batch' | 'table'): T
   abstract dropPath(x: T, rate: number): T
 
   protected sizes(x: T): readonly number[] {

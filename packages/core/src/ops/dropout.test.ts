@@ -39,6 +39,7 @@ for (const simd of [true, false])
       ...told(5, 0.3, 4 * 5 * 3),
       ...told(5, 0.3, 5 * 5 * 3),
     ])
+    expect(drawn([3, 5], 0.3, { tokens: 0, firstRow: 4 })).toEqual(told(15, 0.3))
     expect(drawn([5], 1)).toEqual([0, 0, 0, 0, 0])
     expect(drawn([5], 0)).toEqual([1, 1, 1, 1, 1])
     expect(instance).toHaveBeenCalledTimes(simd ? 1 : 0)

@@ -12,7 +12,8 @@ const STEP = 0x9e3779b9
  * The factors of one dropout of a training step, `dims` of 0 (at `rate`) and 1 / (1 - rate): the same on every backend.
  * @param index counts the dropouts of an encoder from 1 on
  * @param firstRow of the batch that these rows begin with: what is dropped does not depend on how a batch is cut
- * @param tokens of how many the one along the last axis but one is the first: it is dropped as if all were there
+ * @param tokens of how many the one along the last axis but one is the first: it is dropped as if all were there; 0 of a
+ * table, whose rows are not the batch's
  * @param data memory for them, whatever it holds
  */
 export function dropoutFactors(
@@ -26,7 +27,7 @@ export function dropoutFactors(
   if (limit > 0xffffffff) return data.fill(0)
   const stream = scramble(scramble(seed) ^ (of === 'vision' ? 1 : 0) ^ Math.imul(index, STEP))
   const kept = 1 / (1 - rate)
-  const size = tokens === 1 ? data.length : (dims.at(-1) ?? 1)
+  const size = tokens > 1 ? (dims.at(-1) ?? 1) : data.length
   let at = firstRow * sizeOf(dims.slice(1)) * tokens
   for (let start = 0; start < data.length; start += size, at += tokens * size)
     draw(data.subarray(start, start + size), stream + Math.imul(at, STEP), limit, kept)

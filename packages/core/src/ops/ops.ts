@@ -196,8 +196,8 @@ export interface Ops<T> extends Primitives<T> {
   maxTokens(x: T, mask?: T): T
   /** Divided by the Euclidean norm along the last axis; `eps`: by no less than that. */
   l2Normalize(x: T, eps?: number): T
-  /** Randomly zeroes and rescales while training; elsewhere x itself. */
-  dropout(x: T, rate: number): T
+  /** Randomly zeroes and rescales while training; elsewhere x itself. Of a table alike whatever part of a batch is computed. */
+  dropout(x: T, rate: number, of?: 'batch' | 'table'): T
   /** Stochastic depth: drops whole rows of the batch of a residual branch while training. */
   dropPath(x: T, rate: number): T
 

@@ -78,6 +78,11 @@ it('leaves what batch norms saw as it is, whatever covers it', () => {
   expect(plan.locked).toEqual(names.slice(2))
 })
 
+it('leaves what has no values as it is: a table of no register tokens', () => {
+  const shapes = new Map([['tokens', [1, 0, 4]]]).set('weight', [4, 4])
+  expect(planOf(shapes, [['.*', 1]])).toMatchObject({ trained: [{ name: 'weight' }], locked: ['tokens'] })
+})
+
 describe('depths of layers', () => {
   it.each([
     ['bert', ['text_model.encoder.layer.11.output.dense.weight', 'text_model.encoder.layer.2.output.dense.weight'], 2],

@@ -1,5 +1,5 @@
 import { OptionError } from '@dual-encoder/core'
-import { bothSides } from '@dual-encoder/core/backend'
+import { bothSides, sizeOf } from '@dual-encoder/core/backend'
 
 /**
  * Which parameters, and what their learning rate is multiplied by; `null` locks them. A string is a regular expression
@@ -79,13 +79,13 @@ export interface ParameterPlan {
 /** What batch norms saw while they were trained: no parameters, and no gradient is theirs. */
 const SEEN = /\.(running_mean|running_var|num_batches_tracked)$/
 
-/** @param params sizes by name; statistics of batch norms stay what they are @throws OptionError as `factorsOf`, or where everything is locked */
+/** @param params sizes by name; statistics of batch norms stay what they are, and what has no values @throws OptionError as `factorsOf`, or where everything is locked */
 export function planOf(params: ReadonlyMap<string, readonly number[]>, rules: Rules): ParameterPlan {
   const factors = factorsOf([...params.keys()], rules)
   const trained: TrainedParameter[] = []
   const locked: string[] = []
   for (const [name, factor] of factors)
-    if (factor === null || SEEN.test(name)) locked.push(name)
+    if (factor === null || SEEN.test(name) || sizeOf(params.get(name)!) === 0) locked.push(name)
     else trained.push({ name, factor, decay: params.get(name)!.length >= 2 })
   if (trained.length === 0)
     throw new OptionError('nothing-to-train', 'rules: every parameter is locked. Give some a factor.')

@@ -46,11 +46,9 @@ export class Tape<T> extends TracedPrimitives<T> {
     )
   }
 
-  dropout(x: Traced<T>, rate: number): Traced<T> {
-    return this.#drop(x, rate, (sizes) => ({
-      dims: sizes,
-      tokens: sizes.length > 2 && sizes.at(-2) === 1 ? this.#tokens : 1,
-    }))
+  dropout(x: Traced<T>, rate: number, of: 'batch' | 'table' = 'batch'): Traced<T> {
+    const tokensOf = (sizes: readonly number[]) => (sizes.length > 2 && sizes.at(-2) === 1 ? this.#tokens : 1)
+    return this.#drop(x, rate, (sizes) => ({ dims: sizes, tokens: of === 'table' ? 0 : tokensOf(sizes) }))
   }
   dropPath(x: Traced<T>, rate: number): Traced<T> {
     return this.#drop(x, rate, (sizes) => ({ dims: sizes.map((size, axis) => (axis === 0 ? size : 1)), tokens: 1 }))

@@ -141,7 +141,7 @@ export function debertaForward<T>(
     const { hidden, probs } = inLayer(ops, () => {
       const layer = w.at(`encoder.layer.${index}`)
       const norm = (name: string): Norm => layer.at(`${name}.LayerNorm`).norm(D, eps)
-      const positions = config.relativeAttention ? ops.dropout(relatives as T, rate) : undefined
+      const positions = config.relativeAttention ? ops.dropout(relatives as T, rate, 'table') : undefined
       const { context, probs } = version.attend(layer.at('attention.self'), last, positions)
       const attended = ops.dropout(ops.linear(context, layer.at('attention.output.dense').linear(D, D)), rate)
       const middle = ops.addLayerNorm(attended, last, norm('attention.output')).normed
