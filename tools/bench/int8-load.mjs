@@ -1,25 +1,32 @@
-// From files to the first embeddings of a picture and a text, and the process's peak memory: float32 against int8, ViT-B/16
-// and BERT-base of random weights, each in a process of its own, interleaved.
-// `npm run build && node tools/bench/int8-load.mjs`; THREADS (2) and ROUNDS (5) are variables.
+// From files to the first embeddings of a picture and a text, and the process's peak memory: float32 against int8, models of
+// random weights, each in a process of its own, interleaved.
+// `npm run build && MODEL=clip node tools/bench/int8-load.mjs`; MODEL is as for int8.mjs, THREADS (2) and ROUNDS (5) are variables.
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BertConfig, convert, ViTConfig, VisionTextDualEncoderConfig } from '@dual-encoder/core'
-import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import { convert } from '@dual-encoder/core'
+import { TextTower } from '@dual-encoder/onnx'
+import { modelOf } from './int8-models.mjs'
 import { pictures, texts } from './inputs.mjs'
 import { median } from './median.mjs'
 
-const { THREADS = '2', ROUNDS = '5' } = process.env
+const { MODEL = 'pair', THREADS = '2', ROUNDS = '5' } = process.env
+const { draw, Loaded, lengths } = modelOf(MODEL)
 const [, script = '', given, dtype] = process.argv
 
 /** In a process of its own: milliseconds to the first embeddings, and the largest resident set in MB. */
 async function measure(/** @type {string} */ folder) {
   const start = performance.now()
   const options = { threads: Number(THREADS), ...(dtype === 'float32' ? {} : { dtype: /** @type {'int8'} */ (dtype) }) }
-  const model = await VisionTextDualEncoderModel.fromPretrained(folder, options)
-  await model.getImageFeatures(pictures(1))
-  await model.getTextFeatures(texts(1, 16))
+  /** @type {import('@dual-encoder/onnx').OnnxModel | TextTower} */
+  const model = await Loaded.fromPretrained(folder, { ...options, onWarning: () => undefined })
+  const inputs = texts(1, lengths[0] ?? 0)
+  if (model instanceof TextTower) await model.forward(inputs)
+  else {
+    await model.getImageFeatures(pictures(1))
+    await model.getTextFeatures(inputs)
+  }
   const time = performance.now() - start
   console.log(JSON.stringify({ time, memory: process.resourceUsage().maxRSS / 1024 }))
   await model.dispose()
@@ -28,8 +35,7 @@ async function measure(/** @type {string} */ folder) {
 async function compare() {
   const root = await mkdtemp(join(tmpdir(), 'dual-encoder-bench-'))
   const [whole, small] = [join(root, 'float32'), join(root, 'int8')]
-  const config = VisionTextDualEncoderConfig.fromVisionTextConfigs(new ViTConfig(), new BertConfig())
-  const drawn = await VisionTextDualEncoderModel.fromConfig(config)
+  const drawn = await draw()
   await drawn.savePretrained(whole)
   await drawn.dispose()
   await convert(whole, small, { dtype: 'int8' })

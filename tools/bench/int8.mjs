@@ -1,35 +1,21 @@
 // int8 and int8-fast against float32 on onnx, interleaved; models of random weights (for time they do).
 // `npm run build && MODEL=clip node tools/bench/int8.mjs`. MODEL is `pair` (ViT-B/16 and BERT-base, the default), `clip`
-// (CLIP ViT-B/16), `siglip` (SigLIP base, patches of 16) or `bert` (BERT-base alone); THREADS (2) and ROUNDS (9) are variables.
+// (CLIP ViT-B/16), `siglip` (SigLIP base, patches of 16) or `bert` (BERT-base alone); THREADS (2), ROUNDS (9) and CALLS (1), of a
+// round in a row, are variables.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { BertConfig, CLIPConfig, SiglipConfig, ViTConfig, VisionTextDualEncoderConfig } from '@dual-encoder/core'
-import { CLIPModel, SiglipModel, TextTower, VisionTextDualEncoderModel } from '@dual-encoder/onnx'
+import { TextTower } from '@dual-encoder/onnx'
+import { modelOf } from './int8-models.mjs'
 import { pictures, texts } from './inputs.mjs'
 import { median } from './median.mjs'
 
-const { MODEL = 'pair', THREADS = '2', ROUNDS = '9' } = process.env
+const { MODEL = 'pair', THREADS = '2', ROUNDS = '9', CALLS = '1' } = process.env
 /** Milliseconds before each call: the threads of the side before spin on for a while and would slow this one. */
 const PAUSE = 200
 
-const pair = () => VisionTextDualEncoderConfig.fromVisionTextConfigs(new ViTConfig(), new BertConfig())
-const clip = () => CLIPConfig.fromJSON({ vision_config: { patch_size: 16 } })
-/** What is drawn, what is loaded of it, and how long its texts are. */
-const MODELS = {
-  pair: {
-    draw: () => VisionTextDualEncoderModel.fromConfig(pair()),
-    Loaded: VisionTextDualEncoderModel,
-    lengths: [16, 32],
-  },
-  clip: { draw: () => CLIPModel.fromConfig(clip()), Loaded: CLIPModel, lengths: [77, 77] },
-  siglip: { draw: () => SiglipModel.fromConfig(SiglipConfig.fromJSON({})), Loaded: SiglipModel, lengths: [64, 64] },
-  bert: { draw: () => VisionTextDualEncoderModel.fromConfig(pair()), Loaded: TextTower, lengths: [16, 32] },
-}
-const chosen = MODELS[/** @type {keyof typeof MODELS} */ (MODEL)]
-if (!chosen) throw new Error(`MODEL is "${MODEL}". Should be one of: ${Object.keys(MODELS).join(', ')}.`)
-
+const chosen = modelOf(MODEL)
 const folder = await mkdtemp(join(tmpdir(), 'dual-encoder-bench-'))
 const drawn = await chosen.draw()
 await drawn.savePretrained(folder)
@@ -74,8 +60,8 @@ for (const [name, run] of Object.entries(cases)) {
     for (const [i, [, model]] of sides.entries()) {
       await setTimeout(PAUSE)
       const start = performance.now()
-      await run(model)
-      if (round > 0) times[i]?.push(performance.now() - start)
+      for (let call = 0; call < Number(CALLS); call++) await run(model)
+      if (round > 0) times[i]?.push((performance.now() - start) / Number(CALLS))
     }
   const [base = NaN, ...others] = times.map(median)
   const ratios = others.map((time, i) => `${sides[i + 1]?.[0]} ${time.toFixed(1)} ms (${(base / time).toFixed(2)}x)`)

@@ -92,7 +92,9 @@ export class OnnxPrimitives implements Primitives<OnnxValue> {
     // A size that is no input's is that of the tokens under another name.
     const [first] = this.shapes.values()
     const pair = this.shapes.get(dims[1] as Dim) ?? first
-    return this.graph.node('Concat', [pair as string, this.graph.ints(dims.slice(2) as number[])], { axis: 0 })
+    const rest = dims.slice(2) as number[]
+    const write = () => this.graph.node('Concat', [pair as string, this.graph.ints(rest)], { axis: 0 })
+    return this.graph.once(`shape ${pair} ${rest.join()}`, write)
   }
 
   /** A value of `dims` whose flat form (its only form below rank 3) is `name`. */
