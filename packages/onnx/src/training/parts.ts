@@ -28,7 +28,7 @@ function tokensOf(encoder: EncoderSpec, side: Side<Tensor>): number {
   if ('embeds' in side || side.pooled) return 0
   const { entering, inputs, kept, imageSize = [0, 0] } = side
   if (encoder.kind === 'text') {
-    // Parts enter the first layer, behind the tables (`writeEmbeds`); of texts that enter one above it was not measured.
+    // Parts enter the first layer, behind the tables (`writeEmbeds`); texts that enter one above it gain nothing by parts.
     const isWhole = entering !== undefined || encoderLayers(encoder).count === 0
     return isWhole ? 0 : (inputs.inputIds?.dims[1] ?? 0)
   }
