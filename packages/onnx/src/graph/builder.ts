@@ -134,7 +134,7 @@ export class GraphBuilder {
     const kept: NodeProto[] = []
     for (const node of [...this.#nodes].reverse()) {
       if (!node.outputs.some((name) => needed.has(name))) continue
-      kept.push({ ...node, outputs: withoutUnused(node.outputs, needed) })
+      kept.push(withoutUnused(node, needed))
       for (const name of node.inputs) needed.add(name)
       yield
     }
@@ -155,8 +155,29 @@ export class GraphBuilder {
   }
 }
 
-function withoutUnused(outputs: readonly string[], needed: ReadonlySet<string>): string[] {
-  const names = outputs.map((name) => (needed.has(name) ? name : ''))
+function withoutUnused(node: NodeProto, needed: ReadonlySet<string>): NodeProto {
+  const { body } = node.attributes
+  if (typeof body === 'object' && 'graph' in body) {
+    // The engine wants all that a body gives.
+    const outputs = node.outputs.filter((name) => needed.has(name))
+    const graph = withOutputs(body.graph, (i) => needed.has(node.outputs[i] as string))
+    return { ...node, outputs, attributes: { ...node.attributes, body: { graph } } }
+  }
+  const names = node.outputs.map((name) => (needed.has(name) ? name : ''))
   while (names.at(-1) === '') names.pop()
-  return names
+  return { ...node, outputs: names }
+}
+
+/** A body that gives some of its outputs, and computes nothing else. */
+function withOutputs(graph: GraphProto, isWanted: (index: number) => boolean): GraphProto {
+  const outputs = graph.outputs.filter((_, i) => isWanted(i))
+  const needed = new Set(outputs.map(({ name }) => name))
+  const nodes: NodeProto[] = []
+  for (const node of [...graph.nodes].reverse()) {
+    if (!node.outputs.some((name) => needed.has(name))) continue
+    nodes.push(node)
+    for (const name of node.inputs) needed.add(name)
+  }
+  const initializers = graph.initializers.filter(({ name }) => needed.has(name))
+  return { ...graph, nodes: nodes.reverse(), initializers, outputs }
 }
