@@ -11,9 +11,10 @@ import { remembered } from './remembered.mjs'
 const EMBEDDINGS = 'text_model.embeddings.word_embeddings.weight'
 /** Meanings of a word that are taken, and how far behind the best they may be. */
 const MOST = 3
-const NEAR = 0.6
-/** How much more it counts that pictures show it. */
+const NEAR = 0.5
+/** How much more it counts that pictures show it; by how many labels do, to this power. */
 const SHOWN = 2.5
+const BY_LABELS = 0.2
 /** How much more a language has to use a word that labels have. */
 const MARGIN = 1
 /** How often a word has to be used (three in ten million words) that no picture shows. */
@@ -94,6 +95,7 @@ async function newPieces(vocabulary) {
   const labelsOf = (/** @type {string} */ phrase) =>
     Math.min(...(phrase.match(/[a-z]+/g) ?? ['']).map((word) => shown.get(word) ?? 0))
   const isShown = (/** @type {string} */ phrase) => labelsOf(phrase) > 0
+  const weightOf = (/** @type {string} */ phrase) => (isShown(phrase) ? SHOWN * labelsOf(phrase) ** BY_LABELS : 1)
   /** @type {Map<string, { word: string, score: number }[]>} */
   const pieces = new Map()
   /** What others mean by words that English has too (`main`, `chat`). @type {typeof pieces} */
@@ -102,7 +104,7 @@ async function newPieces(vocabulary) {
     const often = await plainFrequencies(language)
     for (const [word, all] of words) {
       const told = [...all]
-        .map(([one, score]) => ({ word: one, score: isShown(one) ? SHOWN * score : score }))
+        .map(([one, score]) => ({ word: one, score: score * weightOf(one) }))
         .sort((a, b) => b.score - a.score)
         .slice(0, MOST)
       const near = told.filter(({ score }) => score >= NEAR * (told[0]?.score ?? 0))
