@@ -128,7 +128,7 @@ export function lossOf(loss: LossName | TrainingLoss): TrainingLoss {
   if (Object.hasOwn(NAMED, loss)) return NAMED[loss]
   throw new OptionError(
     'bad-loss',
-    `loss: "${String(loss)}" is not known. Should be one of: ${Object.keys(NAMED).join(', ')}; or a function over ops.`,
+    `loss: ${JSON.stringify(loss)} is not known. Should be one of: ${Object.keys(NAMED).join(', ')}; or a function over ops.`,
   )
 }
 
