@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { convert } from '@dual-encoder/core'
 import { TextTower } from '@dual-encoder/onnx'
-import { modelOf } from './int8-models.mjs'
+import { embedTexts, modelOf } from './int8-models.mjs'
 import { pictures, texts } from './inputs.mjs'
 import { median } from './median.mjs'
 
@@ -21,12 +21,8 @@ async function measure(/** @type {string} */ folder) {
   const options = { threads: Number(THREADS), ...(dtype === 'float32' ? {} : { dtype: /** @type {'int8'} */ (dtype) }) }
   /** @type {import('@dual-encoder/onnx').OnnxModel | TextTower} */
   const model = await Loaded.fromPretrained(folder, { ...options, onWarning: () => undefined })
-  const inputs = texts(1, lengths[0] ?? 0)
-  if (model instanceof TextTower) await model.forward(inputs)
-  else {
-    await model.getImageFeatures(pictures(1))
-    await model.getTextFeatures(inputs)
-  }
+  if (!(model instanceof TextTower)) await model.getImageFeatures(pictures(1))
+  await embedTexts(model, texts(1, lengths[0] ?? 0))
   const time = performance.now() - start
   console.log(JSON.stringify({ time, memory: process.resourceUsage().maxRSS / 1024 }))
   await model.dispose()

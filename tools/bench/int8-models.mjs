@@ -14,6 +14,14 @@ const MODELS = {
   siglip: { draw: () => SiglipModel.fromConfig(SiglipConfig.fromJSON({})), Loaded: SiglipModel, lengths: [64, 64] },
   bert: { draw: () => VisionTextDualEncoderModel.fromConfig(pair()), Loaded: TextTower, lengths: [16, 32] },
 }
+
+/**
+ * What its texts' tower gives.
+ * @param {import('@dual-encoder/onnx').OnnxModel | TextTower} model @param {ReturnType<typeof import('./inputs.mjs').texts>} inputs
+ */
+export const embedTexts = (model, inputs) =>
+  model instanceof TextTower ? model.forward(inputs) : model.getTextFeatures(inputs)
+
 /** One of them by its name. */
 export function modelOf(/** @type {string} */ name) {
   const chosen = MODELS[/** @type {keyof typeof MODELS} */ (name)]

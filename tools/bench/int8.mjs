@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { TextTower } from '@dual-encoder/onnx'
-import { modelOf } from './int8-models.mjs'
+import { embedTexts, modelOf } from './int8-models.mjs'
 import { pictures, texts } from './inputs.mjs'
 import { median } from './median.mjs'
 
@@ -37,7 +37,7 @@ const images = (batch) => {
 /** @type {(batch: number, length: number) => Case} */
 const ofTexts = (batch, length) => {
   const inputs = texts(batch, length)
-  return (model) => (model instanceof TextTower ? model.forward(inputs) : model.getTextFeatures(inputs))
+  return (model) => embedTexts(model, inputs)
 }
 /** @type {(batch: number, length: number) => Case} */
 const whole = (batch, length) => {

@@ -95,7 +95,10 @@ async function newPieces(vocabulary) {
   const labelsOf = (/** @type {string} */ phrase) =>
     Math.min(...(phrase.match(/[a-z]+/g) ?? ['']).map((word) => shown.get(word) ?? 0))
   const isShown = (/** @type {string} */ phrase) => labelsOf(phrase) > 0
-  const weightOf = (/** @type {string} */ phrase) => (isShown(phrase) ? SHOWN * labelsOf(phrase) ** BY_LABELS : 1)
+  const weightOf = (/** @type {string} */ phrase) => {
+    const labels = labelsOf(phrase)
+    return labels > 0 ? SHOWN * labels ** BY_LABELS : 1
+  }
   /** @type {Map<string, { word: string, score: number }[]>} */
   const pieces = new Map()
   /** What others mean by words that English has too (`main`, `chat`). @type {typeof pieces} */

@@ -131,18 +131,12 @@ export class GraphBuilder {
       attributes: {},
     }))
     const needed = new Set(ends.flatMap(({ inputs }) => inputs))
-    const kept: NodeProto[] = []
-    for (const node of [...this.#nodes].reverse()) {
-      if (!node.outputs.some((name) => needed.has(name))) continue
-      kept.push(withoutUnused(node, needed))
-      for (const name of node.inputs) needed.add(name)
-      yield
-    }
+    const kept = yield* keeping(this.#nodes, needed)
     const initializers = [...this.#initializers.values()].filter(({ name }) => needed.has(name))
     const overridable = initializers.filter(({ name }) => this.#overridable.has(name))
     const graph: GraphProto = {
       name: this.name,
-      nodes: [...kept.reverse(), ...ends],
+      nodes: [...kept, ...ends],
       initializers,
       inputs: [...this.#inputs.filter(({ name }) => needed.has(name)), ...overridable],
       outputs: [...outputs].map(([name, { dims }]) => ({ name, element: 'float32', dims })),
@@ -153,6 +147,18 @@ export class GraphBuilder {
     const usesMicrosoft = kept.some(({ domain }) => domain === MICROSOFT)
     return { graph, opsets: { '': OPSET, ...(usesMicrosoft ? { [MICROSOFT]: 1 } : {}) } }
   }
+}
+
+/** Nodes that `needed` values come from, which what those read is added to. */
+function* keeping(nodes: readonly NodeProto[], needed: Set<string>): Pieces<NodeProto[]> {
+  const kept: NodeProto[] = []
+  for (const node of [...nodes].reverse()) {
+    if (!node.outputs.some((name) => needed.has(name))) continue
+    kept.push(withoutUnused(node, needed))
+    for (const name of node.inputs) needed.add(name)
+    yield
+  }
+  return kept.reverse()
 }
 
 function withoutUnused(node: NodeProto, needed: ReadonlySet<string>): NodeProto {
@@ -172,12 +178,7 @@ function withoutUnused(node: NodeProto, needed: ReadonlySet<string>): NodeProto 
 function withOutputs(graph: GraphProto, isWanted: (index: number) => boolean): GraphProto {
   const outputs = graph.outputs.filter((_, i) => isWanted(i))
   const needed = new Set(outputs.map(({ name }) => name))
-  const nodes: NodeProto[] = []
-  for (const node of [...graph.nodes].reverse()) {
-    if (!node.outputs.some((name) => needed.has(name))) continue
-    nodes.push(node)
-    for (const name of node.inputs) needed.add(name)
-  }
+  const nodes = atOnce(keeping(graph.nodes, needed))
   const initializers = graph.initializers.filter(({ name }) => needed.has(name))
-  return { ...graph, nodes: nodes.reverse(), initializers, outputs }
+  return { ...graph, nodes, initializers, outputs }
 }
