@@ -1,22 +1,41 @@
-import type { EncoderSpec, Param } from '@dual-encoder/core/backend'
+import { BertConfig, ViTConfig, VisionTextDualEncoderConfig } from '@dual-encoder/core'
+import { initializeModel, type LoadedModel, type Param } from '@dual-encoder/core/backend'
 import { InferenceSession } from 'onnxruntime-node'
-import { expect, it, vi } from 'vitest'
-import { int8Plan } from './plan'
+import { beforeAll, expect, it, vi } from 'vitest'
+import { int8Plan, type Int8Plan } from './plan'
 import { saturates } from './saturates'
 
-const encoder = (kind: 'vision' | 'text') => ({ kind }) as EncoderSpec
+const size = { hiddenSize: 64, numHiddenLayers: 4, numAttentionHeads: 2, intermediateSize: 64 }
+let model: LoadedModel
+beforeAll(async () => {
+  const [vision, text] = [
+    new ViTConfig({ ...size, imageSize: 16, patchSize: 8 }),
+    new BertConfig({ ...size, vocabSize: 8 }),
+  ]
+  model = await initializeModel(VisionTextDualEncoderConfig.fromVisionTextConfigs(vision, text), 1)
+})
 const weight = { name: 'w', shape: [64, 64], init: { kind: 'zeros' } } as unknown as Param
 
 it.each(['int8', 'int8-fast'] as const)('has rows for pictures, of parts of a weight as well, in %s', (dtype) => {
-  const plan = int8Plan(encoder('vision'), dtype, false)
+  const plan = int8Plan(model.vision, dtype, false)
   expect(plan(weight, 'pooled')).toBeUndefined()
   expect(plan(weight)).toMatchObject({ form: 'rows' })
   expect(plan({ ...weight, rows: [0, 32] })).toMatchObject({ form: 'rows' })
   expect(plan({ ...weight, shape: [64] })).toBeUndefined()
 })
 
+it('has words for what the last quarter of a vision tower attends to, in int8', () => {
+  const [careful, fast] = (['int8', 'int8-fast'] as const).map((dtype) => int8Plan(model.vision, dtype, false))
+  const names = [...model.weights.keys()].filter((name) =>
+    /^vision_model.*(value|attention.output).*weight$/.test(name),
+  )
+  const forms = (plan: Int8Plan) => names.map((name) => plan({ ...weight, name }, 'attended')?.form)
+  expect(forms(careful!)).toEqual(['rows', 'rows', 'rows', 'rows', 'rows', 'rows', 'words', 'words'])
+  expect(forms(fast!)).toEqual(names.map(() => 'rows'))
+})
+
 it('has turned rows for texts, but words for what is attended to (int8) and rows as they are of an activation (int8-fast)', () => {
-  const [careful, fast] = (['int8', 'int8-fast'] as const).map((dtype) => int8Plan(encoder('text'), dtype, false))
+  const [careful, fast] = (['int8', 'int8-fast'] as const).map((dtype) => int8Plan(model.text, dtype, false))
   const forms = (['attended', 'scores', 'activated', undefined] as const).map((part) => [
     careful!(weight, part),
     fast!(weight, part),
@@ -33,7 +52,7 @@ it('has turned rows for texts, but words for what is attended to (int8) and rows
 
 it.each(['int8', 'int8-fast'] as const)('has none where the engine loses what rows add up to, in %s', (dtype) => {
   for (const kind of ['vision', 'text'] as const)
-    expect(int8Plan(encoder(kind), dtype, true)(weight, 'attended')).toMatchObject({ form: 'blocks' })
+    expect(int8Plan(model[kind], dtype, true)(weight, 'attended')).toMatchObject({ form: 'blocks' })
 })
 
 it('asks the engine once whether its sums stop at 16 bits', async () => {
