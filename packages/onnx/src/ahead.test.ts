@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
-import { readSafetensors, type Tensor } from '@dual-encoder/core'
 import { InferenceSession } from 'onnxruntime-node'
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { inputsOf } from '../../../parity-tests/src/fixtures'
 import { runtime } from '#runtime'
 import { VisionTextDualEncoderModel } from './families'
 
@@ -9,10 +9,7 @@ const fixture = (name: string) => resolve(import.meta.dirname, '../../../parity-
 const load = (dtype?: 'int8' | 'int8-fast') =>
   VisionTextDualEncoderModel.fromPretrained(fixture('int8/vit-bert'), dtype ? { dtype } : {})
 
-async function inputs() {
-  const tensors = await readSafetensors(resolve(fixture('towers/vit-bert'), 'inputs.safetensors'))
-  return { pixelValues: tensors.get('pixel_values') as Tensor, inputIds: tensors.get('input_ids') as Tensor }
-}
+const inputs = () => inputsOf(fixture('towers/vit-bert'))
 
 /** Weights for texts are begun where there are other threads; these are too small for any. */
 describe('what texts will need, begun before the session of pictures is made', () => {

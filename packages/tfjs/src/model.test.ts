@@ -4,20 +4,11 @@ import { join, resolve } from 'node:path'
 import { readSafetensors, type Tensor, tensor } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { inputsOf } from '../../../parity-tests/src/fixtures'
 import { TextTower, VisionTextDualEncoderModel, VisionTower } from './index'
 
 const fixture = (name: string) => resolve(import.meta.dirname, '../../../parity-tests/fixtures/towers', name)
 const FOLDER = fixture('vit-bert')
-
-async function inputsOf(folder: string) {
-  const tensors = await readSafetensors(join(folder, 'inputs.safetensors'))
-  return {
-    pixelValues: tensors.get('pixel_values') as Tensor,
-    inputIds: tensors.get('input_ids') as Tensor,
-    attentionMask: tensors.get('attention_mask'),
-    tokenTypeIds: tensors.get('token_type_ids'),
-  }
-}
 
 let inputs: Awaited<ReturnType<typeof inputsOf>>
 let expected: Map<string, Tensor>

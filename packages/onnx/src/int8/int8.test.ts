@@ -1,9 +1,10 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { modelCard, readSafetensors, type Tensor, tensor, type Warning } from '@dual-encoder/core'
+import { modelCard, type Tensor, tensor, type Warning } from '@dual-encoder/core'
 import { InferenceSession } from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { inputsOf } from '../../../../parity-tests/src/fixtures'
 import { AutoModel, CLIPModel, VisionTextDualEncoderModel } from '../families'
 import type { OnnxModel } from '../model'
 import type { OnnxOptions } from '../options'
@@ -21,15 +22,6 @@ beforeAll(async () => {
 })
 afterAll(() => rm(scratch, { recursive: true, force: true }))
 
-async function inputsOf(name: string) {
-  const tensors = await readSafetensors(join(fixture(name), 'inputs.safetensors'))
-  return {
-    pixelValues: tensors.get('pixel_values') as Tensor,
-    inputIds: tensors.get('input_ids') as Tensor,
-    attentionMask: tensors.get('attention_mask'),
-  }
-}
-
 function rowsIn({ dims, data }: Tensor): number[][] {
   const width = dims.at(-1) as number
   return Array.from({ length: data.length / width }, (_, i) => [
@@ -45,7 +37,7 @@ const cosines = (a: Tensor, b: Tensor) =>
 
 async function embeddings(source: string, name: string, options: OnnxOptions) {
   await using model = (await AutoModel.fromPretrained(source, options)) as OnnxModel
-  const { imageEmbeds, textEmbeds } = await model.forward(await inputsOf(name))
+  const { imageEmbeds, textEmbeds } = await model.forward(await inputsOf(fixture(name)))
   return [imageEmbeds, textEmbeds]
 }
 
@@ -71,7 +63,7 @@ describe.each(['int8', 'int8-fast'] as const)('%s', (dtype) => {
   })
 
   it('gives a row what it gives alone, whatever else is in the batch', async () => {
-    const given = await inputsOf('towers/vit-bert')
+    const given = await inputsOf(fixture('towers/vit-bert'))
     await using model = await VisionTextDualEncoderModel.fromPretrained(fixture('towers/vit-bert'), { dtype })
     const [count = 1, ...rest] = given.pixelValues.dims
     const size = given.pixelValues.data.length / count
@@ -104,7 +96,7 @@ describe.each(['int8', 'int8-fast'] as const)('%s', (dtype) => {
       await using model = await VisionTextDualEncoderModel.fromPretrained(fixture('towers/vit-bert'))
       await model.savePretrained(folder, { dtype: 'int8' })
     }
-    const given = await inputsOf('towers/vit-bert')
+    const given = await inputsOf(fixture('towers/vit-bert'))
     // What enters the first layer: words, positions and types, normed, and no linear layer.
     const [whole, small] = await Promise.all(
       [{}, { dtype }].map(async (options) => {
@@ -117,7 +109,7 @@ describe.each(['int8', 'int8-fast'] as const)('%s', (dtype) => {
   })
 
   it('gives hidden states as well, and runs with weights that are not packed', async () => {
-    const given = await inputsOf('towers/vit-bert')
+    const given = await inputsOf(fixture('towers/vit-bert'))
     await using model = await VisionTextDualEncoderModel.fromPretrained(fixture('towers/vit-bert'), { dtype })
     await using low = await VisionTextDualEncoderModel.fromPretrained(fixture('towers/vit-bert'), {
       dtype,
@@ -319,7 +311,7 @@ it('reads an int8 checkpoint in one go, whatever is made of its parts', async ()
   }
   await using model = await VisionTextDualEncoderModel.fromPretrained(source, { dtype: 'int8' })
   reads.length = 0
-  await model.forward(await inputsOf('towers/vit-bert'))
+  await model.forward(await inputsOf(fixture('towers/vit-bert')))
   // Either encoder, the positions that a table is computed of, and the logit scale.
   expect(reads).toHaveLength(4)
 })
@@ -379,7 +371,7 @@ describe('a canary', () => {
 
 describe('the report', () => {
   it('measures embeddings, searches and layers against float32, and a card carries it', async () => {
-    const { pixelValues, ...texts } = await inputsOf('towers/vit-bert')
+    const { pixelValues, ...texts } = await inputsOf(fixture('towers/vit-bert'))
     await using model = await VisionTextDualEncoderModel.fromPretrained(fixture('towers/vit-bert'), {
       dtype: 'int8-fast',
     })
@@ -399,7 +391,7 @@ describe('the report', () => {
   })
 
   it('finds no loss in float32, and finds that of a checkpoint against what it was made from', async () => {
-    const { pixelValues, ...texts } = await inputsOf('families/clip')
+    const { pixelValues, ...texts } = await inputsOf(fixture('families/clip'))
     await using whole = await CLIPModel.fromPretrained(fixture('families/clip'))
     const same = await quantizationReport(whole, { pixelValues }, texts)
     expect([same.vision.top1, same.text.top1, Math.max(...same.vision.layers, ...same.text.layers)]).toEqual([1, 1, 0])

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path'
-import { readSafetensors, type Tensor, VisionTextDualEncoderConfig } from '@dual-encoder/core'
+import { type Tensor, VisionTextDualEncoderConfig } from '@dual-encoder/core'
 import type { EncoderSpec } from '@dual-encoder/core/backend'
 import type { ObjectiveModel, TrainingInputs, TrainingPlan } from '@dual-encoder/core/training'
 import ort from 'onnxruntime-node'
 import { expect, it, vi } from 'vitest'
+import { inputsOf } from '../../../../parity-tests/src/fixtures'
 import { VisionTextDualEncoderModel } from '../families'
 import type * as node from '../runtime/node'
 import type { Store } from '../runtime/store'
@@ -47,14 +48,9 @@ const plan: TrainingPlan = {
   },
 }
 
-async function inputsOf() {
-  const tensors = await readSafetensors(`${FOLDER}/inputs.safetensors`)
-  return { pixelValues: tensors.get('pixel_values') as Tensor, inputIds: tensors.get('input_ids') as Tensor }
-}
-
 it('computes layers again for their gradients, to the same numbers', async () => {
   await using model = await VisionTextDualEncoderModel.fromPretrained(FOLDER)
-  const { pixelValues, inputIds } = await inputsOf()
+  const { pixelValues, inputIds } = await inputsOf(FOLDER)
   const rows = pixelValues.dims[0]!
   const length = inputIds.dims[1]!
   const first: Tensor = { ...inputIds, dims: [rows, length], data: inputIds.data.slice(0, rows * length) as never }
@@ -86,7 +82,7 @@ it('computes layers again for their gradients, to the same numbers', async () =>
 
 it('keeps few graphs open where texts are of many lengths, and as many as a step in chunks needs', async () => {
   await using model = await VisionTextDualEncoderModel.fromPretrained(FOLDER)
-  const { pixelValues } = await inputsOf()
+  const { pixelValues } = await inputsOf(FOLDER)
   const rows = pixelValues.dims[0]!
   const step = async (length: number, chunkSize?: number) => {
     const inputIds: Tensor = {
