@@ -27,7 +27,7 @@ describe('info', () => {
           framework: 'pytorch',
           // As the file has it, and not as it is computed.
           dtypes: {
-            U8: expect.any(Number) as number,
+            I8: expect.any(Number) as number,
             F16: expect.any(Number) as number,
             F32: expect.any(Number) as number,
             I64: 49,

@@ -61,11 +61,11 @@ const camel = (name: string): string => name.replace(/_(\w)/g, (_, letter: strin
 
 const sizes = (config: Config): object => (config.size ? { size: config.size } : {})
 
-/** Parameters of each storage type, as the file has them. */
+/** Parameters of each storage type, as the file has them; int8 in words counts as what it is. */
 function countsOf(entries: Iterable<WeightEntry>): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const { storage, quantized, shape } of entries) {
-    const stored = quantized?.values.storage ?? storage
+    const stored = quantized ? 'I8' : storage
     counts[stored] = (counts[stored] ?? 0) + sizeOf(shape)
   }
   return counts

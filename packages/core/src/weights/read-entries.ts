@@ -72,7 +72,7 @@ const MAX_LOCAL_GROUP = 4 * 2 ** 20
 export const storedOf = (entry: WeightEntry): WeightEntry[] => (entry.made?.by.of ?? [entry]).flatMap(storedParts)
 
 /** Of the values that are in memory: all but bytes is float32 there. */
-const bytesOf = ({ storage, shape }: WeightEntry): number =>
+export const bytesOf = ({ storage, shape }: Pick<WeightEntry, 'storage' | 'shape'>): number =>
   sizeOf(shape) * (storage === 'I8' || storage === 'U8' ? 1 : 4)
 
 /** Entries in the order in which they lie in files, what is in none last. */

@@ -1,10 +1,10 @@
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
-import { breathing, sizeOf, type WeightEntry, type WeightRecipe } from '@dual-encoder/core/backend'
+import { breathing, bytesOf, type WeightEntry, type WeightRecipe } from '@dual-encoder/core/backend'
 import type { Int8Recipe } from '../int8/recipe'
 import { DONE, FREE, type Job, making, TAKEN, type Work } from './node-jobs'
 import { shareWork, threadsFor } from './node-threads'
-import { bytesEach, type Range } from './weight-bytes'
+import type { Range } from './weight-bytes'
 
 /**
  * Makes weights of files of this machine on all cores, and writes them.
@@ -45,14 +45,14 @@ function jobsFor(entries: readonly WeightEntry[]) {
     const { by, index } = entry.made as NonNullable<WeightEntry['made']>
     const job = byRecipe.get(by) ?? { of: by.of.map(placed), how: by.how as Int8Recipe, to: [] }
     byRecipe.set(by, job)
-    const length = bytesEach(entry) * sizeOf(entry.shape)
+    const length = bytesOf(entry)
     job.to[index] = size
     ranges.set(entry.name, { offset: size, length })
     size += length
   }
   // Large ones first: at the end none has to wait long for another.
-  const bytesOf = ({ of }: Job) => of.reduce((sum, { length }) => sum + length, 0)
-  const jobs = [...byRecipe.values()].sort((a, b) => bytesOf(b) - bytesOf(a))
+  const readBy = ({ of }: Job) => of.reduce((sum, { length }) => sum + length, 0)
+  const jobs = [...byRecipe.values()].sort((a, b) => readBy(b) - readBy(a))
   return { jobs, ranges, size }
 }
 

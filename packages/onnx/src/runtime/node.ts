@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join, parse, relative } from 'node:path'
 import {
   BackendError,
+  bytesOf,
   inFileOrder,
   type LocalFile,
   readInGroups,
-  sizeOf,
   storedOf,
   storedParts,
   type WeightEntry,
@@ -23,7 +23,7 @@ import { threadEngine } from './node-engine'
 import type { Engine, StoredWeights, Runtime } from './runtime'
 import { here, openThreadStore } from './node-store'
 import { startThreads, threadsFor } from './node-threads'
-import { bytesEach, isMadeHere, isRaw, keptBytes, type Range, weightBytes } from './weight-bytes'
+import { isMadeHere, isRaw, keptBytes, type Range, weightBytes } from './weight-bytes'
 
 /** onnxruntime-node is CommonJS: `import` would first read all of it for its names, which takes longer than to run it. */
 function loadOrt(): typeof OrtNode {
@@ -87,7 +87,7 @@ async function storeWeights(entries: readonly WeightEntry[], asked: Asked = () =
     known.filter(({ location }) => rootOf(location.local.folder) === root).map((entry) => [entry.name, entry]),
   )
   const rest = entries.filter(({ name }) => !mapped.has(name))
-  const restBytes = rest.reduce((sum, entry) => sum + bytesEach(entry) * sizeOf(entry.shape), 0)
+  const restBytes = rest.reduce((sum, entry) => sum + bytesOf(entry), 0)
   const isAside = mapped.size === 0 || restBytes > MAX_INLINE
   // Another drive than the temporary folder's has another root.
   const check = () => checkUnchanged(entries.flatMap(storedOf).filter(({ location }) => location?.local))

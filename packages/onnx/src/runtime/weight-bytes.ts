@@ -12,9 +12,6 @@ export function weightBytes(value: Tensor): Uint8Array {
 export const keptBytes = (entry: WeightEntry, value: Tensor): Uint8Array =>
   entry.made ? weightBytes(value).slice() : weightBytes(value)
 
-/** Bytes of a value in a graph. */
-export const bytesEach = ({ storage }: WeightEntry): number => (storage === 'I8' || storage === 'U8' ? 1 : 4)
-
 /** True where the stored bytes are the ones that a graph needs. */
 export const isRaw = ({ storage, location, made, quantized }: WeightEntry): boolean =>
   ['F32', 'I8', 'U8'].includes(storage) && location !== undefined && !made && !quantized
