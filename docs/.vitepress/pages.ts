@@ -24,9 +24,21 @@ const GROUPS: readonly (readonly [title: string, pages: readonly string[]])[] = 
     ],
   ],
   ['Coming from', ['from-pytorch', 'from-flax', 'from-tensorflow', 'from-open-clip', 'from-transformers-js']],
-  ['Models', ['models', 'families', 'images', 'text', 'pictures', 'patches']],
+  ['Models', ['models', 'families', 'images', 'text', 'pictures', 'languages', 'patches']],
   ['Backends', ['onnx', 'tfjs-wasm', 'webgpu']],
-  ['Measured', ['parity', 'parity/onnx', 'parity/tfjs', 'parity/webgpu', 'benchmarks', 'which-python']],
+  [
+    'Measured',
+    [
+      'parity',
+      'parity/onnx',
+      'parity/tfjs',
+      'parity/webgpu',
+      'benchmarks',
+      'int8-measured',
+      'pictures-tried',
+      'which-python',
+    ],
+  ],
   ['Help', ['errors', 'changelog', 'contributing', 'security']],
 ]
 

@@ -16,7 +16,7 @@ export interface OnnxOptions {
   /** In order of preference (`cpu`, `cuda`, `coreml` ...; in browsers `wasm`, `webgpu`). An absent one is an error. */
   executionProviders?: readonly string[]
   /**
-   * What linear layers multiply by; float32 by default. `int8` loses least (docs/int8.md says what), `int8-fast` is the
+   * What linear layers multiply by; float32 by default. `int8` loses least (docs/int8-measured.md says what), `int8-fast` is the
    * fastest. On the providers `cpu` and `wasm`.
    */
   dtype?: 'float32' | 'int8' | 'int8-fast'

@@ -49,7 +49,7 @@ const BALANCED_AND_TURNED = { form: 'rows', outliers: 'balanced and turned' } as
 
 /**
  * Where the engine loses what rows add up to (`saturates`).
- * Channels of text differ most: columns of a block were chosen by what real towers lose (docs/int8.md).
+ * Channels of text differ most: columns of a block were chosen by what real towers lose (docs/int8-measured.md).
  */
 const BLOCKS = {
   vision: { form: 'blocks', size: 32, balance: 'never' },
