@@ -12,6 +12,7 @@ import {
 } from '@dual-encoder/core'
 import ort from 'onnxruntime-node'
 import { expect, it } from 'vitest'
+import { inputsOf } from '../../../parity-tests/src/fixtures'
 import { VisionTextDualEncoderModel } from './families'
 
 const towers = resolve(import.meta.dirname, '../../../parity-tests/fixtures/towers')
@@ -33,18 +34,13 @@ it.each(['vit-bert', 'beit-roberta', 'siglip-xlm-roberta', 'dinov2-swiglu', 'sto
   'exports %s as ONNX files that stand on their own',
   async (name) => {
     const folder = join(towers, name)
-    const inputs = await readSafetensors(join(folder, 'inputs.safetensors'))
+    const { pixelValues, attentionMask, tokenTypeIds, ...texts } = await inputsOf(folder)
+    const inputIds = texts.inputIds as Tensor<'int64'>
     const target = await mkdtemp(join(tmpdir(), 'dual-encoder-export-'))
     await using model = await VisionTextDualEncoderModel.fromPretrained(folder)
     await model.exportOnnx(target)
     expect((await readdir(target)).sort()).toEqual(['text.onnx', 'vision.onnx'])
-    const pixelValues = inputs.get('pixel_values') as Tensor
-    const expected = await model.forward({
-      pixelValues,
-      inputIds: inputs.get('input_ids') as Tensor,
-      attentionMask: inputs.get('attention_mask'),
-      tokenTypeIds: inputs.get('token_type_ids'),
-    })
+    const expected = await model.forward({ pixelValues, inputIds, attentionMask, tokenTypeIds })
 
     const close = (given: unknown, wanted: Tensor) =>
       (wanted.data as Float32Array).forEach((value, i) =>
@@ -56,11 +52,10 @@ it.each(['vit-bert', 'beit-roberta', 'siglip-xlm-roberta', 'dinov2-swiglu', 'sto
 
     const text = await ort.InferenceSession.create(join(target, 'text.onnx'), { logSeverityLevel: 3 })
     expect(text.inputNames.every((input) => TEXT.includes(input))).toBe(true)
-    const inputIds = inputs.get('input_ids') as Tensor<'int64'>
     const given: Record<string, Tensor> = {
       input_ids: inputIds,
-      attention_mask: inputs.get('attention_mask') as Tensor,
-      token_type_ids: inputs.get('token_type_ids') ?? { ...inputIds, data: new BigInt64Array(inputIds.data.length) },
+      attention_mask: attentionMask as Tensor,
+      token_type_ids: tokenTypeIds ?? { ...inputIds, data: new BigInt64Array(inputIds.data.length) },
       position_ids: { ...inputIds, data: positionsOf(inputIds, model.config.textConfig.modelType) },
     }
     const feeds = text.inputNames.map((input) => {

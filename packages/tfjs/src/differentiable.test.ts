@@ -1,25 +1,22 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { readSafetensors, type Tensor, tensor } from '@dual-encoder/core'
+import { type Tensor, tensor } from '@dual-encoder/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { firstRows, inputsOf } from '../../../parity-tests/src/fixtures'
 import { DropoutMasks } from './dropout'
 import { type Params, toBf16, toFp16, toFp32, VisionTextDualEncoderModel } from './index'
 
 const fixture = (name: string) => resolve(import.meta.dirname, '../../../parity-tests/fixtures/towers', name)
 
 /** Three texts for three images. BEiT brings stochastic depth, RoBERTa dropout. */
-async function inputsOf(folder: string) {
-  const tensors = await readSafetensors(join(folder, 'inputs.safetensors'))
-  const rows = (name: string) => {
-    const { dims, data } = tensors.get(name)!
-    return tensor(data.slice(0, 3 * (data.length / dims[0]!)) as Float32Array, [3, ...dims.slice(1)])
-  }
+async function pairsOf(folder: string) {
+  const { pixelValues, inputIds, attentionMask } = await inputsOf(folder)
   return {
-    pixelValues: rows('pixel_values'),
-    inputIds: rows('input_ids') as Tensor,
-    attentionMask: rows('attention_mask') as Tensor,
+    pixelValues: firstRows(pixelValues, 3),
+    inputIds: firstRows(inputIds, 3),
+    attentionMask: firstRows(attentionMask, 3),
   }
 }
 
@@ -29,11 +26,11 @@ const values = (value: tf.Tensor): number[] => [...value.dataSync()]
 describe.each(['cpu', 'wasm'] as const)('on %s', (backend) => {
   let model: VisionTextDualEncoderModel
   let params: Params
-  let inputs: Awaited<ReturnType<typeof inputsOf>>
+  let inputs: Awaited<ReturnType<typeof pairsOf>>
   beforeAll(async () => {
     model = await VisionTextDualEncoderModel.fromPretrained(fixture('beit-roberta'), { backend })
     params = await model.params()
-    inputs = await inputsOf(fixture('beit-roberta'))
+    inputs = await pairsOf(fixture('beit-roberta'))
   })
   afterAll(async () => {
     dispose(params)
@@ -205,7 +202,7 @@ describe('dropout masks', () => {
 
 it('apply says that the backend has to be started', async () => {
   const model = await VisionTextDualEncoderModel.fromPretrained(fixture('vit-bert'), { backend: 'cpu' })
-  const inputs = await inputsOf(fixture('vit-bert'))
+  const inputs = await pairsOf(fixture('vit-bert'))
   expect(() => model.apply({}, inputs)).toThrow(/await model.ready\(\)/)
   await model.dispose()
 })

@@ -71,16 +71,20 @@ export function int8Plan(
 ): Int8Plan {
   const { kind } = encoder
   const isCareful = dtype === 'int8'
-  const last = isCareful && kind === 'vision' ? lastQuarter(encoder) : undefined
+  const last = kind === 'vision' && isCareful ? lastQuarter(encoder) : undefined
   return ({ name, shape }, place) => {
     // Of what is pooled so little is computed that int8 would only lose.
     if (shape.length !== 2 || place === 'pooled') return undefined
     if (saturates) return BLOCKS[isCareful && kind === 'text' ? 'careful' : kind]
-    // What is attended to brings two fifths of what a text tower loses; of a vision tower a quarter, in the last layers alone.
-    if (isCareful && place === 'attended' && (last?.has(name) ?? true)) return WORDS
-    if (kind === 'vision') return isCareful ? TURNED : BALANCED
+    if (kind === 'vision') {
+      if (!isCareful) return BALANCED
+      // A quarter of what the tower loses: the layers before bring less than their words would cost.
+      return place === 'attended' && last?.has(name) ? WORDS : TURNED
+    }
     // To turn what an activation gave would take a twelfth of the time, and spares little.
     if (!isCareful) return place === 'activated' ? BALANCED : TURNED
+    // A sixth of a layer's weights, which would bring two fifths of what the tower loses; scores bring next to nothing.
+    if (place === 'attended') return WORDS
     return place === 'scores' ? TURNED : BALANCED_AND_TURNED
   }
 }
