@@ -134,18 +134,6 @@ function scaleOf(largest: f32, scale: f32): f32 {
   return made == 0 ? 1 : made
 }
 
-/** The same of four at once. */
-// @ts-ignore: decorator
-@inline
-function scalesOf(largest: v128, scale: f32): v128 {
-  const factor = f64x2.splat(<f64>scale), most = f64x2.splat(127)
-  const rest = v128.shuffle<f32>(largest, largest, 2, 3, 2, 3)
-  const first = f32x4.demote_f64x2_zero(f64x2.div(f64x2.mul(f64x2.promote_low_f32x4(largest), factor), most))
-  const second = f32x4.demote_f64x2_zero(f64x2.div(f64x2.mul(f64x2.promote_low_f32x4(rest), factor), most))
-  const made = v128.shuffle<f32>(first, second, 0, 1, 4, 5)
-  return v128.bitselect(f32x4.splat(1), made, f32x4.eq(made, f32x4.splat(0)))
-}
-
 /** Four values times `step`, to the nearest whole number, plus 128: a float32 of 3 * 2^22 has no room for parts. */
 // @ts-ignore: decorator
 @inline
@@ -209,59 +197,6 @@ export function floats(rows: usize, count: i32, width: i32, groups: usize, size:
     rows += width
     groups += (<usize>(width / size)) << 2
     to += (<usize>width) << 2
-  }
-}
-
-/** The bytes of `count` values. */
-// @ts-ignore: decorator
-@inline
-function roundedTo(bytes: usize, values: usize, count: i32, step: v128): void {
-  for (const end = values + ((<usize>count) << 2); values < end; values += 64) {
-    v128.store(bytes, rounded(values, step))
-    bytes += 16
-  }
-}
-
-/** Bytes `[count, width]` and scales `[count, width / block]` of rows, their columns times `factors`; `block` is a multiple of 16. */
-export function blocks(
-  rows: usize, isInt8: bool, count: i32, width: i32, scales: usize, groups: usize, size: i32, factors: usize, line: usize,
-  block: i32, bytes: usize, made: usize,
-): void {
-  const stride = (<usize>width) << (isInt8 ? 0 : 2)
-  const next = (<usize>(width / size)) << 2
-  const one = <usize>block
-  const four = one << 2
-  for (let i = 0; i < count; i++) {
-    let values = widened(rows, isInt8, groups, size, factors, width, line)
-    const end = values + ((<usize>width) << 2)
-    const scale = load<f32>(scales)
-    // Scales are divided for four blocks at once: one by one that takes longer than all else.
-    for (; values + (four << 2) <= end; values += four << 2) {
-      const a = largestLanes(values, block), b = largestLanes(values + four, block)
-      const c = largestLanes(values + 2 * four, block), d = largestLanes(values + 3 * four, block)
-      const ab = f32x4.max(v128.shuffle<f32>(a, b, 0, 1, 4, 5), v128.shuffle<f32>(a, b, 2, 3, 6, 7))
-      const cd = f32x4.max(v128.shuffle<f32>(c, d, 0, 1, 4, 5), v128.shuffle<f32>(c, d, 2, 3, 6, 7))
-      const largest = f32x4.max(v128.shuffle<f32>(ab, cd, 0, 2, 4, 6), v128.shuffle<f32>(ab, cd, 1, 3, 5, 7))
-      const own = scalesOf(largest, scale)
-      v128.store(made, own)
-      const step = f32x4.div(f32x4.splat(scale), own)
-      roundedTo(bytes, values, block, v128.shuffle<f32>(step, step, 0, 0, 0, 0))
-      roundedTo(bytes + one, values + four, block, v128.shuffle<f32>(step, step, 1, 1, 1, 1))
-      roundedTo(bytes + 2 * one, values + 2 * four, block, v128.shuffle<f32>(step, step, 2, 2, 2, 2))
-      roundedTo(bytes + 3 * one, values + 3 * four, block, v128.shuffle<f32>(step, step, 3, 3, 3, 3))
-      made += 16
-      bytes += four
-    }
-    for (; values < end; values += four) {
-      const own = scaleOf(across(largestLanes(values, block)), scale)
-      store<f32>(made, own)
-      roundedTo(bytes, values, block, f32x4.splat(scale / own))
-      made += 4
-      bytes += one
-    }
-    rows += stride
-    groups += next
-    scales += 4
   }
 }
 

@@ -93,13 +93,13 @@ export class EncoderSessions {
     if (dtype === 'float32' || this.#int8) return
     // They start while the engine is asked.
     this.#startThreads()
-    const [{ Int8Weights }, { int8Plan }, { saturates }] = await Promise.all([
+    const [{ Int8Weights }, { int8Plan }, { int8Element }] = await Promise.all([
       import('./int8/weights'),
       import('./int8/plan'),
-      import('./int8/saturates'),
+      import('./int8/element'),
     ])
-    const plan = int8Plan(this.encoder, dtype, await saturates(this.options))
-    this.#int8 ??= new Int8Weights(this.stored, plan)
+    const element = await int8Element(this.options)
+    this.#int8 ??= new Int8Weights(this.stored, int8Plan(this.encoder, dtype, element), element)
   }
 
   /** @returns whether there are any beside this one for an int8 model's weights */

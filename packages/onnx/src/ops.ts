@@ -91,17 +91,16 @@ export class OnnxOps extends OnnxPrimitives implements Ops<OnnxValue> {
   }
 
   #multipliedInt8(x: OnnxValue, { weight, bias }: Projection, activation: Activation, layer: Int8Layer): string {
-    const { form, parts, gain } = layer
+    const { form, element, parts, gain } = layer
     const { shape, init } = weight
-    const [start, end] = weight.rows ?? [0, shape[0] ?? 0]
-    const ofRows = (part: Int8Part) => this.initializer({ ...part, init, rows: layer.rows }, part.element)
+    const initializer = (part: Int8Part) => this.initializer({ ...part, init }, part.element)
     return writeInt8Linear(this.graph, gain && x.norm ? this.#normedBy(x.norm, { ...gain, init }) : this.flat(x), {
       form,
+      element,
       rows: rowCount(x.dims),
       inputs: shape[1] ?? 0,
-      outputs: end - start,
-      parts: parts.map(ofRows),
-      bias: layer.bias ? ofRows(layer.bias) : bias && this.initializer(bias),
+      parts: parts.map(initializer),
+      bias: layer.bias ? initializer(layer.bias) : bias && this.initializer(bias),
       activation,
       least: x.least,
     })

@@ -1,7 +1,7 @@
 import type { Tensor } from '@dual-encoder/core'
 import { tensor } from '@dual-encoder/core/backend'
 import { turned } from './hadamard'
-import { type Columns, type ColumnsOptions, simdBlocks, simdColumns, simdKept } from './simd'
+import { type Columns, type ColumnsOptions, simdColumns } from './simd'
 import { type Matrix, ungrouped } from './stored-matrix'
 
 /** The byte of a block, or of a turned row of activations, that stands for 0. */
@@ -18,41 +18,6 @@ const scaleOf = (largest: number): number => Math.fround(largest / LARGEST) || 1
 
 /** What values are multiplied by; a file may hold scales of 0. */
 const stepOf = (scale: number, made: number): number => (made === 0 ? 1 : scale / made)
-
-/**
- * Bytes `[out, blocks, size]` and scales `[out, blocks]`, zeros behind the end of a row. What a file holds as int8 stays
- * what it is where nothing multiplies its columns and no block lies in two of its groups. Good until the next matrix.
- * @param factors what the columns are multiplied by
- */
-export function blocksOf(matrix: Matrix, size: number, factors?: Float32Array): Tensor[] {
-  const { outputs, inputs } = matrix
-  const blocks = Math.ceil(inputs / size)
-  const groups = matrix.scales.length / outputs
-  const isInt8 = !(matrix.values instanceof Float32Array)
-  const isKept = isInt8 && !factors && (groups === 1 || (inputs / groups) % size === 0)
-  const quick = isKept ? simdKept(matrix, size) : simdBlocks(matrix, size, factors)
-  const { bytes, made } = quick ?? {
-    bytes: new Uint8Array(outputs * blocks * size).fill(ZERO),
-    made: new Float32Array(outputs * blocks),
-  }
-  const tensors = [tensor(bytes, [outputs, blocks, size]), tensor(made, [outputs, blocks])]
-  if (quick) return tensors
-  const { values, scales } = ungrouped(matrix)
-  const by = factors ?? new Float32Array(inputs).fill(1)
-  for (let row = 0; row < outputs; row++)
-    for (let block = 0; block < blocks; block++) {
-      const at = row * blocks + block
-      const start = block * size
-      const count = Math.min(size, inputs - start)
-      const from = row * inputs + start
-      const scale = scales[row] as number
-      made[at] = isKept
-        ? (matrix.scales[row * groups + Math.floor((start * groups) / inputs)] as number)
-        : scaleOf(largestIn(values, from, by, start, count) * scale)
-      round(bytes, at * size, values, from, by, start, count, stepOf(scale, made[at] as number))
-    }
-  return tensors
-}
 
 type Values = Int8Array | Float32Array
 
@@ -72,21 +37,6 @@ function largestIn(values: Values, from: number, by: Float32Array, column: numbe
 /** Each column times its factor. */
 const multiplied = (values: Values, factors: Float32Array): Float32Array =>
   Float32Array.from(values, (value, i) => value * (factors[i % factors.length] as number))
-
-/** The same values as bytes, 128 of which is 0. */
-function round(
-  bytes: Uint8Array,
-  to: number,
-  values: Values,
-  from: number,
-  by: Float32Array,
-  column: number,
-  count: number,
-  step: number,
-): void {
-  for (let i = 0; i < count; i++)
-    bytes[to + i] = nearest((values[from + i] as number) * (by[column + i] as number) * step) + ZERO
-}
 
 export type RowsMade = readonly [values: Tensor, scales: Tensor<'float32'>, sums: Tensor<'float32'>]
 

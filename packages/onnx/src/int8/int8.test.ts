@@ -9,9 +9,8 @@ import { AutoModel, CLIPModel, VisionTextDualEncoderModel } from '../families'
 import type { OnnxModel } from '../model'
 import type { OnnxOptions } from '../options'
 import { quantizationCanary } from './canary'
-import { blocksOf, rowsOf } from './forms'
+import { rowsOf } from './forms'
 import { measure } from './matrix'
-import type { Matrix } from './stored-matrix'
 import { quantizationReport } from './report'
 
 const fixture = (name: string) => resolve(import.meta.dirname, '../../../../parity-tests/fixtures', name)
@@ -140,23 +139,6 @@ const matrix = (values: Int8Array | Uint8Array | Float32Array, inputs: number, s
   }
 }
 
-it('cuts rows into blocks of bytes with a scale each, and fills the last', () => {
-  const [bytes, scales] = blocksOf(matrix(Float32Array.of(127, -1, 2, 0, 0, 254), 3), 2)
-  expect(bytes?.dims).toEqual([2, 2, 2])
-  expect([...bytes!.data]).toEqual([255, 127, 255, 128, 128, 128, 255, 128])
-  expect([...scales!.data].map((scale) => Number(Number(scale).toFixed(4)))).toEqual([1, 0.0157, 1, 2])
-})
-
-it('takes the int8 of a file as it is where blocks allow it, and rounds anew where they do not', () => {
-  const stored = matrix(Int8Array.of(1, -2, 3, 4), 4, [0.5, 0.25])
-  const [bytes, scales] = blocksOf(stored, 1)
-  expect([...bytes!.data]).toEqual([129, 126, 131, 132])
-  expect([...scales!.data]).toEqual([0.5, 0.5, 0.25, 0.25])
-  const [anew, ofBlocks] = blocksOf(matrix(Int8Array.of(127, -2, 3, -64), 4, [0.5]), 2, Float32Array.of(2, 1, 0, 4))
-  expect([...anew!.data]).toEqual([255, 127, 128, 1])
-  expect([...ofBlocks!.data]).toEqual([1, Math.fround(128 / 127)])
-})
-
 it('turns rows into columns, and adds them up', () => {
   const [values, scales, sums] = rowsOf(matrix(Float32Array.of(127, -1, 0, 254), 2))
   expect([...values!.data]).toEqual([127, 0, -1, 127])
@@ -211,16 +193,13 @@ it('makes of an int8 file what its float32 values give, to a byte', () => {
     inputs,
   )
   const factors = Float32Array.from({ length: inputs }, (_, i) => 0.5 + ((i * 31) % 7))
-  const rowsBy = (of: Matrix, by: Float32Array) => rowsOf(of, { factors: by })
-  for (const make of [rowsBy, (of: Matrix, by: Float32Array) => blocksOf(of, 16, by)]) {
-    const [a, b] = [make(stored, factors), make(whole, factors)]
-    const far = (part: number) => {
-      const [ours, theirs] = [a, b].map((of) => [...of[part]!.data].map(Number))
-      return Math.max(...ours!.map((value, i) => Math.abs(value - theirs![i]!)))
-    }
-    expect(far(0)).toBeLessThanOrEqual(1)
-    expect(far(1)).toBeLessThan(1e-6)
+  const [a, b] = [rowsOf(stored, { factors }), rowsOf(whole, { factors })]
+  const far = (part: number) => {
+    const [ours, theirs] = [a, b].map((of) => [...of[part]!.data].map(Number))
+    return Math.max(...ours!.map((value, i) => Math.abs(value - theirs![i]!)))
   }
+  expect(far(0)).toBeLessThanOrEqual(1)
+  expect(far(1)).toBeLessThan(1e-6)
   const row = Array.from(whole.values as Float32Array)
     .slice(0, inputs)
     .reduce((sum, value, i) => sum + value * factors[i]!, 0)
@@ -257,8 +236,6 @@ it.each([
     const kept = (tensors: readonly Tensor[]) => tensors.map(({ data }) => (data as Float32Array | Int8Array).slice())
     const rows = kept(forms.rowsOf(of, { factors }))
     const all = [
-      ...kept(forms.blocksOf(of, 16, factors)),
-      ...kept(forms.blocksOf(of, 32)),
       ...rows.slice(0, 2),
       ...kept(forms.rowsOf(of)).slice(0, 2),
       ...kept(forms.rowsOf(of, { turn: 32 })).slice(0, 2),

@@ -4,6 +4,7 @@ import { type GraphBuilder, MICROSOFT } from '../graph/builder'
 import { CONSTANT } from '../graph/constants'
 import { rowCount } from '../graph/dims'
 import { ELEMENT } from '../graph/proto'
+import type { Int8Element } from './element'
 import { ZERO, zeroColumns } from './forms'
 import { hadamard, turnOf } from './hadamard'
 import { type Int8Form, isEven } from './plan'
@@ -12,14 +13,13 @@ import type { Int8Part } from './weights'
 /** The largest byte. */
 const LEVELS = 255
 const OF_ROW = { axes: [-1], keepdims: 0 }
-/** Multiply in int8, activations rounded block by block. */
-const INT8 = 4
 
 interface Int8Product {
   readonly form: Int8Form
+  /** Of the weight's values. */
+  readonly element: Int8Element
   readonly rows: Dim
   readonly inputs: number
-  readonly outputs: number
   /** Initializers of the layer's parts. */
   readonly parts: readonly string[]
   readonly bias?: string
@@ -54,24 +54,15 @@ export function writeInt8Rows(
 /** The activation of x `[rows, in]` times an int8 weight. */
 export function writeInt8Linear(graph: GraphBuilder, x: string, layer: Int8Product): string {
   const { form, bias, activation } = layer
-  if (form.form === 'blocks')
-    return writeBiasedActivation(graph, writeBlocks(graph, x, form.size, layer), undefined, activation)
   const write = form.form === 'words' ? writeWords : isEven(form) ? writeRows : writeTurned
   return writeBiasedActivation(graph, write(graph, x, layer), bias, activation)
-}
-
-function writeBlocks(graph: GraphBuilder, x: string, size: number, layer: Int8Product): string {
-  const { inputs, outputs, parts, bias } = layer
-  const attributes = { K: inputs, N: outputs, bits: 8, block_size: size, accuracy_level: INT8 }
-  const given = [x, ...parts, ...(bias === undefined ? [] : ['', '', bias])]
-  return graph.node('MatMulNBits', given, attributes, MICROSOFT)
 }
 
 /**
  * x = step * (bytes - `ZERO`) in each row, turned as the weight's rows are; what takes `ZERO` off is the last part.
  * Without the bias.
  */
-function writeTurned(graph: GraphBuilder, x: string, { rows, inputs, parts }: Int8Product): string {
+function writeTurned(graph: GraphBuilder, x: string, { element, rows, inputs, parts }: Int8Product): string {
   const { bytes, step } = graph.once(`turned ${x}`, () => {
     const size = turnOf(inputs)
     const apart = graph.reshape(x, ints(graph, -1, size), [rowCount([rows, inputs / size, size]), size])
@@ -79,23 +70,28 @@ function writeTurned(graph: GraphBuilder, x: string, { rows, inputs, parts }: In
     const turned = graph.reshape(product, ints(graph, -1, inputs), [rows, inputs])
     return writeAroundZero(graph, turned, rows)
   })
-  return writeSteps(graph, writeProduct(graph, [bytes, ...parts]), step, rows)
+  return writeSteps(graph, writeProduct(graph, element, [bytes, ...parts]), step, rows)
 }
 
 /**
  * x = step * (bytes - `ZERO`) + fine * (rest - `ZERO`) in each row, and the weight likewise, but for the product of either's
  * rest. Without the bias.
  */
-function writeWords(graph: GraphBuilder, x: string, { rows, parts }: Int8Product): string {
+function writeWords(graph: GraphBuilder, x: string, { element, rows, parts }: Int8Product): string {
   const [values, scales, offsets, ...ofRest] = parts as [string, string, string, ...string[]]
   const { bytes, step, zeros } = writeAroundZero(graph, x, rows)
   const made = graph.node('DequantizeLinear', [bytes, step, zeros], { axis: 0 })
   const fine = graph.node('Mul', [step, float(graph, 1 / LEVELS)])
   const rest = writeBytes(graph, graph.node('Sub', [x, made]), fine, zeros)
   // The engine keeps the whole steps of the weight once for both.
-  const stacked = writeProduct(graph, [graph.node('Concat', [bytes, rest], { axis: 0 }), values, scales, offsets])
+  const stacked = writeProduct(graph, element, [
+    graph.node('Concat', [bytes, rest], { axis: 0 }),
+    values,
+    scales,
+    offsets,
+  ])
   const [ofBytes, ofFine] = graph.nodeWithOutputs('Split', [stacked], [true, true], { axis: 0 }) as [string, string]
-  const coarse = graph.node('Add', [ofBytes, writeProduct(graph, [bytes, ...ofRest])])
+  const coarse = graph.node('Add', [ofBytes, writeProduct(graph, element, [bytes, ...ofRest])])
   return graph.node('Add', [writeSteps(graph, coarse, step, rows), writeSteps(graph, ofFine, fine, rows)])
 }
 
@@ -112,7 +108,7 @@ function writeAroundZero(graph: GraphBuilder, x: string, rows: Dim) {
  * x = step * (bytes - zero) in each row, zero a byte of its own. It comes in so many columns behind the row's that the weight
  * has small values for them, whose product with it takes off what it adds (`rowsOf`).
  */
-function writeRows(graph: GraphBuilder, x: string, { rows, inputs, parts, least }: Int8Product): string {
+function writeRows(graph: GraphBuilder, x: string, { element, rows, inputs, parts, least }: Int8Product): string {
   const { bytes, step } = graph.once(`rows ${x}`, () => {
     const most = graph.node('Max', [graph.node('ReduceMax', [x], OF_ROW), float(graph, 0)])
     const lowest =
@@ -128,15 +124,18 @@ function writeRows(graph: GraphBuilder, x: string, { rows, inputs, parts, least 
     ])
     return { bytes: graph.node('Concat', [writeBytes(graph, x, step, zeros), behind], { axis: 1 }), step }
   })
-  return writeSteps(graph, writeProduct(graph, [bytes, ...parts]), step, rows)
+  return writeSteps(graph, writeProduct(graph, element, [bytes, ...parts]), step, rows)
 }
 
 /** `ZERO` for each row. */
 function writeZeros(graph: GraphBuilder, rows: string): string {
-  const data = Uint8Array.of(ZERO)
-  const zero = graph.initializer({ name: `${CONSTANT}zero`, element: 'uint8', dims: [1], data })
-  return graph.node('Expand', [zero, graph.node('Shape', [rows])])
+  return graph.node('Expand', [writeZero(graph), graph.node('Shape', [rows])])
 }
+
+const writeZero = (graph: GraphBuilder): string =>
+  graph.once('zero', () =>
+    graph.initializer({ name: `${CONSTANT}zero`, element: 'uint8', dims: [1], data: Uint8Array.of(ZERO) }),
+  )
 
 /** Constants that depend on nothing else, once for all layers: there are hundreds, which take time to write and to tell apart. */
 const ints = (graph: GraphBuilder, ...values: readonly number[]): string =>
@@ -147,9 +146,14 @@ const float = (graph: GraphBuilder, value: number): string => graph.once(`float 
 const writeBytes = (graph: GraphBuilder, x: string, step: string, zeros: string): string =>
   graph.node('QuantizeLinear', [x, step, zeros], { axis: 0 })
 
-/** Bytes times int8, times a scale for each column; what is added to a column comes after its scale. */
-function writeProduct(graph: GraphBuilder, [bytes, values, scales, added]: readonly string[]): string {
-  const given = [bytes, values, float(graph, 1), scales, ...(added === undefined ? [] : ['', '', added])] as string[]
+/** Bytes times steps of a weight, times a scale for each column; what is added to a column comes after its scale. */
+function writeProduct(
+  graph: GraphBuilder,
+  element: Int8Element,
+  [bytes = '', values = '', scales = '', added = '']: readonly string[],
+): string {
+  const zero = element === 'uint8' ? writeZero(graph) : ''
+  const given = [bytes, values, float(graph, 1), scales, '', zero, added]
   return graph.node('MatMulIntegerToFloat', given, {}, MICROSOFT)
 }
 

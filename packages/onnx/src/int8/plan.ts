@@ -1,22 +1,14 @@
 import { type EncoderSpec, encoderParams, type Param } from '@dual-encoder/core/backend'
 import type { OnnxOptions } from '../options'
+import type { Int8Element } from './element'
 
 /**
- * How a linear layer computes in int8. `blocks`: weights and activations have a scale for each so many columns of a row.
- * `rows`: a row of the weight has one scale, and a row of the activations the range between its least and largest value.
+ * How a linear layer computes in int8. `rows`: a row of the weight has one scale, and a row of the activations the range
+ * between its least and largest value.
  * `words`: rows of 16 bits, in two bytes a value: what rounding loses is next to nothing, for half the memory of float32 and its time.
  * Either way a row of the activations is rounded by itself, whatever else is in the batch.
  */
-export type Int8Form =
-  | { readonly form: 'blocks'; readonly size: number; readonly balance: Balance }
-  | { readonly form: 'rows'; readonly outliers: Outliers }
-  | { readonly form: 'words' }
-
-/**
- * Where the channels of a norm are shared out (`Int8Weights`): blocks of pictures lose more by that than they gain; what a
- * file holds in blocks is taken as it lies where speed is asked for.
- */
-export type Balance = 'never' | 'made' | 'always'
+export type Int8Form = { readonly form: 'rows'; readonly outliers: Outliers } | { readonly form: 'words' }
 
 /**
  * What is done with values of a row that are far larger than its others. `turned`: rows of activations and weights are
@@ -47,16 +39,6 @@ const BALANCED = { form: 'rows', outliers: 'balanced' } as const
 /** Of texts where it is careful. */
 const BALANCED_AND_TURNED = { form: 'rows', outliers: 'balanced and turned' } as const
 
-/**
- * Where the engine loses what rows add up to (`saturates`).
- * Channels of text differ most: columns of a block were chosen by what real towers lose (docs/int8-measured.md).
- */
-const BLOCKS = {
-  vision: { form: 'blocks', size: 32, balance: 'never' },
-  text: { form: 'blocks', size: 32, balance: 'made' },
-  careful: { form: 'blocks', size: 16, balance: 'always' },
-} as const
-
 /** Of a tower's weights, in the order of its computation: what these lose stays in what comes out. */
 function lastQuarter(encoder: EncoderSpec): ReadonlySet<string> {
   const names = [...encoderParams(encoder).keys()]
@@ -67,24 +49,25 @@ function lastQuarter(encoder: EncoderSpec): ReadonlySet<string> {
 export function int8Plan(
   encoder: EncoderSpec,
   dtype: Exclude<OnnxOptions['dtype'], 'float32' | undefined>,
-  saturates: boolean,
+  element: Int8Element,
 ): Int8Plan {
   const { kind } = encoder
   const isCareful = dtype === 'int8'
+  // Of bytes, three products take longer than one of float32.
+  const words = element === 'int8' ? WORDS : undefined
   const last = kind === 'vision' && isCareful ? lastQuarter(encoder) : undefined
   return ({ name, shape }, place) => {
     // Of what is pooled so little is computed that int8 would only lose.
     if (shape.length !== 2 || place === 'pooled') return undefined
-    if (saturates) return BLOCKS[isCareful && kind === 'text' ? 'careful' : kind]
     if (kind === 'vision') {
       if (!isCareful) return BALANCED
       // A quarter of what the tower loses: the layers before bring less than their words would cost.
-      return place === 'attended' && last?.has(name) ? WORDS : TURNED
+      return place === 'attended' && last?.has(name) ? words : TURNED
     }
     // To turn what an activation gave would take a twelfth of the time, and spares little.
     if (!isCareful) return place === 'activated' ? BALANCED : TURNED
     // A sixth of a layer's weights, which would bring two fifths of what the tower loses; scores bring next to nothing.
-    if (place === 'attended') return WORDS
+    if (place === 'attended') return words
     return place === 'scores' ? TURNED : BALANCED_AND_TURNED
   }
 }

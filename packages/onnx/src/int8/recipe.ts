@@ -1,10 +1,11 @@
 import type { Tensor } from '@dual-encoder/core'
 import { dequantize, float32Of, tensor, type WeightEntry, type WeightRecipe } from '@dual-encoder/core/backend'
-import { blocksOf, type RowsMade, rowsOf, ZERO, zeroColumns } from './forms'
+import type { Int8Element } from './element'
+import { type RowsMade, rowsOf, ZERO, zeroColumns } from './forms'
 import { turnOf } from './hadamard'
 import { balance, evenly, measure } from './matrix'
 import { type Int8Form, isEven } from './plan'
-import { simdFloats } from './simd'
+import { simdFlipped, simdFloats } from './simd'
 import { type Matrix, matrixOf } from './stored-matrix'
 
 /** What is read beside a matrix: gains and biases of the norm before it, and the layer's own bias. */
@@ -14,7 +15,10 @@ export type Beside = 'gains' | 'offsets' | 'bias'
  * How weights are made of those of a file, in plain values, so that any thread can: the parts of `Int8Layer` of a matrix and
  * what is read beside it, what evenly shared gains leave to a norm, or float32 of what a file holds as int8.
  */
-export type Int8Recipe = 'even gains' | 'float32' | { readonly form: Int8Form; readonly beside: readonly Beside[] }
+export type Int8Recipe =
+  | 'even gains'
+  | 'float32'
+  | { readonly form: Int8Form; readonly element: Int8Element; readonly beside: readonly Beside[] }
 
 export const recipeOf = (of: readonly WeightEntry[], how: Int8Recipe): WeightRecipe => ({
   of,
@@ -36,7 +40,7 @@ export function makeInt8(how: Int8Recipe, values: readonly Tensor[]): readonly T
     return [tensor(divided(gains, evenly(gains)), [gains.length])]
   }
   if (how === 'float32') return [floatsOf(values as [Tensor, Tensor])]
-  const { form, beside: names } = how
+  const { form, element, beside: names } = how
   const stored = values.length - names.length
   const { gains, offsets, bias }: Partial<Record<Beside, Float32Array>> = Object.fromEntries(
     names.map((name, i) => [name, float32Of(values[stored + i] as Tensor)]),
@@ -46,7 +50,7 @@ export function makeInt8(how: Int8Recipe, values: readonly Tensor[]): readonly T
   const even = isEven(form)
   const measures = gains && measure(matrix, offsets ?? new Float32Array(inputs), even)
   const factors = measures && (even ? evenly(gains) : balance(measures, gains))
-  const made = madeOf(form, matrix, factors)
+  const made = stepsIn(element, madeOf(form, matrix, factors))
   if (!factors) return made
   const added = tensor(
     Float32Array.from(measures.products, (product, row) => product + (bias?.[row] ?? 0)),
@@ -58,9 +62,19 @@ export function makeInt8(how: Int8Recipe, values: readonly Tensor[]): readonly T
 /** Of rows that share their gains evenly the sums go into columns of the values. */
 function madeOf(form: Int8Form, matrix: Matrix, factors: Float32Array | undefined): readonly Tensor[] {
   if (form.form === 'words') return wordsOf(matrix)
-  if (form.form === 'blocks') return blocksOf(matrix, form.size, factors)
   if (!isEven(form)) return turnedRows(matrix, factors)
   return rowsOf(matrix, { factors, zeros: zeroColumns(matrix.inputs) }).slice(0, 2)
+}
+
+/** Every int8 as what the engine multiplies by. */
+const stepsIn = (element: Int8Element, made: readonly Tensor[]): readonly Tensor[] =>
+  element === 'int8' ? made : made.map((part) => (part.dtype === 'int8' ? bytesOf(part as Tensor<'int8'>) : part))
+
+/** The same steps around `ZERO`, in the same memory. */
+function bytesOf({ data, dims }: Tensor<'int8'>): Tensor<'uint8'> {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length)
+  if (!simdFlipped(bytes)) for (let i = 0; i < bytes.length; i++) bytes[i] = (bytes[i] as number) ^ ZERO
+  return tensor(bytes, dims, 'uint8')
 }
 
 function floatsOf([values, scales]: readonly [Tensor, Tensor]): Tensor {

@@ -27,7 +27,6 @@ interface Int8Module {
   readonly memory: WebAssembly.Memory
   readonly measure: (...args: [...Rows, x: number, largest: number, products: number]) => void
   readonly floats: (rows: number, count: number, width: number, groups: number, size: number, to: number) => void
-  readonly blocks: (...args: [...Rows, size: number, bytes: number, made: number]) => void
   readonly flip: (bytes: number, count: number) => void
   readonly columns: (
     ...args: [
@@ -133,24 +132,12 @@ export function simdMeasure(matrix: Matrix, x: Float32Array, largest?: Float32Ar
  * own would have the collector run ten times.
  */
 
-/** Bytes and scales as `blocksOf` has them, of int8 that stays what it is. */
-export function simdKept(
-  { values, scales, outputs, inputs }: Matrix,
-  size: number,
-): { bytes: Uint8Array; made: Float32Array } | undefined {
-  const wasm = inputs % size === 0 && size % LANES === 0 ? simd() : undefined
-  if (!wasm) return undefined
-  const room = new Reservations()
-  const count = (outputs * inputs) / size
-  const [at, madeAt] = [room.reserve(values.length), room.reserve(count * 4)]
-  const memory = room.memory(wasm)
-  if (!memory) return undefined
-  const [bytes, made] = [memory.subarray(at, at + values.length), new Float32Array(memory.buffer, madeAt, count)]
-  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.length))
-  if (values instanceof Int8Array) wasm.flip(at, values.length)
-  const each = count / scales.length
-  for (const [i, scale] of scales.entries()) made.fill(scale, i * each, (i + 1) * each)
-  return { bytes, made }
+/** Makes int8 in the module's memory bytes of which 128 is 0; false of what lies elsewhere. */
+export function simdFlipped({ buffer, byteOffset, length }: Uint8Array): boolean {
+  const wasm = length % LANES === 0 ? simd() : undefined
+  if (wasm?.memory.buffer !== buffer) return false
+  wasm.flip(byteOffset, length)
+  return true
 }
 
 /** float32 of int8, a few rows at a time: the module's memory never shrinks, and tables of words are large. */
@@ -165,24 +152,6 @@ export function simdFloats(matrix: Matrix): Float32Array | undefined {
     values.set(room.floats(at, count * inputs), first * inputs)
   })
   return values
-}
-
-/** Bytes and scales as `blocksOf` has them. */
-export function simdBlocks(
-  matrix: Matrix,
-  size: number,
-  factors: Float32Array | undefined,
-): { bytes: Uint8Array; made: Float32Array } | undefined {
-  const { outputs, inputs } = matrix
-  if (size % LANES !== 0 || inputs % size !== 0) return undefined
-  const blocks = inputs / size
-  const room = roomFor(matrix, factors, [outputs * inputs, outputs * blocks * 4])
-  if (!room) return undefined
-  const [bytesAt, madeAt] = room.at as [number, number]
-  room.each((rows, first) => {
-    room.wasm.blocks(...rows, size, bytesAt + first * inputs, madeAt + first * blocks * 4)
-  })
-  return { bytes: room.bytes(bytesAt, outputs * inputs), made: room.floats(madeAt, outputs * blocks) }
 }
 
 export interface ColumnsOptions {

@@ -9,8 +9,9 @@ import {
   type WeightRecipe,
   type Weights,
 } from '@dual-encoder/core/backend'
+import type { Int8Element } from './element'
 import { zeroColumns } from './forms'
-import { type Balance, type Int8Form, type Int8Plan, isEven, type Place } from './plan'
+import { type Int8Form, type Int8Plan, isEven, type Place } from './plan'
 import { type Beside, recipeOf } from './recipe'
 
 /** One of the tensors that a graph reads in place of a float32 weight `[out, in]`. */
@@ -23,10 +24,9 @@ export interface Int8Part {
 /** What a graph reads of a linear layer, and of the norm before it. */
 export interface Int8Layer {
   readonly form: Int8Form
-  /** Set where `parts` are those of a whole weight, of which the layer has these rows. */
-  readonly rows?: Param['rows']
+  /** Of values. */
+  readonly element: Int8Element
   /**
-   * Of `blocks`: bytes `[out, blocks, size]`, 128 of which is 0, and scales `[out, blocks]`.
    * Of `rows`: values `[in, out]`, scales `[out]`, and where they are turned what takes 128 off the bytes `[out]`; else the
    * values have columns for a row's zero (`zeroColumns`).
    * Of `words`: values, scales and what takes 128 off the bytes, of the whole steps and then of the rest.
@@ -37,9 +37,6 @@ export interface Int8Layer {
   /** In place of the layer's own, where `parts` have none: with what the norm's adds. */
   readonly bias?: Int8Part
 }
-
-/** Columns of blocks that the engine multiplies, and that lose no more than ours. */
-const [LEAST_BLOCK, LARGEST_BLOCK] = [16, 32]
 
 const STORAGE = { uint8: 'U8', int8: 'I8', float32: 'F32' } as const
 
@@ -56,10 +53,8 @@ const madeWeight = (
   },
 })
 
-const balanceOf = (form: Int8Form): Balance => {
-  if (form.form === 'blocks') return form.balance
-  return form.form === 'words' || form.outliers === 'turned' ? 'never' : 'always'
-}
+/** Whether the channels of a norm are shared out. */
+const isBalanced = (form: Int8Form): boolean => form.form === 'rows' && form.outliers !== 'turned'
 
 /** The rows that a layer has of a packed weight, as a weight of their own; all of it without `rows`. */
 const partOf = (entry: WeightEntry, rows: Param['rows']): WeightEntry =>
@@ -69,7 +64,7 @@ const partOf = (entry: WeightEntry, rows: Param['rows']): WeightEntry =>
  * The int8 weights of one encoder, made when they are read. A norm's outlying channels would cost all others their
  * precision: its bias goes into the bias of the layer behind it, and its gain is shared out between activations and
  * weights, so that a channel is as far from its like in either (SmoothQuant's balance, arXiv 2211.10438, with the gain
- * in place of what calibration would measure). Of `rows` the weights' own columns do not count (`evenly`): real towers lose
+ * in place of what calibration would measure). Where they are `balanced` alone the weights' own columns do not count (`evenly`): real towers lose
  * less so, and layers behind one norm share its output as bytes.
  */
 export class Int8Weights {
@@ -79,6 +74,7 @@ export class Int8Weights {
   constructor(
     private readonly given: Weights,
     private readonly plan: Int8Plan,
+    private readonly element: Int8Element,
   ) {
     this.weights = new Map(given)
   }
@@ -91,14 +87,9 @@ export class Int8Weights {
     const whole = this.given.get(weight.name)
     const form = whole && this.plan(weight, place)
     if (!form) return undefined
-    const inRows = form.form !== 'blocks'
-    // Columns of some rows lie apart in what all of them become.
-    const entry = inRows ? partOf(whole, weight.rows) : whole
+    const entry = partOf(whole, weight.rows)
     const even = isEven(form)
-    const balance = balanceOf(form)
-    const stored = !inRows && (balance !== 'always' || !given) ? this.#stored(entry, form) : undefined
-    if (stored) return { ...stored, rows: weight.rows }
-    const norm = balance === 'never' ? undefined : given
+    const norm = isBalanced(form) ? given : undefined
     const prefix = `${entry.name}.int8${norm ? '_normed' : ''}`
     const [outputs = 0, inputs = 0] = entry.shape
     const part = (name: string, element: Int8Part['element'], shape: readonly number[]): Int8Part => ({
@@ -109,21 +100,16 @@ export class Int8Weights {
     const gain = norm && (even ? this.#evenGain(norm) : part('gain', 'float32', [inputs]))
     const withNorm = norm && part('bias', 'float32', [outputs])
     const rows = (of = '') => [
-      part(`${of}values`, 'int8', [even ? inputs + zeroColumns(inputs) : inputs, outputs]),
+      part(`${of}values`, this.element, [even ? inputs + zeroColumns(inputs) : inputs, outputs]),
       part(`${of}scales`, 'float32', [outputs]),
       ...(even ? [] : [part(`${of}added`, 'float32', [outputs])]),
     ]
-    const parts = inRows
-      ? [...rows(), ...(form.form === 'words' ? rows('rest_') : [])]
-      : [
-          part('values', 'uint8', [outputs, Math.ceil(inputs / form.size), form.size]),
-          part('scales', 'float32', [outputs, Math.ceil(inputs / form.size)]),
-        ]
+    const parts = [...rows(), ...(form.form === 'words' ? rows('rest_') : [])]
     const by = this.#recipe(entry, form, bias, norm)
     const made = [...parts, ...(withNorm ? [withNorm] : []), ...(gain && !even ? [gain] : [])]
     for (const [index, { name, element, shape }] of made.entries())
       this.weights.set(name, madeWeight({ name, shape, storage: STORAGE[element] }, { by, index }))
-    return { form, rows: inRows ? undefined : weight.rows, parts, gain, bias: withNorm }
+    return { form, element: this.element, parts, gain, bias: withNorm }
   }
 
   /** One for all layers behind the norm. */
@@ -134,19 +120,6 @@ export class Int8Weights {
     const made = { by: recipeOf([entry], 'even gains'), index: 0 }
     this.weights.set(name, madeWeight({ name, shape, storage: STORAGE.float32 }, made))
     return { name, element: 'float32', shape }
-  }
-
-  /** Of what a file holds in blocks that are no longer: those, read where they lie. */
-  #stored({ name, quantized, shape }: WeightEntry, form: Int8Form & { form: 'blocks' }): Int8Layer | undefined {
-    const [outputs = 0, inputs = 0] = shape
-    const blocks = quantized?.scales.shape[1] ?? 1
-    const size = inputs / blocks
-    if (quantized?.values.storage !== 'U8' || size < LEAST_BLOCK || size > LARGEST_BLOCK) return undefined
-    const parts = [
-      this.#part(quantized.values, `${name}.int8_stored`, 'uint8', [outputs, blocks, size]),
-      this.#part(quantized.scales, `${name}.int8_stored_scales`, 'float32', [outputs, blocks]),
-    ]
-    return { form: { ...form, size }, parts }
   }
 
   /**
@@ -181,6 +154,6 @@ export class Int8Weights {
       return found ? [{ name, found: partOf(found, param.rows) }] : []
     })
     const of = [...storedParts(entry), ...beside.map(({ found }) => found)]
-    return recipeOf(of, { form, beside: beside.map(({ name }) => name) })
+    return recipeOf(of, { form, element: this.element, beside: beside.map(({ name }) => name) })
   }
 }

@@ -4,14 +4,13 @@ import { join } from 'node:path'
 import { tensor } from '@dual-encoder/core'
 import type { WeightEntry } from '@dual-encoder/core/backend'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { Int8Form } from '../int8/plan'
 import { makeInt8, recipeOf } from '../int8/recipe'
 import { writeMade } from './node-making'
 import { weightBytes } from './weight-bytes'
 
 const [COUNT, ROWS, COLUMNS] = [40, 48, 64]
 const SIZE = ROWS * COLUMNS
-const FORM: Int8Form = { form: 'rows', outliers: 'turned' }
+const HOW = { form: { form: 'rows', outliers: 'turned' }, element: 'int8', beside: [] } as const
 let folder: string
 
 beforeAll(async () => {
@@ -28,7 +27,7 @@ const made = (): WeightEntry[] =>
     const local = { folder, name: 'stored', size: 4 * COUNT * SIZE, modified: 0 }
     const location = { file: 'stored', offset: 4 * i * SIZE, length: 4 * SIZE, local, read }
     const of: WeightEntry = { name: `matrix ${i}`, shape: [ROWS, COLUMNS], storage: 'F32', location, read }
-    const by = recipeOf([of], { form: FORM, beside: [] })
+    const by = recipeOf([of], HOW)
     return [
       { name: `${i} values`, shape: [COLUMNS, ROWS], storage: 'I8', made: { by, index: 0 }, read } as const,
       { name: `${i} offsets`, shape: [ROWS], storage: 'F32', made: { by, index: 2 }, read } as const,
@@ -45,7 +44,7 @@ it.each([0, 1, 3])('makes the same weights, with %i threads beside this one', as
   }
   for (let i = 0; i < COUNT; i++) {
     const matrix = new Float32Array(stored.buffer, stored.byteOffset + 4 * i * SIZE, SIZE)
-    const [values, , offsets] = makeInt8({ form: FORM, beside: [] }, [tensor(matrix, [ROWS, COLUMNS])])
+    const [values, , offsets] = makeInt8(HOW, [tensor(matrix, [ROWS, COLUMNS])])
     expect(lies(`${i} values`)).toEqual([...weightBytes(values!)])
     expect(lies(`${i} offsets`)).toEqual([...weightBytes(offsets!)])
   }
