@@ -51,11 +51,12 @@ export class MemoMap<K, T> {
     return [...this.#promises.values()].reverse()
   }
 
-  /** Takes out what is beyond `most`, the least recently used first. */
-  dropBeyond(most: number): Promise<T>[] {
+  /** Takes out what is beyond `most`, the least recently used first; what is needed stays. */
+  dropBeyond(most: number, isNeeded: (key: K) => boolean = () => false): Promise<T>[] {
     const dropped: Promise<T>[] = []
     for (const [key, promise] of this.#promises) {
       if (this.#promises.size <= most) break
+      if (isNeeded(key)) continue
       this.#promises.delete(key)
       dropped.push(promise)
     }

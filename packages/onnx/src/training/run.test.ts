@@ -111,6 +111,14 @@ it('keeps few graphs open where texts are of many lengths, and as many as a step
   expect(made - 7).toBeGreaterThan(4)
   await step(4, 2)
   expect(open.made).toBe(made)
+  // Evaluations between two steps.
+  for (const length of [5, 6]) {
+    const ids = BigInt64Array.from({ length }, () => 3n)
+    await run.embed('text', { inputIds: { dims: [1, length], dtype: 'int64', data: ids } })
+  }
+  expect(open.made).toBe(made + 2)
+  await step(4, 2)
+  expect(open.made).toBe(made + 2)
   await run.dispose()
 })
 

@@ -25,6 +25,7 @@ import {
   type TrainingPlan,
   type TrainingRun,
   type TrainingState,
+  weightsFor,
   withTrained,
 } from '@dual-encoder/core/training'
 import { runtime } from '#runtime'
@@ -79,14 +80,17 @@ function readOnce({ graph }: ModelProto): Set<string> {
 /** A plan of the memory of a whole run takes as much again, beside what the run without it took. */
 const NO_PATTERN = { enableMemPattern: false }
 
-/** Graphs kept open, unless one call needs more: one for each size of batch, each with an arena of one or two GB. */
+/** Graphs kept open, unless a step needs more: one for each size of batch, each with an arena of one or two GB. */
 const MAX_GRAPHS = 4
+
+/** Weights of no encoder. */
+const LOGITS = ['logit_scale', 'logit_bias']
 
 /** Trains a model by graphs on ONNX Runtime: one for each size of batch. Parameters and slots stay in the engine. */
 export class OnnxTraining implements TrainingRun {
   readonly #opened = new MemoMap<string, Opened>()
-  /** Names of the graphs of the call that runs. */
-  readonly #used = new Set<string>()
+  /** Names of the graphs of the last step, or of the one that runs: evaluations in between leave them open. */
+  readonly #ofStep = new Set<string>()
   readonly #shapes: ReadonlyMap<string, readonly number[]>
   #store?: Promise<Store>
 
@@ -102,7 +106,7 @@ export class OnnxTraining implements TrainingRun {
 
   async step(inputs: TrainingInputs, options: StepOptions): Promise<StepResult> {
     options.signal?.throwIfAborted()
-    this.#used.clear()
+    this.#ofStep.clear()
     const sides = sidesOf(this.model, inputs)
     const { chunkSize = Infinity } = options
     const { positives, weights } = inputs
@@ -118,7 +122,8 @@ export class OnnxTraining implements TrainingRun {
       ...namedInputs('vision', sides.images),
       ...namedBeside(beside),
     }
-    const opened = await this.#open(`step ${shapeKey(inputs)}`, dropoutSeed, (context) =>
+    const needs = [...this.#readBy('text', sides.texts), ...this.#readBy('vision', sides.images)]
+    const opened = await this.#openOfStep(`step ${shapeKey(inputs)}`, needs, dropoutSeed, (context) =>
       wholeStep(context, sides, beside),
     )
     const results = await this.#run(opened, { ...inputs, ...numberInputs(numbers) }, { seed: dropoutSeed })
@@ -128,9 +133,8 @@ export class OnnxTraining implements TrainingRun {
   async embed(kind: DropoutOf, inputs: TrainingInputs, slot?: string): Promise<Tensor<'float32'>> {
     const side = sideOf(this.model[kind], inputs)
     if ('embeds' in side) return side.embeds as Tensor<'float32'>
-    this.#used.clear()
     const given = namedInputs(kind, side)
-    const opened = await this.#open(`embeds ${kind} ${shapeKey(given)}`, undefined, (context) =>
+    const opened = await this.#open(`embeds ${kind} ${shapeKey(given)}`, this.#readBy(kind, side), false, (context) =>
       chunkEmbeds(context, kind, side),
     )
     const { embeds } = await this.#run(opened, given, { slot })
@@ -153,7 +157,8 @@ export class OnnxTraining implements TrainingRun {
       for (const chunk of chunksOf(kind, side)) {
         signal?.throwIfAborted()
         const inputs = namedInputs(kind, chunk.side)
-        const opened = await this.#open(`embeds ${kind} ${shapeKey(inputs)}`, seed, (context) =>
+        const needs = this.#readBy(kind, chunk.side)
+        const opened = await this.#openOfStep(`embeds ${kind} ${shapeKey(inputs)}`, needs, seed, (context) =>
           chunkEmbeds(context, kind, chunk.side),
         )
         parts.push(tensorOf((await this.#run(opened, inputs, { seed, firstRow: chunk.start })).embeds as Plain))
@@ -167,7 +172,7 @@ export class OnnxTraining implements TrainingRun {
       ...namedInputs('vision', { embeds: vision }),
       ...namedBeside(beside),
     }
-    const lossGraph = await this.#open(`loss ${shapeKey(lossInputs)}`, undefined, (context) =>
+    const lossGraph = await this.#openOfStep(`loss ${shapeKey(lossInputs)}`, [], undefined, (context) =>
       embedsLoss(context, { text: text.dims, vision: vision.dims }, beside),
     )
     const gradients = await this.#run(lossGraph, lossInputs)
@@ -185,13 +190,14 @@ export class OnnxTraining implements TrainingRun {
           chunk.start + rowsOf(chunk.side),
         ) as { embeds: Tensor }
         const inputs = namedInputs(kind, chunk.side)
-        const opened = await this.#open(`gradients ${kind} ${shapeKey(inputs)}`, seed, (context) =>
+        const needs = this.#readBy(kind, chunk.side)
+        const opened = await this.#openOfStep(`gradients ${kind} ${shapeKey(inputs)}`, needs, seed, (context) =>
           chunkGradients(context, kind, chunk.side, upstream.dims),
         )
         await this.#run(opened, { ...inputs, upstream: plainOf(upstream) }, { seed, firstRow: chunk.start })
       }
     }
-    const update = await this.#open('update', undefined, updateStep)
+    const update = await this.#openOfStep('update', [], undefined, updateStep)
     const { norm } = await this.#run(update, numberInputs(numbers))
     return resultOf(gradients, norm)
   }
@@ -227,19 +233,46 @@ export class OnnxTraining implements TrainingRun {
     return Object.fromEntries(this.plan.trained.map((name) => [keyOf(name), this.#shapes.get(name) ?? []]))
   }
 
-  #open(key: string, seed: number | undefined, write: (context: GraphContext) => Pieces<StepGraph>): Promise<Opened> {
-    const drops = seed !== undefined
-    const name = `${key}${drops ? ' dropping' : ''}`
-    this.#used.add(name)
-    return this.#opened.get(name, () => this.#create(name, drops, write))
+  /** Names of the weights that a side is computed with. */
+  #readBy(kind: DropoutOf, side: Side<Tensor>): readonly string[] {
+    return 'embeds' in side ? [] : weightsFor(this.model[kind], side)
   }
 
-  async #create(name: string, drops: boolean, write: (context: GraphContext) => Pieces<StepGraph>): Promise<Opened> {
+  #openOfStep(
+    key: string,
+    needs: readonly string[],
+    seed: number | undefined,
+    write: (context: GraphContext) => Pieces<StepGraph>,
+  ): Promise<Opened> {
+    const drops = seed !== undefined
+    this.#ofStep.add(nameOf(key, drops))
+    return this.#open(key, needs, drops, write)
+  }
+
+  /** @param needs weights of encoders that the graph reads */
+  #open(
+    key: string,
+    needs: readonly string[],
+    drops: boolean,
+    write: (context: GraphContext) => Pieces<StepGraph>,
+  ): Promise<Opened> {
+    const name = nameOf(key, drops)
+    return this.#opened.get(name, () => this.#create(name, needs, drops, write))
+  }
+
+  async #create(
+    name: string,
+    needs: readonly string[],
+    drops: boolean,
+    write: (context: GraphContext) => Pieces<StepGraph>,
+  ): Promise<Opened> {
     const { model, weights, plan, options } = this
-    const leastUsed = this.#opened.dropBeyond(Math.max(MAX_GRAPHS, this.#used.size) - 1)
+    const others = Math.max(MAX_GRAPHS, this.#ofStep.size) - 1
+    const leastUsed = this.#opened.dropBeyond(others, (key) => this.#ofStep.has(key))
     const store = await this.#prepared()
     for (const old of await Promise.all(leastUsed)) await store.close(old.name)
-    const locked = [...weights.values()].filter((entry) => !plan.trained.includes(entry.name))
+    const [trained, read] = [new Set(plan.trained), new Set([...LOGITS, ...needs])]
+    const locked = [...weights.values()].filter((entry) => !trained.has(entry.name) && read.has(entry.name))
     let graph: StepGraph | undefined
     const parts = await sessionParts(locked, weights, options, async (dataOf, kernels) => {
       graph = await breathing(write({ model, plan, shapes: this.#shapes, dataOf, kernels, drops }))
@@ -321,6 +354,8 @@ export class OnnxTraining implements TrainingRun {
     await (await this.#store?.catch(() => undefined))?.dispose()
   }
 }
+
+const nameOf = (key: string, drops: boolean): string => `${key}${drops ? ' dropping' : ''}`
 
 const resultOf = ({ loss, scale }: Record<string, Plain>, norm: Plain | undefined): StepResult => ({
   loss: scalarOf(loss),
