@@ -5,7 +5,15 @@ import { fileURLToPath } from 'node:url'
 import { readSafetensors, VisionTextDualEncoderProcessor } from '@dual-encoder/core'
 import { VisionTextDualEncoderModel } from '@dual-encoder/onnx'
 import * as tfjs from '@dual-encoder/tfjs'
-import { lit, optimizerOf, planOf, Trainer, type TrainerOptions, updateRule } from '@dual-encoder/train'
+import {
+  type IndexedData,
+  lit,
+  optimizerOf,
+  planOf,
+  Trainer,
+  type TrainerOptions,
+  updateRule,
+} from '@dual-encoder/train'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { inputsOf } from './fixtures'
@@ -144,6 +152,35 @@ describe('Trainer', () => {
     const other = await load()
     await expect((await trainerOf({ seed: 1, resume: true }, other)).run()).rejects.toMatchObject({ code: 'other-run' })
     await other.dispose()
+  })
+
+  it('keeps the steps before an evaluation that was broken off, and evaluates when it goes on', async () => {
+    const model = await load()
+    const stop = new AbortController()
+    const asked = { count: 0, most: Infinity }
+    const data: IndexedData = {
+      length: 2,
+      get: (i) => {
+        if (asked.count++ === asked.most) stop.abort(new Error('enough'))
+        return { image: `${CHECKPOINT}/samples/${['pizza', 'rocket'][i]}.png`, text: ['pizza', 'rocket'][i]! }
+      },
+    }
+    const options = { evaluate: { every: 2, data, keep: 'best' }, average: 0.9 } as const
+    const metrics = () =>
+      readFile(`${output}/metrics.jsonl`, 'utf8').then((lines) => lines.trim().split('\n').map(measured))
+    const measured = (line: string) => ({ ...(JSON.parse(line) as object), examplesPerSecond: 0 })
+    await (await trainerOf(options, model)).run()
+    const straight = [await weights(output), await metrics()]
+    await rm(output, { recursive: true })
+
+    Object.assign(asked, { count: 0, most: 1 })
+    await expect((await trainerOf(options, model)).run({ signal: stop.signal })).rejects.toThrow('enough')
+    asked.most = Infinity
+    const steps: number[] = []
+    await (await trainerOf({ ...options, resume: true }, model)).run({ onStep: ({ step }) => void steps.push(step) })
+    expect(steps).toEqual([3, 4])
+    expect([await weights(output), await metrics()]).toEqual(straight)
+    await model.dispose()
   })
 
   it('leaves the thread that asked free while the engine works', async () => {

@@ -9,7 +9,7 @@ import { LossWatch } from './divergence'
 import type { Evaluation } from './evaluate'
 import type { RunLog } from './log'
 import type { RunOptions, RunResult, TrainerOptions } from './options'
-import { type Progress, type RunSettings, stateOf, tensorsOf } from './state'
+import { type Progress, type RunSettings, stateOf, type StepMetrics, tensorsOf } from './state'
 
 export interface LoopParts {
   readonly run: TrainingRun
@@ -52,7 +52,7 @@ export class Loop {
     { signal, onStep }: Pick<RunOptions, 'signal' | 'onStep'>,
   ): Promise<RunResult> {
     const { run, loader, log, steps, options, checkpoints } = this.parts
-    const { batchSize, chunkSize, dropout = true, evaluate, saveEvery = 1000, seed = 0, output } = options
+    const { batchSize, chunkSize, dropout = true, seed = 0, output } = options
     if (progress) {
       this.#done = this.#saved = progress.step
       this.#best = progress.best
@@ -61,6 +61,10 @@ export class Loop {
     const batches = loader[Symbol.asyncIterator]()
     let loss = NaN
     try {
+      if (progress?.unjudged) {
+        loss = progress.unjudged.loss
+        await this.#settle(progress.unjudged)
+      }
       while (this.#done < steps) {
         if (signal?.aborted) {
           if (this.#saved !== this.#done) await this.#save()
@@ -81,13 +85,7 @@ export class Loop {
         this.#done++
         const report = { ...result, lr, examplesPerSecond: (1000 * batchSize) / (performance.now() - start) }
         onStep?.({ step: this.#done, steps, ...report })
-        const isLast = this.#done === steps
-        const isJudged = evaluate !== undefined && (isLast || this.#done % evaluate.every === 0)
-        const isBest = isJudged && (await this.#judge())
-        await log.write({ step: this.#done, ...report, ...(isJudged && this.#evaluation) })
-        if (this.#done % saveEvery === 0 || isLast || (isBest && evaluate?.keep === 'best'))
-          await this.#saveOrWarn(isBest, isLast)
-        if (isJudged) await log.flush()
+        await this.#settle(report)
       }
       if (checkpoints) await this.#finish()
     } finally {
@@ -103,16 +101,34 @@ export class Loop {
     }
   }
 
-  /** @returns whether these weights are the best so far */
-  async #judge(): Promise<boolean> {
-    this.#evaluation = await this.parts.judge?.()
+  /** After a step: evaluates, writes and saves what is due. */
+  async #settle(report: StepMetrics): Promise<void> {
+    const { log, steps, options } = this.parts
+    const { evaluate, saveEvery = 1000 } = options
+    const isLast = this.#done === steps
+    const isJudged = evaluate !== undefined && (isLast || this.#done % evaluate.every === 0)
+    const isBest = isJudged && (await this.#judge(report))
+    await log.write({ step: this.#done, ...report, ...(isJudged && this.#evaluation) })
+    if (this.#done % saveEvery === 0 || isLast || (isBest && evaluate?.keep === 'best'))
+      await this.#saveOrWarn({ best: isBest, isLast })
+    if (isJudged) await log.flush()
+  }
+
+  /** What breaks an evaluation off costs no step. @returns whether these weights are the best so far */
+  async #judge(unjudged: StepMetrics): Promise<boolean> {
+    try {
+      this.#evaluation = await this.parts.judge?.()
+    } catch (error) {
+      await this.#saveOrWarn({ unjudged })
+      throw error
+    }
     const { recall } = this.#evaluation ?? {}
     if (recall === undefined || recall <= (this.#best ?? -1)) return false
     this.#best = recall
     return true
   }
 
-  async #save(best = false): Promise<void> {
+  async #save({ best = false, unjudged }: { best?: boolean; unjudged?: StepMetrics } = {}): Promise<void> {
     const { checkpoints, run, slot, settings, loader } = this.parts
     if (!checkpoints) return
     const progress: Progress = {
@@ -120,6 +136,7 @@ export class Loop {
       loader: loader.state,
       ...(this.#best !== undefined && { best: this.#best }),
       ...(this.#evaluation && { evaluation: this.#evaluation }),
+      ...(unjudged && { unjudged }),
     }
     await checkpoints.save({
       step: this.#done,
@@ -132,15 +149,22 @@ export class Loop {
   }
 
   /** A checkpoint on the way that cannot be written (a full disk) is no reason to lose the run: the one before stays. */
-  async #saveOrWarn(best: boolean, isLast: boolean): Promise<void> {
+  async #saveOrWarn({
+    isLast = false,
+    ...how
+  }: {
+    isLast?: boolean
+    best?: boolean
+    unjudged?: StepMetrics
+  }): Promise<void> {
     const { onWarning = printWarning } = this.parts.options
     try {
-      await this.#save(best)
+      await this.#save(how)
     } catch (cause) {
       if (isLast) throw cause
       onWarning({
         code: 'checkpoint-failed',
-        message: `Step ${this.#done}: no checkpoint was written (${(cause as Error).message}). The run goes on; the one before is whole.`,
+        message: `Step ${this.#done}: no checkpoint was written (${(cause as Error).message}). The one before is whole.`,
       })
     }
   }

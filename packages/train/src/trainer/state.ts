@@ -2,6 +2,7 @@ import { CheckpointError, type JsonObject, type Tensor } from '@dual-encoder/cor
 import type { TrainingState } from '@dual-encoder/core/training'
 import type { LoadedCheckpoint } from '../checkpoint/checkpoints'
 import type { LoaderState } from '../data/loader'
+import type { StepReport } from './options'
 
 /** What a run goes on from, beside parameters and slots. */
 export interface Progress {
@@ -11,7 +12,12 @@ export interface Progress {
   /** The highest mean recall so far. */
   readonly best?: number
   readonly evaluation?: Readonly<Record<string, number>>
+  /** Of the last step, where its evaluation was broken off. */
+  readonly unjudged?: StepMetrics
 }
+
+/** What is known of a step when it is done. */
+export type StepMetrics = Omit<StepReport, 'step' | 'steps'>
 
 const PARAMS = 'params'
 
