@@ -4,9 +4,9 @@ import { turned } from './hadamard'
 import { type Columns, type ColumnsOptions, simdColumns } from './simd'
 import { type Matrix, ungrouped } from './stored-matrix'
 
-/** The byte of a block, or of a turned row of activations, that stands for 0. */
+/** The byte that stands for 0 in a weight, and in a turned row of activations. */
 export const ZERO = 128
-/** What the largest value of a row or block becomes. */
+/** What the largest value of a row becomes. */
 const LARGEST = 127
 /** Steps of the rest of a value in one of the whole: half of that, which it is at most, becomes `LARGEST`. */
 const REST_STEPS = 2 * LARGEST

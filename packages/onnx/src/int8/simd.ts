@@ -127,11 +127,6 @@ export function simdMeasure(matrix: Matrix, x: Float32Array, largest?: Float32Ar
   return isGrouped ? products : products.map((sum, row) => sum * (scales[row] as number))
 }
 
-/*
- * What follows gives views of the module's memory, which are good until it is used again: two encoders as arrays of their
- * own would have the collector run ten times.
- */
-
 /** Makes int8 in the module's memory bytes of which 128 is 0; false of what lies elsewhere. */
 export function simdFlipped({ buffer, byteOffset, length }: Uint8Array): boolean {
   const wasm = length % LANES === 0 ? simd() : undefined
@@ -173,7 +168,10 @@ export interface Columns {
   readonly sums: Float32Array
 }
 
-/** Values `[in, out]` with room for `zeros` columns more, scales and sums as `rowsOf` has them. */
+/**
+ * Values `[in, out]` with room for `zeros` columns more, scales and sums as `rowsOf` has them: views of the module's memory,
+ * good until it is used again, since two encoders as arrays of their own would have the collector run ten times.
+ */
 export function simdColumns(
   matrix: Matrix,
   { isKept, factors, turn, zeros, part }: ColumnsOptions,

@@ -64,8 +64,8 @@ const partOf = (entry: WeightEntry, rows: Param['rows']): WeightEntry =>
  * The int8 weights of one encoder, made when they are read. A norm's outlying channels would cost all others their
  * precision: its bias goes into the bias of the layer behind it, and its gain is shared out between activations and
  * weights, so that a channel is as far from its like in either (SmoothQuant's balance, arXiv 2211.10438, with the gain
- * in place of what calibration would measure). Where they are `balanced` alone the weights' own columns do not count (`evenly`): real towers lose
- * less so, and layers behind one norm share its output as bytes.
+ * in place of what calibration would measure). Where they are `balanced` alone the weights' own columns do not count
+ * (`evenly`): real towers lose less so, and layers behind one norm share its output as bytes.
  */
 export class Int8Weights {
   /** All that graphs read: the checkpoint's weights, and what was made of them. */
