@@ -51,3 +51,10 @@ export function withUnread({ graph, opsets }: ModelProto): ModelProto {
   const output = { name: UNREAD, isSequence: true, element: 'float32', dims: [] } as const
   return { opsets, graph: { ...graph, nodes: [node, ...graph.nodes], outputs: [output, ...graph.outputs] } }
 }
+
+/** Inputs of a graph, each used by a single node and once. */
+export function readOnce({ graph }: ModelProto): Set<string> {
+  const counts = new Map<string, number>()
+  for (const { inputs } of graph.nodes) for (const name of inputs) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return new Set(graph.inputs.map(({ name }) => name).filter((name) => counts.get(name) === 1))
+}

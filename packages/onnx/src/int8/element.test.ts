@@ -6,6 +6,7 @@ import { afterEach, expect, it, vi } from 'vitest'
 import { inputsOf } from '../../../../parity-tests/src/fixtures'
 import type { OnnxModel } from '../model'
 import * as elements from './element'
+import type { Int8Element } from './plan'
 import { makeInt8 } from './recipe'
 
 vi.mock('./element', { spy: true })
@@ -30,7 +31,7 @@ it.each([
     Float32Array.from({ length: outputs * inputs }, (_, i) => Math.sin(i * i)),
     [outputs, inputs],
   )
-  const made = (element: elements.Int8Element) =>
+  const made = (element: Int8Element) =>
     makeInt8({ form: { form: 'rows', outliers }, element, beside: [] }, [weight]).map(({ data, dims }) => ({
       dims,
       data: Array.from(data, Number),

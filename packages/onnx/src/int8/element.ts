@@ -2,15 +2,13 @@ import { MemoMap } from '@dual-encoder/core/backend'
 import { GraphBuilder, MICROSOFT } from '../graph/builder'
 import type { OnnxOptions } from '../options'
 import { openSession, runSession } from '../session'
+import type { Int8Element } from './plan'
 
 const SIZE = 64
 /** The largest byte, and the largest int8. */
 const [BYTE, INT8] = [255, 127]
 
 const known = new MemoMap<string, Int8Element>()
-
-/** What a weight's steps are stored as: int8, or bytes of which 128 is 0. */
-export type Int8Element = 'int8' | 'uint8'
 
 /**
  * What the engine multiplies bytes by without loss. On processors of AVX2 or AVX-512 without VNNI it adds products of bytes and

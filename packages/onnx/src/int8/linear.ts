@@ -4,10 +4,9 @@ import { type GraphBuilder, MICROSOFT } from '../graph/builder'
 import { CONSTANT } from '../graph/constants'
 import { rowCount } from '../graph/dims'
 import { ELEMENT } from '../graph/proto'
-import type { Int8Element } from './element'
 import { ZERO, zeroColumns } from './forms'
 import { hadamard, turnOf } from './hadamard'
-import { type Int8Form, isEven } from './plan'
+import { type Int8Element, type Int8Form, isEven } from './plan'
 import type { Int8Part } from './weights'
 
 /** The largest byte. */

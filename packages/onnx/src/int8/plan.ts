@@ -1,6 +1,5 @@
 import { type EncoderSpec, encoderParams, type Param } from '@dual-encoder/core/backend'
 import type { OnnxOptions } from '../options'
-import type { Int8Element } from './element'
 
 /**
  * How a linear layer computes in int8. `rows`: a row of the weight has one scale, and a row of the activations the range
@@ -26,6 +25,9 @@ export const isEven = (form: Int8Form): boolean => form.form === 'rows' && form.
  * that; `activated`: it reads what an activation gave; `pooled`: it reads one vector of each picture or text.
  */
 export type Place = 'scores' | 'attended' | 'activated' | 'pooled'
+
+/** What a weight's steps are stored as: int8, or bytes of which 128 is 0. */
+export type Int8Element = 'int8' | 'uint8'
 
 /** The form of a layer's weight; undefined where it stays float32. */
 export type Int8Plan = (weight: Param, place?: Place) => Int8Form | undefined

@@ -1,10 +1,9 @@
 import type { Tensor } from '@dual-encoder/core'
 import { dequantize, float32Of, tensor, type WeightEntry, type WeightRecipe } from '@dual-encoder/core/backend'
-import type { Int8Element } from './element'
 import { type RowsMade, rowsOf, ZERO, zeroColumns } from './forms'
 import { turnOf } from './hadamard'
 import { balance, evenly, measure } from './matrix'
-import { type Int8Form, isEven } from './plan'
+import { type Int8Element, type Int8Form, isEven } from './plan'
 import { simdFlipped, simdFloats } from './simd'
 import { type Matrix, matrixOf } from './stored-matrix'
 

@@ -9,9 +9,8 @@ import {
   type WeightRecipe,
   type Weights,
 } from '@dual-encoder/core/backend'
-import type { Int8Element } from './element'
 import { zeroColumns } from './forms'
-import { type Int8Form, type Int8Plan, isEven, type Place } from './plan'
+import { type Int8Element, type Int8Form, type Int8Plan, isEven, type Place } from './plan'
 import { type Beside, recipeOf } from './recipe'
 
 /** One of the tensors that a graph reads in place of a float32 weight `[out, in]`. */

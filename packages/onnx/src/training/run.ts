@@ -29,7 +29,7 @@ import {
   withTrained,
 } from '@dual-encoder/core/training'
 import { runtime } from '#runtime'
-import type { ModelProto } from '../graph/proto'
+import { readOnce } from '../graph/outputs'
 import type { OnnxOptions } from '../options'
 import { sessionFailed, sessionParts } from '../session'
 import {
@@ -70,21 +70,11 @@ interface Opened {
   readonly readOnce: ReadonlySet<string>
 }
 
-/** Inputs of a graph, each used by a single node and once. */
-function readOnce({ graph }: ModelProto): Set<string> {
-  const counts = new Map<string, number>()
-  for (const { inputs } of graph.nodes) for (const name of inputs) counts.set(name, (counts.get(name) ?? 0) + 1)
-  return new Set(graph.inputs.map(({ name }) => name).filter((name) => counts.get(name) === 1))
-}
-
 /** A plan of the memory of a whole run takes as much again, beside what the run without it took. */
 const NO_PATTERN = { enableMemPattern: false }
 
 /** Graphs kept open, unless a step needs more: one for each size of batch, each with an arena of one or two GB. */
 const MAX_GRAPHS = 4
-
-/** Weights of no encoder. */
-const LOGITS = ['logit_scale', 'logit_bias']
 
 /** Trains a model by graphs on ONNX Runtime: one for each size of batch. Parameters and slots stay in the engine. */
 export class OnnxTraining implements TrainingRun {
@@ -123,7 +113,7 @@ export class OnnxTraining implements TrainingRun {
       ...namedBeside(beside),
     }
     const needs = [...this.#readBy('text', sides.texts), ...this.#readBy('vision', sides.images)]
-    const opened = await this.#openOfStep(`step ${shapeKey(inputs)}`, needs, dropoutSeed, (context) =>
+    const opened = await this.#open(`step ${shapeKey(inputs)}`, needs, dropoutSeed, (context) =>
       wholeStep(context, sides, beside),
     )
     const results = await this.#run(opened, { ...inputs, ...numberInputs(numbers) }, { seed: dropoutSeed })
@@ -134,9 +124,9 @@ export class OnnxTraining implements TrainingRun {
     const side = sideOf(this.model[kind], inputs)
     if ('embeds' in side) return side.embeds as Tensor<'float32'>
     const given = namedInputs(kind, side)
-    const opened = await this.#open(`embeds ${kind} ${shapeKey(given)}`, this.#readBy(kind, side), false, (context) =>
-      chunkEmbeds(context, kind, side),
-    )
+    const write = (context: GraphContext) => chunkEmbeds(context, kind, side)
+    const needs = this.#readBy(kind, side)
+    const opened = await this.#open(`embeds ${kind} ${shapeKey(given)}`, needs, undefined, write, false)
     const { embeds } = await this.#run(opened, given, { slot })
     return tensorOf(embeds as Plain)
   }
@@ -158,7 +148,7 @@ export class OnnxTraining implements TrainingRun {
         signal?.throwIfAborted()
         const inputs = namedInputs(kind, chunk.side)
         const needs = this.#readBy(kind, chunk.side)
-        const opened = await this.#openOfStep(`embeds ${kind} ${shapeKey(inputs)}`, needs, seed, (context) =>
+        const opened = await this.#open(`embeds ${kind} ${shapeKey(inputs)}`, needs, seed, (context) =>
           chunkEmbeds(context, kind, chunk.side),
         )
         parts.push(tensorOf((await this.#run(opened, inputs, { seed, firstRow: chunk.start })).embeds as Plain))
@@ -172,7 +162,7 @@ export class OnnxTraining implements TrainingRun {
       ...namedInputs('vision', { embeds: vision }),
       ...namedBeside(beside),
     }
-    const lossGraph = await this.#openOfStep(`loss ${shapeKey(lossInputs)}`, [], undefined, (context) =>
+    const lossGraph = await this.#open(`loss ${shapeKey(lossInputs)}`, [], undefined, (context) =>
       embedsLoss(context, { text: text.dims, vision: vision.dims }, beside),
     )
     const gradients = await this.#run(lossGraph, lossInputs)
@@ -191,13 +181,13 @@ export class OnnxTraining implements TrainingRun {
         ) as { embeds: Tensor }
         const inputs = namedInputs(kind, chunk.side)
         const needs = this.#readBy(kind, chunk.side)
-        const opened = await this.#openOfStep(`gradients ${kind} ${shapeKey(inputs)}`, needs, seed, (context) =>
+        const opened = await this.#open(`gradients ${kind} ${shapeKey(inputs)}`, needs, seed, (context) =>
           chunkGradients(context, kind, chunk.side, upstream.dims),
         )
         await this.#run(opened, { ...inputs, upstream: plainOf(upstream) }, { seed, firstRow: chunk.start })
       }
     }
-    const update = await this.#openOfStep('update', [], undefined, updateStep)
+    const update = await this.#open('update', [], undefined, updateStep)
     const { norm } = await this.#run(update, numberInputs(numbers))
     return resultOf(gradients, norm)
   }
@@ -238,25 +228,17 @@ export class OnnxTraining implements TrainingRun {
     return 'embeds' in side ? [] : weightsFor(this.model[kind], side)
   }
 
-  #openOfStep(
-    key: string,
-    needs: readonly string[],
-    seed: number | undefined,
-    write: (context: GraphContext) => Pieces<StepGraph>,
-  ): Promise<Opened> {
-    const drops = seed !== undefined
-    this.#ofStep.add(nameOf(key, drops))
-    return this.#open(key, needs, drops, write)
-  }
-
   /** @param needs weights of encoders that the graph reads */
   #open(
     key: string,
     needs: readonly string[],
-    drops: boolean,
+    seed: number | undefined,
     write: (context: GraphContext) => Pieces<StepGraph>,
+    isOfStep = true,
   ): Promise<Opened> {
-    const name = nameOf(key, drops)
+    const drops = seed !== undefined
+    const name = `${key}${drops ? ' dropping' : ''}`
+    if (isOfStep) this.#ofStep.add(name)
     return this.#opened.get(name, () => this.#create(name, needs, drops, write))
   }
 
@@ -271,7 +253,7 @@ export class OnnxTraining implements TrainingRun {
     const leastUsed = this.#opened.dropBeyond(others, (key) => this.#ofStep.has(key))
     const store = await this.#prepared()
     for (const old of await Promise.all(leastUsed)) await store.close(old.name)
-    const [trained, read] = [new Set(plan.trained), new Set([...LOGITS, ...needs])]
+    const [trained, read] = [new Set(plan.trained), new Set(['logit_scale', 'logit_bias', ...needs])]
     const locked = [...weights.values()].filter((entry) => !trained.has(entry.name) && read.has(entry.name))
     let graph: StepGraph | undefined
     const parts = await sessionParts(locked, weights, options, async (dataOf, kernels) => {
@@ -354,8 +336,6 @@ export class OnnxTraining implements TrainingRun {
     await (await this.#store?.catch(() => undefined))?.dispose()
   }
 }
-
-const nameOf = (key: string, drops: boolean): string => `${key}${drops ? ' dropping' : ''}`
 
 const resultOf = ({ loss, scale }: Record<string, Plain>, norm: Plain | undefined): StepResult => ({
   loss: scalarOf(loss),
