@@ -112,8 +112,8 @@ export class OnnxTraining implements TrainingRun {
       ...namedInputs('vision', sides.images),
       ...namedBeside(beside),
     }
-    const needs = [...this.#readBy('text', sides.texts), ...this.#readBy('vision', sides.images)]
-    const opened = await this.#open(`step ${shapeKey(inputs)}`, needs, dropoutSeed, (context) =>
+    const of = { text: sides.texts, vision: sides.images }
+    const opened = await this.#open(`step ${shapeKey(inputs)}`, of, dropoutSeed, (context) =>
       wholeStep(context, sides, beside),
     )
     const results = await this.#run(opened, { ...inputs, ...numberInputs(numbers) }, { seed: dropoutSeed })
@@ -125,8 +125,7 @@ export class OnnxTraining implements TrainingRun {
     if ('embeds' in side) return side.embeds as Tensor<'float32'>
     const given = namedInputs(kind, side)
     const write = (context: GraphContext) => chunkEmbeds(context, kind, side)
-    const needs = this.#readBy(kind, side)
-    const opened = await this.#open(`embeds ${kind} ${shapeKey(given)}`, needs, undefined, write, false)
+    const opened = await this.#open(`embeds ${kind} ${shapeKey(given)}`, { [kind]: side }, undefined, write, false)
     const { embeds } = await this.#run(opened, given, { slot })
     return tensorOf(embeds as Plain)
   }
@@ -147,8 +146,7 @@ export class OnnxTraining implements TrainingRun {
       for (const chunk of chunksOf(kind, side)) {
         signal?.throwIfAborted()
         const inputs = namedInputs(kind, chunk.side)
-        const needs = this.#readBy(kind, chunk.side)
-        const opened = await this.#open(`embeds ${kind} ${shapeKey(inputs)}`, needs, seed, (context) =>
+        const opened = await this.#open(`embeds ${kind} ${shapeKey(inputs)}`, { [kind]: chunk.side }, seed, (context) =>
           chunkEmbeds(context, kind, chunk.side),
         )
         parts.push(tensorOf((await this.#run(opened, inputs, { seed, firstRow: chunk.start })).embeds as Plain))
@@ -162,7 +160,7 @@ export class OnnxTraining implements TrainingRun {
       ...namedInputs('vision', { embeds: vision }),
       ...namedBeside(beside),
     }
-    const lossGraph = await this.#open(`loss ${shapeKey(lossInputs)}`, [], undefined, (context) =>
+    const lossGraph = await this.#open(`loss ${shapeKey(lossInputs)}`, {}, undefined, (context) =>
       embedsLoss(context, { text: text.dims, vision: vision.dims }, beside),
     )
     const gradients = await this.#run(lossGraph, lossInputs)
@@ -180,14 +178,16 @@ export class OnnxTraining implements TrainingRun {
           chunk.start + rowsOf(chunk.side),
         ) as { embeds: Tensor }
         const inputs = namedInputs(kind, chunk.side)
-        const needs = this.#readBy(kind, chunk.side)
-        const opened = await this.#open(`gradients ${kind} ${shapeKey(inputs)}`, needs, seed, (context) =>
-          chunkGradients(context, kind, chunk.side, upstream.dims),
+        const opened = await this.#open(
+          `gradients ${kind} ${shapeKey(inputs)}`,
+          { [kind]: chunk.side },
+          seed,
+          (context) => chunkGradients(context, kind, chunk.side, upstream.dims),
         )
         await this.#run(opened, { ...inputs, upstream: plainOf(upstream) }, { seed, firstRow: chunk.start })
       }
     }
-    const update = await this.#open('update', [], undefined, updateStep)
+    const update = await this.#open('update', {}, undefined, updateStep)
     const { norm } = await this.#run(update, numberInputs(numbers))
     return resultOf(gradients, norm)
   }
@@ -223,15 +223,10 @@ export class OnnxTraining implements TrainingRun {
     return Object.fromEntries(this.plan.trained.map((name) => [keyOf(name), this.#shapes.get(name) ?? []]))
   }
 
-  /** Names of the weights that a side is computed with. */
-  #readBy(kind: DropoutOf, side: Side<Tensor>): readonly string[] {
-    return 'embeds' in side ? [] : weightsFor(this.model[kind], side)
-  }
-
-  /** @param needs weights of encoders that the graph reads */
+  /** @param of what the graph computes embeddings of */
   #open(
     key: string,
-    needs: readonly string[],
+    of: Partial<Record<DropoutOf, Side<Tensor>>>,
     seed: number | undefined,
     write: (context: GraphContext) => Pieces<StepGraph>,
     isOfStep = true,
@@ -239,12 +234,12 @@ export class OnnxTraining implements TrainingRun {
     const drops = seed !== undefined
     const name = `${key}${drops ? ' dropping' : ''}`
     if (isOfStep) this.#ofStep.add(name)
-    return this.#opened.get(name, () => this.#create(name, needs, drops, write))
+    return this.#opened.get(name, () => this.#create(name, of, drops, write))
   }
 
   async #create(
     name: string,
-    needs: readonly string[],
+    of: Partial<Record<DropoutOf, Side<Tensor>>>,
     drops: boolean,
     write: (context: GraphContext) => Pieces<StepGraph>,
   ): Promise<Opened> {
@@ -253,7 +248,11 @@ export class OnnxTraining implements TrainingRun {
     const leastUsed = this.#opened.dropBeyond(others, (key) => this.#ofStep.has(key))
     const store = await this.#prepared()
     for (const old of await Promise.all(leastUsed)) await store.close(old.name)
-    const [trained, read] = [new Set(plan.trained), new Set(['logit_scale', 'logit_bias', ...needs])]
+    const ofEncoders = (['text', 'vision'] as const).flatMap((kind) => {
+      const side = of[kind]
+      return side === undefined || 'embeds' in side ? [] : weightsFor(model[kind], side)
+    })
+    const [trained, read] = [new Set(plan.trained), new Set(['logit_scale', 'logit_bias', ...ofEncoders])]
     const locked = [...weights.values()].filter((entry) => !trained.has(entry.name) && read.has(entry.name))
     let graph: StepGraph | undefined
     const parts = await sessionParts(locked, weights, options, async (dataOf, kernels) => {

@@ -37,6 +37,10 @@ const inputsOf = ({ positives, weights, samples, ...inputs }: Batch<TrainingInpu
   }
 }
 
+interface Saving extends Pick<Progress, 'unjudged'> {
+  readonly best?: boolean
+}
+
 /** The steps of a run, and what happens between them. */
 export class Loop {
   #done = 0
@@ -128,7 +132,7 @@ export class Loop {
     return true
   }
 
-  async #save({ best = false, unjudged }: { best?: boolean; unjudged?: StepMetrics } = {}): Promise<void> {
+  async #save({ best = false, unjudged }: Saving = {}): Promise<void> {
     const { checkpoints, run, slot, settings, loader } = this.parts
     if (!checkpoints) return
     const progress: Progress = {
@@ -149,14 +153,7 @@ export class Loop {
   }
 
   /** A checkpoint on the way that cannot be written (a full disk) is no reason to lose the run: the one before stays. */
-  async #saveOrWarn({
-    isLast = false,
-    ...how
-  }: {
-    isLast?: boolean
-    best?: boolean
-    unjudged?: StepMetrics
-  }): Promise<void> {
+  async #saveOrWarn({ isLast = false, ...how }: Saving & { readonly isLast?: boolean }): Promise<void> {
     const { onWarning = printWarning } = this.parts.options
     try {
       await this.#save(how)
